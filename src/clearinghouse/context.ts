@@ -1,0 +1,29 @@
+/** What every use case of the clearinghouse is given: wired once, in `app.ts`. */
+import type { Digest } from '../core/digest.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Mailbox } from '../platform/mailbox.ts';
+import type { Random } from '../platform/random.ts';
+import type { SealBox } from '../platform/seal-box.ts';
+import type { SigningKey } from '../platform/signing.ts';
+import type { Store } from '../store/port.ts';
+
+export interface ClearinghouseContext {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly digest: Digest;
+  readonly publisher: string;
+  /** The trust list in force, signed by the root key. */
+  readonly trustList: string;
+  readonly issueKey: SigningKey;
+  /** The seed of every hash chain: whoever has it can grant anything (protocol §10). */
+  readonly kitKey: Uint8Array;
+  /** One X25519 agreement with a fresh key of ours that is forgotten at once; undefined for a bad key. */
+  readonly keyExchange: (
+    otherPublicKey: Uint8Array,
+  ) => { readonly publicKey: Uint8Array; readonly shared: Uint8Array } | undefined;
+  /** Seals what may not lie in the database in clear. */
+  readonly box: SealBox;
+  /** Wakes license servers that wait for messages. */
+  readonly mailbox: Mailbox;
+}

@@ -1,0 +1,165 @@
+/**
+ * Every way in which Calyx says no, as one tagged union: a stable `code` and the numbers that a
+ * person needs. `protocol/problem.ts` turns each into words, an HTTP status and the next step.
+ */
+
+export type Refusal =
+  // ---- asking in the wrong way
+  | { readonly code: 'invalid-input'; readonly field: string; readonly problem: string }
+  | { readonly code: 'not-found'; readonly what: string; readonly id: string }
+  | { readonly code: 'not-authorized' }
+  | { readonly code: 'idempotency-key-reused'; readonly id: string }
+  // ---- products and agreements
+  | { readonly code: 'product-unknown'; readonly product: string; readonly known: readonly string[] }
+  | { readonly code: 'product-exists'; readonly product: string }
+  | { readonly code: 'agreement-missing' }
+  | { readonly code: 'agreement-unknown'; readonly agreement: string }
+  | { readonly code: 'agreement-exists'; readonly agreement: string }
+  | {
+      readonly code: 'program-field-missing';
+      readonly program: string;
+      readonly field: string;
+      readonly expected: string;
+    }
+  | {
+      readonly code: 'program-field-wrong';
+      readonly program: string;
+      readonly field: string;
+      readonly expected: string;
+    }
+  | {
+      readonly code: 'line-unknown';
+      readonly agreement: string;
+      readonly product: string;
+      readonly type: string;
+    }
+  | { readonly code: 'lines-full'; readonly agreement: string; readonly most: number }
+  | {
+      readonly code: 'quantity-above-agreement';
+      readonly agreement: string;
+      readonly product: string;
+      readonly type: string;
+      readonly asked: number;
+      readonly inHand: number;
+      readonly entitled: number;
+    }
+  | { readonly code: 'quantity-invalid'; readonly quantity: number; readonly most: number }
+  // ---- license servers
+  | { readonly code: 'server-unknown'; readonly licenseServerId: string }
+  | { readonly code: 'not-activated'; readonly agreement: string | null }
+  | { readonly code: 'already-activated'; readonly agreement: string }
+  | { readonly code: 'deactivated' }
+  | { readonly code: 'server-closed'; readonly licenseServerId: string; readonly generation: number }
+  | { readonly code: 'server-suspect'; readonly licenseServerId: string; readonly reason: string }
+  | { readonly code: 'kit-missing'; readonly agreement: string | null }
+  | { readonly code: 'kit-full'; readonly agreement: string; readonly slots: number }
+  | { readonly code: 'horizon-passed'; readonly horizon: string; readonly now: string }
+  | { readonly code: 'clock-behind'; readonly now: string; readonly seen: string }
+  | { readonly code: 'clock-ahead'; readonly now: string; readonly seen: string }
+  | {
+      readonly code: 'holders-remain';
+      readonly issued: number;
+      readonly unissued: number;
+      readonly reserved: number;
+    }
+  | { readonly code: 'no-clearinghouse-address' }
+  | { readonly code: 'clearinghouse-unreachable'; readonly url: string; readonly detail: string }
+  | { readonly code: 'answer-pending'; readonly waitingFor: string }
+  // ---- licenses
+  | {
+      readonly code: 'none-available';
+      readonly product: string;
+      readonly type: string;
+      readonly installed: number;
+      readonly unissued: number;
+    }
+  | { readonly code: 'product-not-installed'; readonly product: string }
+  | { readonly code: 'temporary-used-up'; readonly product: string; readonly expiredAt: string }
+  | { readonly code: 'temporary-cap'; readonly product: string; readonly cap: number }
+  | { readonly code: 'host-not-allowed'; readonly host: string }
+  | { readonly code: 'license-unknown'; readonly product: string; readonly holder: string }
+  | { readonly code: 'license-moved'; readonly product: string; readonly licenseServerId: string }
+  | { readonly code: 'type-not-supported'; readonly type: string }
+  | { readonly code: 'source-token-invalid'; readonly problem: string }
+  // ---- codes
+  | {
+      readonly code: 'code-unreadable';
+      readonly problem: 'length' | 'character';
+      readonly length: number;
+      /** 1-based places of what cannot be read, with what stands there. */
+      readonly places: readonly { readonly place: number; readonly found: string }[];
+    }
+  | {
+      readonly code: 'code-mistyped';
+      /** Empty where each group is right by itself and the whole is not: all of it must be read again. */
+      readonly groups: readonly {
+        /** 1-based. */
+        readonly group: number;
+        /** In upper case, with O, I and L read as 0, 1 and 1. */
+        readonly typed: string;
+        /** One-character repairs, the likeliest first. */
+        readonly repairs: readonly {
+          readonly text: string;
+          readonly place: number;
+          readonly from: string;
+          readonly to: string;
+        }[];
+      }[];
+    }
+  /** Read without error, and yet no code that we know: type number and context byte of it. */
+  | { readonly code: 'code-kind-unknown'; readonly type: number; readonly ctx: number }
+  | { readonly code: 'code-wrong-kind'; readonly expected: string; readonly found: string }
+  | {
+      readonly code: 'code-other-server';
+      readonly licenseServerId: string;
+      readonly name: string | null;
+    }
+  | { readonly code: 'code-not-for-this-server'; readonly searched: number }
+  | { readonly code: 'code-other-kit'; readonly slot: number; readonly slots: readonly number[] }
+  | {
+      readonly code: 'already-applied';
+      readonly product: string | null;
+      readonly type: string | null;
+      readonly added: number;
+      readonly installed: number;
+      readonly at: string;
+    }
+  | { readonly code: 'source-needed' }
+  | { readonly code: 'source-wrong'; readonly licenseServerId: string }
+  | { readonly code: 'quantity-differs'; readonly expected: number; readonly found: number }
+  | { readonly code: 'confirmation-needed'; readonly added: number; readonly total: number }
+  | { readonly code: 'confirmation-unmatched'; readonly licenseServerId: string | null }
+  | { readonly code: 'confirmation-locked'; readonly failures: number; readonly until: string }
+  | { readonly code: 'earlier-code-missing'; readonly kind: string }
+  | { readonly code: 'move-needed'; readonly licenseServerId: string }
+  // ---- moves
+  | { readonly code: 'move-to-itself'; readonly licenseServerId: string }
+  | {
+      readonly code: 'move-more-than-there-is';
+      readonly asked: number;
+      readonly available: number;
+    }
+  | { readonly code: 'move-open'; readonly move: string; readonly state: string }
+  | { readonly code: 'move-unknown'; readonly move: string }
+  | { readonly code: 'move-state'; readonly move: string; readonly state: string; readonly act: string }
+  | { readonly code: 'nothing-frozen'; readonly product: string; readonly type: string }
+  | { readonly code: 'not-yet-supported'; readonly what: string }
+  // ---- messages and files
+  | { readonly code: 'file-damaged'; readonly problem: string }
+  | { readonly code: 'file-other-kind'; readonly expected: string; readonly found: string }
+  | { readonly code: 'message-invalid'; readonly problem: string }
+  | { readonly code: 'message-untrusted'; readonly signer: string }
+  | {
+      readonly code: 'message-expired';
+      readonly madeAt: string;
+      readonly expiredAt: string;
+      readonly now: string;
+    }
+  | { readonly code: 'message-not-for-us'; readonly recipient: string }
+  | { readonly code: 'message-out-of-order'; readonly expected: number; readonly found: number }
+  | { readonly code: 'publisher-different'; readonly expected: string; readonly found: string };
+
+export type RefusalCode = Refusal['code'];
+
+/** The member of the union with this code. */
+export type RefusalOf<Code extends RefusalCode> = Extract<Refusal, { readonly code: Code }>;

@@ -1,0 +1,231 @@
+/**
+ * The instance secret (protocol §5.1): 32 random bytes outside the data folder and outside every
+ * backup, under which a server's keys are sealed. Without it a restored database is a stranger's.
+ * Also the files that hold keys: written whole or not at all, readable by their owner alone.
+ */
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { ascii, concat, equalBytes, utf8 } from '../core/bytes.ts';
+import { nodeDigest } from './digest.ts';
+import type { Random } from './random.ts';
+
+export type KeyFileProblem =
+  /** There is no such file. For the instance secret this means: another operating system (protocol §5.2). */
+  | 'missing'
+  /** Somebody else than the owner may read it, or may replace it. */
+  | 'permissions'
+  /** It has not the form that was written, or does not open under this instance secret. */
+  | 'damaged'
+  /** The system refused: disk full, no right to write, and so on; see `cause`. */
+  | 'system';
+
+/** A key file that cannot be used, in words for the person who has to act on it. */
+export class KeyFileError extends Error {
+  override readonly name = 'KeyFileError';
+  readonly problem: KeyFileProblem;
+  readonly path: string;
+  constructor(problem: KeyFileProblem, detail: { path: string; message: string; cause?: unknown }) {
+    super(detail.message, { cause: detail.cause });
+    this.problem = problem;
+    this.path = detail.path;
+  }
+}
+
+const secretName = 'instance-secret';
+const secretBytes = 32;
+
+const sealMark = ascii('CALSEAL1');
+const nonceBytes = 12;
+const tagBytes = 16;
+
+/** Windows has no owner bits; there the folder's access list is what protects it. */
+const hasOwnerBits = process.platform !== 'win32';
+
+function systemErrorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+function systemProblem(path: string, error: unknown): KeyFileError {
+  if (systemErrorCode(error) === 'ENOENT') {
+    return new KeyFileError('missing', { path, message: `${path} does not exist`, cause: error });
+  }
+  const detail = error instanceof Error ? error.message : String(error);
+  return new KeyFileError('system', { path, message: `${path}: ${detail}`, cause: error });
+}
+
+/** Throws where `path` has one of the permission bits in `forbidden`. */
+function checkOwnerOnly(path: string, forbidden: number): void {
+  if (!hasOwnerBits) return;
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & forbidden) === 0) return;
+  const wanted = (mode & ~forbidden).toString(8).padStart(4, '0');
+  throw new KeyFileError('permissions', {
+    path,
+    message: `others may get at ${path} (mode ${mode.toString(8).padStart(4, '0')}): chmod ${wanted} ${path}`,
+  });
+}
+
+/** Makes a rename in `folder` durable; Windows cannot open folders, and NTFS journals the rename itself. */
+function syncFolder(folder: string): void {
+  if (!hasOwnerBits) return;
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function writeSynced(path: string, bytes: Uint8Array): void {
+  const handle = openSync(path, 'wx', 0o600);
+  try {
+    for (let written = 0; written < bytes.length; ) {
+      written += writeSync(handle, bytes, written, bytes.length - written);
+    }
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/**
+ * Writes a file that only its owner may read (0600), in a folder that only the owner may enter
+ * where it has to be made (0700). Durable on return, and after a crash either the old or the new
+ * content is there, never half of it. Throws `KeyFileError` ('system').
+ */
+export function writeKeyFile(path: string, bytes: Uint8Array): void {
+  const draft = `${path}.draft`;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    // A draft that an interrupted write left behind; two writers at once are excluded by the data lock.
+    rmSync(draft, { force: true });
+    writeSynced(draft, bytes);
+    renameSync(draft, path);
+    syncFolder(dirname(path));
+  } catch (error) {
+    throw systemProblem(path, error);
+  }
+}
+
+/**
+ * Reads a file that `writeKeyFile` wrote. Throws `KeyFileError`: 'missing', 'permissions' (group or
+ * others may read it) or 'system'.
+ */
+export function readKeyFile(path: string): Uint8Array {
+  try {
+    checkOwnerOnly(path, 0o077);
+    return new Uint8Array(readFileSync(path));
+  } catch (error) {
+    throw error instanceof KeyFileError ? error : systemProblem(path, error);
+  }
+}
+
+/**
+ * The 32 bytes of the instance secret in `folder`, which must not lie within the data folder. With
+ * `create` a missing one is made; the caller then holds the lock of the data folder. Throws
+ * `KeyFileError`: 'missing' (without `create`), 'permissions', 'damaged', 'system'.
+ */
+export function openInstanceSecret(
+  folder: string,
+  options: { readonly create: boolean; readonly random: Random },
+): Uint8Array {
+  const path = join(folder, secretName);
+  let secret: Uint8Array;
+  try {
+    secret = readKeyFile(path);
+  } catch (error) {
+    const missing = error instanceof KeyFileError && error.problem === 'missing';
+    if (!missing || !options.create) throw error;
+    writeKeyFile(path, options.random.bytes(secretBytes));
+    secret = readKeyFile(path);
+  }
+  // Who may write to the folder may put another secret there; listing it tells nothing.
+  checkOwnerOnly(folder, 0o022);
+  if (secret.length !== secretBytes) {
+    throw new KeyFileError('damaged', {
+      path,
+      message: `${path} has ${secret.length} bytes, not ${secretBytes}: it is no instance secret`,
+    });
+  }
+  return secret;
+}
+
+function sealingKey(secret: Uint8Array, purpose: string): Uint8Array {
+  return nodeDigest.hkdfSha256(secret, concat(sealMark, utf8(purpose)), 32);
+}
+
+/**
+ * Encrypts `plaintext` for one purpose (AES-256-GCM under HKDF(secret, purpose)), so that what was
+ * sealed as one kind of key never opens as another. 36 bytes longer than the plaintext.
+ */
+export function seal(
+  secret: Uint8Array,
+  what: { readonly purpose: string; readonly plaintext: Uint8Array; readonly random: Random },
+): Uint8Array {
+  const nonce = what.random.bytes(nonceBytes);
+  const cipher = createCipheriv('aes-256-gcm', sealingKey(secret, what.purpose), nonce);
+  cipher.setAAD(sealMark);
+  const sealed = concat(cipher.update(what.plaintext), cipher.final());
+  return concat(sealMark, nonce, sealed, cipher.getAuthTag());
+}
+
+/** The plaintext of `seal`, or undefined: another secret, another purpose, or altered bytes. */
+export function unseal(
+  secret: Uint8Array,
+  what: { readonly purpose: string; readonly sealed: Uint8Array },
+): Uint8Array | undefined {
+  const { sealed } = what;
+  const textAt = sealMark.length + nonceBytes;
+  const tagAt = sealed.length - tagBytes;
+  if (tagAt < textAt || !equalBytes(sealed.subarray(0, sealMark.length), sealMark)) return undefined;
+  const nonce = sealed.subarray(sealMark.length, textAt);
+  const key = sealingKey(secret, what.purpose);
+  const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: tagBytes });
+  decipher.setAAD(sealMark);
+  decipher.setAuthTag(sealed.subarray(tagAt));
+  try {
+    return concat(decipher.update(sealed.subarray(textAt, tagAt)), decipher.final());
+  } catch {
+    return undefined;
+  }
+}
+
+/** Seals and writes as `writeKeyFile` does. */
+export function writeSealedFile(
+  path: string,
+  what: {
+    readonly secret: Uint8Array;
+    readonly purpose: string;
+    readonly plaintext: Uint8Array;
+    readonly random: Random;
+  },
+): void {
+  writeKeyFile(path, seal(what.secret, what));
+}
+
+/**
+ * The plaintext of a file that `writeSealedFile` wrote. Throws `KeyFileError`; 'damaged' also where
+ * the file was sealed under another instance secret, which looks the same.
+ */
+export function readSealedFile(
+  path: string,
+  what: { readonly secret: Uint8Array; readonly purpose: string },
+): Uint8Array {
+  const plaintext = unseal(what.secret, { purpose: what.purpose, sealed: readKeyFile(path) });
+  if (plaintext !== undefined) return plaintext;
+  throw new KeyFileError('damaged', {
+    path,
+    message: `${path} does not open: it was sealed under another instance secret, or was altered`,
+  });
+}

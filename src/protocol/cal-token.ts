@@ -1,0 +1,184 @@
+/**
+ * The license token itself (protocol §4.3): who holds which unit until when, signed by the license
+ * server. Signing is on the path of every license request, so it builds its JSON by hand. What proves
+ * that the server may have issued it is the license bundle (license-bundle.ts).
+ */
+import type { KeyObject } from 'node:crypto';
+import type { Static } from 'typebox';
+import Type from 'typebox';
+import { base64url, utf8 } from '../core/bytes.ts';
+import type { Digest } from '../core/digest.ts';
+import type { Result } from '../core/result.ts';
+import { err, ok } from '../core/result.ts';
+import type { SigningKey } from './paseto.ts';
+import { pasetoSigner, readFooter, verifyPaseto } from './paseto.ts';
+import type { ReadonlyDeep } from './schema.ts';
+import {
+  Bytes16,
+  CalTypeName,
+  Count,
+  closed,
+  Holder,
+  Id,
+  LicenseServerIdText,
+  LineNumber,
+  Origin,
+  ProductId,
+  parserOf,
+  Time,
+} from './schema.ts';
+import { parseStrictObjectBytes } from './strict-json.ts';
+
+const implicit = utf8('cal/1');
+
+const named = {
+  t: Type.Literal('cal'),
+  v: Type.Literal(1),
+  /** The issuing server: its License Server ID. */
+  iss: LicenseServerIdText,
+  gen: Count,
+};
+const dated = {
+  jti: Id,
+  /** A pseudonym (`subjectOf`), or the thumbprint of the device's key. */
+  sub: Holder.properties.sub,
+  iat: Time,
+  nbf: Time,
+  exp: Time,
+  /** Size of the server's journal at signing, and the first 6 bytes of its root in hex. */
+  log: Type.Tuple([Count, Type.String({ pattern: '^[0-9a-f]{12}$' })]),
+};
+const PermanentClaims = closed({
+  ...named,
+  /** The authority whose chains prove the unit. */
+  aid: Bytes16,
+  line: LineNumber,
+  prod: ProductId,
+  kind: CalTypeName,
+  unit: Holder.properties.unit,
+  origin: Origin,
+  /** Renewed after the horizon: a unit at risk (protocol §2.1). */
+  late: Type.Optional(Type.Boolean()),
+  ...dated,
+  lvl: Type.Enum(['key', 'slot']),
+});
+const TemporaryClaims = closed({
+  ...named,
+  aid: Type.Union([Bytes16, Type.Null()]),
+  line: Type.Union([LineNumber, Type.Null()]),
+  prod: ProductId,
+  kind: Type.Literal('temp'),
+  unit: Type.Null(),
+  origin: Type.Null(),
+  ...dated,
+  lvl: Type.Enum(['key', 'slot', 'none']),
+});
+
+/** A license that spends a unit. */
+export type PermanentClaims = ReadonlyDeep<Static<typeof PermanentClaims>>;
+/** A temporary license (protocol §1.5): no unit, and no authority where the server has none. */
+export type TemporaryClaims = ReadonlyDeep<Static<typeof TemporaryClaims>>;
+export type CalClaims = PermanentClaims | TemporaryClaims;
+
+export interface OpenedCalToken {
+  readonly claims: CalClaims;
+  /** Hash of the license bundle that was in force when it was issued (`bundleHash`). */
+  readonly bundle: string;
+}
+
+const parseClaims = parserOf(Type.Union([PermanentClaims, TemporaryClaims]));
+const Footer = closed({ kid: LicenseServerIdText, bundle: Bytes16 });
+const parseFooter = parserOf(Footer);
+
+/** A CAL token has less than 1,000 characters; more is not worth verifying. */
+const maxCalTokenChars = 4096;
+
+/** Ids, base64url, hex, dates: texts that are their own JSON between quotes. */
+const plain = /^[\w.:/+-]*$/;
+
+function quoted(text: string): string {
+  return plain.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
+function orNull(text: string | null): string {
+  return text === null ? 'null' : quoted(text);
+}
+
+/** The same text as `JSON.stringify` gives for these members in this order, at half the time. */
+function claimsJson(claims: CalClaims): string {
+  const late = claims.kind !== 'temp' && claims.late !== undefined ? `"late":${claims.late},` : '';
+  return (
+    `{"t":"cal","v":1,"iss":${quoted(claims.iss)},"gen":${claims.gen},"aid":${orNull(claims.aid)},` +
+    `"line":${claims.line},"prod":${quoted(claims.prod)},"kind":"${claims.kind}","unit":${claims.unit},` +
+    `"origin":${orNull(claims.origin)},${late}"jti":${quoted(claims.jti)},"sub":${quoted(claims.sub)},` +
+    `"iat":${quoted(claims.iat)},"nbf":${quoted(claims.nbf)},"exp":${quoted(claims.exp)},` +
+    `"lvl":"${claims.lvl}","log":[${claims.log[0]},${quoted(claims.log[1])}]}`
+  );
+}
+
+type Signer = (payload: Uint8Array) => string;
+
+/** Signers by key and bundle hash: a server has one bundle per agreement, and a new one now and then. */
+const signers = new WeakMap<SigningKey, Map<string, Signer>>();
+const mostSigners = 64;
+
+function signerFor(key: SigningKey, bundle: string): Signer {
+  const known = signers.get(key) ?? new Map<string, Signer>();
+  signers.set(key, known);
+  const found = known.get(bundle);
+  if (found !== undefined) return found;
+  const footer = utf8(JSON.stringify({ kid: key.kid, bundle }));
+  const signer = pasetoSigner({ key: key.privateKey, footer, implicit });
+  if (known.size >= mostSigners) known.clear();
+  known.set(bundle, signer);
+  return signer;
+}
+
+/**
+ * Signs a license. The claims are trusted to have their form: they come from this server's own
+ * tables. `bundle` is the `bundleHash` of the bundle that verifies it now.
+ */
+export function signCalToken(
+  claims: CalClaims,
+  as: { readonly key: SigningKey; readonly bundle: string },
+): string {
+  return signerFor(as.key, as.bundle)(Buffer.from(claimsJson(claims)));
+}
+
+/** The license server and bundle that an unverified token names; undefined where it is no CAL token. */
+export function readCalFooter(token: string): ReadonlyDeep<Static<typeof Footer>> | undefined {
+  if (token.length > maxCalTokenChars) return undefined;
+  const bytes = readFooter(token);
+  const footer = parseFooter(bytes === undefined ? undefined : parseStrictObjectBytes(bytes));
+  return footer.ok ? footer.value : undefined;
+}
+
+/** `unreadable`: no CAL token, or one that says impossible things; `signature`: not signed by this key. */
+export type CalTokenProblem = 'unreadable' | 'signature';
+
+/**
+ * Opens a token that the license server with this public key (`publicKeyObject`) signed for itself.
+ * Only signature and form are looked at here; what else must hold is asked of `verifyLicense`.
+ */
+export function openCalToken(token: string, publicKey: KeyObject): Result<OpenedCalToken, CalTokenProblem> {
+  const footer = readCalFooter(token);
+  if (footer === undefined) return err('unreadable');
+  const verified = verifyPaseto(token, { key: publicKey, implicit });
+  if (verified === undefined) return err('signature');
+  const claims = parseClaims(verified.payload);
+  if (!claims.ok || claims.value.iss !== footer.kid) return err('unreadable');
+  return ok({ claims: claims.value, bundle: footer.bundle });
+}
+
+/**
+ * The pseudonym of a device or user within an agreement: base64url of HMAC-SHA256(salt, kind ":" name)
+ * (protocol §4.3). `salt` is the agreement's, so that a holder keeps it on every server of the
+ * agreement and cannot be recognized in another. The name is taken as it is; the caller decides
+ * whether case matters.
+ */
+export function subjectOf(
+  digest: Digest,
+  holder: { readonly salt: Uint8Array; readonly kind: string; readonly name: string },
+): string {
+  return base64url(digest.hmacSha256(holder.salt, utf8(`${holder.kind}:${holder.name}`)));
+}

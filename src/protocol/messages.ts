@@ -1,0 +1,156 @@
+/**
+ * What license servers and clearinghouse say to each other (protocol §2.3): the body of every
+ * message type. How a body is wrapped and signed is the duty of envelope.ts.
+ */
+
+import type { Static } from 'typebox';
+import Type from 'typebox';
+import type { JsonObject } from '../core/json.ts';
+import type { Parser, ReadonlyDeep } from './schema.ts';
+import {
+  AgreementNumber,
+  Bytes32,
+  CalTypeName,
+  ChainPosition,
+  Count,
+  closed,
+  Holder,
+  HorizonReveal,
+  Id,
+  LicenseServerIdText,
+  LineNumber,
+  ProductId,
+  ProductInfo,
+  parserOf,
+  Reveal,
+  Text,
+  Time,
+  Token,
+  Units,
+} from './schema.ts';
+
+/** Any object, looked at by whoever understands it. */
+const AnyObject = Type.Unsafe<JsonObject>(Type.Record(Type.String(), Type.Unknown()));
+const Quantity = Type.Integer({ minimum: 1, maximum: 100_000_000 });
+const QuantityOrAll = Type.Union([Quantity, Type.Literal('all')]);
+const Line = { agreement: AgreementNumber, line: LineNumber };
+const Leases = Type.Array(closed({ sub: Holder.properties.sub, leaseEnd: Time }));
+const Holders = Type.Array(Holder);
+const Quoted = Type.String({ minLength: 1, maxLength: 40 });
+
+/** What a source gave up: amounts of its freeze, and when the last token of each holder ends. */
+const released = { ...Line, unissued: Units, held: Units, leases: Leases };
+
+/** From a license server to the clearinghouse. */
+const serverBodies = {
+  /** "I am here": what was received and applied, so that it need not be sent again. */
+  contact: closed({ ack: Type.Array(Id), name: Text, method: Type.Enum(['automatic', 'web', 'telephone']) }),
+  /** Asks for a server certificate; `ekPublic` is a one-time X25519 key for K₀ (protocol §3.6). */
+  activate: closed({
+    agreement: AgreementNumber,
+    name: Text,
+    publicKey: Bytes32,
+    ekPublic: Bytes32,
+    contact: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][A-Za-z]{0,31}$' }), Text)),
+  }),
+  /** Asks for a key pack, with what the license program wants to see quoted. */
+  install: closed({
+    agreement: AgreementNumber,
+    product: ProductId,
+    type: CalTypeName,
+    quantity: Quantity,
+    program: Type.Optional(closed({ authorization: Type.Optional(Quoted), license: Type.Optional(Quoted) })),
+  }),
+  'move-request': closed({
+    agreement: AgreementNumber,
+    product: ProductId,
+    type: CalTypeName,
+    quantity: QuantityOrAll,
+    source: LicenseServerIdText,
+    target: LicenseServerIdText,
+    reason: Type.Enum(['replaced', 'dead']),
+    hold: Type.Boolean(),
+  }),
+  frozen: closed({ ...Line, unissued: Units, held: Units, holders: Holders }),
+  installed: closed({ ...Line, freeK: ChainPosition, heldK: ChainPosition }),
+  verified: closed({}),
+  released: closed(released),
+  relinquished: closed({ unissued: Units, holders: Holders }),
+  return: closed({ ...Line, quantity: Quantity }),
+  /** The last words of a server: what it still had frozen, and what it gives back unissued. */
+  deactivate: closed({
+    agreements: Type.Array(AgreementNumber),
+    releases: Type.Array(closed({ move: Id, ...released })),
+    returns: Type.Array(closed({ ...Line, quantity: Quantity })),
+  }),
+};
+
+/** From the clearinghouse to a license server. */
+const clearinghouseBodies = {
+  /** The answer to a contact: where the horizon stands now, and the trust list in force. */
+  welcome: closed({
+    horizon: Type.Array(closed({ agreement: AgreementNumber, ...HorizonReveal.properties })),
+    trustList: Type.Optional(Token),
+  }),
+  activated: closed({ certificate: Token, horizon: Type.Union([HorizonReveal, Type.Null()]) }),
+  /** `amount` more units, `total` ever on this chain: the proof is the chain value at k. */
+  'key-pack': closed({
+    ...Line,
+    product: ProductInfo,
+    type: CalTypeName,
+    amount: Units,
+    ...Reveal.properties,
+    total: Units,
+    horizon: Type.Optional(HorizonReveal),
+  }),
+  freeze: closed({ ...Line, quantity: QuantityOrAll, target: LicenseServerIdText }),
+  grant: closed({
+    ...Line,
+    product: ProductInfo,
+    type: CalTypeName,
+    source: LicenseServerIdText,
+    unissued: Units,
+    held: Units,
+    holders: Holders,
+    free: Reveal,
+    heldChain: Reveal,
+    provisional: Type.Boolean(),
+    hold: Type.Boolean(),
+  }),
+  release: closed(Line),
+  final: closed({}),
+  /** The source is closed for this move: inherited units are free when these leases have ended. */
+  'source-closed': closed({ leases: Leases }),
+  unfreeze: closed(Line),
+  cancel: closed({}),
+  close: closed({ gen: Count }),
+  deactivated: closed({ gen: Count }),
+  /** The answer to message `re` is no; `refused` is what the HTTP answer would carry. */
+  refused: closed({ re: Id, refused: AnyObject }),
+};
+
+const bodies = { ...serverBodies, ...clearinghouseBodies };
+
+export type ServerMessageType = keyof typeof serverBodies;
+export type ClearinghouseMessageType = keyof typeof clearinghouseBodies;
+export type MessageType = ServerMessageType | ClearinghouseMessageType;
+
+/** The body of messages of one type. */
+export type BodyOf<Type extends MessageType> = ReadonlyDeep<Static<(typeof bodies)[Type]>>;
+
+export const messageTypes = Object.keys(bodies) as readonly MessageType[];
+
+/** Whether messages of this type come from license servers; the others come from the clearinghouse. */
+export function isServerMessage(type: MessageType): type is ServerMessageType {
+  return Object.hasOwn(serverBodies, type);
+}
+
+const parsers = new Map<string, Parser<unknown>>(
+  Object.entries(bodies).map(([type, schema]) => [type, parserOf(schema)]),
+);
+
+/** Checks the body of a message of this type; the error says what is wrong with it. */
+export function parseBody<Type extends MessageType>(type: Type, body: unknown) {
+  const parse = parsers.get(type) as Parser<BodyOf<Type>>;
+  return parse(body);
+}

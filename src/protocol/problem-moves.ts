@@ -1,0 +1,137 @@
+/** Words for moves, and for messages and files that cannot be taken. */
+import type { RefusalCode } from '../core/refusal.ts';
+import type { WordsFor } from './problem-words.ts';
+import { cals, when } from './problem-words.ts';
+
+type MoveCodes = Extract<
+  RefusalCode,
+  | 'move-to-itself'
+  | 'move-more-than-there-is'
+  | 'move-open'
+  | 'move-unknown'
+  | 'move-state'
+  | 'nothing-frozen'
+  | 'not-yet-supported'
+>;
+
+type MessageCodes = Extract<
+  RefusalCode,
+  | 'file-damaged'
+  | 'file-other-kind'
+  | 'message-invalid'
+  | 'message-untrusted'
+  | 'message-expired'
+  | 'message-not-for-us'
+  | 'message-out-of-order'
+  | 'publisher-different'
+>;
+
+const moveWords: WordsFor<MoveCodes> = {
+  'move-to-itself': ({ licenseServerId }) => ({
+    status: 400,
+    title: 'Source and target are the same server',
+    message: `${licenseServerId} is both the source and the target.`,
+    next: 'Give the ID of the new server as the target (calyx server status on it): calyx server move --to ID …',
+  }),
+  'move-more-than-there-is': ({ asked, available }) => ({
+    status: 409,
+    title: 'More than there is to move',
+    message:
+      available === 0
+        ? 'There is nothing of this product on the source that is not already being moved.'
+        : `${cals(asked)} are to be moved, but the source has ${available}.`,
+    next:
+      available === 0
+        ? 'See what the source has (calyx server packs) and what is under way (calyx desk moves).'
+        : `Move at most ${available}, or everything: calyx server move … --quantity all.`,
+  }),
+  'move-open': ({ move, state }) => ({
+    status: 409,
+    title: 'A move is under way already',
+    message: `Move ${move} of the same product is not finished (${state}); a server freezes for one at a time.`,
+    next: 'Finish it by repeating its calyx server move command, or see what it waits for: calyx desk moves.',
+  }),
+  'move-unknown': ({ move }) => ({
+    status: 404,
+    title: 'Unknown move',
+    message: `There is no move ${move} here.`,
+    next: 'See the moves there are: calyx desk moves. Start one with: calyx server move.',
+  }),
+  'move-state': ({ move, state, act }) => ({
+    status: 409,
+    title: 'Not possible in this state of the move',
+    message: `Move ${move} is ${state}; "${act}" is not possible there.`,
+    next:
+      'See what it waits for: calyx desk moves. To bring CALs back after the commit, or by telephone, move ' +
+      'them back with a new calyx server move.',
+  }),
+  'nothing-frozen': ({ product, type }) => ({
+    status: 409,
+    title: 'Nothing is frozen',
+    message: `No CALs of "${product}" per ${type} are frozen for a move on this server.`,
+    next: 'Freeze them first: calyx server move --freeze --to ID --product P --type T --quantity N.',
+  }),
+  'not-yet-supported': ({ what }) => ({
+    status: 501,
+    title: 'Not supported yet',
+    message: `This version cannot do this yet: ${what}.`,
+    next: 'See what this version can do with: calyx --help. Nothing was changed.',
+  }),
+};
+
+const messageWords: WordsFor<MessageCodes> = {
+  'file-damaged': ({ problem }) => ({
+    status: 400,
+    title: 'The file is damaged',
+    message: `The file cannot be read: ${problem}. It may have been cut off or altered on the way.`,
+    next: 'Copy it again from where it was made, and repeat the calyx command. Nothing was changed.',
+  }),
+  'file-other-kind': ({ expected, found }) => ({
+    status: 400,
+    title: 'This is another kind of file',
+    message: `This file is ${found}; here ${expected} is needed.`,
+    next: 'Choose the file that the other calyx command wrote (--out or --request-out).',
+  }),
+  'message-invalid': ({ problem }) => ({
+    status: 400,
+    title: 'The message is not valid',
+    message: `The message cannot be taken: ${problem}. It may have been altered on the way.`,
+    next: 'Have it made again by the sender, and repeat the calyx command. Nothing was changed.',
+  }),
+  'message-untrusted': ({ signer }) => ({
+    status: 403,
+    title: 'The signature is not trusted',
+    message: `The message is signed by ${signer}, whose key is not known or not valid here.`,
+    next:
+      'Check that it comes from the right publisher or server. A publisher with new keys gives out a new ' +
+      'bundle: calyx server init --bundle FILE names the one in use.',
+  }),
+  'message-expired': ({ madeAt, expiredAt, now }) => ({
+    status: 409,
+    title: 'The message has expired',
+    message: `It was made on ${when(madeAt)} and was valid until ${when(expiredAt)}; it is now ${when(now)}.`,
+    next: 'Have it made again: repeat the calyx command that wrote it. If the date is wrong, set the clock.',
+  }),
+  'message-not-for-us': ({ recipient }) => ({
+    status: 409,
+    title: 'The message is for somebody else',
+    message: `It is addressed to ${recipient}.`,
+    next: 'Bring it there; the ID of this server is shown by: calyx server status. Nothing was changed.',
+  }),
+  'message-out-of-order': ({ expected, found }) => ({
+    status: 409,
+    title: 'A message is missing',
+    message: `Message ${expected} is the next one, but this is ${found}.`,
+    next:
+      'Bring the file that was made before this one, or make a new one, which carries everything: repeat the ' +
+      'calyx command with --request-out.',
+  }),
+  'publisher-different': ({ expected, found }) => ({
+    status: 409,
+    title: 'Another publisher',
+    message: `This belongs to publisher ${found}; this server belongs to ${expected}.`,
+    next: 'Use the files of the right publisher, or set up a server of its own: calyx server init --data DIR --bundle FILE.',
+  }),
+};
+
+export const moveAndMessageWords: WordsFor<MoveCodes | MessageCodes> = { ...moveWords, ...messageWords };

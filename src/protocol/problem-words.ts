@@ -1,0 +1,37 @@
+/**
+ * What every refusal says, as types, and the few phrases that all of them share. Words are for an
+ * administrator at the end of a long day: what is wrong, with what, the numbers, what to do next.
+ */
+import type { RefusalCode, RefusalOf } from '../core/refusal.ts';
+
+export interface Words {
+  /** HTTP status (RFC 9110). */
+  readonly status: number;
+  /** The kind of problem, the same for every occurrence (RFC 9457). */
+  readonly title: string;
+  /** What is wrong here, with the numbers. */
+  readonly message: string;
+  /** What to do about it: a command where there is one. */
+  readonly next: string;
+}
+
+/** One function per code; a missing one does not compile. */
+export type WordsFor<Code extends RefusalCode> = {
+  readonly [Each in Code]: (refusal: RefusalOf<Each>) => Words;
+};
+
+/** "1 CAL", "25 CALs". */
+export function cals(count: number): string {
+  return count === 1 ? '1 CAL' : `${count} CALs`;
+}
+
+/** "2026-11-24 15:04:05 UTC", from the form that refusals carry. */
+export function when(iso: string): string {
+  return iso.replace('T', ' ').replace('Z', ' UTC');
+}
+
+/** "a", "a or b", "a, b or c". */
+export function anyOf(items: readonly string[]): string {
+  const last = items.at(-1) ?? '';
+  return items.length < 2 ? last : `${items.slice(0, -1).join(', ')} or ${last}`;
+}

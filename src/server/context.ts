@@ -1,0 +1,35 @@
+/** What every use case of a license server is given: wired once, in `app.ts`. */
+import type { Digest } from '../core/digest.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Random } from '../platform/random.ts';
+import type { SealBox } from '../platform/seal-box.ts';
+import type { SigningKey } from '../platform/signing.ts';
+import type { Store } from '../store/port.ts';
+import type { ServerFacts } from './usecases/server-facts.ts';
+
+export interface ServerContext {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly digest: Digest;
+  /** The License Server ID in its 7 groups, and the 16-byte value in it. */
+  readonly licenseServerId: string;
+  readonly lsidValue: Uint8Array;
+  readonly name: string;
+  readonly key: SigningKey;
+  readonly publisher: string;
+  readonly rootKey: Uint8Array;
+  readonly box: SealBox;
+  /** A fresh X25519 key pair as (seed, public key), and the agreement of a seed with another's key. */
+  readonly oneTimeKey: () => { readonly seed: Uint8Array; readonly publicKey: Uint8Array };
+  readonly agreeWith: (seed: Uint8Array, otherPublicKey: Uint8Array) => Uint8Array | undefined;
+  /** What the hot path would otherwise look up or build for each request. */
+  readonly cache: ServerCache;
+}
+
+/** Facts that change only when an administrator or the clearinghouse acts (`server-facts.ts`). */
+export interface ServerCache {
+  facts: ServerFacts | null;
+  /** When a denial was last written into the System log, by product and reason. */
+  readonly denials: Map<string, number>;
+}

@@ -1,0 +1,89 @@
+/**
+ * Applies a proven chain position: the one way in which units come onto this server. What it adds is
+ * the position minus the highest one applied on that chain, never a comparison with what is installed
+ * now: moves out do not lower it (protocol §1.4).
+ */
+import { serverAccount } from '../../core/account.ts';
+import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
+import { freeChain, heldChain, isAbove } from '../../core/chain.ts';
+import type { AccountId } from '../../core/ledger.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import type { WriteTx } from '../../store/port.ts';
+import { advanceChain as saveChain, insertAppliedReveal, type LineRow } from '../../store/server-authority-rows.ts';
+import { addUnits } from '../../store/unit-rows.ts';
+import type { ServerContext } from '../context.ts';
+
+export interface Proof {
+  readonly chain: 'free' | 'held';
+  readonly k: number;
+  /** v[k], 16 bytes. */
+  readonly value: Uint8Array;
+}
+
+/** The chain of a line and where this server stands on it. */
+export function chainOf(
+  line: LineRow,
+  chain: 'free' | 'held',
+): { aid: Uint8Array; chain: number; present: { k: number; value: Uint8Array } } {
+  const free = chain === 'free';
+  return {
+    aid: bytes(line.aid),
+    chain: free ? freeChain(line.line) : heldChain(line.line),
+    present: { k: free ? line.freeK : line.heldK, value: bytes(free ? line.freeValue : line.heldValue) },
+  };
+}
+
+function bytes(text: string): Uint8Array {
+  const value = bytesOfBase64url(text);
+  if (value === undefined) throw new Error('A value of 16 bytes in the database cannot be read.');
+  return value;
+}
+
+/** Checks that a value stands on the chain at k, or below what is applied. Refused: `message-invalid`. */
+export function checkProof(
+  context: Pick<ServerContext, 'digest'>,
+  line: LineRow,
+  proof: Proof,
+): Result<{ readonly added: number }, Refusal> {
+  const { aid, chain, present } = chainOf(line, proof.chain);
+  if (proof.k <= present.k) return ok({ added: 0 });
+  if (isAbove(context.digest, { aid, chain, present, above: { k: proof.k, value: proof.value } })) {
+    return ok({ added: proof.k - present.k });
+  }
+  return err({ code: 'message-invalid', problem: `the proof for ${proof.k} units does not fit this line's anchor` });
+}
+
+/**
+ * Takes a checked proof in: chain position, unit numbers and the record for `already-applied`. Answers
+ * what to post: `amount` from `installed` to the account where the units stand now.
+ */
+export async function takeProof(
+  tx: WriteTx,
+  of: { readonly line: LineRow; readonly proof: Proof; readonly pool: string; readonly nowMs: number },
+): Promise<{ readonly added: number; readonly installed: number; readonly line: LineRow }> {
+  const { line, proof } = of;
+  const { chain, present } = chainOf(line, proof.chain);
+  const added = proof.k - present.k;
+  const value = base64url(proof.value);
+  const lastUnit = line.lastUnit + added;
+  await saveChain(tx, { lineId: line.id, chain: proof.chain, k: proof.k, value, lastUnit });
+  await addUnits(tx, { lineId: line.id, pool: of.pool, first: line.lastUnit + 1, last: lastUnit });
+  const installed = (await tx.balance(serverAccount(line.agreement, line.line).installed)) + added;
+  await insertAppliedReveal(tx, { aid: line.aid, chain, k: proof.k, value, added, installed, at: of.nowMs });
+  const moved =
+    proof.chain === 'free'
+      ? { ...line, freeK: proof.k, freeValue: value, lastUnit }
+      : { ...line, heldK: proof.k, heldValue: value, lastUnit };
+  return { added, installed, line: moved };
+}
+
+/** The posting that brings units in. */
+export function bringIn(
+  line: LineRow,
+  to: 'unissued' | 'reserved',
+  amount: number,
+): { kind: 'transfer'; debit: AccountId; credit: AccountId; amount: number } {
+  const accounts = serverAccount(line.agreement, line.line);
+  return { kind: 'transfer', debit: accounts.installed, credit: accounts[to], amount };
+}

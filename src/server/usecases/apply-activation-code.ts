@@ -1,0 +1,162 @@
+/** Activation by telephone: the code opens one slot of an agreement kit for this License Server ID. */
+import { base64url } from '../../core/bytes.ts';
+import { activationChain, isAbove, maskValue } from '../../core/chain.ts';
+import { licenseServerIdValue } from '../../core/code.ts';
+import type { Code } from '../../core/code-layout.ts';
+import { firstKey } from '../../core/confirmation.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { checkClock, standing } from '../../core/standing.ts';
+import { isoDate, msOfIso } from '../../core/time.ts';
+import { type Authority, authorityOfSlot, readStoredKit } from '../../protocol/authority.ts';
+import type { WriteTx } from '../../store/port.ts';
+import {
+  findAuthority,
+  insertAuthority,
+  type KitRow,
+  listKits,
+  saveLine,
+  setAuthorityState,
+} from '../../store/server-authority-rows.ts';
+import { listPeers } from '../../store/server-rows.ts';
+import type { ServerContext } from '../context.ts';
+import type { CodeOutcome } from './apply-code.ts';
+import { noteEvent } from './events.ts';
+import { serverLog } from './license-token.ts';
+import { newId } from './new-id.ts';
+import { administer } from './server-facts.ts';
+
+interface OpenedSlot {
+  readonly row: KitRow;
+  readonly authority: Authority;
+  readonly value: Uint8Array;
+  /** When the kit was signed: our clock cannot be far before it. */
+  readonly madeAtMs: number;
+}
+
+/**
+ * Activates. The same code on a server that is active is `already-activated`; on a deactivated one it
+ * activates again, and chains, counters and numbers go on (protocol §3.5). Refused: `kit-missing`,
+ * `code-other-kit`, `code-other-server`, `code-not-for-this-server`, `clock-behind`, `horizon-passed`.
+ */
+export async function applyActivationCode(
+  context: ServerContext,
+  code: Code,
+): Promise<Result<CodeOutcome, Refusal>> {
+  const nowMs = context.clock.nowMs();
+  return administer<CodeOutcome>(context, async (tx) => {
+    const opened = await openSlot(context, tx, code);
+    if (!opened.ok) return opened;
+    const { authority, row } = opened.value;
+    const aid = base64url(authority.aid);
+    const present = await findAuthority(tx, aid);
+    if (present?.state === 'active') return err({ code: 'already-activated', agreement: row.agreement });
+    const clock = checkClock(nowMs, opened.value.madeAtMs);
+    if (!clock.ok) return clock;
+    const standingNow = standing({
+      baseMonth: authority.baseMonth,
+      e: present?.horizonE ?? 0,
+      sunsetMonths: authority.sunsetMonths,
+      nowMs,
+    });
+    if (present === undefined) await enterAuthority(context, tx, { ...opened.value, slot: code.ctx, nowMs });
+    else await setAuthorityState(tx, aid, 'active');
+    await tx.post({
+      log: serverLog,
+      kind: present === undefined ? 'activated' : 'reactivated',
+      id: newId(context),
+      at: nowMs,
+      body: { agreement: row.agreement, aid, basis: 'slot', slot: code.ctx },
+    });
+    await noteEvent(context, tx, { number: 4, data: { agreement: row.agreement, method: 'telephone' } });
+    const horizon = standingNow.horizonMs === null ? '' : isoDate(standingNow.horizonMs);
+    return ok({ kind: 'activation', agreement: row.agreement, horizon });
+  });
+}
+
+/** The slot of one of our kits that the code opens, by its hash; else why there is none. */
+async function openSlot(
+  context: ServerContext,
+  tx: WriteTx,
+  code: Code,
+): Promise<Result<OpenedSlot, Refusal>> {
+  const rows = await listKits(tx);
+  if (rows.length === 0) return err({ code: 'kit-missing', agreement: null });
+  const kits = rows.map((row) => ({ row, kit: readStoredKit(row.document) }));
+  const opensFor = (lsidValue: Uint8Array): OpenedSlot | undefined => {
+    const value = maskValue(context.digest, { kind: 'activation', lsidValue }, code.value);
+    for (const { row, kit } of kits) {
+      const authority = authorityOfSlot(context.digest, kit, code.ctx);
+      const opens = authority !== undefined && opensAnchor(context, authority, value);
+      if (opens) return { row, authority, value, madeAtMs: msOfIso(kit.iat) ?? 0 };
+    }
+    return undefined;
+  };
+  const own = opensFor(context.lsidValue);
+  if (own !== undefined) return ok(own);
+  const slots = kits.flatMap(({ kit }) => kit.slots.map((slot) => slot.slot));
+  if (!slots.includes(code.ctx)) return err({ code: 'code-other-kit', slot: code.ctx, slots });
+  for (const peer of await listPeers(tx)) {
+    const value = licenseServerIdValue(context.digest, peer.licenseServerId);
+    if (value.ok && opensFor(value.value) !== undefined) {
+      return err({ code: 'code-other-server', licenseServerId: peer.licenseServerId, name: peer.name });
+    }
+  }
+  return err({ code: 'code-not-for-this-server', searched: 1 });
+}
+
+function opensAnchor(context: ServerContext, authority: Authority, value: Uint8Array): boolean {
+  const anchor = authority.activationAnchor;
+  if (anchor === undefined) return false;
+  const place = { aid: authority.aid, chain: activationChain };
+  return isAbove(context.digest, { ...place, present: { k: 0, value: anchor }, above: { k: 1, value } });
+}
+
+async function enterAuthority(
+  context: ServerContext,
+  tx: WriteTx,
+  of: OpenedSlot & { readonly slot: number; readonly nowMs: number },
+): Promise<void> {
+  const { authority, row } = of;
+  const aid = base64url(authority.aid);
+  await insertAuthority(tx, {
+    aid,
+    agreement: row.agreement,
+    basis: 'slot',
+    slot: of.slot,
+    document: row.document,
+    trustList: row.trustList,
+    state: 'active',
+    confirmationKey: context.box.seal('confirmation', firstKey(context.digest, of.value, context.lsidValue)),
+    confirmationSeq: 0,
+    freezes: 0,
+    releases: 0,
+    returns: 0,
+    horizonE: 0,
+    horizonValue: base64url(authority.horizonAnchor),
+    activatedAt: of.nowMs,
+  });
+  await enterLines(tx, authority);
+}
+
+/** Enters the lines of an authority that this server does not have yet, their chains at the anchors. */
+export async function enterLines(tx: WriteTx, authority: Authority, from = 0): Promise<void> {
+  for (const [line, entry] of authority.lines.entries()) {
+    if (line < from) continue;
+    await saveLine(tx, {
+      agreement: authority.agreement,
+      line,
+      aid: base64url(authority.aid),
+      product: entry.product.id,
+      productName: entry.product.name,
+      family: entry.product.family,
+      version: entry.product.version,
+      type: entry.type,
+      openUnits: entry.open,
+      freeK: 0,
+      freeValue: base64url(entry.free),
+      heldK: 0,
+      heldValue: base64url(entry.held),
+    });
+  }
+}

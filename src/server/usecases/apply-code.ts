@@ -1,0 +1,104 @@
+/**
+ * A code that was read out to this server: which kind it is, whether it was typed right, whether it is
+ * for us, and what it does. One entry for every kind, whatever the installation method in force.
+ */
+import { parseCode } from '../../core/code.ts';
+import type { Code } from '../../core/code-layout.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, type Result } from '../../core/result.ts';
+import { nextCount, writeMeta } from '../../store/meta-rows.ts';
+import { ok } from '../../core/result.ts';
+import type { ServerContext } from '../context.ts';
+import { applyActivationCode } from './apply-activation-code.ts';
+import { applyHorizonCode } from './apply-horizon-code.ts';
+import { applyKeyPackCode } from './apply-key-pack-code.ts';
+import { noteEvent } from './events.ts';
+
+export interface CodeInput {
+  readonly text: string;
+  /** How many were bought, where the person knows: tried first. */
+  readonly quantity?: number | undefined;
+  /** For a held key pack: the License Server ID of the server that the CALs come from. */
+  readonly from?: string | undefined;
+  /** False: only say what the code would do. */
+  readonly confirmed: boolean;
+}
+
+export type CodeOutcome =
+  | { readonly kind: 'activation'; readonly agreement: string; readonly horizon: string }
+  | {
+      readonly kind: 'key-pack' | 'held-key-pack';
+      readonly applied: boolean;
+      readonly agreement: string;
+      readonly product: string;
+      readonly productName: string;
+      readonly type: string;
+      readonly added: number;
+      readonly installed: number;
+    }
+  | { readonly kind: 'horizon'; readonly agreement: string; readonly horizon: string };
+
+/** Failures in a row after which help is shown, and after which an event is written (protocol §3.7). */
+const helpAfter = 5;
+const eventAfter = 20;
+
+/**
+ * Takes a code in. Refused: `code-unreadable`, `code-mistyped` (which groups, what may have been heard),
+ * `code-wrong-kind`, `already-applied`, `code-other-server`, `code-other-kit`,
+ * `code-not-for-this-server`, `source-needed`, `not-activated`, `kit-missing`.
+ */
+export async function applyCode(
+  context: ServerContext,
+  input: CodeInput,
+): Promise<Result<CodeOutcome, Refusal>> {
+  const code = parseCode(context.digest, input.text);
+  const outcome = code.ok ? await applyKind(context, code.value, input) : code;
+  await countFailures(context, outcome);
+  return outcome;
+}
+
+async function applyKind(
+  context: ServerContext,
+  code: Code,
+  input: CodeInput,
+): Promise<Result<CodeOutcome, Refusal>> {
+  switch (code.kind) {
+    case 'activation':
+      return applyActivationCode(context, code);
+    case 'key-pack':
+    case 'held-key-pack':
+      return applyKeyPackCode(context, code, input);
+    case 'horizon':
+      return applyHorizonCode(context, code);
+    default:
+      return err({
+        code: 'code-wrong-kind',
+        expected: 'a code from the clearinghouse (it begins with 4 to 9, A or B)',
+        found: code.kind,
+      });
+  }
+}
+
+/** Failed attempts in a row: a hint for the console, an event for the administrator. */
+async function countFailures(
+  context: ServerContext,
+  outcome: Result<CodeOutcome, Refusal>,
+): Promise<void> {
+  const failed =
+    !outcome.ok && !['already-applied', 'source-needed', 'not-activated', 'kit-missing'].includes(outcome.error.code);
+  const before = context.cache.codeFailures;
+  if (!failed && before === 0) return;
+  context.cache.codeFailures = failed ? before + 1 : 0;
+  if (!failed || before + 1 !== eventAfter) return;
+  await context.store.write(async (tx) => {
+    const total = await nextCount(tx, 'codeFailureRuns');
+    await writeMeta(tx, 'lastCodeFailureAt', String(context.clock.nowMs()));
+    await noteEvent(context, tx, { number: 5012, data: { failures: eventAfter, runs: total } });
+    return ok(null);
+  });
+}
+
+/** Whether so many codes failed in a row that help is due. */
+export function needsHelp(context: ServerContext): boolean {
+  return context.cache.codeFailures >= helpAfter;
+}

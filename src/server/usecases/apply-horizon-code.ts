@@ -1,0 +1,77 @@
+/** The yearly code: moves the horizon of one agreement on (protocol §3.4, chain 1). */
+import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
+import { findAppliedPosition, findPosition, horizonChain, maskValue } from '../../core/chain.ts';
+import type { Code } from '../../core/code-layout.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { standing } from '../../core/standing.ts';
+import { isoDate } from '../../core/time.ts';
+import { authorityOf } from '../../protocol/authority.ts';
+import type { WriteTx } from '../../store/port.ts';
+import { type AuthorityRow, listAuthorities, listKits, setHorizon } from '../../store/server-authority-rows.ts';
+import type { ServerContext } from '../context.ts';
+import type { CodeOutcome } from './apply-code.ts';
+import { noteEvent } from './events.ts';
+import { serverLog } from './license-token.ts';
+import { newId } from './new-id.ts';
+import { administer } from './server-facts.ts';
+
+/** Applies a horizon code. Refused: `already-applied`, `code-not-for-this-server`, `kit-missing`. */
+export async function applyHorizonCode(
+  context: ServerContext,
+  code: Code,
+): Promise<Result<CodeOutcome, Refusal>> {
+  const nowMs = context.clock.nowMs();
+  return administer(context, async (tx) => {
+    const value = maskValue(context.digest, { kind: 'horizon', lsidValue: context.lsidValue }, code.value);
+    const authorities = await listAuthorities(tx);
+    if (authorities.length === 0) {
+      const kits = await listKits(tx);
+      if (kits.length === 0) return err({ code: 'kit-missing', agreement: null });
+      return err({ code: 'not-activated', agreement: kits[0]?.agreement ?? null });
+    }
+    for (const row of authorities) {
+      const sought = { ...placeOf(row), value, ctx: code.ctx };
+      if (row.horizonE > 0 && findAppliedPosition(context.digest, sought) !== null) {
+        return err({ code: 'already-applied', product: null, type: null, added: 0, installed: 0, at: '' });
+      }
+      const position = findPosition(context.digest, sought);
+      if (position !== null) return moveOn(context, tx, { row, e: position.k, value, nowMs });
+    }
+    return err({ code: 'code-not-for-this-server', searched: 360 });
+  });
+}
+
+function placeOf(row: AuthorityRow): {
+  aid: Uint8Array;
+  chain: number;
+  present: { k: number; value: Uint8Array };
+} {
+  const bytes = (text: string): Uint8Array => bytesOfBase64url(text) ?? new Uint8Array(16);
+  return {
+    aid: bytes(row.aid),
+    chain: horizonChain,
+    present: { k: row.horizonE, value: bytes(row.horizonValue) },
+  };
+}
+
+async function moveOn(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly row: AuthorityRow; readonly e: number; readonly value: Uint8Array; readonly nowMs: number },
+): Promise<Result<CodeOutcome, Refusal>> {
+  const { row, e, nowMs } = of;
+  await setHorizon(tx, row.aid, { e, value: base64url(of.value) });
+  const { baseMonth, sunsetMonths } = authorityOf(context.digest, row);
+  const { horizonMs } = standing({ baseMonth, e, sunsetMonths, nowMs });
+  const horizon = horizonMs === null ? '' : isoDate(horizonMs);
+  await tx.post({
+    log: serverLog,
+    kind: 'horizon',
+    id: newId(context),
+    at: nowMs,
+    body: { agreement: row.agreement, e },
+  });
+  await noteEvent(context, tx, { number: 5011, data: { agreement: row.agreement, horizon } });
+  return ok({ kind: 'horizon', agreement: row.agreement, horizon });
+}

@@ -1,0 +1,311 @@
+/**
+ * The CAL Key Pack ID of the source document: finds the chain and position that a code proves, says
+ * what it would add, and installs it once that is confirmed.
+ */
+import { base64url } from '../../core/bytes.ts';
+import { findAppliedPosition, findPosition, maskValue } from '../../core/chain.ts';
+import { licenseServerIdValue } from '../../core/code.ts';
+import type { Code } from '../../core/code-layout.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { dayMs, isoTime } from '../../core/time.ts';
+import { authorityOfSlot, readStoredKit } from '../../protocol/authority.ts';
+import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
+import { insertReserve } from '../../store/reserve-rows.ts';
+import type { ReadTx, WriteTx } from '../../store/port.ts';
+import {
+  findAppliedReveal,
+  type LineRow,
+  listAuthorities,
+  listKits,
+  listLines,
+} from '../../store/server-authority-rows.ts';
+import { listPeers, savePeer } from '../../store/server-rows.ts';
+import { freePool, shiftUnits } from '../../store/unit-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { bringIn, chainOf, type Proof, takeProof } from './advance-chain.ts';
+import type { CodeInput, CodeOutcome } from './apply-code.ts';
+import { noteEvent } from './events.ts';
+import { accountsOf, serverLog } from './license-token.ts';
+import { newId } from './new-id.ts';
+import { administer } from './server-facts.ts';
+
+/** A reserve is open to others 89 days after the last release, when the last lease has ended (§3.6). */
+const reserveDays = 89;
+
+/** The most positions one chain is searched over, for the words of a refusal (core/chain.ts). */
+const searched = 2048;
+
+interface Found {
+  readonly line: LineRow;
+  readonly proof: Proof;
+}
+
+/** Installs, or says what would be installed. Refused: see `applyCode`. */
+export async function applyKeyPackCode(
+  context: ServerContext,
+  code: Code,
+  input: CodeInput,
+): Promise<Result<CodeOutcome, Refusal>> {
+  const source = readSource(context, code, input.from);
+  if (!source.ok) return source;
+  const nowMs = context.clock.nowMs();
+  return administer(context, async (tx) => {
+    const found = await findProof(context, tx, { code, source: source.value, quantity: input.quantity });
+    if (!found.ok) return found;
+    if (input.confirmed) return install(context, tx, { ...found.value, source: source.value, nowMs });
+    return ok(await preview(tx, code, found.value));
+  });
+}
+
+interface Source {
+  readonly licenseServerId: string;
+  readonly value: Uint8Array;
+}
+
+/** The source of a held key pack, as typed. A held pack without one is told apart later. */
+function readSource(
+  context: ServerContext,
+  code: Code,
+  from: string | undefined,
+): Result<Source | null, Refusal> {
+  if (code.kind !== 'held-key-pack' || from === undefined) return ok(null);
+  const value = licenseServerIdValue(context.digest, from);
+  if (!value.ok) return value;
+  const licenseServerId = from.trim();
+  if (base64url(value.value) === base64url(context.lsidValue)) {
+    return err({ code: 'source-wrong', licenseServerId });
+  }
+  return ok({ licenseServerId, value: value.value });
+}
+
+interface Search {
+  readonly code: Code;
+  readonly source: Source | null;
+  readonly quantity: number | undefined;
+}
+
+/**
+ * Looks for the position: what was applied already first, then every line of every agreement. Where
+ * nothing fits it is told apart what can be told apart: a code for another server that we know of, a
+ * missing source, a server without authority.
+ */
+async function findProof(
+  context: ServerContext,
+  tx: WriteTx,
+  search: Search,
+): Promise<Result<Found, Refusal>> {
+  const lines = await listLines(tx);
+  if (lines.length === 0) return whyNoLines(tx);
+  const held = search.code.kind === 'held-key-pack';
+  const sources = await sourcesToTry(context, tx, search);
+  for (const source of sources) {
+    const applied = await findApplied(context, tx, { lines, search, lsidValue: context.lsidValue, source });
+    if (applied !== null) return err(applied);
+  }
+  if (held && search.source === null) return err({ code: 'source-needed' });
+  const found = findAhead(context, { lines, search, lsidValue: context.lsidValue, source: search.source });
+  if (found !== null) return activeOnly(tx, found);
+  if (held && sources.some((source) => findAhead(context, { lines, search, lsidValue: context.lsidValue, source }))) {
+    return err({ code: 'source-wrong', licenseServerId: search.source?.licenseServerId ?? '' });
+  }
+  for (const peer of await listPeers(tx)) {
+    const value = licenseServerIdValue(context.digest, peer.licenseServerId);
+    if (!value.ok) continue;
+    if (await isForPeer(context, tx, { search, lsidValue: value.value })) {
+      return err({ code: 'code-other-server', licenseServerId: peer.licenseServerId, name: peer.name });
+    }
+  }
+  return err({ code: 'code-not-for-this-server', searched });
+}
+
+async function whyNoLines(tx: ReadTx): Promise<Result<Found, Refusal>> {
+  const kits = await listKits(tx);
+  if (kits.length === 0) return err({ code: 'kit-missing', agreement: null });
+  return err({ code: 'not-activated', agreement: kits[0]?.agreement ?? null });
+}
+
+async function activeOnly(tx: ReadTx, found: Found): Promise<Result<Found, Refusal>> {
+  const authority = (await listAuthorities(tx)).find((row) => row.aid === found.line.aid);
+  return authority?.state === 'active' ? ok(found) : err({ code: 'deactivated' });
+}
+
+/** The source named by the caller first, then every other server this one has heard of. */
+async function sourcesToTry(
+  context: ServerContext,
+  tx: ReadTx,
+  search: Search,
+): Promise<readonly (Source | null)[]> {
+  if (search.code.kind === 'key-pack') return [null];
+  const sources: Source[] = search.source === null ? [] : [search.source];
+  for (const peer of await listPeers(tx)) {
+    const value = licenseServerIdValue(context.digest, peer.licenseServerId);
+    if (value.ok) sources.push({ licenseServerId: peer.licenseServerId, value: value.value });
+  }
+  return sources;
+}
+
+interface Attempt {
+  readonly lines: readonly LineRow[];
+  readonly search: Search;
+  readonly lsidValue: Uint8Array;
+  readonly source: Source | null;
+}
+
+function unmask(context: ServerContext, attempt: Attempt): Uint8Array {
+  const { code } = attempt.search;
+  if (code.kind === 'held-key-pack') {
+    const sourceValue = attempt.source?.value ?? new Uint8Array(16);
+    return maskValue(context.digest, { kind: 'held-key-pack', lsidValue: attempt.lsidValue, sourceValue }, code.value);
+  }
+  return maskValue(context.digest, { kind: 'key-pack', lsidValue: attempt.lsidValue }, code.value);
+}
+
+function findAhead(context: ServerContext, attempt: Attempt): Found | null {
+  const value = unmask(context, attempt);
+  const { code, quantity } = attempt.search;
+  const chain = code.kind === 'key-pack' ? 'free' : 'held';
+  for (const line of attempt.lines) {
+    const place = chainOf(line, chain);
+    const sought = { ...place, value, ctx: code.ctx };
+    const position = findPosition(context.digest, quantity === undefined ? sought : { ...sought, quantity });
+    if (position !== null) return { line, proof: { chain, k: position.k, value } };
+  }
+  return null;
+}
+
+/** A position at or below the present one: typed before, or overtaken by a later code. */
+async function findApplied(
+  context: ServerContext,
+  tx: ReadTx,
+  attempt: Attempt,
+): Promise<Refusal | null> {
+  const value = unmask(context, attempt);
+  const chain = attempt.search.code.kind === 'key-pack' ? 'free' : 'held';
+  for (const line of attempt.lines) {
+    const place = chainOf(line, chain);
+    const position = findAppliedPosition(context.digest, { ...place, value, ctx: attempt.search.code.ctx });
+    if (position === null) continue;
+    const record = await findAppliedReveal(tx, line.aid, place.chain, base64url(value));
+    return {
+      code: 'already-applied',
+      product: line.product,
+      type: line.type,
+      added: record?.added ?? 0,
+      installed: record?.installed ?? (await tx.balance(accountsOf(line).installed)),
+      at: record === undefined ? '' : isoTime(record.at),
+    };
+  }
+  return null;
+}
+
+/** Whether the code is meant for a peer under one of our kits: slots of a kit are public anchors. */
+async function isForPeer(
+  context: ServerContext,
+  tx: ReadTx,
+  of: { readonly search: Search; readonly lsidValue: Uint8Array },
+): Promise<boolean> {
+  const lines = await linesOfKits(context, tx);
+  const sources = of.search.code.kind === 'key-pack' ? [null] : await sourcesToTry(context, tx, of.search);
+  const own: Source = { licenseServerId: context.licenseServerId, value: context.lsidValue };
+  const tried = of.search.code.kind === 'key-pack' ? sources : [...sources, own];
+  return tried.some((source) => findAhead(context, { lines, search: of.search, lsidValue: of.lsidValue, source }) !== null);
+}
+
+/** Lines of every slot of our kits, as a server that was just activated there would have them. */
+async function linesOfKits(context: ServerContext, tx: ReadTx): Promise<readonly LineRow[]> {
+  const lines: LineRow[] = [];
+  for (const row of await listKits(tx)) {
+    const kit = readStoredKit(row.document);
+    for (const { slot } of kit.slots) {
+      const authority = authorityOfSlot(context.digest, kit, slot);
+      for (const [line, entry] of (authority?.lines ?? []).entries()) {
+        lines.push({
+          ...{ id: -1, agreement: row.agreement, line, aid: base64url(authority?.aid ?? new Uint8Array(16)) },
+          ...{ product: entry.product.id, productName: entry.product.name, family: entry.product.family },
+          ...{ version: entry.product.version, type: entry.type, openUnits: 0, lastUnit: 0 },
+          ...{ freeK: 0, freeValue: base64url(entry.free), heldK: 0, heldValue: base64url(entry.held) },
+        });
+      }
+    }
+  }
+  return lines;
+}
+
+async function preview(tx: ReadTx, code: Code, found: Found): Promise<CodeOutcome> {
+  const { line, proof } = found;
+  const added = proof.k - chainOf(line, proof.chain).present.k;
+  const installed = (await tx.balance(accountsOf(line).installed)) + added;
+  return outcome(code.kind === 'key-pack' ? 'key-pack' : 'held-key-pack', { line, added, installed, applied: false });
+}
+
+function outcome(
+  kind: 'key-pack' | 'held-key-pack',
+  of: { readonly line: LineRow; readonly added: number; readonly installed: number; readonly applied: boolean },
+): CodeOutcome {
+  const { agreement, product, productName, type } = of.line;
+  const { added, installed, applied } = of;
+  return { kind, applied, agreement, product, productName, type, added, installed };
+}
+
+async function install(
+  context: ServerContext,
+  tx: WriteTx,
+  of: Found & { readonly source: Source | null; readonly nowMs: number },
+): Promise<Result<CodeOutcome, Refusal>> {
+  const { source, proof, nowMs } = of;
+  const reserve = source === null ? null : newId(context);
+  const taken = await takeProof(tx, { line: of.line, proof, pool: reserve ?? freePool, nowMs });
+  const { line, added, installed } = taken;
+  await tx.post({
+    log: serverLog,
+    kind: 'installed',
+    id: newId(context),
+    at: nowMs,
+    body: {
+      ...{ agreement: line.agreement, line: line.line, aid: line.aid, chain: proof.chain, k: proof.k, added },
+      ...{ carrier: 'telephone', source: source?.licenseServerId ?? null },
+    },
+    postings: [bringIn(line, source === null ? 'unissued' : 'reserved', added)],
+  });
+  if (source !== null && reserve !== null) {
+    await openReserveFor(context, tx, { line, source: source.licenseServerId, reserve, added, nowMs });
+  }
+  const data = { product: line.product, type: line.type, added, installed, agreement: line.agreement };
+  await noteEvent(context, tx, { number: 5000, data });
+  return ok(outcome(source === null ? 'key-pack' : 'held-key-pack', { line, added, installed, applied: true }));
+}
+
+/**
+ * The anonymous reserve of a telephone move. Holders who came over early, on units of our own, are
+ * counted against it now, and the units they had used up are free again: nobody spends two.
+ */
+async function openReserveFor(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly source: string;
+    readonly reserve: string;
+    readonly added: number;
+    readonly nowMs: number;
+  },
+): Promise<void> {
+  const { line, source, reserve, nowMs } = of;
+  const early = (await takenOverEarly(tx, line.id, source)).slice(0, of.added);
+  const amount = of.added - early.length;
+  await insertReserve(tx, { id: reserve, lineId: line.id, source, amount, opensAt: nowMs + reserveDays * dayMs });
+  await savePeer(tx, { licenseServerId: source, name: null, url: null });
+  if (early.length === 0) return;
+  for (const license of early) await markInherited(tx, license.id, source);
+  await shiftUnits(tx, { lineId: line.id, from: reserve, to: freePool, amount: early.length });
+  const accounts = accountsOf(line);
+  await tx.post({
+    log: serverLog,
+    kind: 'reserve-settled',
+    id: newId(context),
+    at: nowMs,
+    body: { agreement: line.agreement, line: line.line, source, units: early.map((license) => license.unit) },
+    postings: [{ kind: 'transfer', debit: accounts.reserved, credit: accounts.unissued, amount: early.length }],
+  });
+}

@@ -1,0 +1,85 @@
+/**
+ * Confirmations: what this server reports by telephone of what it has done (protocol §3.6). Made in the
+ * transaction of the act, under the next key of the ratchet; the old key is gone with the commit.
+ */
+import { formatCode } from '../../core/code.ts';
+import { formatDigits } from '../../core/code-digits.ts';
+import {
+  type ConfirmationKind,
+  confirmationCode,
+  confirmationState,
+  type Counters,
+  mostInConfirmation,
+  nextKey,
+} from '../../core/confirmation.ts';
+import { spellGroups } from '../../core/spelling.ts';
+import type { WriteTx } from '../../store/port.ts';
+import { type AuthorityRow, linesOfAgreement, saveConfirmationState } from '../../store/server-authority-rows.ts';
+import { insertConfirmation } from '../../store/server-rows.ts';
+import type { ServerContext } from '../context.ts';
+
+/** What the administrator reads to the representative. */
+export type ConfirmationView = {
+  readonly code: string;
+  readonly digits: string;
+  readonly spelled: readonly (readonly string[])[];
+  readonly kind: ConfirmationKind;
+  readonly agreement: string;
+  readonly unissued: number;
+  readonly held: number;
+};
+
+export interface Act {
+  readonly authority: AuthorityRow;
+  readonly kind: ConfirmationKind;
+  readonly line: number;
+  readonly unissued: number;
+  readonly held: number;
+  /** How many of each this act adds to the counters. */
+  readonly counts: Partial<Counters>;
+  readonly move: string | null;
+  readonly nowMs: number;
+}
+
+/** Makes the code that reports an act, and moves the ratchet and the counters on. */
+export async function confirmAct(context: ServerContext, tx: WriteTx, act: Act): Promise<ConfirmationView> {
+  const { authority } = act;
+  const key = nextKey(context.digest, context.box.unseal('confirmation', authority.confirmationKey));
+  const seq = authority.confirmationSeq + 1;
+  const counters = {
+    freezes: authority.freezes + (act.counts.freezes ?? 0),
+    releases: authority.releases + (act.counts.releases ?? 0),
+    returns: authority.returns + (act.counts.returns ?? 0),
+  };
+  const lines = (await linesOfAgreement(tx, authority.agreement)).map((line) => ({
+    free: line.freeK,
+    held: line.heldK,
+  }));
+  const state = confirmationState(context.digest, { lines, counters });
+  const { kind, line, unissued, held } = act;
+  const code = confirmationCode(context.digest, key, { seq, kind, line, unissued, held, state });
+  const text = formatCode(code);
+  await saveConfirmationState(tx, {
+    aid: authority.aid,
+    confirmationKey: context.box.seal('confirmation', key),
+    confirmationSeq: seq,
+    ...counters,
+  });
+  await insertConfirmation(tx, {
+    ...{ agreement: authority.agreement, seq, kind, line, unissued, held, move: act.move, code: text, at: act.nowMs },
+  });
+  return {
+    code: text,
+    digits: formatDigits(context.digest, code),
+    spelled: spellGroups(text),
+    kind,
+    agreement: authority.agreement,
+    unissued,
+    held,
+  };
+}
+
+/** Whether an amount can be told in a confirmation at all: two bytes (protocol §3.4). */
+export function tooMuchToTell(amount: number): boolean {
+  return amount > mostInConfirmation;
+}

@@ -1,0 +1,32 @@
+/** The System log: numbered events, written in the transaction of what they tell of. */
+import { eventLevel, type EventNumber } from '../../core/event.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { ok } from '../../core/result.ts';
+import type { WriteTx } from '../../store/port.ts';
+import { insertEvent } from '../../store/server-rows.ts';
+import type { ServerContext } from '../context.ts';
+
+/** Writes an event into the log. */
+export async function noteEvent(
+  context: Pick<ServerContext, 'clock'>,
+  tx: WriteTx,
+  event: { readonly number: EventNumber; readonly data: JsonObject },
+): Promise<void> {
+  await insertEvent(tx, {
+    number: event.number,
+    level: eventLevel(event.number),
+    at: context.clock.nowMs(),
+    data: JSON.stringify(event.data),
+  });
+}
+
+/** Writes an event about something that changed nothing else, for example a refusal. */
+export async function noteAlone(
+  context: ServerContext,
+  event: { readonly number: EventNumber; readonly data: JsonObject },
+): Promise<void> {
+  await context.store.write(async (tx) => {
+    await noteEvent(context, tx, event);
+    return ok(null);
+  });
+}

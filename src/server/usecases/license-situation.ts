@@ -1,0 +1,197 @@
+/** Loads what decides one license request, within its transaction (`core/cal.ts` then decides). */
+import type { RequestState } from '../../core/cal.ts';
+import { type Product, rankCandidates } from '../../core/product.ts';
+import { subjectOf } from '../../protocol/cal-token.ts';
+import { countTemporaries, findTemporary, type LicenseRow, liveLicenses, type TemporaryRow } from '../../store/license-rows.ts';
+import { findReservation } from '../../store/reserve-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { accountsOf } from './license-token.ts';
+import { reclaimOne } from './reclaim.ts';
+import type { LicenseRequest } from './request-license.ts';
+import { type AuthorityFacts, type ServerFacts, standingOf } from './server-facts.ts';
+import { findTakeOver, type ShownToken, type TakeOver } from './take-over.ts';
+
+/** A line that may serve the product asked for, in the order in which it is to be tried. */
+export interface Candidate {
+  readonly line: LineRow;
+  readonly authority: AuthorityFacts;
+}
+
+export interface Situation {
+  readonly state: RequestState;
+  readonly facts: ServerFacts;
+  /** The holder's own license, with its line. */
+  readonly own: (Candidate & { readonly license: LicenseRow }) | null;
+  readonly temporary: TemporaryRow | null;
+  readonly takeOver: (Candidate & { readonly from: TakeOver }) | null;
+  /** The line that a new holder would be given a unit of. */
+  readonly giver: Candidate | null;
+  /** A token of another server was shown that names this very holder, under one of our agreements. */
+  readonly shown: ShownToken | null;
+}
+
+export interface Asked {
+  readonly request: LicenseRequest;
+  readonly nowMs: number;
+  readonly shown: ShownToken | null;
+}
+
+export async function situationOf(
+  context: ServerContext,
+  tx: WriteTx,
+  asked: Asked & { readonly facts: ServerFacts },
+): Promise<Situation> {
+  const { request, nowMs, facts } = asked;
+  const candidates = candidatesFor(facts, request);
+  const licenses = await liveLicenses(tx, request.type, request.holder);
+  const own = ownLicense(candidates, licenses);
+  const temporary =
+    request.type === 'device' ? ((await findTemporary(tx, request.product, request.holder)) ?? null) : null;
+  const shown = shownForHolder(context, candidates, asked);
+  const settled = own !== null && own.license.leaseEnd >= nowMs;
+  const takeOver = settled ? null : await findAnyTakeOver(context, tx, { candidates, request, shown });
+  const stock = settled || takeOver !== null ? emptyStock : await stockOf(context, tx, { candidates, nowMs });
+  const authority = own?.authority ?? takeOver?.authority ?? stock.giver?.authority ?? firstActive(facts);
+  const state: RequestState = {
+    nowMs,
+    product: request.product,
+    type: request.type,
+    deactivated: facts.activation === 'deactivated',
+    standing: authority === null ? null : standingOf(authority, nowMs),
+    license: own === null ? null : { expiresAt: own.license.expiresAt },
+    temporary:
+      temporary === null ? null : { expiresAt: temporary.expiresAt, validated: temporary.validatedAt !== null },
+    reserved: takeOver !== null,
+    sourceShown: shown !== null,
+    installed: stock.installed,
+    unissued: stock.unissued,
+    temporariesAlive:
+      settled || takeOver !== null || temporary !== null
+        ? 0
+        : await temporariesAlive(tx, request, { facts, stock, nowMs }),
+  };
+  return { state, facts, own, temporary, takeOver, giver: stock.giver, shown };
+}
+
+/** Lines of the asked type whose CALs serve the product, the closest version first (core/product.ts). */
+function candidatesFor(facts: ServerFacts, request: LicenseRequest): readonly Candidate[] {
+  const lines = facts.lines.filter((line) => line.type === request.type);
+  const host = lines.map(productOf).find((product) => product.id === request.product);
+  if (host === undefined) return [];
+  const ranked = rankCandidates(
+    lines.map((line) => ({ line, product: productOf(line) })),
+    host,
+  );
+  return ranked.flatMap(({ line }) => {
+    const authority = facts.authorities.get(line.agreement);
+    return authority === undefined ? [] : [{ line, authority }];
+  });
+}
+
+function productOf(line: LineRow): Product {
+  return { id: line.product, name: line.productName, family: line.family, version: line.version };
+}
+
+function ownLicense(candidates: readonly Candidate[], licenses: readonly LicenseRow[]): Situation['own'] {
+  for (const candidate of candidates) {
+    const license = licenses.find((row) => row.lineId === candidate.line.id);
+    if (license !== undefined) return { ...candidate, license };
+  }
+  return null;
+}
+
+/** A shown token counts only for the holder that it names: pseudonyms are compared under our salt. */
+function shownForHolder(
+  context: ServerContext,
+  candidates: readonly Candidate[],
+  { request, shown }: Asked,
+): ShownToken | null {
+  if (shown === null) return null;
+  const named = candidates.some(
+    ({ authority }) => subjectOf(context.digest, { salt: authority.salt, kind: request.type, name: request.holder }) === shown.sub,
+  );
+  return named ? shown : null;
+}
+
+async function findAnyTakeOver(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly candidates: readonly Candidate[];
+    readonly request: LicenseRequest;
+    readonly shown: ShownToken | null;
+  },
+): Promise<Situation['takeOver']> {
+  for (const candidate of of.candidates) {
+    const sub = subjectOf(context.digest, { salt: candidate.authority.salt, kind: of.request.type, name: of.request.holder });
+    const reservation = await findReservation(tx, candidate.line.id, sub);
+    if (reservation !== undefined) return { ...candidate, from: { by: 'list', reservation } };
+    const from = of.shown === null ? null : await findTakeOver(tx, candidate.line.id, of.shown);
+    if (from !== null) return { ...candidate, from };
+  }
+  return null;
+}
+
+interface Stock {
+  readonly installed: number;
+  readonly unissued: number;
+  readonly giver: Candidate | null;
+}
+
+const emptyStock: Stock = { installed: 0, unissued: 0, giver: null };
+
+/** What the candidate lines have; a lapsed license is taken back where nothing else is left. */
+async function stockOf(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly candidates: readonly Candidate[]; readonly nowMs: number },
+): Promise<Stock> {
+  let stock = await countStock(tx, of);
+  if (stock.unissued === 0 && stock.installed > 0) {
+    for (const { line } of of.candidates) {
+      if ((await reclaimOne(context, tx, { line, nowMs: of.nowMs })) > 0) {
+        stock = await countStock(tx, of);
+        break;
+      }
+    }
+  }
+  return stock;
+}
+
+async function countStock(
+  tx: WriteTx,
+  of: { readonly candidates: readonly Candidate[]; readonly nowMs: number },
+): Promise<Stock> {
+  let installed = 0;
+  let unissued = 0;
+  let giver: Candidate | null = null;
+  for (const candidate of of.candidates) {
+    const accounts = accountsOf(candidate.line);
+    installed += await tx.balance(accounts.installed);
+    if (candidate.authority.row.state !== 'active') continue;
+    const free = await tx.balance(accounts.unissued);
+    unissued += free;
+    const mayGive = free > 0 && standingOf(candidate.authority, of.nowMs).may === 'assign';
+    if (mayGive) giver ??= candidate;
+  }
+  return { installed, unissued, giver: giver ?? of.candidates[0] ?? null };
+}
+
+/** Counted only where a cap could apply: a server without the product gives as many as ask. */
+async function temporariesAlive(
+  tx: WriteTx,
+  request: LicenseRequest,
+  of: { readonly facts: ServerFacts; readonly stock: Stock; readonly nowMs: number },
+): Promise<number> {
+  const capped = of.facts.activation === 'activated' && of.stock.installed > 0;
+  return capped && request.type === 'device' ? countTemporaries(tx, request.product, of.nowMs) : 0;
+}
+
+function firstActive(facts: ServerFacts): AuthorityFacts | null {
+  for (const authority of facts.authorities.values()) {
+    if (authority.row.state === 'active') return authority;
+  }
+  return null;
+}

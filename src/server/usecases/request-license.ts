@@ -1,0 +1,295 @@
+/**
+ * A device or a user asks for a license: the hot path. Most requests find a license that is still
+ * fresh and are answered from it without a write; all others are decided within one.
+ */
+import { leaseEnd, type RequestDecision, renewalMs, decideRequest } from '../../core/cal.ts';
+import type { CalType } from '../../core/product.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { isoTime } from '../../core/time.ts';
+import { subjectOf } from '../../protocol/cal-token.ts';
+import {
+  insertLicense,
+  insertTemporary,
+  type LicenseRow,
+  latestLeaseEnd,
+  liveLicenses,
+  releasedLicense,
+  renewLicense,
+} from '../../store/license-rows.ts';
+import type { ReadTx, WriteTx } from '../../store/port.ts';
+import { findServerMove } from '../../store/server-rows.ts';
+import { freePool, takeUnit } from '../../store/unit-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { noteDenial, noteIssued, noteTemporary } from './license-events.ts';
+import { type Asked, type Candidate, type Situation, situationOf } from './license-situation.ts';
+import { accountsOf, permanentToken, serverLog, temporaryToken } from './license-token.ts';
+import { newId } from './new-id.ts';
+import { type AuthorityFacts, serverFacts, standingOf } from './server-facts.ts';
+import { type Inherited, settleTakeOver, verifyShown } from './take-over.ts';
+
+export interface LicenseRequest {
+  readonly product: string;
+  readonly type: CalType;
+  /** The name of the device or user, as the host gave it. */
+  readonly holder: string;
+  /** What the holder has from another license server, to be taken over from it. */
+  readonly source?: { readonly token: string; readonly bundle: unknown } | undefined;
+}
+
+/** The answer of design §8, but for the bundle, which `bundleText` holds as JSON ready to send. */
+export interface LicenseAnswer {
+  readonly status: 'issued' | 'renewed' | 'unchanged';
+  readonly kind: 'permanent' | 'temporary';
+  readonly product: string;
+  readonly type: CalType;
+  readonly unit: number | null;
+  readonly origin: string | null;
+  readonly token: string;
+  readonly expiresAt: string;
+  readonly bundleText: string;
+}
+
+/** Answers a license request. Refused as `decideRequest` says, and `license-moved`. */
+export async function requestLicense(
+  context: ServerContext,
+  request: LicenseRequest,
+): Promise<Result<LicenseAnswer, Refusal>> {
+  const nowMs = context.clock.nowMs();
+  const fresh = await answerUnchanged(context, request, nowMs);
+  if (fresh !== null) return ok(fresh);
+  const shown = request.source === undefined ? null : verifyShown(context, request.source, nowMs);
+  if (shown !== null && !shown.ok) return shown;
+  const asked = { request, nowMs, shown: shown?.value ?? null };
+  const answer = await context.store.write((tx) => decideAndDo(context, tx, asked));
+  if (!answer.ok) await noteDenial(context, request, answer.error);
+  return answer;
+}
+
+/**
+ * The license as it stands, where it was asked for again long before its end. Read outside any write,
+ * which is safe because nothing is decided: the token was handed out before and is handed out again.
+ */
+async function answerUnchanged(
+  context: ServerContext,
+  request: LicenseRequest,
+  nowMs: number,
+): Promise<LicenseAnswer | null> {
+  const { facts } = context.cache;
+  if (facts === null || facts.activation !== 'activated') return null;
+  const licenses = await context.store.read((tx) => liveLicenses(tx, request.type, request.holder));
+  for (const license of licenses) {
+    const line = facts.lines.find((each) => each.id === license.lineId);
+    const authority = line && facts.authorities.get(line.agreement);
+    if (authority === undefined || line?.product !== request.product) continue;
+    if (license.expiresAt - nowMs > renewalMs) return permanentAnswer('unchanged', { line, authority }, license);
+  }
+  return null;
+}
+
+async function decideAndDo(
+  context: ServerContext,
+  tx: WriteTx,
+  asked: Asked,
+): Promise<Result<LicenseAnswer, Refusal>> {
+  const facts = await serverFacts(context, tx);
+  const situation = await situationOf(context, tx, { ...asked, facts });
+  const decision = decideRequest(situation.state);
+  if (!decision.ok) return decision;
+  const movedTo = await whereItWent(tx, asked.request, { situation, decision: decision.value });
+  if (movedTo !== null) {
+    return err({ code: 'license-moved', product: asked.request.product, licenseServerId: movedTo });
+  }
+  return act(context, tx, { situation, decision: decision.value, asked });
+}
+
+/** The target of the move that took this holder's license, where it would else start afresh here. */
+async function whereItWent(
+  tx: ReadTx,
+  request: LicenseRequest,
+  of: { readonly situation: Situation; readonly decision: RequestDecision },
+): Promise<string | null> {
+  const { act: what } = of.decision;
+  if (of.situation.temporary !== null || (what !== 'temporary' && what !== 'issue')) return null;
+  const gone = await releasedLicense(tx, request.type, request.holder);
+  if (gone === undefined) return null;
+  const line = of.situation.facts.lines.find((each) => each.id === gone.lineId);
+  const move = line?.product === request.product ? await findServerMove(tx, gone.move) : undefined;
+  return move?.target ?? null;
+}
+
+interface Deed {
+  readonly situation: Situation;
+  readonly decision: RequestDecision;
+  readonly asked: Asked;
+}
+
+async function act(
+  context: ServerContext,
+  tx: WriteTx,
+  deed: Deed,
+): Promise<Result<LicenseAnswer, Refusal>> {
+  const { situation, decision } = deed;
+  switch (decision.act) {
+    case 'unchanged':
+      if (decision.kind === 'temporary') return ok(temporaryAnswer('unchanged', deed, situation.temporary));
+      return ok(permanentAnswer('unchanged', must(situation.own), must(situation.own).license));
+    case 'renew':
+      return ok(await renew(context, tx, deed));
+    case 'issue':
+    case 'upgrade':
+      return ok(await issue(context, tx, { ...deed, to: must(situation.giver), inherited: null }));
+    case 'take-over': {
+      const to = must(situation.takeOver);
+      const inherited = await settleTakeOver(tx, to.from, deed.asked.nowMs);
+      return ok(await issue(context, tx, { ...deed, to, inherited }));
+    }
+    case 'temporary':
+      return ok(await giveTemporary(context, tx, deed));
+  }
+}
+
+/** What the decision rests on must be there: its absence is a bug, and undoes the command. */
+function must<T>(value: T | null): T {
+  if (value === null) throw new Error('The decision on a license rests on something that is not there.');
+  return value;
+}
+
+/** A new lease on the unit that the holder has. */
+async function renew(context: ServerContext, tx: WriteTx, deed: Deed): Promise<LicenseAnswer> {
+  const own = must(deed.situation.own);
+  const { nowMs } = deed.asked;
+  const late = deed.decision.act === 'renew' && deed.decision.late;
+  const expiresAt = endOf(context, deed, own.authority);
+  const jti = newId(context);
+  const { license, line, authority } = own;
+  const token = permanentToken(context, {
+    ...{ facts: deed.situation.facts, authority, line, sub: license.sub, unit: license.unit },
+    ...{ origin: license.origin, late, nowMs, expiresAt, jti, head: await tx.head(serverLog) },
+  });
+  const renewed = { ...license, jti, token, renewedAt: nowMs, expiresAt, leaseEnd: Math.max(license.leaseEnd, expiresAt) };
+  await renewLicense(tx, renewed);
+  await tx.post({
+    log: serverLog,
+    kind: 'renewed',
+    id: jti,
+    at: nowMs,
+    body: { agreement: line.agreement, line: line.line, unit: license.unit, sub: license.sub, until: expiresAt, late },
+  });
+  return permanentAnswer('renewed', own, renewed);
+}
+
+/** Gives a unit to a new holder: a free one, or the one that came with a move for it. */
+async function issue(
+  context: ServerContext,
+  tx: WriteTx,
+  deed: Deed & { readonly to: Candidate; readonly inherited: Inherited | null },
+): Promise<LicenseAnswer> {
+  const { to, inherited, asked, situation } = deed;
+  const { line, authority } = to;
+  const unit = await takeUnit(tx, line.id, inherited?.pool ?? freePool);
+  if (unit === undefined) throw new Error(`Line ${line.agreement}/${line.line} has units but no unit number.`);
+  const sub = subjectOf(context.digest, { salt: authority.salt, kind: line.type, name: asked.request.holder });
+  const expiresAt = endOf(context, deed, authority);
+  const early = inherited === null ? situation.shown : null;
+  const origin = inherited?.origin ?? early?.origin ?? `${context.licenseServerId}/${unit}`;
+  const jti = newId(context);
+  const late = deed.decision.act === 'take-over' && deed.decision.late;
+  const { nowMs } = asked;
+  const token = permanentToken(context, {
+    ...{ facts: situation.facts, authority, line, sub, unit, origin, late, nowMs, expiresAt, jti },
+    head: await tx.head(serverLog),
+  });
+  const known = inherited === null ? 0 : Math.max(inherited.leaseEnd, await latestLeaseEnd(tx, line.id, sub));
+  const license = {
+    ...{ lineId: line.id, kind: line.type, holder: asked.request.holder, sub, unit, origin, jti, token },
+    inheritedFrom: inherited?.source ?? null,
+    earlySource: early?.source ?? null,
+    ...{ issuedAt: nowMs, renewedAt: nowMs, expiresAt, leaseEnd: Math.max(expiresAt, known) },
+  };
+  await insertLicense(tx, license);
+  const accounts = accountsOf(line);
+  await tx.post({
+    log: serverLog,
+    kind: inherited === null ? 'issued' : 'taken-over',
+    id: jti,
+    at: nowMs,
+    body: { agreement: line.agreement, line: line.line, unit, origin, sub, until: expiresAt },
+    postings: [
+      {
+        kind: 'transfer',
+        debit: inherited === null ? accounts.unissued : accounts.reserved,
+        credit: accounts.issued,
+        amount: 1,
+      },
+    ],
+  });
+  if (inherited === null) await noteIssued(context, tx, { line, nowMs });
+  return permanentAnswer('issued', to, license);
+}
+
+async function giveTemporary(context: ServerContext, tx: WriteTx, deed: Deed): Promise<LicenseAnswer> {
+  const { facts } = deed.situation;
+  const { request, nowMs } = deed.asked;
+  const sub = subjectOf(context.digest, { salt: facts.bare.salt, kind: request.type, name: request.holder });
+  const sunsetMs = deed.situation.state.standing?.sunsetMs ?? null;
+  const expiresAt = leaseEnd({ kind: 'temporary', nowMs, draw: context.random.between, sunsetMs });
+  const jti = newId(context);
+  const { product } = request;
+  const token = temporaryToken(context, { facts, product, sub, nowMs, expiresAt, jti, head: await tx.head(serverLog) });
+  const row = { product, holder: request.holder, sub, jti, token, issuedAt: nowMs, expiresAt };
+  await insertTemporary(tx, row);
+  await tx.post({
+    log: serverLog,
+    kind: 'temporary',
+    id: jti,
+    at: nowMs,
+    body: { product, sub, until: expiresAt },
+  });
+  await noteTemporary(context, tx, { situation: deed.situation, product, nowMs });
+  return temporaryAnswer('issued', deed, row);
+}
+
+/** The end of the new lease, never beyond the sunset of the agreement that the unit belongs to. */
+function endOf(context: ServerContext, deed: Deed, authority: AuthorityFacts): number {
+  const { nowMs, request } = deed.asked;
+  const { sunsetMs } = standingOf(authority, nowMs);
+  return leaseEnd({ kind: request.type, nowMs, draw: context.random.between, sunsetMs });
+}
+
+function permanentAnswer(
+  status: LicenseAnswer['status'],
+  of: Candidate,
+  license: Pick<LicenseRow, 'unit' | 'origin' | 'token' | 'expiresAt'>,
+): LicenseAnswer {
+  return {
+    status,
+    kind: 'permanent',
+    product: of.line.product,
+    type: of.line.type,
+    unit: license.unit,
+    origin: license.origin,
+    token: license.token,
+    expiresAt: isoTime(license.expiresAt),
+    bundleText: of.authority.bundleText,
+  };
+}
+
+function temporaryAnswer(
+  status: LicenseAnswer['status'],
+  deed: Deed,
+  row: { readonly token: string; readonly expiresAt: number } | null,
+): LicenseAnswer {
+  const { token, expiresAt } = must(row);
+  return {
+    status,
+    kind: 'temporary',
+    product: deed.asked.request.product,
+    type: deed.asked.request.type,
+    unit: null,
+    origin: null,
+    token,
+    expiresAt: isoTime(expiresAt),
+    bundleText: deed.situation.facts.bare.bundleText,
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * What the license path needs to know of the server beyond the holder: lines, standing of each
+ * agreement, salts and the bundle that verifies its tokens. Loaded once and kept until it changes.
+ */
+import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import type { Result } from '../../core/result.ts';
+import { type Standing, standing } from '../../core/standing.ts';
+import type { Authority } from '../../protocol/authority.ts';
+import { authorityOf } from '../../protocol/authority.ts';
+import { bundleHash, type LicenseBundle } from '../../protocol/license-bundle.ts';
+import { listRevoked } from '../../store/license-rows.ts';
+import { readMeta } from '../../store/meta-rows.ts';
+import type { ReadTx, WriteTx } from '../../store/port.ts';
+import { type AuthorityRow, type LineRow, listAuthorities, listLines } from '../../store/server-authority-rows.ts';
+import type { ServerContext } from '../context.ts';
+
+export interface AuthorityFacts {
+  readonly row: AuthorityRow;
+  readonly authority: Authority;
+  readonly salt: Uint8Array;
+  /** The bundle as JSON text, ready to stand in an answer, and its hash for the token's footer. */
+  readonly bundleText: string;
+  readonly bundleHash: string;
+}
+
+export interface ServerFacts {
+  readonly activation: 'not-activated' | 'activated' | 'deactivated';
+  readonly generation: number;
+  readonly lines: readonly LineRow[];
+  /** By agreement number. */
+  readonly authorities: ReadonlyMap<string, AuthorityFacts>;
+  /** For temporary licenses of a server without any agreement. */
+  readonly bare: { readonly salt: Uint8Array; readonly bundleText: string; readonly bundleHash: string };
+}
+
+/**
+ * The facts, from memory where nothing has changed. Called within `write` alone: a reader could put
+ * facts into the cache that the command under way is just changing.
+ */
+export async function serverFacts(context: ServerContext, tx: WriteTx): Promise<ServerFacts> {
+  const facts = context.cache.facts ?? (await readFacts(context, tx));
+  context.cache.facts = facts;
+  return facts;
+}
+
+/**
+ * A write that may change lines, authorities, horizon or the revoked list: the facts are forgotten
+ * whatever comes of it.
+ */
+export async function administer<T>(
+  context: ServerContext,
+  work: (tx: WriteTx) => Promise<Result<T, Refusal>>,
+): Promise<Result<T, Refusal>> {
+  return context.store.write(async (tx) => {
+    try {
+      return await work(tx);
+    } finally {
+      context.cache.facts = null;
+    }
+  });
+}
+
+/** The facts as the database has them, for those who only show them. */
+export async function readFacts(context: ServerContext, tx: ReadTx): Promise<ServerFacts> {
+  const rows = await listAuthorities(tx);
+  const lines = await listLines(tx);
+  const trustList = (await readMeta(tx, 'trustList')) ?? '';
+  const authorities = new Map<string, AuthorityFacts>();
+  for (const row of rows) {
+    const authority = authorityOf(context.digest, row);
+    const own = lines.filter((line) => line.agreement === row.agreement);
+    const ids = own.map((line) => line.id);
+    const revoked = await listRevoked(tx, ids, context.clock.nowMs());
+    const bundle: LicenseBundle = {
+      trustList: row.trustList,
+      authority: row.basis === 'slot' ? { kit: row.document, slot: row.slot ?? 0 } : { certificate: row.document },
+      serverKey: base64url(context.key.publicKey),
+      reveals: {
+        horizon: row.horizonE === 0 ? null : { e: row.horizonE, value: row.horizonValue },
+        lines: own.map((line) => ({
+          line: line.line,
+          free: { k: line.freeK, value: line.freeValue },
+          held: { k: line.heldK, value: line.heldValue },
+        })),
+      },
+      revoked: revoked.map(({ jti, expiresAt }) => ({ jti, exp: expiresAt })),
+    };
+    authorities.set(row.agreement, {
+      row,
+      authority,
+      salt: authority.salt,
+      bundleText: JSON.stringify(bundle),
+      bundleHash: bundleHash(context.digest, bundle),
+    });
+  }
+  const bare: LicenseBundle = {
+    trustList,
+    authority: null,
+    serverKey: base64url(context.key.publicKey),
+    reveals: { horizon: null, lines: [] },
+    revoked: [],
+  };
+  const states = new Set(rows.map((row) => row.state));
+  return {
+    activation: states.has('active') ? 'activated' : states.has('deactivated') ? 'deactivated' : 'not-activated',
+    generation: Number((await readMeta(tx, 'generation')) ?? '1'),
+    lines,
+    authorities,
+    bare: {
+      salt: bytesOfBase64url((await readMeta(tx, 'salt')) ?? '') ?? new Uint8Array(16),
+      bundleText: JSON.stringify(bare),
+      bundleHash: bundleHash(context.digest, bare),
+    },
+  };
+}
+
+/** How far the authority over a line reaches now. */
+export function standingOf(facts: AuthorityFacts, nowMs: number): Standing {
+  return standing({
+    baseMonth: facts.authority.baseMonth,
+    e: facts.row.horizonE,
+    sunsetMonths: facts.authority.sunsetMonths,
+    nowMs,
+  });
+}

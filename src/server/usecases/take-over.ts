@@ -1,0 +1,91 @@
+/**
+ * Taking a holder over from another license server: by the list that came with a move, or by the
+ * source token that the holder shows, drawn from the anonymous reserve of that source (protocol §3.6).
+ */
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { msOfIso } from '../../core/time.ts';
+import { readLicenseBundle, verifyLicense } from '../../protocol/license-bundle.ts';
+import { drawReserve, findReserves, honorToken, type ReservationRow, type ReserveRow, takeReservation, wasHonored } from '../../store/reserve-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import type { ServerContext } from '../context.ts';
+
+/** A token of another server, verified end to end. */
+export interface ShownToken {
+  readonly source: string;
+  readonly sub: string;
+  readonly origin: string;
+  readonly expiresAt: number;
+}
+
+export type TakeOver =
+  | { readonly by: 'list'; readonly reservation: ReservationRow }
+  | { readonly by: 'token'; readonly reserve: ReserveRow; readonly shown: ShownToken };
+
+/**
+ * Verifies what a holder shows from elsewhere: publisher, certificate, server key, unit and dates.
+ * Refused: `source-token-invalid`, saying why. Our own tokens and temporary ones count as nothing.
+ */
+export function verifyShown(
+  context: ServerContext,
+  source: { readonly token: string; readonly bundle: unknown },
+  nowMs: number,
+): Result<ShownToken | null, Refusal> {
+  const bundle = readLicenseBundle(source.bundle);
+  if (!bundle.ok) return bundle;
+  const verified = verifyLicense({
+    token: source.token,
+    bundle: bundle.value,
+    root: context.rootKey,
+    nowMs,
+    digest: context.digest,
+  });
+  if (!verified.ok) return err({ code: 'source-token-invalid', problem: verified.error.reason });
+  const { claims } = verified.value;
+  const expiresAt = msOfIso(claims.exp);
+  if (claims.kind === 'temp' || claims.origin === null || expiresAt === undefined) return ok(null);
+  if (claims.iss === context.licenseServerId) return ok(null);
+  return ok({ source: claims.iss, sub: claims.sub, origin: claims.origin, expiresAt });
+}
+
+/** A reserve of the token's source that has not honored this token yet. */
+export async function findTakeOver(
+  tx: WriteTx,
+  lineId: number,
+  shown: ShownToken,
+): Promise<TakeOver | null> {
+  for (const reserve of await findReserves(tx, lineId, shown.source)) {
+    const spent = await wasHonored(tx, { source: shown.source, origin: shown.origin, reserve: reserve.id });
+    if (!spent) return { by: 'token', reserve, shown };
+  }
+  return null;
+}
+
+/** What a take-over knows of the holder's past. */
+export interface Inherited {
+  readonly source: string;
+  readonly origin: string;
+  /** The pool that the unit number comes from: the move or the reserve. */
+  readonly pool: string;
+  /** When the last token known from the source ends. */
+  readonly leaseEnd: number;
+}
+
+/** Uses a reservation up, or one unit of a reserve, so that it can serve nobody else. */
+export async function settleTakeOver(
+  tx: WriteTx,
+  takeOver: TakeOver,
+  nowMs: number,
+): Promise<Inherited> {
+  if (takeOver.by === 'list') {
+    const { reservation } = takeOver;
+    await takeReservation(tx, reservation);
+    const { source, origin, leaseEnd, move } = reservation;
+    return { source, origin, pool: move, leaseEnd };
+  }
+  const { reserve, shown } = takeOver;
+  const honored = { source: shown.source, origin: shown.origin, reserve: reserve.id, sub: shown.sub, at: nowMs };
+  await honorToken(tx, honored);
+  await drawReserve(tx, reserve.id, 1);
+  return { source: shown.source, origin: shown.origin, pool: reserve.id, leaseEnd: shown.expiresAt };
+}

@@ -1,0 +1,178 @@
+/** Moves and telephone confirmations at the clearinghouse: plain SQL, no rules. */
+import type { CalType } from '../core/product.ts';
+import type { ReadTx, WriteTx } from './port.ts';
+
+export interface MoveRow {
+  readonly id: string;
+  readonly agreement: string;
+  readonly line: number;
+  readonly product: string;
+  readonly type: CalType;
+  readonly quantity: number | 'all';
+  readonly source: string;
+  readonly sourceGeneration: number;
+  readonly target: string;
+  readonly targetGeneration: number;
+  readonly reason: string;
+  readonly carrier: 'online' | 'telephone';
+  readonly state: string;
+  readonly unissued: number;
+  readonly held: number;
+  readonly hold: boolean;
+  readonly verified: boolean;
+  readonly startedAt: number;
+  readonly updatedAt: number;
+}
+
+type StoredMove = Omit<MoveRow, 'quantity' | 'hold' | 'verified'> & {
+  quantity: number;
+  hold: number;
+  verified: number;
+};
+
+/** -1 stands for `all` in the database. */
+const everything = -1;
+
+function moveOf(row: StoredMove): MoveRow {
+  return {
+    ...row,
+    quantity: row.quantity === everything ? 'all' : row.quantity,
+    hold: row.hold === 1,
+    verified: row.verified === 1,
+  };
+}
+
+const moveColumns = `id, agreement, line, product, type, quantity, source, source_generation as "sourceGeneration",
+  target, target_generation as "targetGeneration", reason, carrier, state, unissued, held, hold, verified,
+  started_at as "startedAt", updated_at as "updatedAt"`;
+
+export async function findMove(tx: ReadTx, id: string): Promise<MoveRow | undefined> {
+  const row = await tx.get<StoredMove>(`select ${moveColumns} from moves where id = ?`, id);
+  return row && moveOf(row);
+}
+
+export async function pageMoves(
+  tx: ReadTx,
+  page: { readonly after: string; readonly limit: number },
+): Promise<readonly MoveRow[]> {
+  const rows = await tx.all<StoredMove>(
+    `select ${moveColumns} from moves where id > ? order by id limit ?`,
+    page.after,
+    page.limit,
+  );
+  return rows.map(moveOf);
+}
+
+/** Moves out of a server that are not over, oldest first. */
+export async function openMovesFrom(tx: ReadTx, source: string): Promise<readonly MoveRow[]> {
+  const rows = await tx.all<StoredMove>(
+    `select ${moveColumns} from moves where source = ? and state not in ('closed', 'aborted') order by started_at, id`,
+    source,
+  );
+  return rows.map(moveOf);
+}
+
+/** All moves that are not over, oldest first. */
+export async function openMoves(tx: ReadTx): Promise<readonly MoveRow[]> {
+  const rows = await tx.all<StoredMove>(
+    `select ${moveColumns} from moves where state not in ('closed', 'aborted') order by started_at, id`,
+  );
+  return rows.map(moveOf);
+}
+
+export async function insertMove(tx: WriteTx, row: MoveRow): Promise<void> {
+  await tx.run(
+    `insert into moves (id, agreement, line, product, type, quantity, source, source_generation, target,
+       target_generation, reason, carrier, state, unissued, held, hold, verified, started_at, updated_at)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    row.id,
+    row.agreement,
+    row.line,
+    row.product,
+    row.type,
+    row.quantity === 'all' ? everything : row.quantity,
+    row.source,
+    row.sourceGeneration,
+    row.target,
+    row.targetGeneration,
+    row.reason,
+    row.carrier,
+    row.state,
+    row.unissued,
+    row.held,
+    row.hold ? 1 : 0,
+    row.verified ? 1 : 0,
+    row.startedAt,
+    row.updatedAt,
+  );
+}
+
+/** Guarded update: the move must still be in the state the decision was made in. */
+export async function updateMove(tx: WriteTx, expected: string, row: MoveRow): Promise<boolean> {
+  const changed = await tx.run(
+    `update moves set state = ?, unissued = ?, held = ?, hold = ?, verified = ?, updated_at = ?
+     where id = ? and state = ?`,
+    row.state,
+    row.unissued,
+    row.held,
+    row.hold ? 1 : 0,
+    row.verified ? 1 : 0,
+    row.updatedAt,
+    row.id,
+    expected,
+  );
+  return changed === 1;
+}
+
+export interface ConfirmationRecord {
+  readonly code: string;
+  readonly agreement: string;
+  readonly licenseServerId: string;
+  readonly seq: number;
+  readonly kind: string;
+  readonly answer: string;
+  readonly at: number;
+}
+
+export async function findConfirmation(tx: ReadTx, code: string): Promise<ConfirmationRecord | undefined> {
+  return tx.get<ConfirmationRecord>(
+    `select code, agreement, license_server_id as "licenseServerId", seq, kind, answer, at
+     from confirmations where code = ?`,
+    code,
+  );
+}
+
+export async function insertConfirmationRecord(tx: WriteTx, row: ConfirmationRecord): Promise<void> {
+  await tx.run(
+    `insert into confirmations (code, agreement, license_server_id, seq, kind, answer, at)
+     values (?, ?, ?, ?, ?, ?, ?)`,
+    row.code,
+    row.agreement,
+    row.licenseServerId,
+    row.seq,
+    row.kind,
+    row.answer,
+    row.at,
+  );
+}
+
+export async function insertFailure(tx: WriteTx, licenseServerId: string | null, nowMs: number): Promise<void> {
+  await tx.run('insert into confirmation_failures (license_server_id, at) values (?, ?)', licenseServerId, nowMs);
+}
+
+/** How many confirmations failed since `sinceMs`: of one server, or of all where none is named. */
+export async function countFailures(
+  tx: ReadTx,
+  licenseServerId: string | null,
+  sinceMs: number,
+): Promise<number> {
+  const row =
+    licenseServerId === null
+      ? await tx.get<{ total: number }>('select count(*) as total from confirmation_failures where at > ?', sinceMs)
+      : await tx.get<{ total: number }>(
+          'select count(*) as total from confirmation_failures where license_server_id = ? and at > ?',
+          licenseServerId,
+          sinceMs,
+        );
+  return row?.total ?? 0;
+}

@@ -1,0 +1,296 @@
+/** Licenses, temporaries, reservations and reserves of a license server: plain SQL, no rules. */
+import type { CalType } from '../core/product.ts';
+import type { ReadTx, WriteTx } from './port.ts';
+
+export interface LicenseRow {
+  readonly id: number;
+  readonly lineId: number;
+  readonly kind: CalType;
+  readonly holder: string;
+  readonly sub: string;
+  readonly unit: number;
+  readonly origin: string;
+  readonly state: 'issued' | 'held' | 'returned' | 'expired' | 'released';
+  readonly move: string | null;
+  readonly inheritedFrom: string | null;
+  readonly earlySource: string | null;
+  readonly jti: string;
+  readonly token: string;
+  readonly issuedAt: number;
+  readonly renewedAt: number;
+  readonly expiresAt: number;
+  readonly leaseEnd: number;
+}
+
+const columns = `l.id, l.line_id as "lineId", l.kind, l.holder, l.sub, l.unit, l.origin, l.state, l.move,
+  l.inherited_from as "inheritedFrom", l.early_source as "earlySource", l.jti, l.token, l.issued_at as "issuedAt", l.renewed_at as "renewedAt",
+  l.expires_at as "expiresAt", l.lease_end as "leaseEnd"`;
+
+/** The live licenses of a holder, on whatever line. */
+export async function liveLicenses(tx: ReadTx, kind: CalType, holder: string): Promise<readonly LicenseRow[]> {
+  return tx.all<LicenseRow>(
+    `select ${columns} from licenses l where l.kind = ? and l.holder = ? and l.state in ('issued', 'held')`,
+    kind,
+    holder,
+  );
+}
+
+/** The latest lease end this holder ever had here on a line, also under a license since released. */
+export async function latestLeaseEnd(tx: ReadTx, lineId: number, sub: string): Promise<number> {
+  const row = await tx.get<{ latest: number | null }>(
+    `select max(lease_end) as latest from licenses where line_id = ? and sub = ? and state in ('released', 'expired')`,
+    lineId,
+    sub,
+  );
+  return row?.latest ?? 0;
+}
+
+export async function insertLicense(tx: WriteTx, row: Omit<LicenseRow, 'id' | 'move' | 'state'>): Promise<void> {
+  await tx.run(
+    `insert into licenses (line_id, kind, holder, sub, unit, origin, state, inherited_from, early_source, jti,
+       token, issued_at, renewed_at, expires_at, lease_end)
+     values (?, ?, ?, ?, ?, ?, 'issued', ?, ?, ?, ?, ?, ?, ?, ?)`,
+    row.lineId,
+    row.kind,
+    row.holder,
+    row.sub,
+    row.unit,
+    row.origin,
+    row.inheritedFrom,
+    row.earlySource,
+    row.jti,
+    row.token,
+    row.issuedAt,
+    row.renewedAt,
+    row.expiresAt,
+    row.leaseEnd,
+  );
+}
+
+export async function renewLicense(
+  tx: WriteTx,
+  row: Pick<LicenseRow, 'id' | 'jti' | 'token' | 'renewedAt' | 'expiresAt' | 'leaseEnd'>,
+): Promise<void> {
+  await tx.run(
+    'update licenses set jti = ?, token = ?, renewed_at = ?, expires_at = ?, lease_end = ? where id = ?',
+    row.jti,
+    row.token,
+    row.renewedAt,
+    row.expiresAt,
+    row.leaseEnd,
+    row.id,
+  );
+}
+
+export async function endLicense(
+  tx: WriteTx,
+  id: number,
+  state: 'returned' | 'expired' | 'released',
+): Promise<void> {
+  await tx.run('update licenses set state = ? where id = ?', state, id);
+}
+
+/** Ends the token of a license whose unit must still wait for `lease_end`. */
+export async function endToken(tx: WriteTx, id: number, nowMs: number): Promise<void> {
+  await tx.run('update licenses set expires_at = ? where id = ?', nowMs, id);
+}
+
+/** Issued licenses of a line whose lease has ended by `nowMs`, earliest first. */
+export async function lapsedLicenses(
+  tx: ReadTx,
+  lineId: number,
+  bound: { readonly nowMs: number; readonly limit: number },
+): Promise<readonly LicenseRow[]> {
+  return tx.all<LicenseRow>(
+    `select ${columns} from licenses l where l.line_id = ? and l.state = 'issued' and l.lease_end < ?
+       and l.inherited_from is null order by l.lease_end limit ?`,
+    lineId,
+    bound.nowMs,
+    bound.limit,
+  );
+}
+
+/** Freezes the `amount` issued licenses with the earliest lease end for a move; answers how many. */
+export async function holdLicenses(
+  tx: WriteTx,
+  hold: { readonly lineId: number; readonly move: string; readonly amount: number },
+): Promise<number> {
+  return tx.run(
+    `update licenses set state = 'held', move = ? where id in (
+       select id from licenses where line_id = ? and state = 'issued' order by lease_end, id limit ?)`,
+    hold.move,
+    hold.lineId,
+    hold.amount,
+  );
+}
+
+export async function setHeldLicenses(
+  tx: WriteTx,
+  move: string,
+  state: 'issued' | 'released',
+): Promise<number> {
+  return state === 'issued'
+    ? tx.run(`update licenses set state = 'issued', move = null where move = ? and state = 'held'`, move)
+    : tx.run(`update licenses set state = 'released' where move = ? and state = 'held'`, move);
+}
+
+export async function heldLicenses(tx: ReadTx, move: string): Promise<readonly LicenseRow[]> {
+  return tx.all<LicenseRow>(
+    `select ${columns} from licenses l where l.move = ? and l.state in ('held', 'released') order by l.id`,
+    move,
+  );
+}
+
+/** Licenses taken over from `source` out of this server's own units, before its reserve arrived. */
+export async function takenOverEarly(
+  tx: ReadTx,
+  lineId: number,
+  source: string,
+): Promise<readonly LicenseRow[]> {
+  return tx.all<LicenseRow>(
+    `select ${columns} from licenses l where l.line_id = ? and l.state in ('issued', 'held')
+       and l.early_source = ? order by l.id`,
+    lineId,
+    source,
+  );
+}
+
+/** The unit of an early take-over is now counted against the reserve of its source. */
+export async function markInherited(tx: WriteTx, id: number, source: string): Promise<void> {
+  await tx.run('update licenses set inherited_from = ?, early_source = null where id = ?', source, id);
+}
+
+/** The newest license of a holder that left with a move, and the move that took it. */
+export async function releasedLicense(
+  tx: ReadTx,
+  kind: CalType,
+  holder: string,
+): Promise<{ readonly move: string; readonly lineId: number } | undefined> {
+  return tx.get<{ move: string; lineId: number }>(
+    `select move, line_id as "lineId" from licenses
+     where kind = ? and holder = ? and state = 'released' and move is not null order by id desc limit 1`,
+    kind,
+    holder,
+  );
+}
+
+/** The source is known to be closed: what was inherited from it may lapse like any other license. */
+export async function clearInherited(tx: WriteTx, source: string): Promise<number> {
+  return tx.run('update licenses set inherited_from = null where inherited_from = ?', source);
+}
+
+export interface ListedLicense {
+  readonly id: number;
+  readonly product: string;
+  readonly type: string;
+  readonly holder: string;
+  readonly unit: number;
+  readonly origin: string;
+  readonly state: string;
+  readonly issuedAt: number;
+  readonly renewedAt: number;
+  readonly expiresAt: number;
+}
+
+/** A page of live licenses in order of issue, after the id `after`. */
+export async function pageLicenses(
+  tx: ReadTx,
+  page: { readonly after: number; readonly limit: number },
+): Promise<readonly ListedLicense[]> {
+  return tx.all<ListedLicense>(
+    `select l.id, n.product, n.type, l.holder, l.unit, l.origin, l.state, l.issued_at as "issuedAt",
+       l.renewed_at as "renewedAt", l.expires_at as "expiresAt"
+     from licenses l join lines n on n.id = l.line_id
+     where l.id > ? and l.state in ('issued', 'held') order by l.id limit ?`,
+    page.after,
+    page.limit,
+  );
+}
+
+export async function insertRevoked(
+  tx: WriteTx,
+  row: { readonly jti: string; readonly lineId: number; readonly expiresAt: number },
+): Promise<void> {
+  await tx.run(
+    'insert into revoked_tokens (jti, line_id, expires_at) values (?, ?, ?) on conflict (jti) do nothing',
+    row.jti,
+    row.lineId,
+    row.expiresAt,
+  );
+}
+
+export async function listRevoked(
+  tx: ReadTx,
+  lineIds: readonly number[],
+  nowMs: number,
+): Promise<readonly { readonly jti: string; readonly expiresAt: number }[]> {
+  if (lineIds.length === 0) return [];
+  const places = lineIds.map(() => '?').join(', ');
+  return tx.all<{ jti: string; expiresAt: number }>(
+    `select jti, expires_at as "expiresAt" from revoked_tokens where expires_at >= ? and line_id in (${places})
+     order by expires_at, jti`,
+    nowMs,
+    ...lineIds,
+  );
+}
+
+export interface TemporaryRow {
+  readonly product: string;
+  readonly holder: string;
+  readonly sub: string;
+  readonly jti: string;
+  readonly token: string;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  readonly validatedAt: number | null;
+}
+
+export async function findTemporary(
+  tx: ReadTx,
+  product: string,
+  holder: string,
+): Promise<TemporaryRow | undefined> {
+  return tx.get<TemporaryRow>(
+    `select product, holder, sub, jti, token, issued_at as "issuedAt", expires_at as "expiresAt",
+       validated_at as "validatedAt" from temporaries where product = ? and holder = ?`,
+    product,
+    holder,
+  );
+}
+
+export async function insertTemporary(tx: WriteTx, row: Omit<TemporaryRow, 'validatedAt'>): Promise<void> {
+  await tx.run(
+    `insert into temporaries (product, holder, sub, jti, token, issued_at, expires_at) values (?, ?, ?, ?, ?, ?, ?)`,
+    row.product,
+    row.holder,
+    row.sub,
+    row.jti,
+    row.token,
+    row.issuedAt,
+    row.expiresAt,
+  );
+}
+
+export async function markValidated(
+  tx: WriteTx,
+  mark: { readonly product: string; readonly holder: string; readonly nowMs: number },
+): Promise<number> {
+  return tx.run(
+    'update temporaries set validated_at = ? where product = ? and holder = ? and validated_at is null',
+    mark.nowMs,
+    mark.product,
+    mark.holder,
+  );
+}
+
+export async function countTemporaries(tx: ReadTx, product: string | null, nowMs: number): Promise<number> {
+  const row =
+    product === null
+      ? await tx.get<{ total: number }>('select count(*) as total from temporaries where expires_at >= ?', nowMs)
+      : await tx.get<{ total: number }>(
+          'select count(*) as total from temporaries where product = ? and expires_at >= ?',
+          product,
+          nowMs,
+        );
+  return row?.total ?? 0;
+}

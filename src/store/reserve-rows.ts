@@ -1,0 +1,248 @@
+/** Units that came with a move for holders who have not come yet: by name, or by the tokens they show. */
+import type { CalType } from '../core/product.ts';
+import type { ReadTx, WriteTx } from './port.ts';
+import { dropUnits, shiftUnits } from './unit-rows.ts';
+
+export interface ReservationRow {
+  readonly lineId: number;
+  readonly sub: string;
+  readonly kind: CalType;
+  readonly origin: string;
+  readonly move: string;
+  readonly source: string;
+  readonly leaseEnd: number;
+}
+
+export async function findReservation(
+  tx: ReadTx,
+  lineId: number,
+  sub: string,
+): Promise<ReservationRow | undefined> {
+  return tx.get<ReservationRow>(
+    `select line_id as "lineId", sub, kind, origin, move, source, lease_end as "leaseEnd" from reservations
+     where line_id = ? and sub = ? and state = 'reserved'`,
+    lineId,
+    sub,
+  );
+}
+
+export async function insertReservation(tx: WriteTx, row: ReservationRow): Promise<void> {
+  await tx.run(
+    `insert into reservations (line_id, sub, kind, origin, move, source, lease_end, state)
+     values (?, ?, ?, ?, ?, ?, ?, 'reserved')`,
+    row.lineId,
+    row.sub,
+    row.kind,
+    row.origin,
+    row.move,
+    row.source,
+    row.leaseEnd,
+  );
+}
+
+export async function takeReservation(tx: WriteTx, row: ReservationRow): Promise<void> {
+  await tx.run(
+    `update reservations set state = 'taken' where line_id = ? and sub = ? and move = ?`,
+    row.lineId,
+    row.sub,
+    row.move,
+  );
+}
+
+/** Reservations of closed sources whose holders never came and whose last token has ended. */
+export async function lapsedReservations(
+  tx: ReadTx,
+  nowMs: number,
+  limit: number,
+): Promise<readonly (ReservationRow & { readonly pool: string })[]> {
+  return tx.all<ReservationRow & { pool: string }>(
+    `select r.line_id as "lineId", r.sub, r.kind, r.origin, r.move, r.source, r.lease_end as "leaseEnd", r.move as pool
+     from reservations r join moves m on m.id = r.move and m.role = 'target' and m.state = 'closed'
+     where r.state = 'reserved' and r.lease_end < ? order by r.lease_end limit ?`,
+    nowMs,
+    limit,
+  );
+}
+
+export async function openReservation(tx: WriteTx, row: ReservationRow): Promise<void> {
+  await tx.run(
+    `update reservations set state = 'opened' where line_id = ? and sub = ? and move = ?`,
+    row.lineId,
+    row.sub,
+    row.move,
+  );
+}
+
+/** Raises known lease ends of reserved and inherited holders to what the source reported at its release. */
+export async function extendReservation(
+  tx: WriteTx,
+  change: { readonly move: string; readonly sub: string; readonly leaseEnd: number },
+): Promise<void> {
+  await tx.run(
+    'update reservations set lease_end = ? where move = ? and sub = ? and lease_end < ?',
+    change.leaseEnd,
+    change.move,
+    change.sub,
+    change.leaseEnd,
+  );
+}
+
+export interface ReserveRow {
+  readonly id: string;
+  readonly lineId: number;
+  readonly source: string;
+  readonly amount: number;
+  readonly opensAt: number;
+}
+
+const reserveColumns = 'id, line_id as "lineId", source, amount, opens_at as "opensAt"';
+
+export async function findReserves(
+  tx: ReadTx,
+  lineId: number,
+  source: string,
+): Promise<readonly ReserveRow[]> {
+  return tx.all<ReserveRow>(
+    `select ${reserveColumns} from reserves where line_id = ? and source = ? and amount > 0 order by opens_at, id`,
+    lineId,
+    source,
+  );
+}
+
+export async function openReserves(tx: ReadTx, lineId: number, nowMs: number): Promise<readonly ReserveRow[]> {
+  return tx.all<ReserveRow>(
+    `select ${reserveColumns} from reserves where line_id = ? and amount > 0 and opens_at < ? order by opens_at, id`,
+    lineId,
+    nowMs,
+  );
+}
+
+export async function insertReserve(tx: WriteTx, row: ReserveRow): Promise<void> {
+  await tx.run(
+    'insert into reserves (id, line_id, source, amount, opens_at) values (?, ?, ?, ?, ?)',
+    row.id,
+    row.lineId,
+    row.source,
+    row.amount,
+    row.opensAt,
+  );
+}
+
+export async function drawReserve(tx: WriteTx, id: string, amount: number): Promise<void> {
+  await tx.run('update reserves set amount = amount - ? where id = ?', amount, id);
+}
+
+/** Whether a source token was honored for a reserve before. */
+export async function wasHonored(
+  tx: ReadTx,
+  key: { readonly source: string; readonly origin: string; readonly reserve: string },
+): Promise<boolean> {
+  const row = await tx.get<{ at: number }>(
+    'select at from honored_tokens where source = ? and origin = ? and reserve = ?',
+    key.source,
+    key.origin,
+    key.reserve,
+  );
+  return row !== undefined;
+}
+
+/** Marks a source token as honored; answers false where this server already honored it for that reserve. */
+export async function honorToken(
+  tx: WriteTx,
+  row: {
+    readonly source: string;
+    readonly origin: string;
+    readonly reserve: string;
+    readonly sub: string;
+    readonly at: number;
+  },
+): Promise<boolean> {
+  const changed = await tx.run(
+    `insert into honored_tokens (source, origin, reserve, sub, at) values (?, ?, ?, ?, ?)
+     on conflict (source, origin, reserve) do nothing`,
+    row.source,
+    row.origin,
+    row.reserve,
+    row.sub,
+    row.at,
+  );
+  return changed === 1;
+}
+
+/**
+ * Freezes `amount` reserved units of a line for a move out: named ones first, those whose leases end
+ * first, then parts of anonymous reserves. Their unit numbers stay where they are until the release.
+ */
+export async function freezeReserved(
+  tx: WriteTx,
+  freeze: { readonly lineId: number; readonly move: string; readonly amount: number },
+): Promise<void> {
+  if (freeze.amount === 0) return;
+  let left = freeze.amount;
+  left -= await tx.run(
+    `update reservations set state = 'frozen', frozen_by = ? where state = 'reserved' and line_id = ? and (sub, move) in (
+       select sub, move from reservations where line_id = ? and state = 'reserved' order by lease_end, sub limit ?)`,
+    freeze.move,
+    freeze.lineId,
+    freeze.lineId,
+    left,
+  );
+  const reserves = await tx.all<ReserveRow>(
+    `select ${reserveColumns} from reserves where line_id = ? and amount > 0 order by opens_at, id`,
+    freeze.lineId,
+  );
+  for (const reserve of reserves) {
+    if (left === 0) break;
+    const amount = Math.min(left, reserve.amount);
+    await drawReserve(tx, reserve.id, amount);
+    await tx.run(
+      'insert into frozen_reserves (move, reserve, amount) values (?, ?, ?)',
+      freeze.move,
+      reserve.id,
+      amount,
+    );
+    left -= amount;
+  }
+  if (left > 0) throw new Error(`${left} reserved units are in the books, but for nobody.`);
+}
+
+/** Reserved units that a move has frozen leave for good, with their unit numbers. */
+export async function releaseReserved(tx: WriteTx, lineId: number, move: string): Promise<void> {
+  const named = await tx.all<{ pool: string; amount: number }>(
+    `select move as pool, count(*) as amount from reservations where frozen_by = ? and state = 'frozen' group by move`,
+    move,
+  );
+  const anonymous = await tx.all<{ pool: string; amount: number }>(
+    'select reserve as pool, amount from frozen_reserves where move = ?',
+    move,
+  );
+  for (const { pool, amount } of [...named, ...anonymous]) {
+    await shiftUnits(tx, { lineId, from: pool, to: move, amount });
+  }
+  await dropUnits(tx, lineId, move);
+  await tx.run(`update reservations set state = 'moved' where frozen_by = ? and state = 'frozen'`, move);
+}
+
+/** Reserved units that a move had frozen are reserved again. */
+export async function unfreezeReserved(tx: WriteTx, move: string): Promise<void> {
+  await tx.run(
+    `update reservations set state = 'reserved', frozen_by = null where frozen_by = ? and state = 'frozen'`,
+    move,
+  );
+  await tx.run(
+    `update reserves set amount = amount + (select f.amount from frozen_reserves f where f.move = ? and f.reserve = reserves.id)
+     where id in (select reserve from frozen_reserves where move = ?)`,
+    move,
+    move,
+  );
+  await tx.run('delete from frozen_reserves where move = ?', move);
+}
+
+/** The named holders that a move has frozen before they came. */
+export async function frozenReservations(tx: ReadTx, move: string): Promise<readonly ReservationRow[]> {
+  return tx.all<ReservationRow>(
+    `select line_id as "lineId", sub, kind, origin, move, source, lease_end as "leaseEnd" from reservations
+     where frozen_by = ? and state in ('frozen', 'moved') order by sub`,
+    move,
+  );
+}

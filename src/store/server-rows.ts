@@ -1,0 +1,252 @@
+/** Moves, requests, confirmations, peers and events of a license server: plain SQL, no rules. */
+import type { CalType } from '../core/product.ts';
+import type { ReadTx, WriteTx } from './port.ts';
+
+export interface ServerMoveRow {
+  readonly id: string;
+  readonly role: 'source' | 'target';
+  readonly carrier: 'online' | 'telephone';
+  readonly agreement: string;
+  readonly line: number;
+  readonly product: string;
+  readonly type: CalType;
+  readonly quantity: number | 'all';
+  readonly source: string;
+  readonly target: string;
+  readonly state: string;
+  readonly unissued: number;
+  readonly held: number;
+  /** How much of `held` was reserved and quarantined; the rest was issued. */
+  readonly reserved: number;
+  readonly quarantined: number;
+  readonly hold: boolean;
+  readonly startedAt: number;
+  readonly updatedAt: number;
+}
+
+type StoredMove = Omit<ServerMoveRow, 'quantity' | 'hold'> & { quantity: number; hold: number };
+
+/** -1 stands for `all` in the database. */
+const everything = -1;
+
+function moveOf(row: StoredMove): ServerMoveRow {
+  return { ...row, quantity: row.quantity === everything ? 'all' : row.quantity, hold: row.hold === 1 };
+}
+
+const moveColumns = `id, role, carrier, agreement, line, product, type, quantity, source, target, state, unissued,
+  held, reserved, quarantined, hold, started_at as "startedAt", updated_at as "updatedAt"`;
+
+export async function findServerMove(tx: ReadTx, id: string): Promise<ServerMoveRow | undefined> {
+  const row = await tx.get<StoredMove>(`select ${moveColumns} from moves where id = ?`, id);
+  return row && moveOf(row);
+}
+
+export async function listServerMoves(tx: ReadTx): Promise<readonly ServerMoveRow[]> {
+  const rows = await tx.all<StoredMove>(`select ${moveColumns} from moves order by started_at, id`);
+  return rows.map(moveOf);
+}
+
+/** The freeze that is open on a line, if any: at most one (protocol §2.4, rule 6). */
+export async function openFreeze(tx: ReadTx, agreement: string, line: number): Promise<ServerMoveRow | undefined> {
+  const row = await tx.get<StoredMove>(
+    `select ${moveColumns} from moves where agreement = ? and line = ? and role = 'source' and state = 'frozen'`,
+    agreement,
+    line,
+  );
+  return row && moveOf(row);
+}
+
+export async function insertServerMove(tx: WriteTx, row: ServerMoveRow): Promise<void> {
+  await tx.run(
+    `insert into moves (id, role, carrier, agreement, line, product, type, quantity, source, target, state,
+       unissued, held, reserved, quarantined, hold, started_at, updated_at)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    row.id,
+    row.role,
+    row.carrier,
+    row.agreement,
+    row.line,
+    row.product,
+    row.type,
+    row.quantity === 'all' ? everything : row.quantity,
+    row.source,
+    row.target,
+    row.state,
+    row.unissued,
+    row.held,
+    row.reserved,
+    row.quarantined,
+    row.hold ? 1 : 0,
+    row.startedAt,
+    row.updatedAt,
+  );
+}
+
+export async function updateServerMove(
+  tx: WriteTx,
+  row: ServerMoveRow,
+): Promise<void> {
+  await tx.run(
+    `update moves set state = ?, unissued = ?, held = ?, reserved = ?, quarantined = ?, hold = ?, updated_at = ?
+     where id = ?`,
+    row.state,
+    row.unissued,
+    row.held,
+    row.reserved,
+    row.quarantined,
+    row.hold ? 1 : 0,
+    row.updatedAt,
+    row.id,
+  );
+}
+
+export interface RequestRow {
+  readonly id: string;
+  readonly kind: string;
+  readonly ask: string;
+  readonly state: 'waiting' | 'done' | 'refused';
+  readonly answer: string | null;
+  readonly at: number;
+}
+
+const requestColumns = 'id, kind, ask, state, answer, at';
+
+export async function findRequest(tx: ReadTx, id: string): Promise<RequestRow | undefined> {
+  return tx.get<RequestRow>(`select ${requestColumns} from requests where id = ?`, id);
+}
+
+/** The same thing, asked before and still without an answer. */
+export async function waitingRequest(tx: ReadTx, kind: string, ask: string): Promise<RequestRow | undefined> {
+  return tx.get<RequestRow>(
+    `select ${requestColumns} from requests where kind = ? and ask = ? and state = 'waiting'`,
+    kind,
+    ask,
+  );
+}
+
+export async function insertRequest(
+  tx: WriteTx,
+  row: Pick<RequestRow, 'id' | 'kind' | 'ask' | 'at'>,
+): Promise<void> {
+  await tx.run(
+    `insert into requests (id, kind, ask, state, at) values (?, ?, ?, 'waiting', ?)`,
+    row.id,
+    row.kind,
+    row.ask,
+    row.at,
+  );
+}
+
+export async function settleRequest(
+  tx: WriteTx,
+  row: { readonly id: string; readonly state: 'done' | 'refused'; readonly answer: string },
+): Promise<void> {
+  await tx.run(
+    `update requests set state = ?, answer = ? where id = ? and state = 'waiting'`,
+    row.state,
+    row.answer,
+    row.id,
+  );
+}
+
+export interface ConfirmationRow {
+  readonly agreement: string;
+  readonly seq: number;
+  readonly kind: string;
+  readonly line: number;
+  readonly unissued: number;
+  readonly held: number;
+  readonly move: string | null;
+  readonly code: string;
+  readonly at: number;
+}
+
+export async function insertConfirmation(tx: WriteTx, row: ConfirmationRow): Promise<void> {
+  await tx.run(
+    `insert into confirmations (agreement, seq, kind, line, unissued, held, move, code, at)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    row.agreement,
+    row.seq,
+    row.kind,
+    row.line,
+    row.unissued,
+    row.held,
+    row.move,
+    row.code,
+    row.at,
+  );
+}
+
+/** The confirmations of an agreement, newest first. */
+export async function listConfirmations(
+  tx: ReadTx,
+  agreement: string,
+  kind: string,
+): Promise<readonly ConfirmationRow[]> {
+  return tx.all<ConfirmationRow>(
+    `select agreement, seq, kind, line, unissued, held, move, code, at from confirmations
+     where agreement = ? and kind = ? order by seq desc`,
+    agreement,
+    kind,
+  );
+}
+
+export interface PeerRow {
+  readonly licenseServerId: string;
+  readonly name: string | null;
+  readonly url: string | null;
+}
+
+export async function listPeers(tx: ReadTx): Promise<readonly PeerRow[]> {
+  return tx.all<PeerRow>(
+    'select license_server_id as "licenseServerId", name, url from peers order by license_server_id',
+  );
+}
+
+/** Remembers another license server by its id, so that a code meant for it is recognized. */
+export async function savePeer(tx: WriteTx, peer: PeerRow): Promise<void> {
+  await tx.run(
+    `insert into peers (license_server_id, name, url) values (?, ?, ?)
+     on conflict (license_server_id) do update set name = coalesce(excluded.name, peers.name),
+       url = coalesce(excluded.url, peers.url)`,
+    peer.licenseServerId,
+    peer.name,
+    peer.url,
+  );
+}
+
+export interface EventRow {
+  readonly position: number;
+  readonly number: number;
+  readonly level: string;
+  readonly at: number;
+  readonly data: string;
+}
+
+export async function insertEvent(tx: WriteTx, row: Omit<EventRow, 'position'>): Promise<void> {
+  await tx.run(
+    'insert into events (number, level, at, data) values (?, ?, ?, ?)',
+    row.number,
+    row.level,
+    row.at,
+    row.data,
+  );
+}
+
+/** A page of the System log, oldest first, after the position `after`. */
+export async function pageEvents(
+  tx: ReadTx,
+  page: { readonly after: number; readonly limit: number },
+): Promise<readonly EventRow[]> {
+  return tx.all<EventRow>(
+    'select id as position, number, level, at, data from events where id > ? order by id limit ?',
+    page.after,
+    page.limit,
+  );
+}
+
+/** When an event of this number was last written, or 0. */
+export async function lastEventAt(tx: ReadTx, number: number): Promise<number> {
+  const row = await tx.get<{ at: number | null }>('select max(at) as at from events where number = ?', number);
+  return row?.at ?? 0;
+}

@@ -1,0 +1,116 @@
+/** Opening a SQLite database so that what it acknowledges is durable, or not at all. */
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import type { Digest } from '../core/digest.ts';
+import type { MigrationProgram } from './migrate.ts';
+import { migrate } from './migrate.ts';
+import { StoreFailure } from './port.ts';
+import { checkBooks } from './sqlite-check.ts';
+import { isBusy } from './sqlite-errors.ts';
+
+export interface SqliteOptions {
+  /** The path of the database file, or `:memory:`, which is durable nowhere and meant for tests. */
+  readonly file: string;
+  /** Whose tables, beside the books, the database holds. */
+  readonly migrations: MigrationProgram;
+  readonly digest: Digest;
+  /** Whether a database may be made where none is. Off by default: a wrong path is then an error. */
+  readonly create?: boolean;
+  /** Told after each commit that wrote, with the number of commands that shared it. */
+  readonly onCommit?: (commands: number) => void;
+}
+
+export interface Connections {
+  readonly writer: DatabaseSync;
+  /** Absent in memory, where the writer's connection is the only one that sees the database. */
+  readonly reader: DatabaseSync | undefined;
+}
+
+/** How long a connection waits for another program's lock. */
+const busyTimeoutMs = 5000;
+
+/** Pages in the log before it is moved into the database: 16 MiB, so that pages written often move once. */
+const checkpointPages = 4000;
+
+/** 32 MiB, as negative KiB (sqlite.org/pragma.html#pragma_cache_size). */
+const cacheSize = -32768;
+
+const memory = ':memory:';
+
+/** Opens both connections, brings the database to this version and checks it. Throws `StoreFailure`. */
+export function openConnections(options: SqliteOptions): Connections {
+  const { file } = options;
+  const mayCreate = options.create === true || file === memory;
+  if (file !== memory && !existsSync(file)) makeFile(file, mayCreate);
+  const opened: DatabaseSync[] = [];
+  try {
+    const writer = open(file, false, opened);
+    prepareWriter(writer, file);
+    migrate(writer, { program: options.migrations, mayBeEmpty: mayCreate });
+    checkBooks(writer, options.digest);
+    return { writer, reader: file === memory ? undefined : open(file, true, opened) };
+  } catch (error) {
+    for (const db of opened) db.close();
+    throw failureOf(error, file);
+  }
+}
+
+/** Made here and not by SQLite so that nobody else can read it; its log file takes after it. */
+function makeFile(file: string, mayCreate: boolean): void {
+  if (!mayCreate) throw new StoreFailure('damaged', `there is no database at ${file}`);
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch (error) {
+    throw new StoreFailure('damaged', `no database can be made at ${file}: ${String(error)}`, { cause: error });
+  }
+}
+
+function open(file: string, readOnly: boolean, opened: DatabaseSync[]): DatabaseSync {
+  const db = new DatabaseSync(file, { readOnly, timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
+  opened.push(db);
+  return db;
+}
+
+function prepareWriter(db: DatabaseSync, file: string): void {
+  if (file !== memory) db.exec('pragma journal_mode = wal');
+  // `full` is set on every open, not once: some builds open WAL files at `normal` (protocol D10), which
+  // loses acknowledged commits when the power fails. The other two matter on macOS alone.
+  db.exec('pragma synchronous = full');
+  db.exec('pragma fullfsync = 1');
+  db.exec('pragma checkpoint_fullfsync = 1');
+  db.exec(`pragma wal_autocheckpoint = ${checkpointPages}`);
+  db.exec(`pragma cache_size = ${cacheSize}`);
+  assertDurable(db, file);
+}
+
+/**
+ * Reads back what was set: a pragma that is not obeyed says nothing. Throws `StoreFailure` `unsafe`
+ * where synchronous is not 2 (full), where a file is not in WAL mode, or where foreign keys are off.
+ */
+export function assertDurable(db: DatabaseSync, file: string): void {
+  const expected: readonly [string, unknown][] = [
+    ['synchronous', 2],
+    ['foreign_keys', 1],
+    ['journal_mode', file === memory ? 'memory' : 'wal'],
+  ];
+  for (const [pragma, value] of expected) {
+    const row = db.prepare(`pragma ${pragma}`).get();
+    const found = row?.[pragma];
+    if (found !== value) {
+      throw new StoreFailure(
+        'unsafe',
+        `the database at ${file} has ${pragma}=${found}, and ${value} is needed`,
+      );
+    }
+  }
+}
+
+function failureOf(error: unknown, file: string): unknown {
+  if (error instanceof StoreFailure || !(error instanceof Error) || !('errcode' in error)) return error;
+  if (isBusy(error)) {
+    return new StoreFailure('busy', `another program holds the database at ${file}`, { cause: error });
+  }
+  return new StoreFailure('damaged', `the database at ${file} cannot be used: ${error.message}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,86 @@
+/**
+ * Unit numbers that nobody holds, kept as ranges so that handing one out costs the same whether ten
+ * or a hundred thousand are free. Ranges are taken oldest first: returned numbers go to the end, which
+ * keeps a number out of use for as long as others are there.
+ */
+import type { ReadTx, WriteTx } from './port.ts';
+
+/** The pool of numbers that may be issued to anybody. */
+export const freePool = '';
+
+/** Takes one number out of a pool, or undefined where it is empty. */
+export async function takeUnit(tx: WriteTx, lineId: number, pool: string): Promise<number | undefined> {
+  const row = await tx.get<{ unit: number }>(
+    `update unit_ranges set first_unit = first_unit + 1
+     where position = (select position from unit_ranges
+       where line_id = ? and pool = ? and first_unit <= last_unit order by position limit 1)
+     returning first_unit - 1 as unit`,
+    lineId,
+    pool,
+  );
+  return row?.unit;
+}
+
+export async function addUnits(
+  tx: WriteTx,
+  range: { readonly lineId: number; readonly pool: string; readonly first: number; readonly last: number },
+): Promise<void> {
+  await tx.run(
+    'insert into unit_ranges (line_id, pool, first_unit, last_unit) values (?, ?, ?, ?)',
+    range.lineId,
+    range.pool,
+    range.first,
+    range.last,
+  );
+}
+
+/**
+ * Moves `amount` numbers of a line from one pool to another, splitting the last range touched.
+ * Answers how many were there to move. The cost grows with the ranges, not with the amount.
+ */
+export async function shiftUnits(
+  tx: WriteTx,
+  shift: { readonly lineId: number; readonly from: string; readonly to: string; readonly amount: number },
+): Promise<number> {
+  let left = shift.amount;
+  while (left > 0) {
+    const range = await tx.get<{ position: number; first: number; last: number }>(
+      `select position, first_unit as first, last_unit as last from unit_ranges
+       where line_id = ? and pool = ? and first_unit <= last_unit order by position limit 1`,
+      shift.lineId,
+      shift.from,
+    );
+    if (range === undefined) break;
+    const size = range.last - range.first + 1;
+    if (size <= left) {
+      await tx.run('update unit_ranges set pool = ? where position = ?', shift.to, range.position);
+      left -= size;
+    } else {
+      await tx.run('update unit_ranges set first_unit = ? where position = ?', range.first + left, range.position);
+      await addUnits(tx, { lineId: shift.lineId, pool: shift.to, first: range.first, last: range.first + left - 1 });
+      left = 0;
+    }
+  }
+  return shift.amount - left;
+}
+
+/** Forgets the numbers of a pool: their units have left this server for good. */
+export async function dropUnits(tx: WriteTx, lineId: number, pool: string): Promise<void> {
+  await tx.run('delete from unit_ranges where line_id = ? and pool = ?', lineId, pool);
+}
+
+/** Sweeps ranges that are used up. */
+export async function sweepUnits(tx: WriteTx): Promise<number> {
+  return tx.run('delete from unit_ranges where first_unit > last_unit');
+}
+
+/** How many numbers a pool holds. */
+export async function countUnits(tx: ReadTx, lineId: number, pool: string): Promise<number> {
+  const row = await tx.get<{ total: number | null }>(
+    `select sum(last_unit - first_unit + 1) as total from unit_ranges
+     where line_id = ? and pool = ? and first_unit <= last_unit`,
+    lineId,
+    pool,
+  );
+  return row?.total ?? 0;
+}
