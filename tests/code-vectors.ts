@@ -159,6 +159,7 @@ export function computed({ title, given }: Pick<Vector, 'title' | 'given'>): Rea
   if (title === 'License Server ID') return new Map(serverId(given));
   if (title === 'confirmation') return new Map(confirmed(given));
   if (title === 'reading') return new Map(reading(given));
-  if (['activation', 'horizon', 'key pack', 'held key pack'].includes(title)) return new Map(revealed(title, given));
+  if (['activation', 'horizon', 'key pack', 'held key pack'].includes(title))
+    return new Map(revealed(title, given));
   throw new Error(`The page has a vector of no kind: ${title}`);
 }

@@ -57,7 +57,7 @@ export function slotAnchors(
 }
 
 /** v[k] of a chain: proof that the publisher went as far as k. */
-export function valueOf(
+export function revealAt(
   context: ChainKeys,
   place: { readonly aid: Uint8Array; readonly chain: number; readonly k: number },
 ): Uint8Array {
@@ -128,9 +128,9 @@ async function coverOf(tx: WriteTx, order: GrantOrder): Promise<number> {
     return order.cover.reduce((sum, posting) => sum + (posting.kind === 'transfer' ? posting.amount : 0), 0);
   }
   const move = order.cover;
-  const granted = (await grantsOf(tx, order.authority.aid)).filter((grant) => grant.move === move.id);
-  const spent = granted
-    .filter((grant) => grant.kind === order.kind)
-    .reduce((sum, grant) => sum + grant.kAfter - grant.kBefore, 0);
+  const granted = (await grantsOf(tx, order.authority.aid)).filter(
+    (grant) => grant.move === move.id && grant.kind === order.kind,
+  );
+  const spent = granted.reduce((sum, grant) => sum + grant.kAfter - grant.kBefore, 0);
   return (order.kind === 'free' ? move.unissued : move.held) - spent;
 }

@@ -69,7 +69,9 @@ export function createOutput(options: OutputOptions): Output {
   const { json, stdout, stderr, env } = options;
   const style = styleOf(stdout, env);
   const errorStyle = styleOf(stderr, env);
+  let printed = false;
   const print = (fields: JsonObject, show: (page: Page) => void): void => {
+    printed = true;
     if (json) {
       stdout.write(`${JSON.stringify(fields)}\n`);
       return;
@@ -85,11 +87,12 @@ export function createOutput(options: OutputOptions): Output {
     }
     if (error instanceof Failure || error instanceof Refused || error instanceof Unreachable) {
       const refused = refusedOf(error);
-      if (json) stdout.write(`${JSON.stringify({ refused })}\n`);
+      // The one object may be out already: a server that was ready and then failed.
+      if (json && !printed) stdout.write(`${JSON.stringify({ refused })}\n`);
       else stderr.write(refusedText(refused, errorStyle));
       return exitOf(error, refused.code);
     }
-    return failUnexpectedly(error, { json, stdout, stderr });
+    return failUnexpectedly(error, { json: json && !printed, stdout, stderr });
   };
   return {
     json,

@@ -303,6 +303,9 @@ describe('finding the position of a code', () => {
     const below = counting();
     assert.equal(findAppliedPosition(below.digest, { ...sought, present: at(700) }), null);
     assert.equal(below.hashes(), 700);
+    const applied = { ...sought, ctx: 188, value: at(444).value, present: at(700) };
+    assert.deepEqual(findAppliedPosition(below.digest, applied), { k: 444 });
+    assert.equal(below.hashes(), 700 + 256, 'no step below the position found');
   });
 });
 

@@ -76,6 +76,8 @@ describe('the digits form', () => {
   it('refuses values of 2¹⁴⁹ and above, whose groups are right', () => {
     assert.deepEqual(refused(withCheckDigits(String(2n ** 149n))), { code: 'code-mistyped', groups: [] });
     assert.deepEqual(refused(withCheckDigits('9'.repeat(45))), { code: 'code-mistyped', groups: [] });
+    // Also where the nine bits agree with the 141 before them.
+    assert.deepEqual(refused(withCheckDigits(checkedDecimal(0x13))), { code: 'code-mistyped', groups: [] });
   });
 
   it('refuses a whole that disagrees with its nine check bits, whose groups are right', () => {
@@ -90,18 +92,18 @@ describe('the digits form', () => {
   });
 
   it('refuses types that there are not', () => {
-    const type7 = parseDigits(nodeDigest, withCheckDigits(unknownType()));
+    const type7 = parseDigits(nodeDigest, withCheckDigits(checkedDecimal(7)));
     assert.deepEqual(type7, { ok: false, error: { code: 'code-kind-unknown', type: 7, ctx: 0 } });
   });
 });
 
-/** The decimal digits of type 7, context 0, value 0, with their nine check bits. */
-function unknownType(): string {
+/** The decimal digits of a code with any first byte, context 0 and value 0, with their nine check bits. */
+function checkedDecimal(first: number): string {
   const bytes = new Uint8Array(18);
-  bytes[0] = 7;
+  bytes[0] = first;
   const hash = nodeDigest.sha256(Buffer.concat([Buffer.from('CALDIG1'), bytes]));
   const check = BigInt(Buffer.from(hash).readUInt16BE(30) % 512);
-  return (((7n << 136n) << 9n) | check).toString().padStart(45, '0');
+  return (((BigInt(first) << 136n) << 9n) | check).toString().padStart(45, '0');
 }
 
 describe('repairs of digits', () => {

@@ -17,7 +17,7 @@ import { confusionRank } from './spelling.ts';
 export const digitsLength = 54;
 
 /** Digits of a group, its check digit last. */
-export const digitGroupLength = 6;
+const digitGroupLength = 6;
 
 /** Groups of the digits form. */
 export const digitGroupCount = digitsLength / digitGroupLength;

@@ -277,25 +277,35 @@ describe('the search of the clearinghouse', () => {
     assert.equal(match(code, { positions: [{ free: [41], held: [0] }] }), null);
   });
 
-  it('keeps to its bound of tags', () => {
+  it('keeps to its bound of tags, three hashes each, and tries what is expected first', () => {
     let hashes = 0;
     const digest: Digest = {
       ...nodeDigest,
       sha256: (bytes) => {
         hashes += 1;
-        return new Uint8Array(32).fill(bytes.length);
+        return nodeDigest.sha256(bytes);
       },
     };
-    const code: Code = { ...said({ kind: 'heartbeat', counters: none }) };
-    const books = { code, last: { seq: 0, key: k0 }, counters: none, openFreezes: 0 };
+    const hashesOf = (code: Code, books: Partial<MatchInput>): number => {
+      hashes = 0;
+      const input = {
+        code,
+        last: { seq: 0, key: k0 },
+        positions: [],
+        counters: none,
+        openFreezes: 0,
+        ...books,
+      };
+      matchConfirmation(digest, input);
+      return hashes;
+    };
     const choice = { free: [1, 2], held: [1, 2] };
-    assert.equal(matchConfirmation(digest, { ...books, positions: [choice] }), null);
-    assert.equal(hashes, 3 * 969 * 4, 'a state and two hashes for its tag, 969 counters, 4 choices');
-    hashes = 0;
-    assert.equal(
-      matchConfirmation(digest, { ...books, positions: Array.from({ length: 15 }, () => choice) }),
-      null,
-    );
-    assert.equal(hashes, 3 * matchLimit);
+    const unknown = said({ kind: 'heartbeat', counters: none });
+    assert.equal(hashesOf(unknown, { positions: [choice] }), 3 * 969 * 4);
+    assert.equal(hashesOf(unknown, { positions: Array.from({ length: 15 }, () => choice) }), 3 * matchLimit);
+    const close = said({ kind: 'deactivated', lines: [], counters: { freezes: 0, releases: 2, returns: 0 } });
+    assert.equal(hashesOf(close, { openFreezes: 2 }), 3);
+    // For each of the 153 pairs (freezes, returns), as many fewer releases as there are open freezes.
+    assert.equal(hashesOf(close, { openFreezes: 2, positions: [choice] }), 3 * 4 * (969 + 816 + 2 * 153));
   });
 });

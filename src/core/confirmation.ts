@@ -28,7 +28,7 @@ export const allLines = 15;
 export const mostInConfirmation = 0xffff;
 
 /** How many messages may have gone unheard, and how many counter steps, before one that is accepted. */
-export const unheardLimit = 16;
+const unheardLimit = 16;
 
 /** The most tags that one search computes, about half a second; typical are below 100. */
 export const matchLimit = 200_000;

@@ -57,8 +57,8 @@ const soundAlike: readonly string[] = ['AHJK8', 'BCDEGPTVZ3', 'FSX6', 'IY159', '
 /** Pairs that look alike in handwriting, on paper or on a bad screen. */
 const lookAlike: ReadonlySet<string> = new Set(
   (
-    '0D 0Q 0C 0G 0O 0U 17 1I 1L 1T 2Z 38 3Z 47 49 4A 56 5S 68 6B 6G 7T 7Y 89 8B 8S BD BR CG DQ EF HN ' +
-    'HK KX MW NW PR UV VW VY XY'
+    '0D 0Q 0C 0G 17 1T 2Z 38 3Z 47 49 4A 56 5S 68 6B 6G 7T 7Y 89 8B 8S BD BR CG DQ EF HN ' +
+    'HK KX MW NW PR VW VY XY'
   ).split(' '),
 );
 

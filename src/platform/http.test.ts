@@ -68,6 +68,12 @@ function exampleApp(options: Partial<HttpOptions> = {}): App {
     },
     async (request) => ({ key: request.idempotencyKey ?? null, size: request.body.text?.length ?? 0 }),
   );
+  return app;
+}
+
+/** The same, with a route that fails. */
+function brokenApp(options: Partial<HttpOptions> = {}): App {
+  const app = exampleApp(options);
   app.get('/v1/broken', async () => {
     throw new Error('the database password is hunter2');
   });
@@ -76,6 +82,11 @@ function exampleApp(options: Partial<HttpOptions> = {}): App {
 
 const admin = { authorization: `Bearer ${token}` };
 const goodFile = { lines: [{ quantity: 2 }], type: 'device' };
+
+interface OperationShape {
+  readonly parameters?: readonly { readonly in: string; readonly name: string }[];
+  readonly responses: Readonly<Record<string, { readonly description?: unknown }>>;
+}
 
 interface Answered {
   readonly code: string;
@@ -108,7 +119,7 @@ describe('answers', () => {
   it('hides what failed inside and logs it, under the pattern of the route', async () => {
     const lines: string[] = [];
     const log = pino({ level: 'info' }, { write: (line: string) => lines.push(line) });
-    const answer = await exampleApp({ log }).inject({ method: 'GET', url: '/v1/broken?code=66F61' });
+    const answer = await brokenApp({ log }).inject({ method: 'GET', url: '/v1/broken?code=66F61' });
     assert.equal(answer.statusCode, 500);
     assert.equal(answer.json<Answered>().code, 'internal-error');
     assert.doesNotMatch(answer.payload, /hunter2/);
@@ -260,7 +271,7 @@ describe('limits', () => {
   });
 
   it('cuts off a request whose headers never end', async (t) => {
-    const app = exampleApp({ headersTimeoutMs: 200, requestTimeoutMs: 400 });
+    const app = exampleApp({ headersTimeoutMs: 200 });
     t.after(() => app.close());
     await app.listen({ host: '127.0.0.1', port: 0 });
     const { port } = app.server.address() as { port: number };
@@ -402,6 +413,28 @@ describe('what the program tells about itself', () => {
     assert.deepEqual(document.paths['/v1/admin/events'].get.security, [{ adminToken: [] }]);
     assert.equal(put.security, undefined);
     assert.equal(document.paths['/docs'], undefined);
+  });
+
+  it('describes every parameter of a path, and every answer', async () => {
+    const document = (await exampleApp().inject({ method: 'GET', url: '/openapi.json' })).json();
+    const operations = Object.entries<Record<string, OperationShape>>(document.paths).flatMap(
+      ([path, methods]) =>
+        Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+    );
+    assert.ok(operations.length >= 5);
+    for (const { path, method, operation } of operations) {
+      const declared = (operation.parameters ?? [])
+        .filter((each) => each.in === 'path')
+        .map((each) => each.name);
+      assert.deepEqual(
+        declared,
+        [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]),
+        `${method} ${path}`,
+      );
+      for (const response of Object.values(operation.responses))
+        assert.equal(typeof response.description, 'string');
+    }
+    assert.doesNotMatch(JSON.stringify(document), /"nullable"/);
   });
 
   it('shows them to people on a page that loads nothing and runs nothing', async () => {

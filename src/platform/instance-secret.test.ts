@@ -16,6 +16,7 @@ import fc from 'fast-check';
 import { utf8 } from '../core/bytes.ts';
 import type { KeyFileProblem } from './instance-secret.ts';
 import {
+  instanceSealBox,
   KeyFileError,
   openInstanceSecret,
   readKeyFile,
@@ -97,11 +98,11 @@ describe('key files', () => {
   it('hold what was last written, whatever an interrupted write left', () => {
     const path = join(folder, 'keys', 'a');
     writeKeyFile(path, utf8('first'));
-    writeFileSync(`${path}.draft`, 'half');
+    writeFileSync(`${path}.new`, 'half');
     assert.deepEqual(readKeyFile(path), utf8('first'));
     writeKeyFile(path, utf8('second'));
     assert.deepEqual(readKeyFile(path), utf8('second'));
-    assert.equal(existsSync(`${path}.draft`), false);
+    assert.equal(existsSync(`${path}.new`), false);
     if (posix) assert.equal(statSync(path).mode & 0o777, 0o600);
   });
 
@@ -151,6 +152,14 @@ describe('sealing', () => {
     const longer = new Uint8Array(sealed.length + 1);
     longer.set(sealed);
     assert.equal(unseal(secret, { purpose, sealed: longer }), undefined);
+  });
+
+  it('is offered as a box that throws where it cannot open', () => {
+    const box = instanceSealBox(secret, random);
+    const sealed = box.seal('ratchet', utf8('key'));
+    assert.deepEqual(box.unseal('ratchet', sealed), utf8('key'));
+    assert.throws(() => box.unseal('other', sealed), /the sealed other does not open/);
+    assert.throws(() => instanceSealBox(random.bytes(32), random).unseal('ratchet', sealed), Error);
   });
 
   it('works on files, and tells another secret from a missing file', () => {

@@ -4,21 +4,13 @@
  * Also the files that hold keys: written whole or not at all, readable by their owner alone.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ascii, concat, equalBytes, utf8 } from '../core/bytes.ts';
+import { writeFileAtomic } from './atomic-file.ts';
 import { nodeDigest } from './digest.ts';
 import type { Random } from './random.ts';
+import type { SealBox } from './seal-box.ts';
 
 export type KeyFileProblem =
   /** There is no such file. For the instance secret this means: another operating system (protocol §5.2). */
@@ -76,43 +68,15 @@ function checkOwnerOnly(path: string, forbidden: number): void {
   });
 }
 
-/** Makes a rename in `folder` durable; Windows cannot open folders, and NTFS journals the rename itself. */
-function syncFolder(folder: string): void {
-  if (!hasOwnerBits) return;
-  const handle = openSync(folder, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-}
-
-function writeSynced(path: string, bytes: Uint8Array): void {
-  const handle = openSync(path, 'wx', 0o600);
-  try {
-    for (let written = 0; written < bytes.length; ) {
-      written += writeSync(handle, bytes, written, bytes.length - written);
-    }
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-}
-
 /**
  * Writes a file that only its owner may read (0600), in a folder that only the owner may enter
  * where it has to be made (0700). Durable on return, and after a crash either the old or the new
  * content is there, never half of it. Throws `KeyFileError` ('system').
  */
 export function writeKeyFile(path: string, bytes: Uint8Array): void {
-  const draft = `${path}.draft`;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    // A draft that an interrupted write left behind; two writers at once are excluded by the data lock.
-    rmSync(draft, { force: true });
-    writeSynced(draft, bytes);
-    renameSync(draft, path);
-    syncFolder(dirname(path));
+    writeFileAtomic(path, bytes);
   } catch (error) {
     throw systemProblem(path, error);
   }
@@ -199,6 +163,18 @@ export function unseal(
   } catch {
     return undefined;
   }
+}
+
+/** A box over the instance secret, for small secrets that lie in the database. */
+export function instanceSealBox(secret: Uint8Array, random: Random): SealBox {
+  return {
+    seal: (purpose, plaintext) => seal(secret, { purpose, plaintext, random }),
+    unseal: (purpose, sealed) => {
+      const plaintext = unseal(secret, { purpose, sealed });
+      if (plaintext !== undefined) return plaintext;
+      throw new Error(`the sealed ${purpose} does not open: another instance secret, or it was altered`);
+    },
+  };
 }
 
 /** Seals and writes as `writeKeyFile` does. */

@@ -3,7 +3,7 @@
  * their time, then everything else is closed in order.
  */
 import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { isIPv6 } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { Failure, systemCode } from './failure.ts';
@@ -72,6 +72,21 @@ function explainListen(error: unknown, options: ListenOptions): unknown {
   }
 }
 
+/**
+ * The connections that never asked anything (browsers open some in advance). Node takes them for
+ * busy, and stopping would wait for them; this destroys them.
+ */
+function watchUnused(app: App): () => void {
+  const open = new Set<Socket>();
+  app.server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  return () => {
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
+  };
+}
+
 /** Requests under way get `graceMs`; whatever is open then is cut. */
 async function closeGracefully(app: App, graceMs: number): Promise<void> {
   const cut = setTimeout(() => app.server.closeAllConnections(), graceMs);
@@ -97,6 +112,7 @@ async function closeInOrder(resources: readonly Resource[]): Promise<void> {
 
 /** Starts listening. A port in use and the like are thrown as `Failure`. */
 export async function listen(app: App, options: ListenOptions): Promise<Listening> {
+  const closeUnused = watchUnused(app);
   try {
     await app.listen({ host: options.host, port: options.port });
   } catch (error) {
@@ -110,6 +126,7 @@ export async function listen(app: App, options: ListenOptions): Promise<Listenin
   ended.promise.catch(() => undefined);
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => {
+    closeUnused();
     stopping ??= closeGracefully(app, options.graceMs ?? 10_000).then(() =>
       closeInOrder(options.resources ?? []),
     );

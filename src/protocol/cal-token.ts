@@ -1,7 +1,7 @@
 /**
  * The license token itself (protocol §4.3): who holds which unit until when, signed by the license
- * server. Signing is on the path of every license request, so it builds its JSON by hand. What proves
- * that the server may have issued it is the license bundle (license-bundle.ts).
+ * server. Signing is on the path of every license request. What proves that the server may have
+ * issued a token is the license bundle (license-bundle.ts).
  */
 import type { KeyObject } from 'node:crypto';
 import type { Static } from 'typebox';
@@ -10,7 +10,7 @@ import { base64url, utf8 } from '../core/bytes.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Result } from '../core/result.ts';
 import { err, ok } from '../core/result.ts';
-import type { SigningKey } from './paseto.ts';
+import type { TokenKey } from './paseto.ts';
 import { pasetoSigner, readFooter, verifyPaseto } from './paseto.ts';
 import type { ReadonlyDeep } from './schema.ts';
 import {
@@ -93,36 +93,13 @@ const parseFooter = parserOf(Footer);
 /** A CAL token has less than 1,000 characters; more is not worth verifying. */
 const maxCalTokenChars = 4096;
 
-/** Ids, base64url, hex, dates: texts that are their own JSON between quotes. */
-const plain = /^[\w.:/+-]*$/;
-
-function quoted(text: string): string {
-  return plain.test(text) ? `"${text}"` : JSON.stringify(text);
-}
-
-function orNull(text: string | null): string {
-  return text === null ? 'null' : quoted(text);
-}
-
-/** The same text as `JSON.stringify` gives for these members in this order, at half the time. */
-function claimsJson(claims: CalClaims): string {
-  const late = claims.kind !== 'temp' && claims.late !== undefined ? `"late":${claims.late},` : '';
-  return (
-    `{"t":"cal","v":1,"iss":${quoted(claims.iss)},"gen":${claims.gen},"aid":${orNull(claims.aid)},` +
-    `"line":${claims.line},"prod":${quoted(claims.prod)},"kind":"${claims.kind}","unit":${claims.unit},` +
-    `"origin":${orNull(claims.origin)},${late}"jti":${quoted(claims.jti)},"sub":${quoted(claims.sub)},` +
-    `"iat":${quoted(claims.iat)},"nbf":${quoted(claims.nbf)},"exp":${quoted(claims.exp)},` +
-    `"lvl":"${claims.lvl}","log":[${claims.log[0]},${quoted(claims.log[1])}]}`
-  );
-}
-
 type Signer = (payload: Uint8Array) => string;
 
 /** Signers by key and bundle hash: a server has one bundle per agreement, and a new one now and then. */
-const signers = new WeakMap<SigningKey, Map<string, Signer>>();
+const signers = new WeakMap<TokenKey, Map<string, Signer>>();
 const mostSigners = 64;
 
-function signerFor(key: SigningKey, bundle: string): Signer {
+function signerFor(key: TokenKey, bundle: string): Signer {
   const known = signers.get(key) ?? new Map<string, Signer>();
   signers.set(key, known);
   const found = known.get(bundle);
@@ -136,13 +113,14 @@ function signerFor(key: SigningKey, bundle: string): Signer {
 
 /**
  * Signs a license. The claims are trusted to have their form: they come from this server's own
- * tables. `bundle` is the `bundleHash` of the bundle that verifies it now.
+ * tables. `bundle` is the `bundleHash` of the bundle that verifies it now. Building the JSON by hand
+ * was measured, and is no faster.
  */
 export function signCalToken(
   claims: CalClaims,
-  as: { readonly key: SigningKey; readonly bundle: string },
+  as: { readonly key: TokenKey; readonly bundle: string },
 ): string {
-  return signerFor(as.key, as.bundle)(Buffer.from(claimsJson(claims)));
+  return signerFor(as.key, as.bundle)(Buffer.from(JSON.stringify(claims)));
 }
 
 /** The license server and bundle that an unverified token names; undefined where it is no CAL token. */

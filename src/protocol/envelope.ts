@@ -13,15 +13,17 @@ import type { JsonObject } from '../core/json.ts';
 import type { Refusal } from '../core/refusal.ts';
 import type { Result } from '../core/result.ts';
 import { err, ok } from '../core/result.ts';
-import { dayMs, isoTime } from '../core/time.ts';
-import type { BodyOf, MessageType } from './messages.ts';
+import { clockToleranceMs } from '../core/standing.ts';
+import { isoTime } from '../core/time.ts';
+import type { BodyOf, BodyType } from './messages.ts';
 import { isServerMessage, messageTypes, parseBody } from './messages.ts';
-import type { SigningKey } from './paseto.ts';
+import type { TokenKey } from './paseto.ts';
 import { publicKeyObject, readFooter, signPaseto, verifyPaseto } from './paseto.ts';
 import { Bytes32, bytesOf, Count, closed, Id, LicenseServerIdText, msOf, parserOf, Time } from './schema.ts';
 import { parseStrictObjectBytes } from './strict-json.ts';
 
-export type { MessageType } from './messages.ts';
+/** What a message is about: there is one for each body of messages.ts. */
+export type MessageType = BodyType;
 
 /** The name that the clearinghouse goes by as a sender and recipient. */
 export const clearinghouseName = 'clearinghouse';
@@ -98,7 +100,7 @@ function parseMessage(value: unknown): Result<Message, string> {
  * its License Server ID is the hash; the clearinghouse's key is found in the trust list. Throws where
  * the message would not be accepted by `openEnvelope`, for it is ours (a bug).
  */
-export function sealEnvelope(envelope: Envelope | Message, { key }: { readonly key: SigningKey }): string {
+export function sealEnvelope(envelope: Envelope | Message, { key }: { readonly key: TokenKey }): string {
   const checked = parseMessage(envelope);
   if (!checked.ok) throw new TypeError(`not a message: ${checked.error}`);
   const fromServer = isServerMessage(envelope.t);
@@ -152,13 +154,10 @@ export interface OpenOptions {
   readonly keyOf: (kid: string) => Uint8Array | undefined;
 }
 
-/** How far a sender's clock may be ahead of ours (as core/standing.ts allows). */
-const aheadMs = dayMs;
-
 function checkTimes(message: Message, nowMs: number): Refusal | undefined {
   const { iat, exp } = message;
   if (msOf(exp) < msOf(iat)) return { code: 'message-invalid', problem: 'it ends before it begins' };
-  if (msOf(iat) > nowMs + aheadMs) return { code: 'clock-behind', now: isoTime(nowMs), seen: iat };
+  if (msOf(iat) > nowMs + clockToleranceMs) return { code: 'clock-behind', now: isoTime(nowMs), seen: iat };
   if (nowMs > msOf(exp)) {
     return { code: 'message-expired', madeAt: iat, expiredAt: exp, now: isoTime(nowMs) };
   }

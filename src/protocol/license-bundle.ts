@@ -47,7 +47,7 @@ export type LicenseBundle = ReadonlyDeep<Static<typeof BundleSchema>>;
 const parseBundle = parserOf(BundleSchema);
 
 /** A temporary license lasts 90 days at most (protocol §1.5); no authority vouches for a longer one. */
-export const longestTemporaryMs = 90 * dayMs;
+const longestTemporaryMs = 90 * dayMs;
 
 /** A bundle whose signatures hold, ready to verify many tokens of its server. */
 export interface OpenedBundle {

@@ -11,6 +11,7 @@ import { freeChain, heldChain, horizonChain, isAbove } from '../core/chain.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Result } from '../core/result.ts';
 import { err, ok } from '../core/result.ts';
+import { clockToleranceMs } from '../core/standing.ts';
 import { endOfMonthMs, isoTime } from '../core/time.ts';
 import type { Authority, AuthorityLine, ServerCertificate } from './authority.ts';
 import type { PermanentClaims } from './cal-token.ts';
@@ -60,7 +61,7 @@ export type LicenseReason =
   | 'authority-invalid'
   | 'slot-unknown'
   | 'certificate-other-server'
-  | 'certificate-expired'
+  | 'certificate-out-of-term'
   // ---- the token against the authority
   | 'authority-differs'
   | 'line-differs'
@@ -148,14 +149,22 @@ function checkReach(
   return ok({ horizonMs, sunsetMs });
 }
 
+/** The two clocks that met here, the clearinghouse's and the server's, may be a day apart. */
+function isInTerm(certificate: ServerCertificate, issuedMs: number): boolean {
+  return issuedMs >= msOf(certificate.nbf) - clockToleranceMs && issuedMs <= msOf(certificate.exp);
+}
+
 /** The line that the token names, if authority, line, product and level are what the token says. */
 function checkLine(ground: ProofGround, claims: PermanentClaims): Checked<AuthorityLine> {
   const { authority, certificate } = ground;
   if (!equalBytes(authority.aid, bytesOf(claims.aid))) {
     return no('authority-differs', 'the token was issued under another authority');
   }
-  if (certificate !== null && msOf(claims.iat) > msOf(certificate.exp)) {
-    return no('certificate-expired', `issued ${claims.iat}, the certificate ended ${certificate.exp}`);
+  if (certificate !== null && !isInTerm(certificate, msOf(claims.iat))) {
+    return no(
+      'certificate-out-of-term',
+      `issued ${claims.iat}, the certificate is for ${certificate.nbf} to ${certificate.exp}`,
+    );
   }
   if (claims.lvl !== authority.basis) {
     return no('level-differs', `the token says ${claims.lvl}, the authority is by ${authority.basis}`);

@@ -77,24 +77,23 @@ const serverBodies = {
   released: closed(released),
   relinquished: closed({ unissued: Units, holders: Holders }),
   return: closed({ ...Line, quantity: Quantity }),
-  /** The last words of a server: what it still had frozen, and what it gives back unissued. */
-  deactivate: closed({
-    agreements: Type.Array(AgreementNumber),
-    releases: Type.Array(closed({ move: Id, ...released })),
-    returns: Type.Array(closed({ ...Line, quantity: Quantity })),
-  }),
+  /** The last words of a server; its releases and returns have gone before, each in its own message. */
+  deactivate: closed({ agreements: Type.Array(AgreementNumber) }),
 };
 
 /** From the clearinghouse to a license server. */
 const clearinghouseBodies = {
   /** The answer to a contact: where the horizon stands now, and the trust list in force. */
   welcome: closed({
+    /** Messages of the server that are durably taken in: it need not send them again. */
+    received: Type.Array(Id),
     horizon: Type.Array(closed({ agreement: AgreementNumber, ...HorizonReveal.properties })),
     trustList: Type.Optional(Token),
   }),
-  activated: closed({ certificate: Token, horizon: Type.Union([HorizonReveal, Type.Null()]) }),
+  activated: closed({ re: Id, certificate: Token, horizon: Type.Union([HorizonReveal, Type.Null()]) }),
   /** `amount` more units, `total` ever on this chain: the proof is the chain value at k. */
   'key-pack': closed({
+    re: Id,
     ...Line,
     product: ProductInfo,
     type: CalTypeName,
@@ -124,7 +123,7 @@ const clearinghouseBodies = {
   unfreeze: closed(Line),
   cancel: closed({}),
   close: closed({ gen: Count }),
-  deactivated: closed({ gen: Count }),
+  deactivated: closed({ re: Id, gen: Count }),
   /** The answer to message `re` is no; `refused` is what the HTTP answer would carry. */
   refused: closed({ re: Id, refused: AnyObject }),
 };
@@ -133,15 +132,15 @@ const bodies = { ...serverBodies, ...clearinghouseBodies };
 
 export type ServerMessageType = keyof typeof serverBodies;
 export type ClearinghouseMessageType = keyof typeof clearinghouseBodies;
-export type MessageType = ServerMessageType | ClearinghouseMessageType;
+export type BodyType = ServerMessageType | ClearinghouseMessageType;
 
 /** The body of messages of one type. */
-export type BodyOf<Type extends MessageType> = ReadonlyDeep<Static<(typeof bodies)[Type]>>;
+export type BodyOf<Type extends BodyType> = ReadonlyDeep<Static<(typeof bodies)[Type]>>;
 
-export const messageTypes = Object.keys(bodies) as readonly MessageType[];
+export const messageTypes = Object.keys(bodies) as readonly BodyType[];
 
 /** Whether messages of this type come from license servers; the others come from the clearinghouse. */
-export function isServerMessage(type: MessageType): type is ServerMessageType {
+export function isServerMessage(type: BodyType): type is ServerMessageType {
   return Object.hasOwn(serverBodies, type);
 }
 
@@ -150,7 +149,7 @@ const parsers = new Map<string, Parser<unknown>>(
 );
 
 /** Checks the body of a message of this type; the error says what is wrong with it. */
-export function parseBody<Type extends MessageType>(type: Type, body: unknown) {
+export function parseBody<Type extends BodyType>(type: Type, body: unknown) {
   const parse = parsers.get(type) as Parser<BodyOf<Type>>;
   return parse(body);
 }

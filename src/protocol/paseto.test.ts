@@ -6,7 +6,15 @@ import fc from 'fast-check';
 import type { Claims } from 'paseto';
 import { PublicProtocol } from 'paseto';
 import { ImportPublicKeyFactory, ImportSecretKeyFactory, SignFactory, VerifyFactory } from 'paseto/v4/public';
-import { pasetoSigner, publicKeyObject, readFooter, signPaseto, verifyPaseto } from './paseto.ts';
+import {
+  maxTokenChars,
+  pasetoSigner,
+  publicKeyObject,
+  readFooter,
+  readPayload,
+  signPaseto,
+  verifyPaseto,
+} from './paseto.ts';
 
 interface Vector {
   readonly name: string;
@@ -119,6 +127,31 @@ describe('a token of one form only', () => {
   for (const [what, text] of spelled) {
     it(`is refused with ${what}`, () => assert.equal(verifies(text), false));
   }
+
+  it('is refused with an empty footer written out', () => {
+    const options = { key: privateKey, footer: new Uint8Array(0), implicit };
+    const bare = signPaseto({ ...options, payload: Buffer.from('{"a":1}') });
+    assert.equal(verifies(bare), true);
+    assert.deepEqual(readFooter(bare), Buffer.alloc(0));
+    assert.equal(verifies(`${bare}.`), false);
+  });
+
+  it('is refused above the length that anybody needs', () => {
+    const long = signedBytes(Buffer.from(JSON.stringify({ a: 'x'.repeat(maxTokenChars * 0.75) })));
+    assert.ok(long.length > maxTokenChars);
+    assert.equal(verifies(long), false);
+  });
+
+  it('shows footer and payload before it is verified, where it has the form of a token', () => {
+    assert.deepEqual(readPayload(token), { t: 'x', n: 1 });
+    const forged = `v4.public.${Buffer.concat([Buffer.from('{"a":1}'), Buffer.alloc(64)]).toString('base64url')}.${foot}`;
+    assert.deepEqual(readPayload(forged), { a: 1 });
+    assert.equal(verifies(forged), false);
+    for (const text of ['v4.public.AAAA', `v4.public.AAAA.${foot}`, `v3.public.${body}.${foot}`, '']) {
+      assert.equal(readPayload(text), undefined);
+      assert.equal(readFooter(text), undefined);
+    }
+  });
 
   it('is refused in the standard base64 alphabet', () => {
     const bytes = Buffer.from('{"t":"??>>~~ÿÿ"}');

@@ -91,8 +91,8 @@ const readingWords: WordsFor<ReadingCodes> = {
   'code-wrong-kind': ({ expected, found }) => ({
     status: 400,
     title: 'This is another kind of code',
-    message: `This is a code of the kind ${kindWords(found)}; here a code of the kind ${kindWords(expected)} is needed.`,
-    next: `Ask for the ${kindWords(expected)} code. calyx server code CODE takes any code read out to a server.`,
+    message: `This is a ${kindWords(found)} code. Expected here: ${kindWords(expected)}.`,
+    next: 'Ask for that code. Any code read out to a license server is taken by: calyx server code CODE.',
   }),
   'code-other-server': ({ licenseServerId, name }) => ({
     status: 409,
@@ -119,9 +119,9 @@ const readingWords: WordsFor<ReadingCodes> = {
   }),
 };
 
-/** "key-pack or held-key-pack" as words. */
+/** "key-pack or held-key-pack" as words; a kind stands by itself or in a phrase. */
 function kindWords(kinds: string): string {
-  return kinds.replaceAll('-', ' ');
+  return kinds.replaceAll('license-server-id', 'License Server ID').replaceAll('-', ' ');
 }
 
 const applyingWords: WordsFor<ApplyingCodes> = {

@@ -1,9 +1,11 @@
 /** What every use case of a license server is given: wired once, in `app.ts`. */
 import type { Digest } from '../core/digest.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { Delivery } from '../platform/delivery.ts';
 import type { Random } from '../platform/random.ts';
 import type { SealBox } from '../platform/seal-box.ts';
 import type { SigningKey } from '../platform/signing.ts';
+import type { RootKey } from '../protocol/trust.ts';
 import type { Store } from '../store/port.ts';
 import type { ServerFacts } from './usecases/server-facts.ts';
 
@@ -18,12 +20,14 @@ export interface ServerContext {
   readonly name: string;
   readonly key: SigningKey;
   readonly publisher: string;
-  readonly rootKey: Uint8Array;
+  /** The root key of the publisher, which every signature leads back to. */
+  readonly root: RootKey;
   readonly box: SealBox;
   /** A fresh X25519 key pair as (seed, public key), and the agreement of a seed with another's key. */
   readonly oneTimeKey: () => { readonly seed: Uint8Array; readonly publicKey: Uint8Array };
   readonly agreeWith: (seed: Uint8Array, otherPublicKey: Uint8Array) => Uint8Array | undefined;
   /** What the hot path would otherwise look up or build for each request. */
+  readonly delivery: Delivery;
   readonly cache: ServerCache;
 }
 
@@ -32,4 +36,8 @@ export interface ServerCache {
   facts: ServerFacts | null;
   /** When a denial was last written into the System log, by product and reason. */
   readonly denials: Map<string, number>;
+  /** Codes that failed in a row. */
+  codeFailures: number;
+  /** The contact under way: the next one waits for it. */
+  contact: Promise<void>;
 }

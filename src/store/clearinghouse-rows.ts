@@ -1,4 +1,5 @@
 /** Moves and telephone confirmations at the clearinghouse: plain SQL, no rules. */
+import type { Carrier, MoveState } from '../core/move.ts';
 import type { CalType } from '../core/product.ts';
 import type { ReadTx, WriteTx } from './port.ts';
 
@@ -14,12 +15,14 @@ export interface MoveRow {
   readonly target: string;
   readonly targetGeneration: number;
   readonly reason: string;
-  readonly carrier: 'online' | 'telephone';
-  readonly state: string;
+  readonly carrier: Carrier;
+  readonly state: MoveState;
   readonly unissued: number;
   readonly held: number;
   readonly hold: boolean;
   readonly verified: boolean;
+  /** JSON of the holder list in the source's receipt. */
+  readonly holders: string;
   readonly startedAt: number;
   readonly updatedAt: number;
 }
@@ -43,7 +46,7 @@ function moveOf(row: StoredMove): MoveRow {
 }
 
 const moveColumns = `id, agreement, line, product, type, quantity, source, source_generation as "sourceGeneration",
-  target, target_generation as "targetGeneration", reason, carrier, state, unissued, held, hold, verified,
+  target, target_generation as "targetGeneration", reason, carrier, state, unissued, held, hold, verified, holders,
   started_at as "startedAt", updated_at as "updatedAt"`;
 
 export async function findMove(tx: ReadTx, id: string): Promise<MoveRow | undefined> {
@@ -72,10 +75,16 @@ export async function openMovesFrom(tx: ReadTx, source: string): Promise<readonl
   return rows.map(moveOf);
 }
 
-/** All moves that are not over, oldest first. */
-export async function openMoves(tx: ReadTx): Promise<readonly MoveRow[]> {
+/** The moves out of a server on one line, over or not, newest first. */
+export async function movesOnLine(
+  tx: ReadTx,
+  of: { readonly source: string; readonly agreement: string; readonly line: number },
+): Promise<readonly MoveRow[]> {
   const rows = await tx.all<StoredMove>(
-    `select ${moveColumns} from moves where state not in ('closed', 'aborted') order by started_at, id`,
+    `select ${moveColumns} from moves where source = ? and agreement = ? and line = ? order by started_at desc, id`,
+    of.source,
+    of.agreement,
+    of.line,
   );
   return rows.map(moveOf);
 }
@@ -83,8 +92,9 @@ export async function openMoves(tx: ReadTx): Promise<readonly MoveRow[]> {
 export async function insertMove(tx: WriteTx, row: MoveRow): Promise<void> {
   await tx.run(
     `insert into moves (id, agreement, line, product, type, quantity, source, source_generation, target,
-       target_generation, reason, carrier, state, unissued, held, hold, verified, started_at, updated_at)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       target_generation, reason, carrier, state, unissued, held, hold, verified, holders, started_at,
+       updated_at)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     row.id,
     row.agreement,
     row.line,
@@ -102,21 +112,23 @@ export async function insertMove(tx: WriteTx, row: MoveRow): Promise<void> {
     row.held,
     row.hold ? 1 : 0,
     row.verified ? 1 : 0,
+    row.holders,
     row.startedAt,
     row.updatedAt,
   );
 }
 
 /** Guarded update: the move must still be in the state the decision was made in. */
-export async function updateMove(tx: WriteTx, expected: string, row: MoveRow): Promise<boolean> {
+export async function updateMove(tx: WriteTx, expected: MoveState, row: MoveRow): Promise<boolean> {
   const changed = await tx.run(
-    `update moves set state = ?, unissued = ?, held = ?, hold = ?, verified = ?, updated_at = ?
+    `update moves set state = ?, unissued = ?, held = ?, hold = ?, verified = ?, holders = ?, updated_at = ?
      where id = ? and state = ?`,
     row.state,
     row.unissued,
     row.held,
     row.hold ? 1 : 0,
     row.verified ? 1 : 0,
+    row.holders,
     row.updatedAt,
     row.id,
     expected,

@@ -155,9 +155,9 @@ export async function takenOverEarly(
   );
 }
 
-/** The unit of an early take-over is now counted against the reserve of its source. */
-export async function markInherited(tx: WriteTx, id: number, source: string): Promise<void> {
-  await tx.run('update licenses set inherited_from = ?, early_source = null where id = ?', source, id);
+/** An early take-over is now counted against what came from its source; `move` where that is still open. */
+export async function markInherited(tx: WriteTx, id: number, move: string | null): Promise<void> {
+  await tx.run('update licenses set inherited_from = ?, early_source = null where id = ?', move, id);
 }
 
 /** The newest license of a holder that left with a move, and the move that took it. */
@@ -174,9 +174,23 @@ export async function releasedLicense(
   );
 }
 
-/** The source is known to be closed: what was inherited from it may lapse like any other license. */
-export async function clearInherited(tx: WriteTx, source: string): Promise<number> {
-  return tx.run('update licenses set inherited_from = null where inherited_from = ?', source);
+/** The source of a move is known to be closed: what came with it may lapse like any other license. */
+export async function clearInherited(tx: WriteTx, move: string): Promise<number> {
+  return tx.run('update licenses set inherited_from = null where inherited_from = ?', move);
+}
+
+/** Raises the known lease end of an inherited license to what the source reported at its release. */
+export async function extendInherited(
+  tx: WriteTx,
+  change: { readonly move: string; readonly sub: string; readonly leaseEnd: number },
+): Promise<void> {
+  await tx.run(
+    'update licenses set lease_end = ? where inherited_from = ? and sub = ? and lease_end < ?',
+    change.leaseEnd,
+    change.move,
+    change.sub,
+    change.leaseEnd,
+  );
 }
 
 export interface ListedLicense {

@@ -256,3 +256,7 @@ export async function insertAppliedReveal(tx: WriteTx, row: AppliedReveal): Prom
     row.at,
   );
 }
+
+export async function setLastUnit(tx: WriteTx, lineId: number, lastUnit: number): Promise<void> {
+  await tx.run('update lines set last_unit = ? where id = ?', lastUnit, lineId);
+}

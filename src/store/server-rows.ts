@@ -1,4 +1,5 @@
 /** Moves, requests, confirmations, peers and events of a license server: plain SQL, no rules. */
+import type { ConfirmationKind } from '../core/confirmation.ts';
 import type { CalType } from '../core/product.ts';
 import type { ReadTx, WriteTx } from './port.ts';
 
@@ -152,7 +153,7 @@ export async function settleRequest(
 export interface ConfirmationRow {
   readonly agreement: string;
   readonly seq: number;
-  readonly kind: string;
+  readonly kind: ConfirmationKind;
   readonly line: number;
   readonly unissued: number;
   readonly held: number;
@@ -181,7 +182,7 @@ export async function insertConfirmation(tx: WriteTx, row: ConfirmationRow): Pro
 export async function listConfirmations(
   tx: ReadTx,
   agreement: string,
-  kind: string,
+  kind: ConfirmationKind,
 ): Promise<readonly ConfirmationRow[]> {
   return tx.all<ConfirmationRow>(
     `select agreement, seq, kind, line, unissued, held, move, code, at from confirmations
@@ -249,4 +250,21 @@ export async function pageEvents(
 export async function lastEventAt(tx: ReadTx, number: number): Promise<number> {
   const row = await tx.get<{ at: number | null }>('select max(at) as at from events where number = ?', number);
   return row?.at ?? 0;
+}
+
+/** Marks a message of the clearinghouse as applied, to be told at the next contact. */
+export async function noteApplied(tx: WriteTx, id: string): Promise<void> {
+  await tx.run('insert into applied_messages (id) values (?) on conflict (id) do nothing', id);
+}
+
+/** What is still to be told, now to be told by this contact. */
+export async function tellApplied(tx: WriteTx, contact: string): Promise<readonly string[]> {
+  await tx.run('update applied_messages set contact = ?', contact);
+  const rows = await tx.all<{ id: string }>('select id from applied_messages order by id');
+  return rows.map((row) => row.id);
+}
+
+/** A contact was received: what it told need not be told again. */
+export async function forgetApplied(tx: WriteTx, contact: string): Promise<void> {
+  await tx.run('delete from applied_messages where contact = ?', contact);
 }

@@ -95,7 +95,7 @@ class Held<Value> {
 export class Batch {
   readonly statements: Statements;
   readonly #digest: Digest;
-  readonly #accounts: Held<number>;
+  readonly #accounts: Held<number | undefined>;
   readonly #logs: Held<Frontier>;
   readonly #committed = new Map<string, Frontier>();
   readonly #books: Books;
@@ -115,7 +115,7 @@ export class Batch {
       (name, frontier) => saveLog(statements, name, frontier),
     );
     this.#books = {
-      balance: (account) => this.#accounts.get(account),
+      balance: (account) => this.balance(account),
       pending: (id) => readPending(statements, id),
     };
     statements.own('begin immediate').run();
@@ -132,7 +132,7 @@ export class Batch {
   }
 
   balance(account: AccountId): number {
-    return this.#accounts.get(account);
+    return this.#accounts.get(account) ?? 0;
   }
 
   /** The journal's right edge before this transaction. */
@@ -251,7 +251,9 @@ function entryValue({ log, id, kind, at, body }: Entry, postings: readonly Posti
   return { v: 1, log, id, kind, at, body, postings };
 }
 
-function saveAccount(statements: Statements, account: AccountId, balance: number): void {
+function saveAccount(statements: Statements, account: AccountId, balance: number | undefined): void {
+  // An account that only an undone command touched has no row, as before.
+  if (balance === undefined) return;
   statements
     .own(
       `insert into accounts (id, balance) values (?, ?)

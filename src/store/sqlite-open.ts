@@ -16,6 +16,8 @@ export interface SqliteOptions {
   readonly digest: Digest;
   /** Whether a database may be made where none is. Off by default: a wrong path is then an error. */
   readonly create?: boolean;
+  /** How long to wait for another program's lock; 5 seconds unless said otherwise. */
+  readonly busyTimeoutMs?: number;
   /** Told after each commit that wrote, with the number of commands that shared it. */
   readonly onCommit?: (commands: number) => void;
 }
@@ -26,8 +28,7 @@ export interface Connections {
   readonly reader: DatabaseSync | undefined;
 }
 
-/** How long a connection waits for another program's lock. */
-const busyTimeoutMs = 5000;
+const defaultBusyTimeoutMs = 5000;
 
 /** Pages in the log before it is moved into the database: 16 MiB, so that pages written often move once. */
 const checkpointPages = 4000;
@@ -41,14 +42,14 @@ const memory = ':memory:';
 export function openConnections(options: SqliteOptions): Connections {
   const { file } = options;
   const mayCreate = options.create === true || file === memory;
-  if (file !== memory && !existsSync(file)) makeFile(file, mayCreate);
   const opened: DatabaseSync[] = [];
   try {
-    const writer = open(file, false, opened);
+    if (file !== memory && !existsSync(file)) makeFile(file, mayCreate);
+    const writer = open(options, false, opened);
     prepareWriter(writer, file);
     migrate(writer, { program: options.migrations, mayBeEmpty: mayCreate });
     checkBooks(writer, options.digest);
-    return { writer, reader: file === memory ? undefined : open(file, true, opened) };
+    return { writer, reader: file === memory ? undefined : open(options, true, opened) };
   } catch (error) {
     for (const db of opened) db.close();
     throw failureOf(error, file);
@@ -58,15 +59,12 @@ export function openConnections(options: SqliteOptions): Connections {
 /** Made here and not by SQLite so that nobody else can read it; its log file takes after it. */
 function makeFile(file: string, mayCreate: boolean): void {
   if (!mayCreate) throw new StoreFailure('damaged', `there is no database at ${file}`);
-  try {
-    closeSync(openSync(file, 'wx', 0o600));
-  } catch (error) {
-    throw new StoreFailure('damaged', `no database can be made at ${file}: ${String(error)}`, { cause: error });
-  }
+  closeSync(openSync(file, 'wx', 0o600));
 }
 
-function open(file: string, readOnly: boolean, opened: DatabaseSync[]): DatabaseSync {
-  const db = new DatabaseSync(file, { readOnly, timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
+function open(options: SqliteOptions, readOnly: boolean, opened: DatabaseSync[]): DatabaseSync {
+  const timeout = options.busyTimeoutMs ?? defaultBusyTimeoutMs;
+  const db = new DatabaseSync(options.file, { readOnly, timeout, enableForeignKeyConstraints: true });
   opened.push(db);
   return db;
 }
@@ -105,11 +103,13 @@ export function assertDurable(db: DatabaseSync, file: string): void {
   }
 }
 
+/** Errors of SQLite and of the file system in the store's own terms; others are bugs, and stay as they are. */
 function failureOf(error: unknown, file: string): unknown {
-  if (error instanceof StoreFailure || !(error instanceof Error) || !('errcode' in error)) return error;
+  if (error instanceof StoreFailure || !(error instanceof Error)) return error;
   if (isBusy(error)) {
     return new StoreFailure('busy', `another program holds the database at ${file}`, { cause: error });
   }
+  if (!('errcode' in error || 'syscall' in error)) return error;
   return new StoreFailure('damaged', `the database at ${file} cannot be used: ${error.message}`, {
     cause: error,
   });

@@ -16,9 +16,10 @@ function every<Row extends readonly unknown[]>(rows: unknown): readonly Row[] {
   return rows as readonly Row[];
 }
 
-export function readBalance(statements: Statements, account: AccountId): number {
+/** Undefined for an account that nothing was ever posted to. */
+export function readBalance(statements: Statements, account: AccountId): number | undefined {
   const row = first<[number]>(statements.own('select balance from accounts where id = ?').get(account));
-  return row?.[0] ?? 0;
+  return row?.[0];
 }
 
 /** Above every character that a name can hold, so that it ends the range of a prefix. */

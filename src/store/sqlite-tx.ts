@@ -80,7 +80,7 @@ export class SqliteReadTx implements ReadTx {
 
   async balance(account: AccountId): Promise<number> {
     await this.#committed();
-    return readBalance(this.#statements, account);
+    return readBalance(this.#statements, account) ?? 0;
   }
 
   async balances(prefix: string): Promise<ReadonlyMap<AccountId, number>> {

@@ -26,7 +26,7 @@ import {
 } from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
-import { codeOf, valueOf } from '../signer.ts';
+import { codeOf, revealAt } from '../signer.ts';
 import { loadAgreement } from './agreements.ts';
 import { type CodeView, type DeskAnswer, deskAnswer, viewCode } from './desk-answer.ts';
 
@@ -130,7 +130,7 @@ function newAuthority(
   },
 ): GrantedAuthorityRow {
   const aid = slotAid(context.digest, bytesOfBase64url(order.kit.kitId) ?? new Uint8Array(16), order.slot);
-  const activation = valueOf(context, { aid, chain: activationChain, k: 1 });
+  const activation = revealAt(context, { aid, chain: activationChain, k: 1 });
   return {
     aid: base64url(aid),
     agreement: order.agreement,

@@ -4,24 +4,21 @@
  */
 import { clearinghouseAccount } from '../../core/account.ts';
 import { checkCovered, checkRequest, findLine } from '../../core/agreement.ts';
-import { bytesOfBase64url } from '../../core/bytes.ts';
 import { chainLength, freeChain } from '../../core/chain.ts';
-import { licenseServerIdValue, normalizeLicenseServerId } from '../../core/code.ts';
+import { normalizeLicenseServerId } from '../../core/code.ts';
 import { checkCalType } from '../../core/product.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import { agreementKits } from '../../store/agreement-rows.ts';
-import {
-  chainsOf,
-  findGrantedAuthority,
-  findServer,
-  type GrantedAuthorityRow,
-} from '../../store/committed-server-rows.ts';
-import type { ReadTx } from '../../store/port.ts';
+import { chainsOf, type GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
+import { type OnceKey, once } from '../../store/once.ts';
+import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
-import { codeOf, grantUnits } from '../signer.ts';
+import { grantUnits } from '../signer.ts';
+import { moveCode } from './advance-move.ts';
 import { loadAgreement } from './agreements.ts';
-import { type DeskAnswer, deskAnswer, viewCode } from './desk-answer.ts';
+import { type DeskAnswer, deskAnswer } from './desk-answer.ts';
+import { openAuthority } from './open-authority.ts';
 
 export interface KeyPackCall {
   readonly agreement: string;
@@ -45,107 +42,91 @@ export async function grantKeyPack(
 ): Promise<Result<DeskAnswer, Refusal>> {
   const id = normalizeLicenseServerId(context.digest, call.serverId);
   if (!id.ok) return id;
-  const lsidValue = licenseServerIdValue(context.digest, id.value);
-  if (!lsidValue.ok) return lsidValue;
-  const type = checkCalType(call.type);
-  if (!type.ok) return type;
-  const nowMs = context.clock.nowMs();
   const requestDigest = [id.value, call.agreement, call.product, call.type, call.quantity].join(' ');
-  return context.store.write<DeskAnswer>(async (tx) => {
-    const answerId = `key-pack:${call.requestId}`;
-    const repeat = await tx.answer(answerId);
-    if (repeat !== undefined) {
-      if (repeat.requestDigest !== requestDigest) return err({ code: 'idempotency-key-reused', id: call.requestId });
-      return ok(repeat.body as DeskAnswer);
-    }
-    const agreement = await loadAgreement(tx, call.agreement);
-    if (!agreement.ok) return agreement;
-    const quoted = checkRequest(agreement.value, call);
-    if (!quoted.ok) return quoted;
-    const line = findLine(agreement.value, { product: call.product, type: type.value });
-    if (!line.ok) return line;
-    const authority = await openAuthority(tx, id.value, call.agreement);
-    if (!authority.ok) return authority;
-    const account = clearinghouseAccount(call.agreement, line.value.number);
-    const covered = checkCovered({
-      agreement: call.agreement,
-      product: call.product,
-      type: type.value,
-      asked: call.quantity,
-      inHand: await tx.balance(account.inHand),
-      entitled: await tx.balance(account.entitled),
-    });
-    if (!covered.ok) return covered;
-    const room = await chainRoom(tx, authority.value, line.value.number);
-    if (!room.ok) return room;
-    if (call.quantity > room.value) return err({ code: 'quantity-invalid', quantity: call.quantity, most: room.value });
-    const posting = {
-      kind: 'transfer',
-      debit: account.inHand,
-      credit: account.committed(id.value, authority.value.generation),
-      amount: call.quantity,
-    } as const;
-    const grant = await grantUnits(tx, {
-      id: answerId,
-      authority: authority.value,
-      line: line.value.number,
-      kind: 'free',
-      amount: call.quantity,
-      carrier: 'telephone',
-      source: null,
-      cover: [posting],
-      nowMs,
-    });
-    const aid = bytesOfBase64url(authority.value.aid) ?? new Uint8Array(16);
-    const code = codeOf(context, {
-      aid,
-      lsidValue: lsidValue.value,
-      reveal: { kind: 'key-pack', line: line.value.number, k: grant.kAfter },
-    });
-    const answer = deskAnswer(
-      [viewCode(context.digest, code, id.value)],
-      'Read out the CAL Key Pack ID. The caller types it in the Obtain Client License Key Pack dialog, or: calyx server install --code CODE',
-      { product: call.product, type: call.type, quantity: call.quantity, total: grant.total },
-    );
-    await tx.post({
-      log: call.agreement,
-      kind: 'granted',
-      id: answerId,
-      at: nowMs,
-      body: {
-        server: id.value,
-        generation: authority.value.generation,
-        line: line.value.number,
-        amount: call.quantity,
-        chain: 'free',
-        k: grant.kAfter,
-        carrier: 'telephone',
-      },
-      postings: [posting],
-      answer: { id: answerId, requestDigest, body: answer },
-    });
-    return ok(answer);
-  });
+  const key = { id: `key-pack:${call.requestId}`, requestDigest };
+  return context.store.write((tx) =>
+    once<DeskAnswer>(tx, key, async () => {
+      const decided = await decide(tx, { ...call, serverId: id.value });
+      return decided.ok ? grant(context, tx, { ...decided.value, call, key }) : decided;
+    }),
+  );
 }
 
-/** The authority under which a server may be granted units. Refused: unknown, suspect, not activated. */
-export async function openAuthority(
-  tx: ReadTx,
-  licenseServerId: string,
-  agreement: string,
-): Promise<Result<GrantedAuthorityRow, Refusal>> {
-  const server = await findServer(tx, licenseServerId);
-  if (server === undefined) return err({ code: 'server-unknown', licenseServerId });
-  if (server.state === 'suspect') {
-    return err({ code: 'server-suspect', licenseServerId, reason: 'its messages do not fit its past' });
-  }
-  const authority = await findGrantedAuthority(tx, licenseServerId, agreement);
-  if (authority === undefined) return err({ code: 'not-activated', agreement });
-  if (authority.state === 'closed') {
-    return err({ code: 'server-closed', licenseServerId, generation: authority.generation });
-  }
-  return ok(authority);
+interface Decided {
+  readonly authority: GrantedAuthorityRow;
+  readonly line: number;
 }
+
+/** Every reason to refuse, in the order in which a caller can do something about it. */
+async function decide(tx: WriteTx, call: KeyPackCall): Promise<Result<Decided, Refusal>> {
+  const type = checkCalType(call.type);
+  if (!type.ok) return type;
+  const agreement = await loadAgreement(tx, call.agreement);
+  if (!agreement.ok) return agreement;
+  const quoted = checkRequest(agreement.value, call);
+  if (!quoted.ok) return quoted;
+  const found = findLine(agreement.value, { product: call.product, type: type.value });
+  if (!found.ok) return found;
+  const line = found.value.number;
+  const authority = await openAuthority(tx, call.serverId, call.agreement);
+  if (!authority.ok) return authority;
+  const account = clearinghouseAccount(call.agreement, line);
+  const covered = checkCovered({
+    agreement: call.agreement,
+    product: call.product,
+    type: type.value,
+    asked: call.quantity,
+    inHand: await tx.balance(account.inHand),
+    entitled: await tx.balance(account.entitled),
+  });
+  if (!covered.ok) return covered;
+  const room = await chainRoom(tx, authority.value, line);
+  if (!room.ok) return room;
+  if (call.quantity > room.value) return err({ code: 'quantity-invalid', quantity: call.quantity, most: room.value });
+  return ok({ authority: authority.value, line });
+}
+
+async function grant(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: Decided & { readonly call: KeyPackCall; readonly key: OnceKey },
+): Promise<Result<DeskAnswer, Refusal>> {
+  const { authority, line, call, key } = of;
+  const nowMs = context.clock.nowMs();
+  const account = clearinghouseAccount(call.agreement, line);
+  const posting = {
+    kind: 'transfer',
+    debit: account.inHand,
+    credit: account.committed(authority.licenseServerId, authority.generation),
+    amount: call.quantity,
+  } as const;
+  const granted = await grantUnits(tx, {
+    ...{ id: key.id, authority, line, kind: 'free', amount: call.quantity, carrier: 'telephone', source: null },
+    ...{ cover: [posting], nowMs },
+  });
+  const k = granted.kAfter;
+  const view = moveCode(context, { move: { source: '', target: authority.licenseServerId, line }, authority, kind: 'free', k });
+  const answer = deskAnswer([view], keyPackNext, {
+    ...{ product: call.product, type: call.type, quantity: call.quantity, total: granted.total },
+  });
+  await tx.post({
+    log: call.agreement,
+    kind: 'granted',
+    id: key.id,
+    at: nowMs,
+    body: {
+      ...{ server: authority.licenseServerId, generation: authority.generation, line, amount: call.quantity },
+      ...{ chain: 'free', k, carrier: 'telephone' },
+    },
+    postings: [posting],
+    answer: { ...key, body: answer },
+  });
+  return ok(answer);
+}
+
+const keyPackNext =
+  'Read out the CAL Key Pack ID. The caller types it in the boxes of the Obtain Client License Key Pack ' +
+  'dialog, or: calyx server install --code CODE';
 
 /**
  * How many more units a line's free chain can carry on the telephone. Refused: `kit-missing` where the

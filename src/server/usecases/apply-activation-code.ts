@@ -2,7 +2,7 @@
 import { base64url } from '../../core/bytes.ts';
 import { activationChain, isAbove, maskValue } from '../../core/chain.ts';
 import { licenseServerIdValue } from '../../core/code.ts';
-import type { Code } from '../../core/code-layout.ts';
+import type { Code } from '../../core/code.ts';
 import { firstKey } from '../../core/confirmation.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import { err, ok, type Result } from '../../core/result.ts';

@@ -3,7 +3,7 @@
  * for us, and what it does. One entry for every kind, whatever the installation method in force.
  */
 import { parseCode } from '../../core/code.ts';
-import type { Code } from '../../core/code-layout.ts';
+import type { Code } from '../../core/code.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import { err, type Result } from '../../core/result.ts';
 import { nextCount, writeMeta } from '../../store/meta-rows.ts';

@@ -1,7 +1,7 @@
 /** The yearly code: moves the horizon of one agreement on (protocol §3.4, chain 1). */
 import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import { findAppliedPosition, findPosition, horizonChain, maskValue } from '../../core/chain.ts';
-import type { Code } from '../../core/code-layout.ts';
+import type { Code } from '../../core/code.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import { standing } from '../../core/standing.ts';

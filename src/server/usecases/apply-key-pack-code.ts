@@ -5,7 +5,7 @@
 import { base64url } from '../../core/bytes.ts';
 import { findAppliedPosition, findPosition, maskValue } from '../../core/chain.ts';
 import { licenseServerIdValue } from '../../core/code.ts';
-import type { Code } from '../../core/code-layout.ts';
+import type { Code } from '../../core/code.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import { dayMs, isoTime } from '../../core/time.ts';
@@ -272,7 +272,11 @@ async function install(
     await openReserveFor(context, tx, { line, source: source.licenseServerId, reserve, added, nowMs });
   }
   const data = { product: line.product, type: line.type, added, installed, agreement: line.agreement };
-  await noteEvent(context, tx, { number: 5000, data });
+  await noteEvent(context, tx, { number: 5000, data: source === null ? data : { ...data, source: source.licenseServerId } });
+  if (source !== null) {
+    const moved = { count: added, product: line.product, type: line.type, source: source.licenseServerId };
+    await noteEvent(context, tx, { number: 89, data: moved });
+  }
   return ok(outcome(source === null ? 'key-pack' : 'held-key-pack', { line, added, installed, applied: true }));
 }
 
@@ -297,7 +301,7 @@ async function openReserveFor(
   await insertReserve(tx, { id: reserve, lineId: line.id, source, amount, opensAt: nowMs + reserveDays * dayMs });
   await savePeer(tx, { licenseServerId: source, name: null, url: null });
   if (early.length === 0) return;
-  for (const license of early) await markInherited(tx, license.id, source);
+  for (const license of early) await markInherited(tx, license.id, null);
   await shiftUnits(tx, { lineId: line.id, from: reserve, to: freePool, amount: early.length });
   const accounts = accountsOf(line);
   await tx.post({

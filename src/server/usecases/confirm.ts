@@ -2,7 +2,7 @@
  * Confirmations: what this server reports by telephone of what it has done (protocol §3.6). Made in the
  * transaction of the act, under the next key of the ratchet; the old key is gone with the commit.
  */
-import { formatCode } from '../../core/code.ts';
+import { formatCode, parseCode } from '../../core/code.ts';
 import { formatDigits } from '../../core/code-digits.ts';
 import {
   type ConfirmationKind,
@@ -15,7 +15,7 @@ import {
 import { spellGroups } from '../../core/spelling.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { type AuthorityRow, linesOfAgreement, saveConfirmationState } from '../../store/server-authority-rows.ts';
-import { insertConfirmation } from '../../store/server-rows.ts';
+import { type ConfirmationRow, insertConfirmation } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 
 /** What the administrator reads to the representative. */
@@ -58,24 +58,31 @@ export async function confirmAct(context: ServerContext, tx: WriteTx, act: Act):
   const state = confirmationState(context.digest, { lines, counters });
   const { kind, line, unissued, held } = act;
   const code = confirmationCode(context.digest, key, { seq, kind, line, unissued, held, state });
-  const text = formatCode(code);
   await saveConfirmationState(tx, {
     aid: authority.aid,
     confirmationKey: context.box.seal('confirmation', key),
     confirmationSeq: seq,
     ...counters,
   });
-  await insertConfirmation(tx, {
-    ...{ agreement: authority.agreement, seq, kind, line, unissued, held, move: act.move, code: text, at: act.nowMs },
-  });
+  const row: ConfirmationRow = {
+    ...{ agreement: authority.agreement, seq, kind, line, unissued, held },
+    ...{ move: act.move, code: formatCode(code), at: act.nowMs },
+  };
+  await insertConfirmation(tx, row);
+  return viewConfirmation(context, row);
+}
+
+/** A confirmation in both forms and in words; one made earlier is shown as it was made. */
+export function viewConfirmation(
+  context: Pick<ServerContext, 'digest'>,
+  row: ConfirmationRow,
+): ConfirmationView {
+  const code = parseCode(context.digest, row.code);
+  if (!code.ok) throw new Error('A confirmation in the database cannot be read.');
+  const { agreement, kind, unissued, held } = row;
   return {
-    code: text,
-    digits: formatDigits(context.digest, code),
-    spelled: spellGroups(text),
-    kind,
-    agreement: authority.agreement,
-    unissued,
-    held,
+    ...{ code: row.code, digits: formatDigits(context.digest, code.value), spelled: spellGroups(row.code) },
+    ...{ kind, agreement, unissued, held },
   };
 }
 

@@ -41,7 +41,7 @@ export async function freezeUnits(
     wanted: order.quantity,
   });
   if (!split.ok) return split;
-  const { unissued, issued, reserved, quarantined } = split.value;
+  const { unissued, issued, reserved } = split.value;
   await shiftUnits(tx, { lineId: line.id, from: freePool, to: move, amount: unissued });
   const held = await holdLicenses(tx, { lineId: line.id, move, amount: issued });
   if (held !== issued) throw new Error(`${issued} licenses were to be held, ${held} were there.`);

@@ -50,7 +50,7 @@ export async function situationOf(
   const temporary =
     request.type === 'device' ? ((await findTemporary(tx, request.product, request.holder)) ?? null) : null;
   const shown = shownForHolder(context, candidates, asked);
-  const settled = own !== null && own.license.leaseEnd >= nowMs;
+  const settled = own !== null && own.license.expiresAt >= nowMs;
   const takeOver = settled ? null : await findAnyTakeOver(context, tx, { candidates, request, shown });
   const stock = settled || takeOver !== null ? emptyStock : await stockOf(context, tx, { candidates, nowMs });
   const authority = own?.authority ?? takeOver?.authority ?? stock.giver?.authority ?? firstActive(facts);

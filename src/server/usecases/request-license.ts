@@ -203,7 +203,7 @@ async function issue(
   const known = inherited === null ? 0 : Math.max(inherited.leaseEnd, await latestLeaseEnd(tx, line.id, sub));
   const license = {
     ...{ lineId: line.id, kind: line.type, holder: asked.request.holder, sub, unit, origin, jti, token },
-    inheritedFrom: inherited?.source ?? null,
+    inheritedFrom: inherited?.waitsFor ?? null,
     earlySource: early?.source ?? null,
     ...{ issuedAt: nowMs, renewedAt: nowMs, expiresAt, leaseEnd: Math.max(expiresAt, known) },
   };

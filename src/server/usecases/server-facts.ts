@@ -6,6 +6,7 @@ import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { type Standing, standing } from '../../core/standing.ts';
+import { isoTime } from '../../core/time.ts';
 import type { Authority } from '../../protocol/authority.ts';
 import { authorityOf } from '../../protocol/authority.ts';
 import { bundleHash, type LicenseBundle } from '../../protocol/license-bundle.ts';
@@ -84,7 +85,7 @@ export async function readFacts(context: ServerContext, tx: ReadTx): Promise<Ser
           held: { k: line.heldK, value: line.heldValue },
         })),
       },
-      revoked: revoked.map(({ jti, expiresAt }) => ({ jti, exp: expiresAt })),
+      revoked: revoked.map(({ jti, expiresAt }) => ({ jti, exp: isoTime(expiresAt) })),
     };
     authorities.set(row.agreement, {
       row,

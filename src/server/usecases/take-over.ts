@@ -8,6 +8,7 @@ import { msOfIso } from '../../core/time.ts';
 import { readLicenseBundle, verifyLicense } from '../../protocol/license-bundle.ts';
 import { drawReserve, findReserves, honorToken, type ReservationRow, type ReserveRow, takeReservation, wasHonored } from '../../store/reserve-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
+import { findServerMove } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 
 /** A token of another server, verified end to end. */
@@ -36,7 +37,7 @@ export function verifyShown(
   const verified = verifyLicense({
     token: source.token,
     bundle: bundle.value,
-    root: context.rootKey,
+    root: context.root.publicKey,
     nowMs,
     digest: context.digest,
   });
@@ -63,8 +64,9 @@ export async function findTakeOver(
 
 /** What a take-over knows of the holder's past. */
 export interface Inherited {
-  readonly source: string;
   readonly origin: string;
+  /** The move whose source is not known to be closed yet; null where it is. */
+  readonly waitsFor: string | null;
   /** The pool that the unit number comes from: the move or the reserve. */
   readonly pool: string;
   /** When the last token known from the source ends. */
@@ -80,12 +82,13 @@ export async function settleTakeOver(
   if (takeOver.by === 'list') {
     const { reservation } = takeOver;
     await takeReservation(tx, reservation);
-    const { source, origin, leaseEnd, move } = reservation;
-    return { source, origin, pool: move, leaseEnd };
+    const { origin, leaseEnd, move } = reservation;
+    const closed = (await findServerMove(tx, move))?.state === 'closed';
+    return { origin, waitsFor: closed ? null : move, pool: move, leaseEnd };
   }
   const { reserve, shown } = takeOver;
   const honored = { source: shown.source, origin: shown.origin, reserve: reserve.id, sub: shown.sub, at: nowMs };
   await honorToken(tx, honored);
   await drawReserve(tx, reserve.id, 1);
-  return { source: shown.source, origin: shown.origin, pool: reserve.id, leaseEnd: shown.expiresAt };
+  return { origin: shown.origin, waitsFor: null, pool: reserve.id, leaseEnd: shown.expiresAt };
 }

@@ -146,6 +146,8 @@ create table moves (
   held integer not null,
   hold integer not null,
   verified integer not null,
+  -- Who holds the held units (JSON, from the source's receipt); empty for a move by telephone.
+  holders text not null,
   started_at integer not null,
   updated_at integer not null
 );

@@ -86,7 +86,7 @@ create table licenses (
   state text not null check (state in ('issued', 'held', 'returned', 'expired', 'released')),
   -- The freeze that holds it, or that took it away.
   move text,
-  -- The source it was taken over from, until that source is known to be closed.
+  -- The move it came with, until the source of that move is known to be closed.
   inherited_from text,
   -- The source whose token was shown when the unit came out of this server's own, before the reserve of
   -- that source arrived: the reserve then gives the unit back.
@@ -215,6 +215,13 @@ create table confirmations (
   code text not null,
   at integer not null,
   primary key (agreement, seq)
+);
+
+-- Messages of the clearinghouse that were applied, until a contact has told it so.
+create table applied_messages (
+  id text primary key,
+  -- The contact that told it, once one was sent.
+  contact text
 );
 
 create table peers (

@@ -1,0 +1,268 @@
+/**
+ * Carries one event of a move out: the table in `core/move.ts` says what is to be done, this turns it
+ * into postings, messages and codes in one transaction. Nothing here decides.
+ */
+import { type ClearinghouseAccounts, clearinghouseAccount } from '../../core/account.ts';
+import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
+import { freeChain, heldChain } from '../../core/chain.ts';
+import { licenseServerIdValue } from '../../core/code.ts';
+import type { JsonObject } from '../../core/json.ts';
+import type { Posting } from '../../core/ledger.ts';
+import { advance, type MoveEffect, type MoveEvent } from '../../core/move.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { agreementLines } from '../../store/agreement-rows.ts';
+import { type MoveRow, updateMove } from '../../store/clearinghouse-rows.ts';
+import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
+import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
+import type { ClearinghouseContext } from '../context.ts';
+import { outgoing } from '../send.ts';
+import { codeOf, grantUnits, revealAt } from '../signer.ts';
+import { type CodeView, viewCode } from './desk-answer.ts';
+import { newId } from './new-id.ts';
+import { openAuthority } from './open-authority.ts';
+
+export interface MoveHappening {
+  readonly move: MoveRow;
+  readonly event: MoveEvent;
+  readonly nowMs: number;
+  /** Where the release told them: when the last token of each holder ends. */
+  readonly leases?: readonly { readonly sub: string; readonly leaseEnd: string }[] | undefined;
+}
+
+export interface MoveOutcome {
+  readonly move: MoveRow;
+  /** The codes to read out now, for a move by telephone. */
+  readonly codes: readonly CodeView[];
+  readonly again: boolean;
+}
+
+/** What the effects of one event add up to. */
+interface Deeds {
+  readonly postings: Posting[];
+  readonly outbox: OutgoingMessage[];
+  readonly codes: CodeView[];
+}
+
+/**
+ * Advances a move. Refused: what the table refuses, and `not-activated` or `server-closed` of a target
+ * that can no longer be granted anything.
+ */
+export async function advanceMove(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  happening: MoveHappening,
+): Promise<Result<MoveOutcome, Refusal>> {
+  const { move, event, nowMs } = happening;
+  const step = advance(move, event, move.carrier);
+  if (!step.ok) return step;
+  if (step.value.again) return ok({ move, codes: [], again: true });
+  const deeds: Deeds = { postings: [], outbox: [], codes: [] };
+  for (const effect of step.value.effects) {
+    const done = await carryOut(context, tx, { ...happening, effect, deeds });
+    if (!done.ok) return done;
+  }
+  const after: MoveRow = {
+    ...move,
+    state: step.value.state,
+    verified: move.verified || event === 'verified',
+    updatedAt: nowMs,
+  };
+  if (!(await updateMove(tx, move.state, after))) throw new Error(`Move ${move.id} changed under its own update.`);
+  await tx.post({
+    log: move.agreement,
+    kind: `move-${event}`,
+    id: newId(context),
+    at: nowMs,
+    body: {
+      ...{ move: move.id, state: after.state, line: move.line, source: move.source, target: move.target },
+      ...{ unissued: move.unissued, held: move.held },
+    },
+    postings: deeds.postings,
+    outbox: deeds.outbox,
+  });
+  return ok({ move: after, codes: deeds.codes, again: false });
+}
+
+interface Doing extends MoveHappening {
+  readonly effect: MoveEffect;
+  readonly deeds: Deeds;
+}
+
+async function carryOut(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  doing: Doing,
+): Promise<Result<null, Refusal>> {
+  const { effect, move, deeds } = doing;
+  if (effect.do === 'read-out') return readOut(context, tx, { ...doing, code: effect.code });
+  if (effect.do === 'send') return send(context, tx, { ...doing, effect });
+  deeds.postings.push(...postingsOf(move, effect.do));
+  return ok(null);
+}
+
+function postingsOf(
+  move: MoveRow,
+  what: Exclude<MoveEffect['do'], 'send' | 'read-out'>,
+): readonly Posting[] {
+  const account: ClearinghouseAccounts = clearinghouseAccount(move.agreement, move.line);
+  const source = account.committed(move.source, move.sourceGeneration);
+  const target = account.committed(move.target, move.targetGeneration);
+  const amount = move.unissued + move.held;
+  switch (what) {
+    case 'reserve-in-transit':
+      return [
+        { kind: 'pending', id: move.id, debit: source, hold: account.inTransit(move.id), credit: target, amount },
+      ];
+    case 'post-to-target':
+      return [{ kind: 'post', pending: move.id }];
+    case 'void-to-source':
+      return [{ kind: 'void', pending: move.id }];
+    case 'post-to-hand':
+      return [{ kind: 'post', pending: move.id, credit: account.inHand }];
+    case 'source-to-hand':
+      return [{ kind: 'transfer', debit: source, credit: account.inHand, amount }];
+  }
+}
+
+/** Grants a part of the move to the target under its chains. */
+async function grantPart(
+  tx: WriteTx,
+  of: {
+    readonly move: MoveRow;
+    readonly authority: GrantedAuthorityRow;
+    readonly kind: 'free' | 'held';
+    readonly nowMs: number;
+  },
+): Promise<number> {
+  const { move, kind } = of;
+  const grant = await grantUnits(tx, {
+    id: `${move.id}/${kind}`,
+    authority: of.authority,
+    line: move.line,
+    kind,
+    amount: kind === 'free' ? move.unissued : move.held,
+    carrier: move.carrier,
+    source: move.source,
+    cover: move,
+    nowMs: of.nowMs,
+  });
+  return grant.kAfter;
+}
+
+async function readOut(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  doing: Doing & { readonly code: 'key-pack' | 'held-key-pack' },
+): Promise<Result<null, Refusal>> {
+  const { move, code, nowMs } = doing;
+  const kind = code === 'key-pack' ? 'free' : 'held';
+  if ((kind === 'free' ? move.unissued : move.held) === 0) return ok(null);
+  const authority = await openAuthority(tx, move.target, move.agreement);
+  if (!authority.ok) return authority;
+  const k = await grantPart(tx, { move, authority: authority.value, kind, nowMs });
+  doing.deeds.codes.push(moveCode(context, { move, authority: authority.value, kind, k }));
+  return ok(null);
+}
+
+/** The code of a granted part, as it was and will be read out. */
+export function moveCode(
+  context: ClearinghouseContext,
+  of: {
+    readonly move: Pick<MoveRow, 'source' | 'target' | 'line'>;
+    readonly authority: GrantedAuthorityRow;
+    readonly kind: 'free' | 'held';
+    readonly k: number;
+  },
+): CodeView {
+  const { move, k } = of;
+  const valueOfId = (id: string): Uint8Array => {
+    const value = licenseServerIdValue(context.digest, id);
+    if (!value.ok) throw new Error(`The books name ${id}, which is no License Server ID.`);
+    return value.value;
+  };
+  const { line } = move;
+  const reveal =
+    of.kind === 'free'
+      ? ({ kind: 'key-pack', line, k } as const)
+      : ({ kind: 'held-key-pack', line, k, sourceValue: valueOfId(move.source) } as const);
+  const aid = bytesOfBase64url(of.authority.aid) ?? new Uint8Array(16);
+  const code = codeOf(context, { aid, lsidValue: valueOfId(move.target), reveal });
+  return viewCode(context.digest, code, move.target);
+}
+
+async function send(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  doing: Doing & { readonly effect: Extract<MoveEffect, { do: 'send' }> },
+): Promise<Result<null, Refusal>> {
+  const { effect, move } = doing;
+  const body = effect.message === 'grant' ? await grantBody(context, tx, doing) : ok(bodyOf(doing, effect.message));
+  if (!body.ok) return body;
+  doing.deeds.outbox.push(
+    await outgoing(tx, {
+      id: newId(context),
+      type: effect.message,
+      to: effect.to === 'source' ? move.source : move.target,
+      agreement: move.agreement,
+      move: move.id,
+      body: body.value,
+    }),
+  );
+  return ok(null);
+}
+
+function bodyOf(
+  { move, leases }: MoveHappening,
+  message: Exclude<Extract<MoveEffect, { do: 'send' }>['message'], 'grant'>,
+): JsonObject {
+  const place = { agreement: move.agreement, line: move.line };
+  switch (message) {
+    case 'freeze':
+      return { ...place, quantity: move.quantity, target: move.target };
+    case 'unfreeze':
+    case 'release':
+      return place;
+    case 'source-closed':
+      return { leases: leases ?? [] };
+    case 'cancel':
+    case 'final':
+      return {};
+  }
+}
+
+/** The grant, with the proof of both chains and the holders that come along. */
+async function grantBody(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  doing: MoveHappening,
+): Promise<Result<JsonObject, Refusal>> {
+  const { move, nowMs } = doing;
+  const authority = await openAuthority(tx, move.target, move.agreement);
+  if (!authority.ok) return authority;
+  const free = await grantPart(tx, { move, authority: authority.value, kind: 'free', nowMs });
+  const held = await grantPart(tx, { move, authority: authority.value, kind: 'held', nowMs });
+  const line = (await agreementLines(tx, move.agreement)).find((row) => row.line === move.line);
+  if (line === undefined) {
+    return err({ code: 'line-unknown', agreement: move.agreement, product: move.product, type: move.type });
+  }
+  const aid = bytesOfBase64url(authority.value.aid) ?? new Uint8Array(16);
+  const proof = (chain: number, k: number): JsonObject => ({
+    k,
+    value: base64url(revealAt(context, { aid, chain, k })),
+  });
+  return ok({
+    agreement: move.agreement,
+    line: move.line,
+    product: { ...line.product },
+    type: move.type,
+    source: move.source,
+    unissued: move.unissued,
+    held: move.held,
+    holders: JSON.parse(move.holders) as JsonObject[],
+    free: proof(freeChain(move.line), free),
+    heldChain: proof(heldChain(move.line), held),
+    provisional: true,
+    hold: move.hold,
+  });
+}

@@ -1,0 +1,170 @@
+/** Confirmations that move a move on: frozen, released, and released with the server's deactivation. */
+import { clearinghouseAccount } from '../../core/account.ts';
+import type { Posting } from '../../core/ledger.ts';
+import { awaited, isOver } from '../../core/move.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { agreementLines } from '../../store/agreement-rows.ts';
+import { type MoveRow, movesOnLine, openMovesFrom } from '../../store/clearinghouse-rows.ts';
+import {
+  findGrantedAuthority,
+  findServer,
+  type GrantedAuthorityRow,
+  saveGrantedAuthority,
+  saveServer,
+} from '../../store/committed-server-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import type { ClearinghouseContext } from '../context.ts';
+import { advanceMove } from './advance-move.ts';
+import { type CodeView, type DeskAnswer, deskAnswer } from './desk-answer.ts';
+import type { Confirmed } from './desk-confirm.ts';
+import { newId } from './new-id.ts';
+
+/**
+ * The source has frozen: what it reports leaves its account, and the unissued part can be read out at
+ * once. The split is the server's word, never the caller's. Refused: `move-needed`, `quantity-differs`.
+ */
+export async function confirmFrozen(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  { by, read, nowMs }: Confirmed,
+): Promise<Result<DeskAnswer, Refusal>> {
+  const { authority } = by;
+  const open = await openMoveOnLine(tx, authority, read.line);
+  if (open?.state !== 'reserved') return err({ code: 'move-needed', licenseServerId: authority.licenseServerId });
+  const amount = read.unissued + read.held;
+  if (open.quantity !== 'all' && open.quantity !== amount) {
+    return err({ code: 'quantity-differs', expected: open.quantity, found: amount });
+  }
+  const move = { ...open, unissued: read.unissued, held: read.held };
+  const frozen = await advanceMove(context, tx, { move, event: 'frozen', nowMs });
+  if (!frozen.ok) return frozen;
+  const granted = await advanceMove(context, tx, { move: frozen.value.move, event: 'grant', nowMs });
+  if (!granted.ok) return granted;
+  const { codes } = granted.value;
+  const next =
+    codes.length === 0
+      ? `All ${read.held} CALs have holders, so there is no key pack to read out yet. ${awaited('granted', 'telephone').text}`
+      : `Read out the CAL Key Pack ID for the ${read.unissued} unissued CALs. ${awaited('granted', 'telephone').text}`;
+  return ok(deskAnswer(codes, next, moveNumbers(granted.value.move, read)));
+}
+
+/** The source has given up what it had frozen. Refused: `move-needed`, `earlier-code-missing`. */
+export async function confirmReleased(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  { by, read, nowMs }: Confirmed,
+): Promise<Result<DeskAnswer, Refusal>> {
+  const { authority } = by;
+  const move = await releasedMove(tx, authority, read.line);
+  if (move === undefined) return err({ code: 'move-needed', licenseServerId: authority.licenseServerId });
+  if (move.unissued !== read.unissued || move.held !== read.held) {
+    return err({ code: 'quantity-differs', expected: move.unissued + move.held, found: read.unissued + read.held });
+  }
+  const released = await advanceMove(context, tx, { move, event: 'released', nowMs });
+  if (!released.ok) return released;
+  const { codes } = released.value;
+  return ok(deskAnswer(codes, nextAfterRelease(codes, authority), moveNumbers(released.value.move, read)));
+}
+
+/**
+ * The source has released everything and closed: each open move ends, what it never typed goes back to
+ * hand, and its generation is over.
+ */
+export async function confirmDeactivated(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  { by, read, nowMs }: Confirmed,
+): Promise<Result<DeskAnswer, Refusal>> {
+  const { authority } = by;
+  const moves = (await openMovesFrom(tx, authority.licenseServerId)).filter(
+    (move) => move.agreement === authority.agreement,
+  );
+  const frozen = moves.filter((move) => move.state !== 'reserved');
+  const told = frozen.reduce((sum, move) => sum + move.unissued + move.held, 0);
+  if (told !== read.unissued + read.held) {
+    return err({ code: 'quantity-differs', expected: told, found: read.unissued + read.held });
+  }
+  const codes: CodeView[] = [];
+  for (const move of moves) {
+    const event = move.state === 'reserved' ? 'cancel' : 'released';
+    const done = await advanceMove(context, tx, { move, event, nowMs });
+    if (!done.ok) return done;
+    codes.push(...done.value.codes);
+  }
+  await closeAuthority(context, tx, { authority, nowMs });
+  const next = codes.length === 0 ? 'The license server is closed. Nothing to read out.' : nextAfterRelease(codes, authority);
+  return ok(
+    deskAnswer(codes, next, {
+      ...{ kind: read.kind, unissued: read.unissued, held: read.held, server: authority.licenseServerId },
+      moves: moves.map((move) => move.id),
+    }),
+  );
+}
+
+/** Ends an authority: what is left in its account was never typed, or given back, and goes to hand. */
+export async function closeAuthority(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly authority: GrantedAuthorityRow; readonly nowMs: number },
+): Promise<void> {
+  const { licenseServerId, agreement, generation } = of.authority;
+  const postings: Posting[] = [];
+  for (const line of await agreementLines(tx, agreement)) {
+    const account = clearinghouseAccount(agreement, line.line);
+    const debit = account.committed(licenseServerId, generation);
+    const amount = await tx.balance(debit);
+    if (amount > 0) postings.push({ kind: 'transfer', debit, credit: account.inHand, amount });
+  }
+  // Read again: the confirmation that closes it has just moved its ratchet on.
+  const authority = (await findGrantedAuthority(tx, licenseServerId, agreement)) ?? of.authority;
+  await saveGrantedAuthority(tx, { ...authority, state: 'closed' });
+  const server = await findServer(tx, licenseServerId);
+  if (server !== undefined && server.generation === generation) {
+    await saveServer(tx, { ...server, state: 'closed', generation: generation + 1 });
+  }
+  await tx.post({
+    log: agreement,
+    kind: 'deactivated',
+    id: newId(context),
+    at: of.nowMs,
+    body: { server: licenseServerId, generation },
+    postings,
+  });
+}
+
+async function openMoveOnLine(
+  tx: WriteTx,
+  authority: GrantedAuthorityRow,
+  line: number,
+): Promise<MoveRow | undefined> {
+  const { licenseServerId, agreement } = authority;
+  const moves = await movesOnLine(tx, { source: licenseServerId, agreement, line });
+  return moves.find((move) => !isOver(move.state));
+}
+
+/** The move that a release speaks of: the open one, or the newest undone one (protocol §1.4). */
+async function releasedMove(
+  tx: WriteTx,
+  authority: GrantedAuthorityRow,
+  line: number,
+): Promise<MoveRow | undefined> {
+  const { licenseServerId, agreement } = authority;
+  const moves = await movesOnLine(tx, { source: licenseServerId, agreement, line });
+  return moves.find((move) => !isOver(move.state)) ?? moves.find((move) => move.state === 'aborted');
+}
+
+function moveNumbers(
+  move: MoveRow,
+  read: { readonly kind: string; readonly unissued: number; readonly held: number },
+): { kind: string; unissued: number; held: number; move: string; state: string; server: string; to: string } {
+  const { kind, unissued, held } = read;
+  return { kind, unissued, held, move: move.id, state: move.state, server: move.source, to: move.target };
+}
+
+function nextAfterRelease(codes: readonly CodeView[], authority: GrantedAuthorityRow): string {
+  if (codes.length === 0) return 'The move is finished. Nothing to read out.';
+  const held = codes.some((code) => code.kind === 'held-key-pack');
+  const from = held ? ` A held key pack asks for the source: --from ${authority.licenseServerId}` : '';
+  return `Read out the CAL Key Pack ID for the new license server. The caller types: calyx server install --code CODE${held ? ' --from SOURCE-ID' : ''}.${from}`;
+}

@@ -1,0 +1,211 @@
+/**
+ * Takes in what the customer reads: a confirmation of what a license server has done. The code says
+ * what, the tag proves whose it is, and the answer is what to read out next (protocol §3.6).
+ */
+import { clearinghouseAccount } from '../../core/account.ts';
+import { type Code, expectKind, parseCode } from '../../core/code.ts';
+import { type ReadConfirmation, readConfirmation } from '../../core/confirmation.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { dayMs, isoTime } from '../../core/time.ts';
+import {
+  countFailures,
+  findConfirmation,
+  insertConfirmationRecord,
+  insertFailure,
+} from '../../store/clearinghouse-rows.ts';
+import {
+  chainsOf,
+  findGrantedAuthority,
+  findServer,
+  type GrantedAuthorityRow,
+  saveChain,
+  saveGrantedAuthority,
+  saveServer,
+} from '../../store/committed-server-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import type { ClearinghouseContext } from '../context.ts';
+import { confirmDeactivated, confirmFrozen, confirmReleased } from './confirm-move.ts';
+import { type DeskAnswer, deskAnswer } from './desk-answer.ts';
+import { extendHorizon } from './desk-horizon.ts';
+import { type ConfirmedBy, codeKey, findConfirmer } from './find-confirmation.ts';
+import { newId } from './new-id.ts';
+
+/** Failures per server and day, and in all per day, before a supervisor is needed (protocol §3.6). */
+const serverFailures = 10;
+const deskFailures = 100;
+
+export interface ConfirmCall {
+  readonly code: string;
+  readonly serverId?: string | undefined;
+}
+
+/** What a handler of one kind is given: everything is checked but the books. */
+export interface Confirmed {
+  readonly by: ConfirmedBy;
+  readonly read: ReadConfirmation;
+  readonly nowMs: number;
+}
+
+/**
+ * Takes a confirmation in; the same code again gets the same answer. Refused: `code-unreadable`,
+ * `code-mistyped`, `code-wrong-kind`, `confirmation-unmatched`, `code-other-server`,
+ * `confirmation-locked`, `earlier-code-missing`, `move-needed`, `quantity-differs`, `server-suspect`.
+ */
+export async function confirmByTelephone(
+  context: ClearinghouseContext,
+  call: ConfirmCall,
+): Promise<Result<DeskAnswer, Refusal>> {
+  const parsed = parseCode(context.digest, call.code);
+  if (!parsed.ok) return parsed;
+  const code = expectKind(parsed.value, ['confirmation']);
+  if (!code.ok) return code;
+  const answer = await context.store.write((tx) => takeIn(context, tx, { code: code.value, call }));
+  if (!answer.ok && answer.error.code === 'confirmation-unmatched') {
+    const { licenseServerId } = answer.error;
+    await context.store.write(async (tx) => {
+      await insertFailure(tx, licenseServerId, context.clock.nowMs());
+      return ok(null);
+    });
+  }
+  if (answer.ok) context.mailbox.wake();
+  return answer;
+}
+
+async function takeIn(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly code: Code; readonly call: ConfirmCall },
+): Promise<Result<DeskAnswer, Refusal>> {
+  const nowMs = context.clock.nowMs();
+  const stored = await findConfirmation(tx, codeKey(of.code));
+  if (stored !== undefined) return ok(JSON.parse(stored.answer) as DeskAnswer);
+  const limit = await checkLimits(tx, of.call.serverId, nowMs);
+  if (!limit.ok) return limit;
+  const by = await findConfirmer(context, tx, { code: of.code, serverId: of.call.serverId });
+  if (!by.ok) return by;
+  const read = readConfirmation(of.code);
+  if (!read.ok) return read;
+  const server = await findServer(tx, by.value.authority.licenseServerId);
+  if (server?.state === 'suspect') {
+    return err({ code: 'server-suspect', licenseServerId: server.licenseServerId, reason: 'its messages do not fit its past' });
+  }
+  const { unseen } = by.value.match;
+  if (unseen.freezes > 0) return err({ code: 'earlier-code-missing', kind: 'frozen' });
+  if (unseen.releases > 0) return err({ code: 'earlier-code-missing', kind: 'released' });
+  if (unseen.returns > 0) return err({ code: 'earlier-code-missing', kind: 'returned' });
+  const confirmed = { by: by.value, read: read.value, nowMs };
+  await keepState(context, tx, confirmed);
+  const answer = await handle(context, tx, confirmed);
+  if (!answer.ok) return answer;
+  await insertConfirmationRecord(tx, {
+    code: codeKey(of.code),
+    agreement: by.value.authority.agreement,
+    licenseServerId: by.value.authority.licenseServerId,
+    seq: by.value.match.seq,
+    kind: read.value.kind,
+    answer: JSON.stringify(answer.value),
+    at: nowMs,
+  });
+  return answer;
+}
+
+async function checkLimits(
+  tx: WriteTx,
+  serverId: string | undefined,
+  nowMs: number,
+): Promise<Result<null, Refusal>> {
+  const since = nowMs - dayMs;
+  const inAll = await countFailures(tx, null, since);
+  const own = serverId === undefined ? 0 : await countFailures(tx, serverId.trim().toUpperCase(), since);
+  if (inAll < deskFailures && own < serverFailures) return ok(null);
+  return err({ code: 'confirmation-locked', failures: Math.max(own, inAll), until: isoTime(nowMs + dayMs) });
+}
+
+/** The ratchet, the counters and the positions that the server has vouched for. */
+async function keepState(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  { by, nowMs }: Confirmed,
+): Promise<void> {
+  const { authority, match } = by;
+  await saveGrantedAuthority(tx, {
+    ...authority,
+    confirmationKey: context.box.seal('confirmation', match.key),
+    confirmationSeq: match.seq,
+    ...match.counters,
+  });
+  for (const chain of await chainsOf(tx, authority.aid)) {
+    const position = match.positions[chain.line]?.[chain.kind] ?? 0;
+    if (position > chain.confirmedK) await saveChain(tx, { ...chain, confirmedK: position });
+  }
+  const server = await findServer(tx, authority.licenseServerId);
+  if (server !== undefined) await saveServer(tx, { ...server, lastContactAt: nowMs });
+}
+
+async function handle(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  confirmed: Confirmed,
+): Promise<Result<DeskAnswer, Refusal>> {
+  switch (confirmed.read.kind) {
+    case 'frozen':
+      return confirmFrozen(context, tx, confirmed);
+    case 'released':
+      return confirmReleased(context, tx, confirmed);
+    case 'heartbeat':
+      return confirmHeartbeat(context, tx, confirmed);
+    case 'returned':
+      return confirmReturned(context, tx, confirmed);
+    case 'deactivated':
+      return confirmDeactivated(context, tx, confirmed);
+  }
+}
+
+/** A heartbeat renews the horizon: the answer is the yearly code. */
+async function confirmHeartbeat(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  { by, read, nowMs }: Confirmed,
+): Promise<Result<DeskAnswer, Refusal>> {
+  const authority = await current(tx, by.authority);
+  const code = await extendHorizon(context, tx, { authority, nowMs });
+  return ok(
+    deskAnswer([code], 'Read out the horizon code. The caller types: calyx server code CODE', {
+      ...{ kind: read.kind, unissued: 0, held: 0, server: authority.licenseServerId },
+    }),
+  );
+}
+
+/** The row as it is after `keepState`: a second update must not bring the old ratchet back. */
+async function current(tx: WriteTx, authority: GrantedAuthorityRow): Promise<GrantedAuthorityRow> {
+  return (await findGrantedAuthority(tx, authority.licenseServerId, authority.agreement)) ?? authority;
+}
+
+/** Units given back unissued go to hand. */
+async function confirmReturned(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  { by, read, nowMs }: Confirmed,
+): Promise<Result<DeskAnswer, Refusal>> {
+  const { authority } = by;
+  const account = clearinghouseAccount(authority.agreement, read.line);
+  await tx.post({
+    log: authority.agreement,
+    kind: 'returned',
+    id: newId(context),
+    at: nowMs,
+    body: { server: authority.licenseServerId, line: read.line, amount: read.unissued, carrier: 'telephone' },
+    postings: [
+      {
+        ...{ kind: 'transfer', debit: account.committed(authority.licenseServerId, authority.generation) },
+        ...{ credit: account.inHand, amount: read.unissued },
+      },
+    ],
+  });
+  return ok(
+    deskAnswer([], `${read.unissued} CALs are back in hand. Nothing to read out.`, {
+      ...{ kind: read.kind, unissued: read.unissued, held: 0, server: authority.licenseServerId },
+    }),
+  );
+}

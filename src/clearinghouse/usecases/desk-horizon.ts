@@ -1,0 +1,59 @@
+/** The yearly code: how far a license server may go on giving CALs to new holders (protocol §2.1). */
+import { bytesOfBase64url } from '../../core/bytes.ts';
+import { chainLength, horizonChain } from '../../core/chain.ts';
+import { normalizeLicenseServerId } from '../../core/code.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { ok, type Result } from '../../core/result.ts';
+import { horizonMonths, horizonPosition } from '../../core/standing.ts';
+import { endOfMonthMs, isoDate } from '../../core/time.ts';
+import { type GrantedAuthorityRow, saveGrantedAuthority } from '../../store/committed-server-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import type { ClearinghouseContext } from '../context.ts';
+import { codeOf } from '../signer.ts';
+import { type CodeView, type DeskAnswer, deskAnswer, viewCode } from './desk-answer.ts';
+import { idValue } from './find-confirmation.ts';
+import { newId } from './new-id.ts';
+import { openAuthority } from './open-authority.ts';
+
+/** Moves a server's horizon on by 13 months from now. Refused: `server-unknown`, `not-activated`, … */
+export async function giveHorizonCode(
+  context: ClearinghouseContext,
+  call: { readonly agreement: string; readonly serverId: string },
+): Promise<Result<DeskAnswer, Refusal>> {
+  const id = normalizeLicenseServerId(context.digest, call.serverId);
+  if (!id.ok) return id;
+  const nowMs = context.clock.nowMs();
+  return context.store.write(async (tx) => {
+    const authority = await openAuthority(tx, id.value, call.agreement);
+    if (!authority.ok) return authority;
+    const code = await extendHorizon(context, tx, { authority: authority.value, nowMs });
+    return ok(deskAnswer([code], 'Read out the horizon code. The caller types: calyx server code CODE', {}));
+  });
+}
+
+/** The horizon code of this month; asked again in the same month, the same. */
+export async function extendHorizon(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly authority: GrantedAuthorityRow; readonly nowMs: number },
+): Promise<CodeView> {
+  const { authority, nowMs } = of;
+  const wanted = Math.max(1, horizonPosition(authority.baseMonth, nowMs, horizonMonths.other));
+  const e = Math.min(chainLength(horizonChain), Math.max(authority.horizonE, wanted));
+  if (e > authority.horizonE) {
+    await saveGrantedAuthority(tx, { ...authority, horizonE: e });
+    await tx.post({
+      log: authority.agreement,
+      kind: 'horizon',
+      id: newId(context),
+      at: nowMs,
+      body: {
+        ...{ server: authority.licenseServerId, e, until: isoDate(endOfMonthMs(authority.baseMonth + e)) },
+      },
+    });
+  }
+  const aid = bytesOfBase64url(authority.aid) ?? new Uint8Array(16);
+  const lsidValue = idValue(context, authority.licenseServerId);
+  const code = codeOf(context, { aid, lsidValue, reveal: { kind: 'horizon', k: e } });
+  return viewCode(context.digest, code, authority.licenseServerId);
+}

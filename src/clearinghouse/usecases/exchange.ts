@@ -1,0 +1,193 @@
+/**
+ * One exchange with a license server: its messages in, everything that waits for it out. The same for
+ * a network request and for a file; only how long it may wait differs.
+ */
+import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
+import { horizonChain } from '../../core/chain.ts';
+import type { JsonObject } from '../../core/json.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { ok, type Result } from '../../core/result.ts';
+import { horizonMonths, horizonPosition } from '../../core/standing.ts';
+import { dayMs, isoTime } from '../../core/time.ts';
+import { clearinghouseName, type Envelope, type MessageType, sealEnvelope } from '../../protocol/envelope.ts';
+import { readMessageFile, writeMessageFile } from '../../protocol/message-file.ts';
+import { pageMoves } from '../../store/clearinghouse-rows.ts';
+import {
+  authoritiesOfServer,
+  findServer,
+  type GrantedAuthorityRow,
+  saveGrantedAuthority,
+} from '../../store/committed-server-rows.ts';
+import { nextCount } from '../../store/meta-rows.ts';
+import type { OutboxRow, ReadTx, WriteTx } from '../../store/port.ts';
+import type { ClearinghouseContext } from '../context.ts';
+import { revealAt } from '../signer.ts';
+import { newId } from './new-id.ts';
+import { publisherLog } from './products.ts';
+import { receiveMessages, type Taken } from './receive-messages.ts';
+
+/** How long a message may be under way: a stick in a drawer is asked for again after that. */
+export const messageDays = 60;
+
+/** The most messages in one answer; the rest goes with the next contact. */
+const mostMessages = 500;
+
+/**
+ * Takes messages in and answers with what waits for their sender, first of all a welcome that says what
+ * was received. Where there is nothing else, waits up to `waitMs` for something. Refused: see
+ * `receiveMessages`.
+ */
+export async function exchangeMessages(
+  context: ClearinghouseContext,
+  call: { readonly messages: readonly string[]; readonly waitMs: number },
+): Promise<Result<{ readonly messages: readonly string[] }, Refusal>> {
+  const taken = await receiveMessages(context, call.messages);
+  if (!taken.ok) return taken;
+  const { licenseServerId } = taken.value;
+  const until = context.clock.nowMs() + call.waitMs;
+  while (!(await hasMail(context, licenseServerId))) {
+    const leftMs = until - context.clock.nowMs();
+    if (leftMs <= 0) break;
+    await context.mailbox.wait(leftMs);
+  }
+  return ok({ messages: [await welcome(context, taken.value), ...(await mailFor(context, licenseServerId))] });
+}
+
+async function hasMail(context: ClearinghouseContext, licenseServerId: string): Promise<boolean> {
+  const rows = await context.store.read((tx) => tx.outbox(licenseServerId, 1));
+  return rows.length > 0;
+}
+
+/** Everything that waits for a recipient, signed now: the content is that of the outbox, word for word. */
+async function mailFor(context: ClearinghouseContext, licenseServerId: string): Promise<readonly string[]> {
+  return context.store.read(async (tx) => {
+    const tokens: string[] = [];
+    for (const row of await tx.outbox(licenseServerId, mostMessages)) {
+      tokens.push(await sealRow(context, tx, row));
+    }
+    return tokens;
+  });
+}
+
+async function sealRow(context: ClearinghouseContext, tx: ReadTx, row: OutboxRow): Promise<string> {
+  const stored = row.body as { t: MessageType; id: string; seq: number; log: string; move?: string; body: JsonObject };
+  return seal(context, tx, { ...stored, to: row.recipient });
+}
+
+async function seal(
+  context: ClearinghouseContext,
+  tx: ReadTx,
+  message: {
+    readonly t: MessageType;
+    readonly id: string;
+    readonly seq: number;
+    readonly log: string;
+    readonly to: string;
+    readonly move?: string;
+    readonly body: JsonObject;
+  },
+): Promise<string> {
+  const nowMs = context.clock.nowMs();
+  const head = await tx.head(message.log);
+  const envelope: Envelope = {
+    t: message.t,
+    v: 1,
+    id: message.id,
+    iat: isoTime(nowMs),
+    exp: isoTime(nowMs + messageDays * dayMs),
+    from: {
+      id: clearinghouseName,
+      gen: 1,
+      seq: message.seq,
+      log: { size: head.size, root: base64url(head.root) },
+    },
+    to: message.to,
+    ...(message.move === undefined ? {} : { move: message.move }),
+    body: message.body,
+  };
+  return sealEnvelope(envelope, { key: context.issueKey });
+}
+
+/** The answer to a contact: what was received, and how far the horizon has moved on by it. */
+async function welcome(context: ClearinghouseContext, taken: Taken): Promise<string> {
+  const sealed = await context.store.write(async (tx) => {
+    const horizon = await moveHorizons(context, tx, taken.licenseServerId);
+    const seq = await nextCount(tx, 'seq');
+    const body = { received: taken.received, horizon };
+    return ok(await seal(context, tx, { t: 'welcome', id: newId(context), seq, log: publisherLog, to: taken.licenseServerId, body }));
+  });
+  if (!sealed.ok) throw new Error(`A welcome cannot be refused, but was: ${sealed.error.code}`);
+  return sealed.value;
+}
+
+/** Every contact moves the horizon on: 3 months for a connection, 13 for files (protocol §2.1, §3.4). */
+async function moveHorizons(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  licenseServerId: string,
+): Promise<readonly JsonObject[]> {
+  const server = await findServer(tx, licenseServerId);
+  if (server === undefined || server.state !== 'ok') return [];
+  const months = server.method === 'automatic' ? horizonMonths.automatic : horizonMonths.other;
+  const reveals: JsonObject[] = [];
+  for (const authority of await authoritiesOfServer(tx, licenseServerId)) {
+    if (authority.state !== 'active') continue;
+    const e = await raiseHorizon(context, tx, { authority, months });
+    if (e === 0) continue;
+    const aid = bytesOfBase64url(authority.aid) ?? new Uint8Array(16);
+    const value = base64url(revealAt(context, { aid, chain: horizonChain, k: e }));
+    reveals.push({ agreement: authority.agreement, e, value });
+  }
+  return reveals;
+}
+
+async function raiseHorizon(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly authority: GrantedAuthorityRow; readonly months: number },
+): Promise<number> {
+  const { authority } = of;
+  const nowMs = context.clock.nowMs();
+  const e = Math.max(authority.horizonE, horizonPosition(authority.baseMonth, nowMs, of.months));
+  if (e === authority.horizonE) return e;
+  await saveGrantedAuthority(tx, { ...authority, horizonE: e });
+  await tx.post({
+    log: authority.agreement,
+    kind: 'horizon',
+    id: newId(context),
+    at: nowMs,
+    body: { server: authority.licenseServerId, e },
+  });
+  return e;
+}
+
+/**
+ * The web-browser method: a request file in, an answer file out. The answer carries what waits for the
+ * sender and for the other servers it has moves with, so that one stick serves both.
+ */
+export async function answerFile(
+  context: ClearinghouseContext,
+  text: string,
+): Promise<Result<{ readonly file: string; readonly messages: number; readonly for: readonly string[] }, Refusal>> {
+  const request = readMessageFile(context.digest, text, 'request');
+  if (!request.ok) return request;
+  const taken = await receiveMessages(context, request.value.messages);
+  if (!taken.ok) return taken;
+  const { licenseServerId } = taken.value;
+  const messages = [await welcome(context, taken.value)];
+  const recipients = [licenseServerId, ...(await partnersOf(context, licenseServerId))];
+  for (const recipient of recipients) messages.push(...(await mailFor(context, recipient)));
+  const file = writeMessageFile(context.digest, { kind: 'answer', messages, trustList: context.trustList });
+  return ok({ file, messages: messages.length, for: recipients });
+}
+
+/** The other ends of a server's moves. */
+async function partnersOf(context: ClearinghouseContext, licenseServerId: string): Promise<readonly string[]> {
+  const moves = await context.store.read((tx) => pageMoves(tx, { after: '', limit: 10_000 }));
+  const partners = new Set<string>();
+  for (const move of moves) {
+    if (move.source === licenseServerId) partners.add(move.target);
+    if (move.target === licenseServerId) partners.add(move.source);
+  }
+  return [...partners];
+}

@@ -1,0 +1,128 @@
+/**
+ * Finds out whose confirmation a code is: the server the caller names, else the sources of open moves,
+ * else every server there is, with the positions and counters that the books allow (protocol §3.6).
+ */
+import { formatCode, licenseServerIdValue, normalizeLicenseServerId } from '../../core/code.ts';
+import type { Code } from '../../core/code.ts';
+import { type ConfirmationMatch, matchConfirmation } from '../../core/confirmation.ts';
+import { isOver } from '../../core/move.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { openMovesFrom, pageMoves } from '../../store/clearinghouse-rows.ts';
+import {
+  authoritiesOfServer,
+  chainsOf,
+  type GrantedAuthorityRow,
+  grantsOf,
+  pageServers,
+} from '../../store/committed-server-rows.ts';
+import type { ReadTx } from '../../store/port.ts';
+import type { ClearinghouseContext } from '../context.ts';
+
+export interface ConfirmedBy {
+  readonly authority: GrantedAuthorityRow;
+  readonly match: ConfirmationMatch;
+}
+
+/** The most position candidates tried for one authority: more codes than that were never typed at once. */
+const mostCandidates = 16;
+
+/**
+ * The authority whose key made the code. Refused: a mistyped id, `confirmation-unmatched` (naming the
+ * server where the caller named one), `code-other-server` where the code is another server's.
+ */
+export async function findConfirmer(
+  context: ClearinghouseContext,
+  tx: ReadTx,
+  sought: { readonly code: Code; readonly serverId: string | undefined },
+): Promise<Result<ConfirmedBy, Refusal>> {
+  if (sought.serverId !== undefined) {
+    const id = normalizeLicenseServerId(context.digest, sought.serverId);
+    if (!id.ok) return id;
+    const own = await matchServer(context, tx, { code: sought.code, licenseServerId: id.value });
+    if (own !== null) return ok(own);
+    const other = await matchAny(context, tx, sought.code);
+    if (other === null) return err({ code: 'confirmation-unmatched', licenseServerId: id.value });
+    return err({ code: 'code-other-server', licenseServerId: other.authority.licenseServerId, name: null });
+  }
+  const found = await matchAny(context, tx, sought.code);
+  return found === null ? err({ code: 'confirmation-unmatched', licenseServerId: null }) : ok(found);
+}
+
+async function matchAny(context: ClearinghouseContext, tx: ReadTx, code: Code): Promise<ConfirmedBy | null> {
+  const tried = new Set<string>();
+  for (const licenseServerId of await likelyServers(tx)) {
+    if (tried.has(licenseServerId)) continue;
+    tried.add(licenseServerId);
+    const found = await matchServer(context, tx, { code, licenseServerId });
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** Sources of open moves first: it is nearly always one of them. */
+async function likelyServers(tx: ReadTx): Promise<readonly string[]> {
+  const moves = await pageMoves(tx, { after: '', limit: 10_000 });
+  const sources = moves.filter((move) => !isOver(move.state)).map((move) => move.source);
+  const servers = await pageServers(tx, { after: '', limit: 10_000 });
+  return [...sources, ...servers.map((server) => server.licenseServerId)];
+}
+
+async function matchServer(
+  context: ClearinghouseContext,
+  tx: ReadTx,
+  of: { readonly code: Code; readonly licenseServerId: string },
+): Promise<ConfirmedBy | null> {
+  const moves = await openMovesFrom(tx, of.licenseServerId);
+  for (const authority of await authoritiesOfServer(tx, of.licenseServerId)) {
+    const openFreezes = moves.filter((move) => move.agreement === authority.agreement && move.state !== 'reserved');
+    const match = matchConfirmation(context.digest, {
+      code: of.code,
+      last: {
+        seq: authority.confirmationSeq,
+        key: context.box.unseal('confirmation', authority.confirmationKey),
+      },
+      positions: await positionsOf(tx, authority.aid),
+      counters: { freezes: authority.freezes, releases: authority.releases, returns: authority.returns },
+      openFreezes: openFreezes.length,
+    });
+    if (match !== null) return { authority, match };
+  }
+  return null;
+}
+
+/** What the server may have typed of what was issued: everything first, then less and less. */
+async function positionsOf(
+  tx: ReadTx,
+  aid: string,
+): Promise<readonly { readonly free: readonly number[]; readonly held: readonly number[] }[]> {
+  const chains = await chainsOf(tx, aid);
+  const grants = await grantsOf(tx, aid);
+  const lines = Math.max(-1, ...chains.map((chain) => chain.line)) + 1;
+  const candidates = (line: number, kind: 'free' | 'held'): number[] => {
+    const chain = chains.find((row) => row.line === line && row.kind === kind);
+    if (chain === undefined) return [0];
+    const issued = grants
+      .filter((grant) => grant.line === line && grant.kind === kind && grant.kAfter > chain.confirmedK)
+      .map((grant) => grant.kAfter)
+      .slice(-mostCandidates)
+      .reverse();
+    return [...issued, chain.confirmedK];
+  };
+  return Array.from({ length: lines }, (_, line) => ({
+    free: candidates(line, 'free'),
+    held: candidates(line, 'held'),
+  }));
+}
+
+/** The 16 bytes of a License Server ID that the books hold. */
+export function idValue(context: ClearinghouseContext, licenseServerId: string): Uint8Array {
+  const value = licenseServerIdValue(context.digest, licenseServerId);
+  if (!value.ok) throw new Error(`The books name ${licenseServerId}, which is no License Server ID.`);
+  return value.value;
+}
+
+/** The text under which a code is looked up among those taken in before, whatever form was typed. */
+export function codeKey(code: Code): string {
+  return formatCode(code);
+}

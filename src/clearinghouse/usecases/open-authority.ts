@@ -1,0 +1,28 @@
+/** Whether a license server may be granted anything under an agreement. */
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import {
+  findGrantedAuthority,
+  findServer,
+  type GrantedAuthorityRow,
+} from '../../store/committed-server-rows.ts';
+import type { ReadTx } from '../../store/port.ts';
+
+/** The authority under which a server may be granted units. Refused: unknown, suspect, not activated. */
+export async function openAuthority(
+  tx: ReadTx,
+  licenseServerId: string,
+  agreement: string,
+): Promise<Result<GrantedAuthorityRow, Refusal>> {
+  const server = await findServer(tx, licenseServerId);
+  if (server === undefined) return err({ code: 'server-unknown', licenseServerId });
+  if (server.state === 'suspect') {
+    return err({ code: 'server-suspect', licenseServerId, reason: 'its messages do not fit its past' });
+  }
+  const authority = await findGrantedAuthority(tx, licenseServerId, agreement);
+  if (authority === undefined) return err({ code: 'not-activated', agreement });
+  if (authority.state === 'closed') {
+    return err({ code: 'server-closed', licenseServerId, generation: authority.generation });
+  }
+  return ok(authority);
+}

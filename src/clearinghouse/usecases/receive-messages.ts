@@ -1,0 +1,192 @@
+/**
+ * Takes in what a license server sends, over the network or in a file: each message once, in the
+ * sender's order, in a transaction of its own; and answers with everything that waits for the sender.
+ */
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { clearinghouseName, type Message, type Opened, openEnvelope } from '../../protocol/envelope.ts';
+import {
+  findReceived,
+  findServer,
+  insertReceived,
+  type ServerRow,
+  saveServer,
+} from '../../store/committed-server-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import type { ClearinghouseContext } from '../context.ts';
+import { outgoing } from '../send.ts';
+import { handleMessage } from './handle-message.ts';
+import { newId } from './new-id.ts';
+import { publisherLog } from './products.ts';
+
+export interface Taken {
+  readonly licenseServerId: string;
+  /** Ids of messages that are durably taken in, refused ones among them. */
+  readonly received: readonly string[];
+}
+
+/**
+ * Takes messages in. Refused as a whole, before anything changes: a message that cannot be opened
+ * (`message-invalid`, `message-untrusted`, `message-not-for-us`, `message-expired`, `clock-ahead`) or
+ * messages of two senders. A message refused by its handler is answered with a signed `refused`.
+ */
+export async function receiveMessages(
+  context: ClearinghouseContext,
+  tokens: readonly string[],
+): Promise<Result<Taken, Refusal>> {
+  const opened: Opened[] = [];
+  for (const token of tokens) {
+    const message = openMessage(context, token);
+    if (!message.ok) return message;
+    opened.push(message.value);
+  }
+  const [first] = opened;
+  if (first === undefined) return err({ code: 'message-invalid', problem: 'there is no message in it' });
+  const licenseServerId = first.envelope.from.id;
+  if (opened.some((message) => message.envelope.from.id !== licenseServerId)) {
+    return err({ code: 'message-invalid', problem: 'it has messages of more than one license server' });
+  }
+  const received: string[] = [];
+  for (const message of opened) {
+    const done = await receiveOne(context, message);
+    if (!done.ok) return done;
+    received.push(message.envelope.id);
+  }
+  context.mailbox.wake();
+  return ok({ licenseServerId, received });
+}
+
+function openMessage(context: ClearinghouseContext, token: string): Result<Opened, Refusal> {
+  const nowMs = context.clock.nowMs();
+  const opened = openEnvelope(token, {
+    nowMs,
+    to: clearinghouseName,
+    digest: context.digest,
+    keyOf: () => undefined,
+  });
+  // Seen from here our clock is behind the sender's; seen from the sender, who reads this, it is ahead.
+  if (opened.ok || opened.error.code !== 'clock-behind') return opened;
+  return err({ code: 'clock-ahead', now: opened.error.seen, seen: opened.error.now });
+}
+
+async function receiveOne(context: ClearinghouseContext, opened: Opened): Promise<Result<null, Refusal>> {
+  const handled = await context.store.write((tx) => place(context, tx, opened));
+  if (handled.ok) return ok(null);
+  if (handled.error.code === 'message-out-of-order') return handled;
+  // The refusal is an answer like any other: stored, signed, and the same when it is asked for again.
+  return context.store.write(async (tx) => {
+    await answerRefused(context, tx, { opened, refusal: handled.error });
+    return ok(null);
+  });
+}
+
+/** Puts a message at its place in the sender's sequence and carries it out. */
+async function place(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  opened: Opened,
+): Promise<Result<null, Refusal>> {
+  const message = opened.envelope;
+  const { id, gen, seq } = message.from;
+  const nowMs = context.clock.nowMs();
+  const before = await findReceived(tx, { licenseServerId: id, generation: gen, seq });
+  if (before?.digest === opened.requestDigest) return ok(null);
+  const server = await findServer(tx, id);
+  if (server === undefined) {
+    if (message.t === 'contact') return ok(null);
+    if (message.t !== 'activate') return err({ code: 'server-unknown', licenseServerId: id });
+  } else {
+    // A contact that was overtaken says nothing any more; what it told came again with the later one.
+    const overtaken = message.t === 'contact' && before === undefined && seq < server.seq;
+    if (overtaken && gen === server.generation) return ok(null);
+    const known = checkSender({ server, message, repeated: before !== undefined });
+    if (!known.ok) return known;
+  }
+  const done = await handleMessage(context, tx, { message, nowMs });
+  if (!done.ok) return done;
+  await noteReceived(tx, opened, nowMs);
+  return ok(null);
+}
+
+/** Generation, sequence and journal must go on from what was seen (protocol §2.1); else it is a fork. */
+function checkSender(of: {
+  readonly server: ServerRow;
+  readonly message: Message;
+  readonly repeated: boolean;
+}): Result<null, Refusal> {
+  const { server, message } = of;
+  const { gen, seq, log } = message.from;
+  const { licenseServerId } = server;
+  if (server.state === 'suspect') {
+    return err({ code: 'server-suspect', licenseServerId, reason: 'its messages do not fit its past' });
+  }
+  // A closed server starts again with the generation that it was closed with, or the one after.
+  if (message.t === 'activate' && server.state === 'closed') return ok(null);
+  if (gen < server.generation) {
+    return err({ code: 'server-closed', licenseServerId, generation: server.generation });
+  }
+  const forked =
+    of.repeated ||
+    seq <= server.seq ||
+    log.size < server.logSize ||
+    (log.size === server.logSize && server.logRoot !== '' && log.root !== server.logRoot);
+  return forked ? err({ code: 'server-suspect', licenseServerId, reason: forkReason(of) }) : ok(null);
+}
+
+function forkReason({ server, message }: { readonly server: ServerRow; readonly message: Message }): string {
+  const { seq, log } = message.from;
+  if (seq <= server.seq) return `message ${seq} came after message ${server.seq}, with another content`;
+  return `its journal has ${log.size} entries where ${server.logSize} were seen`;
+}
+
+async function noteReceived(tx: WriteTx, opened: Opened, nowMs: number): Promise<void> {
+  const { from, id } = opened.envelope;
+  await insertReceived(tx, {
+    ...{ licenseServerId: from.id, generation: from.gen, seq: from.seq, id, digest: opened.requestDigest, at: nowMs },
+  });
+  const server = await findServer(tx, from.id);
+  if (server === undefined) return;
+  await saveServer(tx, {
+    ...server,
+    seq: Math.max(server.seq, from.seq),
+    logSize: Math.max(server.logSize, from.log.size),
+    logRoot: from.log.size >= server.logSize ? from.log.root : server.logRoot,
+    lastContactAt: nowMs,
+  });
+}
+
+/**
+ * Stores a refusal as the answer to a message. A fork makes the server suspect: it gets no new CALs
+ * until that is settled, and its present holders are not touched (protocol §2.1).
+ */
+async function answerRefused(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly opened: Opened; readonly refusal: Refusal },
+): Promise<void> {
+  const { opened, refusal } = of;
+  const { from, id } = opened.envelope;
+  const nowMs = context.clock.nowMs();
+  const place = { licenseServerId: from.id, generation: from.gen, seq: from.seq };
+  if ((await findReceived(tx, place)) === undefined) await noteReceived(tx, opened, nowMs);
+  const server = await findServer(tx, from.id);
+  if (refusal.code === 'server-suspect' && server !== undefined && server.state !== 'suspect') {
+    await saveServer(tx, { ...server, state: 'suspect' });
+  }
+  const message = await outgoing(tx, {
+    id: newId(context),
+    type: 'refused',
+    to: from.id,
+    agreement: publisherLog,
+    ...(opened.envelope.move === undefined ? {} : { move: opened.envelope.move }),
+    body: { re: id, refused: { ...refusal } },
+  });
+  await tx.post({
+    log: publisherLog,
+    kind: 'message-refused',
+    id: newId(context),
+    at: nowMs,
+    body: { server: from.id, message: id, type: opened.envelope.t, refused: refusal.code },
+    outbox: [message],
+  });
+}

@@ -1,0 +1,167 @@
+/** Starts a move: from the desk on behalf of a caller, or on a source's own request. */
+import { clearinghouseAccount } from '../../core/account.ts';
+import { checkRequest, findLine } from '../../core/agreement.ts';
+import { licenseServerIdValue, normalizeLicenseServerId } from '../../core/code.ts';
+import { awaited, type Carrier, isOver, type MoveReason, startMove } from '../../core/move.ts';
+import { checkCalType } from '../../core/product.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { findMove, insertMove, type MoveRow, movesOnLine } from '../../store/clearinghouse-rows.ts';
+import { once } from '../../store/once.ts';
+import type { WriteTx } from '../../store/port.ts';
+import type { ClearinghouseContext } from '../context.ts';
+import { outgoing } from '../send.ts';
+import { loadAgreement } from './agreements.ts';
+import { type DeskAnswer, deskAnswer } from './desk-answer.ts';
+import { newId } from './new-id.ts';
+import { openAuthority } from './open-authority.ts';
+
+export interface MoveOrder {
+  readonly agreement: string;
+  readonly from: string;
+  readonly to: string;
+  readonly product: string;
+  readonly type: string;
+  readonly quantity: number | 'all';
+  readonly reason: MoveReason;
+  readonly authorization?: string | undefined;
+  readonly license?: string | undefined;
+  /** Telephone only: the idempotency key, which becomes the id of the move. */
+  readonly requestId: string;
+}
+
+/**
+ * A move by telephone. Nothing is frozen yet: the caller freezes on the source and reads the code.
+ * Refused: `agreement-unknown`, program fields, `line-unknown`, ids, `server-unknown`, `not-activated`,
+ * and what `startMove` refuses.
+ */
+export async function startDeskMove(
+  context: ClearinghouseContext,
+  order: MoveOrder,
+): Promise<Result<DeskAnswer, Refusal>> {
+  const from = normalizeLicenseServerId(context.digest, order.from);
+  if (!from.ok) return from;
+  const to = normalizeLicenseServerId(context.digest, order.to);
+  if (!to.ok) return to;
+  const call = { ...order, from: from.value, to: to.value };
+  const requestDigest = [call.from, call.to, order.agreement, order.product, order.type, order.quantity].join(' ');
+  return context.store.write((tx) => {
+    const key = { id: `move:${order.requestId}`, requestDigest };
+    return once<DeskAnswer>(tx, key, async () => {
+      const id = `mv-${order.requestId}`;
+      const started = await beginMove(context, tx, { ...call, id, carrier: 'telephone', hold: false, quoted: order });
+      if (!started.ok) return started;
+      const answer = deskAnswer([], awaited('reserved', 'telephone').text, {
+        ...{ move: id, state: started.value.state, product: order.product, type: order.type },
+        ...{ quantity: order.quantity, from: call.from, to: call.to },
+      });
+      await tx.post({
+        log: order.agreement,
+        kind: 'move-started',
+        id: key.id,
+        at: context.clock.nowMs(),
+        body: {
+          ...{ move: id, line: started.value.line, source: call.from, target: call.to },
+          ...{ quantity: order.quantity, carrier: 'telephone', reason: order.reason },
+        },
+        answer: { ...key, body: answer },
+      });
+      return ok(answer);
+    });
+  });
+}
+
+export interface MoveStart {
+  readonly id: string;
+  readonly agreement: string;
+  readonly from: string;
+  readonly to: string;
+  readonly product: string;
+  readonly type: string;
+  readonly quantity: number | 'all';
+  readonly reason: MoveReason;
+  readonly carrier: Carrier;
+  readonly hold: boolean;
+  /** What the caller quoted from the paper; null for a license server, whose signature vouches. */
+  readonly quoted: { readonly authorization?: string | undefined; readonly license?: string | undefined } | null;
+}
+
+/** Checks a move against agreement, servers and books, and enters it. The caller posts the entry. */
+export async function beginMove(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  start: MoveStart,
+): Promise<Result<MoveRow, Refusal>> {
+  const type = checkCalType(start.type);
+  if (!type.ok) return type;
+  const agreement = await loadAgreement(tx, start.agreement);
+  if (!agreement.ok) return agreement;
+  const quoted = start.quoted === null ? agreement : checkRequest(agreement.value, start.quoted);
+  if (!quoted.ok) return quoted;
+  const found = findLine(agreement.value, { product: start.product, type: type.value });
+  if (!found.ok) return found;
+  if (start.from === start.to) return err({ code: 'move-to-itself', licenseServerId: start.from });
+  const source = await openAuthority(tx, start.from, start.agreement);
+  if (!source.ok) return source;
+  const target = await openAuthority(tx, start.to, start.agreement);
+  if (!target.ok) return target;
+  const line = found.value.number;
+  const account = clearinghouseAccount(start.agreement, line);
+  const moves = await movesOnLine(tx, { source: start.from, agreement: start.agreement, line });
+  const step = startMove({
+    reason: start.reason,
+    carrier: start.carrier,
+    source: start.from,
+    target: start.to,
+    quantity: start.quantity,
+    committed: await tx.balance(account.committed(start.from, source.value.generation)),
+    open: moves.find((move) => !isOver(move.state)) ?? null,
+  });
+  if (!step.ok) return step;
+  const nowMs = context.clock.nowMs();
+  const row: MoveRow = {
+    ...{ id: start.id, agreement: start.agreement, line, product: start.product, type: type.value },
+    ...{ quantity: start.quantity, source: start.from, sourceGeneration: source.value.generation },
+    ...{ target: start.to, targetGeneration: target.value.generation, reason: start.reason },
+    ...{ carrier: start.carrier, state: step.value.state, unissued: 0, held: 0, hold: start.hold },
+    ...{ verified: false, holders: '[]', startedAt: nowMs, updatedAt: nowMs },
+  };
+  await insertMove(tx, row);
+  return ok(row);
+}
+
+/** The move a license server asked for: entered, and the freeze sent to the source. */
+export async function startOnlineMove(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  start: Omit<MoveStart, 'carrier' | 'quoted'>,
+): Promise<Result<MoveRow, Refusal>> {
+  const present = await findMove(tx, start.id);
+  if (present !== undefined) return ok(present);
+  const ids = [licenseServerIdValue(context.digest, start.from), licenseServerIdValue(context.digest, start.to)];
+  const wrong = ids.find((id) => !id.ok);
+  if (wrong !== undefined && !wrong.ok) return wrong;
+  const started = await beginMove(context, tx, { ...start, carrier: 'online', quoted: null });
+  if (!started.ok) return started;
+  const move = started.value;
+  const freeze = await outgoing(tx, {
+    id: newId(context),
+    type: 'freeze',
+    to: move.source,
+    agreement: move.agreement,
+    move: move.id,
+    body: { agreement: move.agreement, line: move.line, quantity: move.quantity, target: move.target },
+  });
+  await tx.post({
+    log: move.agreement,
+    kind: 'move-started',
+    id: `move:${move.id}`,
+    at: move.startedAt,
+    body: {
+      ...{ move: move.id, line: move.line, source: move.source, target: move.target },
+      ...{ quantity: move.quantity, carrier: 'online', reason: move.reason },
+    },
+    outbox: [freeze],
+  });
+  return started;
+}

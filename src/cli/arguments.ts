@@ -1,0 +1,23 @@
+/** Reads numbers from the command line; anything else is wrong usage (exit 2) before a program is asked. */
+import { InvalidArgumentError } from 'commander';
+
+function wholeNumber(text: string, low: number, high: number): number {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= low && value <= high) return value;
+  throw new InvalidArgumentError(`It must be a whole number from ${low} to ${high}.`);
+}
+
+/** A number of CALs: `25`. What a license server or an agreement holds is checked where it is known. */
+export function quantity(text: string): number {
+  return wholeNumber(text, 1, 1_000_000_000);
+}
+
+/** A number of CALs, or `all` of them. */
+export function quantityOrAll(text: string): number | 'all' {
+  return text === 'all' ? 'all' : quantity(text);
+}
+
+/** A TCP port to listen on; 0 takes a free one. */
+export function port(text: string): number {
+  return wholeNumber(text, 0, 65_535);
+}

@@ -1,0 +1,181 @@
+/**
+ * The catalogue of System-log events of a license server: numbers, levels and sentences. Numbers
+ * below 5000 mean what they mean in the model system (facts §5.2); ours begin at 5000. A number,
+ * once used, keeps its meaning for ever, because monitors watch for it.
+ */
+import type { JsonObject, JsonValue } from './json.ts';
+
+export type EventLevel = 'information' | 'warning' | 'error';
+
+interface EventKind {
+  readonly level: EventLevel;
+  /**
+   * `{field}` is filled in, `{field:CAL}` is a count with its noun ("1 CAL", "25 CALs"), and a part
+   * in brackets is left out where one of its fields is missing or empty.
+   */
+  readonly text: string;
+}
+
+const information = (text: string): EventKind => ({ level: 'information', text });
+const warning = (text: string): EventKind => ({ level: 'warning', text });
+const error = (text: string): EventKind => ({ level: 'error', text });
+
+const modelEvents = {
+  0: information('The license server[ {name}] has started.'),
+  3: information('The license server[ {name}] has stopped.'),
+  4: information('The license server is activated for agreement {agreement}[ ({method})].'),
+  17: error(
+    'The certificate of the license server[ for agreement {agreement}] is missing or not valid[: {problem}]. Activate it again.',
+  ),
+  18: warning(
+    'The license server is not activated, so it gives temporary licenses only[, now for {product}]. Activate it.',
+  ),
+  20: warning('CALs left for {product}[ per {type}]: {left}[ of {installed}].'),
+  21: warning(
+    'No CAL is left for {product}[ per {type}][; {holder} asked for one]. Install more or move some here.',
+  ),
+  22: warning(
+    'No CALs that serve {product} are installed[; {holder} asked for one]. Install a key pack for this product.',
+  ),
+  26: warning(
+    '{count:unissued license} of {product}[ on {server}] not restored, because the operating system was replaced. Ask the clearinghouse by telephone for them.',
+  ),
+  44: error('The database has failed[: {problem}].'),
+  80: information('The license of {holder} for {product} was revoked.'),
+  81: error(
+    'The license of {holder} for {product} was not revoked: {revoked} of at most {most} are revoked already[; the next may be on {next}].',
+  ),
+  88: information('The database of the license server was rebuilt. All CALs have to be installed again.'),
+  89: information('{count:CAL} of {product}[ per {type}] left license server {source} and moved here.'),
+  90: error(
+    '{count:CAL} of {product}[ per {type}] moved here, but could not be removed from license server {source}. Deactivate that server.',
+  ),
+  92: warning(
+    '{count:CAL} of {product}[ per {type}] moved here while license server {source} was not on the network. Deactivate that server.',
+  ),
+  93: warning(
+    '{count:CAL} of {product}[ per {type}] moved here from license server {source}, which was declared no longer functioning.',
+  ),
+  4100: error(
+    'The database may be damaged[: {problem}]. Check the rights on its folder, then restore a backup.',
+  ),
+  4141: warning('The host {host} asked for a license and is not in the list of hosts that may.'),
+} as const;
+
+const ownEvents = {
+  5000: information(
+    'Key pack installed: +{added} of {product} per {type}[ under agreement {agreement}][, with holders from license server {source}], total {installed}.',
+  ),
+  5001: information(
+    'Frozen for a move[ to license server {target}]: {unissued:unissued CAL} and {held:held CAL} of {product}[ per {type}]. Present holders are still renewed.',
+  ),
+  5002: information(
+    'Released to the clearinghouse[ for license server {target}]: {unissued:unissued CAL} and {held:held CAL} of {product}[ per {type}].',
+  ),
+  5003: information(
+    'Move undone: {unissued:unissued CAL} and {held:held CAL} of {product}[ per {type}] are in use here again.',
+  ),
+  5004: information(
+    'A move brought {unissued:unissued CAL} and {held:held CAL} of {product}[ per {type}][ from license server {source}].',
+  ),
+  5005: information('The move of {product}[ per {type}][ from license server {source}] is final.'),
+  5006: information(
+    'Move undone: {unissued:unissued CAL} and {held:held CAL} of {product}[ per {type}] were given back[ to license server {source}].',
+  ),
+  5007: information('{count:unissued CAL} of {product}[ per {type}] returned to the publisher.'),
+  5008: information('Agreement kit added for agreement {agreement}[: {slots} slots].'),
+  5009: information('The installation method was changed to {method}[ (was {before})].'),
+  5010: warning(
+    'The license server was deactivated[ for agreement {agreement}]. It gives out no more licenses.',
+  ),
+  5011: information('Licenses may be given to new holders until {horizon}[ (agreement {agreement})].'),
+  5012: warning('{failures} codes in a row were typed that do not fit this server.'),
+  5013: warning(
+    'Without contact to the clearinghouse new holders get no license after {horizon}[ (agreement {agreement})]. Renew it by connection, file or code.',
+  ),
+  5014: error(
+    'Since {horizon} new holders get no license[ (agreement {agreement})]; present ones are renewed[ until {sunset}]. Contact the clearinghouse by connection, file or code.',
+  ),
+  5015: error(
+    'Since {sunset} no license is renewed any more[ (agreement {agreement})]. Contact the clearinghouse by connection, file or code; nothing is lost.',
+  ),
+  5016: error('The clock says {now}, which is before {seen}, a time that was seen already. Set it right.'),
+  5017: error('The clock says {now}, the clearinghouse says {seen}. Set it right.'),
+  5018: information(
+    '{failures} codes in a row did not fit. Have them read with spelling words, group by group.',
+  ),
+  5019: warning('A message[ of the kind {type}][ from {sender}] was refused[: {problem}].'),
+  5020: error(
+    'The clearinghouse has closed this license server (generation {generation}). Activate it again to use it.',
+  ),
+  5021: information('The license server has a certificate of its own for agreement {agreement}.'),
+  5022: information(
+    '{count:CAL} of {product}[ per {type}] that nobody from license server {source} asked for may now be given to others.',
+  ),
+  5023: warning(
+    'All {cap} temporary licenses for {product} are in use; new devices are turned away. Install more CALs.',
+  ),
+  5024: information(
+    'A temporary license for {product} was given out[ to {holder}]. It ends on {until} and is not renewed.',
+  ),
+  5025: error(
+    'The clearinghouse does not trust the past of this license server[: {problem}]. It gets no new CALs until that is settled.',
+  ),
+} as const;
+
+export type EventNumber = keyof typeof modelEvents | keyof typeof ownEvents;
+
+const catalogue: Readonly<Record<EventNumber, EventKind>> = { ...modelEvents, ...ownEvents };
+
+/** All numbers, ascending. */
+export const eventNumbers: readonly EventNumber[] = Object.keys(catalogue).map(
+  (number) => Number(number) as EventNumber,
+);
+
+function kindOf(number: number): EventKind | undefined {
+  return Object.hasOwn(catalogue, number) ? catalogue[number as EventNumber] : undefined;
+}
+
+/** How urgent an event is. */
+export function eventLevel(number: EventNumber): EventLevel {
+  return catalogue[number].level;
+}
+
+const placeholder = /\{([a-z]+)(?::([^}]+))?\}/g;
+
+/** The data fields that an event's sentence can use, in order. */
+export function eventFields(number: EventNumber): readonly string[] {
+  return [...catalogue[number].text.matchAll(placeholder)].map((match) => match[1] ?? '');
+}
+
+function isGiven(value: JsonValue | undefined): value is string | number | boolean {
+  return value !== undefined && value !== null && value !== '' && typeof value !== 'object';
+}
+
+/** Data come from clients, too (names of devices and hosts): nothing in them may act on a terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
+}
+
+function fill(text: string, data: JsonObject): string {
+  return text.replaceAll(placeholder, (_whole, field: string, noun: string | undefined) => {
+    const value = Object.hasOwn(data, field) ? data[field] : undefined;
+    const shown = isGiven(value) ? printable(String(value)) : '?';
+    if (noun === undefined) return shown;
+    return value === 1 ? `${shown} ${noun}` : `${shown} ${noun}s`;
+  });
+}
+
+/**
+ * The sentence of an event. Data are read from the database, where an older version may have
+ * written them: a missing field shows as "?", an unknown number by its data.
+ */
+export function renderEvent(number: number, data: JsonObject): string {
+  const kind = kindOf(number);
+  if (kind === undefined) return `Event ${number}: ${printable(JSON.stringify(data))}`;
+  const chosen = kind.text.replaceAll(/\[([^\]]*)\]/g, (_whole, part: string) => {
+    const fields = [...part.matchAll(placeholder)].map((match) => match[1] ?? '');
+    return fields.every((field) => Object.hasOwn(data, field) && isGiven(data[field])) ? part : '';
+  });
+  return fill(chosen, data);
+}

@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Carrier, MoveEffect, MoveEvent, MoveState } from './move.ts';
+import { advance, awaited, isOver, startMove } from './move.ts';
+import type { RefusalCode } from './refusal.ts';
+
+const states: readonly MoveState[] = [
+  'reserved',
+  'frozen',
+  'granted',
+  'installed',
+  'committed',
+  'closed',
+  'aborting',
+  'returning',
+  'aborted',
+  'dead-wait',
+];
+const events: readonly MoveEvent[] = [
+  'frozen',
+  'grant',
+  'installed',
+  'verified',
+  'released',
+  'cancel',
+  'relinquished',
+  'declare-dead',
+  'horizon-passed',
+  'dead-abort',
+];
+
+/** "post-to-target", "target:grant", "code:key-pack": effects on one line, to compare. */
+function told(effects: readonly MoveEffect[]): string {
+  return effects
+    .map((effect) => {
+      if (effect.do === 'send') return `${effect.to}:${effect.message}`;
+      return effect.do === 'read-out' ? `code:${effect.code}` : effect.do;
+    })
+    .join(' ');
+}
+
+const request = {
+  reason: 'replaced',
+  carrier: 'online',
+  source: 'A',
+  target: 'B',
+  quantity: 25,
+  committed: 100,
+  open: null,
+} as const;
+
+describe('startMove', () => {
+  it('sends a freeze where messages travel, and waits for the source where they do not', () => {
+    for (const [carrier, effects] of [
+      ['online', 'source:freeze'],
+      ['telephone', ''],
+    ] as const) {
+      const started = startMove({ ...request, carrier });
+      assert.ok(started.ok);
+      assert.equal(started.value.state, 'reserved');
+      assert.equal(told(started.value.effects), effects);
+    }
+  });
+
+  it('takes everything there is', () => {
+    assert.ok(startMove({ ...request, quantity: 'all' }).ok);
+    assert.ok(startMove({ ...request, quantity: 100 }).ok);
+  });
+
+  const refused: readonly [string, Partial<Parameters<typeof startMove>[0]>, object][] = [
+    ['a move to itself', { target: 'A' }, { code: 'move-to-itself', licenseServerId: 'A' }],
+    [
+      'a dead source, for now',
+      { reason: 'dead' },
+      { code: 'not-yet-supported', what: 'a move from a license server that no longer functions' },
+    ],
+    [
+      'a second move of the same line',
+      { open: { id: 'm0', state: 'granted' } },
+      { code: 'move-open', move: 'm0', state: 'granted' },
+    ],
+    [
+      'more than there is',
+      { quantity: 101 },
+      { code: 'move-more-than-there-is', asked: 101, available: 100 },
+    ],
+    [
+      'all of nothing',
+      { quantity: 'all', committed: 0 },
+      { code: 'move-more-than-there-is', asked: 0, available: 0 },
+    ],
+    ['no quantity', { quantity: 0 }, { code: 'quantity-invalid', quantity: 0, most: 100 }],
+    ['half a CAL', { quantity: 1.5 }, { code: 'quantity-invalid', quantity: 1.5, most: 100 }],
+  ];
+  for (const [name, change, error] of refused) {
+    it(`refuses ${name}`, () => {
+      assert.deepEqual(startMove({ ...request, ...change }), { ok: false, error });
+    });
+  }
+});
+
+/** [state, event, next state or refusal or "again", effects] */
+type Row = readonly [MoveState, MoveEvent, MoveState | RefusalCode | 'again', string];
+
+const onlineRows: readonly Row[] = [
+  ['reserved', 'frozen', 'frozen', 'reserve-in-transit'],
+  ['frozen', 'grant', 'granted', 'target:grant'],
+  ['granted', 'installed', 'installed', ''],
+  ['installed', 'verified', 'committed', 'post-to-target source:release target:final'],
+  ['committed', 'released', 'closed', 'target:source-closed'],
+  ['reserved', 'cancel', 'aborted', 'source:unfreeze'],
+  ['frozen', 'cancel', 'aborted', 'void-to-source source:unfreeze'],
+  ['granted', 'cancel', 'aborting', 'target:cancel'],
+  ['installed', 'cancel', 'aborting', 'target:cancel'],
+  ['aborting', 'relinquished', 'aborted', 'void-to-source source:unfreeze'],
+  ['frozen', 'released', 'closed', 'target:grant post-to-target target:final target:source-closed'],
+  ['granted', 'released', 'closed', 'post-to-target target:final target:source-closed'],
+  ['installed', 'released', 'closed', 'post-to-target target:final target:source-closed'],
+  ['aborting', 'released', 'returning', ''],
+  ['returning', 'relinquished', 'closed', 'post-to-hand'],
+  ['aborted', 'released', 'closed', 'source-to-hand'],
+  ['reserved', 'released', 'earlier-code-missing', ''],
+  ['reserved', 'grant', 'move-state', ''],
+  ['reserved', 'installed', 'move-state', ''],
+  ['granted', 'verified', 'move-state', ''],
+  ['granted', 'relinquished', 'move-state', ''],
+  ['committed', 'cancel', 'move-state', ''],
+  ['closed', 'cancel', 'move-state', ''],
+  ['aborted', 'verified', 'move-state', ''],
+  ['aborting', 'verified', 'move-state', ''],
+  ['reserved', 'declare-dead', 'not-yet-supported', ''],
+  ['dead-wait', 'horizon-passed', 'not-yet-supported', ''],
+  ['dead-wait', 'frozen', 'not-yet-supported', ''],
+];
+
+const telephoneRows: readonly Row[] = [
+  ['reserved', 'frozen', 'frozen', 'reserve-in-transit'],
+  ['frozen', 'grant', 'granted', 'code:key-pack'],
+  ['granted', 'released', 'closed', 'post-to-target code:held-key-pack'],
+  ['frozen', 'released', 'closed', 'post-to-target code:key-pack code:held-key-pack'],
+  ['installed', 'released', 'closed', 'post-to-target code:held-key-pack'],
+  ['aborted', 'released', 'closed', 'source-to-hand'],
+  ['reserved', 'released', 'earlier-code-missing', ''],
+  ['reserved', 'cancel', 'aborted', 'source:unfreeze'],
+  ['frozen', 'cancel', 'move-state', ''],
+  ['granted', 'cancel', 'move-state', ''],
+  ['aborted', 'frozen', 'move-state', ''],
+];
+
+function table(carrier: Carrier, rows: readonly Row[]): void {
+  for (const [state, event, expected, effects] of rows) {
+    it(`${state} + ${event} → ${expected}${effects === '' ? '' : `: ${effects}`}`, () => {
+      const step = advance({ id: 'm1', state }, event, carrier);
+      if (step.ok) {
+        assert.deepEqual([step.value.state, told(step.value.effects)], [expected, effects]);
+        assert.equal(step.value.again, false);
+      } else {
+        assert.equal(step.error.code, expected);
+      }
+    });
+  }
+}
+
+describe('advance, by messages', () => table('online', onlineRows));
+describe('advance, by telephone', () => table('telephone', telephoneRows));
+
+describe('advance', () => {
+  it('names the move, its state and the act where it refuses', () => {
+    assert.deepEqual(advance({ id: 'm1', state: 'committed' }, 'cancel', 'online'), {
+      ok: false,
+      error: { code: 'move-state', move: 'm1', state: 'committed', act: 'cancel' },
+    });
+  });
+
+  it('answers an event that comes again without effects, wherever the first one was taken', () => {
+    const cells = states.flatMap((state) => events.map((event) => [state, event] as const));
+    for (const carrier of ['online', 'telephone'] as const) {
+      for (const [state, event] of cells) {
+        const first = advance({ id: 'm1', state }, event, carrier);
+        if (!first.ok || first.value.again) continue;
+        const second = advance({ id: 'm1', state: first.value.state }, event, carrier);
+        assert.deepEqual(
+          second,
+          { ok: true, value: { state: first.value.state, effects: [], again: true } },
+          `${carrier}: ${state} + ${event} twice`,
+        );
+      }
+    }
+  });
+
+  it('lets a receipt of the source count in every state but before its freeze', () => {
+    for (const carrier of ['online', 'telephone'] as const) {
+      for (const state of states) {
+        if (state === 'reserved' || state === 'dead-wait') continue;
+        assert.ok(advance({ id: 'm1', state }, 'released', carrier).ok, `${carrier}: ${state}`);
+      }
+    }
+  });
+});
+
+describe('awaited', () => {
+  it('says from whom something is awaited in every state', () => {
+    for (const carrier of ['online', 'telephone'] as const) {
+      for (const state of states) {
+        const { from, text } = awaited(state, carrier);
+        assert.match(text, /^[A-Z].{20,}[.E]$/);
+        if (isOver(state)) assert.equal(from, 'nobody');
+      }
+    }
+    assert.equal(awaited('reserved', 'telephone').from, 'source');
+    assert.match(awaited('reserved', 'telephone').text, /calyx server move --freeze/);
+    assert.match(awaited('granted', 'telephone').text, /calyx server deactivate/);
+    assert.equal(awaited('granted', 'online').from, 'target');
+  });
+});
+
+describe('isOver', () => {
+  it('is so where closed or aborted, and nowhere else', () => {
+    assert.deepEqual(
+      states.filter((state) => isOver(state)),
+      ['closed', 'aborted'],
+    );
+  });
+});

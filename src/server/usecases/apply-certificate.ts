@@ -1,0 +1,108 @@
+/**
+ * The certificate that names this server's key: activation by connection or file, and the step from a
+ * kit slot to a key (protocol §3.5). What was granted before stands in it as open units.
+ */
+import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
+import { firstKey } from '../../core/confirmation.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { type Authority, authorityOfCertificate, openCertificate, type ServerCertificate } from '../../protocol/authority.ts';
+import type { MessageOf } from '../../protocol/envelope.ts';
+import { openTrustList } from '../../protocol/trust.ts';
+import { readMeta, writeMeta } from '../../store/meta-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import {
+  insertAuthority,
+  type LineRow,
+  linesOfAgreement,
+  listAuthorities,
+  setAuthorityState,
+  setLastUnit,
+} from '../../store/server-authority-rows.ts';
+import { settleRequest } from '../../store/server-rows.ts';
+import { addUnits, freePool } from '../../store/unit-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { bringIn } from './advance-chain.ts';
+import { enterLines } from './apply-activation-code.ts';
+import { noteEvent } from './events.ts';
+import { serverLog } from './license-token.ts';
+import { newId } from './new-id.ts';
+
+/** Takes a certificate in. Refused: `message-invalid`, `message-untrusted`, `message-not-for-us`. */
+export async function applyCertificate(
+  context: ServerContext,
+  tx: WriteTx,
+  message: MessageOf<'activated'>,
+): Promise<Result<null, Refusal>> {
+  const trustList = (await readMeta(tx, 'trustList')) ?? '';
+  const trust = openTrustList(context.digest, trustList, [context.root]);
+  if (!trust.ok) return trust;
+  const certificate = openCertificate(context.digest, message.body.certificate, trust.value);
+  if (!certificate.ok) return certificate;
+  const { lsid, pk, agreement, gen } = certificate.value;
+  if (lsid !== context.licenseServerId || pk !== base64url(context.key.publicKey)) {
+    return err({ code: 'message-not-for-us', recipient: lsid });
+  }
+  const ikm = await sharedSecret(context, tx, certificate.value);
+  if (ikm === undefined) return err({ code: 'message-invalid', problem: 'its one-time key is not the one asked for' });
+  const nowMs = context.clock.nowMs();
+  const authority = authorityOfCertificate(certificate.value);
+  await supersede(tx, agreement);
+  await insertAuthority(tx, {
+    ...{ aid: base64url(authority.aid), agreement, basis: 'key', slot: null },
+    ...{ document: message.body.certificate, trustList, state: 'active' },
+    confirmationKey: context.box.seal('confirmation', firstKey(context.digest, ikm, context.lsidValue)),
+    ...{ confirmationSeq: 0, freezes: 0, releases: 0, returns: 0 },
+    ...{ horizonE: 0, horizonValue: base64url(authority.horizonAnchor), activatedAt: nowMs },
+  });
+  const before = await linesOfAgreement(tx, agreement);
+  await enterLines(tx, authority);
+  await bringOpenUnits(context, tx, { authority, before, nowMs });
+  const generation = Math.max(Number((await readMeta(tx, 'generation')) ?? '1'), gen);
+  await writeMeta(tx, 'generation', String(generation));
+  await writeMeta(tx, `one-time-key:${agreement}`, '');
+  const answer = JSON.stringify({ agreement, generation });
+  await settleRequest(tx, { id: message.body.re, state: 'done', answer });
+  await noteEvent(context, tx, { number: before.length === 0 ? 4 : 5021, data: { agreement, method: 'certificate' } });
+  return ok(null);
+}
+
+/** X25519 of the two one-time keys; ours is forgotten once the certificate is in. */
+async function sharedSecret(
+  context: ServerContext,
+  tx: WriteTx,
+  certificate: ServerCertificate,
+): Promise<Uint8Array | undefined> {
+  const sealed = bytesOfBase64url((await readMeta(tx, `one-time-key:${certificate.agreement}`)) ?? '');
+  const other = bytesOfBase64url(certificate.ekCh);
+  if (sealed === undefined || sealed.length === 0 || other === undefined) return undefined;
+  return context.agreeWith(context.box.unseal('one-time-key', sealed), other);
+}
+
+async function supersede(tx: WriteTx, agreement: string): Promise<void> {
+  for (const row of await listAuthorities(tx)) {
+    if (row.agreement === agreement) await setAuthorityState(tx, row.aid, 'superseded');
+  }
+}
+
+/** Units the certificate vouches for and this server does not have yet: codes that were never typed. */
+async function bringOpenUnits(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly authority: Authority; readonly before: readonly LineRow[]; readonly nowMs: number },
+): Promise<void> {
+  for (const line of await linesOfAgreement(tx, of.authority.agreement)) {
+    const known = of.before.find((row) => row.line === line.line);
+    const had = known === undefined ? 0 : known.openUnits + known.freeK + known.heldK;
+    const added = line.openUnits - had;
+    if (added <= 0) continue;
+    const first = line.lastUnit + 1;
+    await addUnits(tx, { lineId: line.id, pool: freePool, first, last: line.lastUnit + added });
+    await setLastUnit(tx, line.id, line.lastUnit + added);
+    await tx.post({
+      ...{ log: serverLog, kind: 'installed', id: newId(context), at: of.nowMs },
+      body: { agreement: line.agreement, line: line.line, aid: line.aid, chain: 'open', added, carrier: 'certificate' },
+      postings: [bringIn(line, 'unissued', added)],
+    });
+  }
+}

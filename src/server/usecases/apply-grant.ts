@@ -1,0 +1,86 @@
+/** Takes the grant of a move in: free units into the pool, held ones into reservations for their holders. */
+import type { Posting } from '../../core/ledger.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { ok, type Result } from '../../core/result.ts';
+import { dayMs, msOfIso } from '../../core/time.ts';
+import type { BodyOf } from '../../protocol/messages.ts';
+import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import { insertReservation, insertReserve, takeReservation } from '../../store/reserve-rows.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
+import { freePool, shiftUnits } from '../../store/unit-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { bringIn, checkProof, type Proof, takeProof } from './advance-chain.ts';
+import { accountsOf } from './license-token.ts';
+
+type Holder = BodyOf<'grant'>['holders'][number];
+
+/** Beyond the longest lease: what nobody is named for is open to others after that (protocol §2.4). */
+const reserveDays = 89;
+
+export interface GrantedMove {
+  readonly line: LineRow;
+  readonly move: string;
+  readonly source: string;
+  readonly holders: readonly Holder[];
+  readonly free: Proof;
+  readonly held: Proof;
+  readonly nowMs: number;
+}
+
+/** Answers the postings. Refused: `message-invalid` where a proof does not hold. */
+export async function applyGrant(
+  context: ServerContext,
+  tx: WriteTx,
+  grant: GrantedMove,
+): Promise<Result<readonly Posting[], Refusal>> {
+  const free = checkProof(context, grant.line, grant.free);
+  if (!free.ok) return free;
+  const held = checkProof(context, grant.line, grant.held);
+  if (!held.ok) return held;
+  const postings: Posting[] = [];
+  let line = grant.line;
+  if (free.value.added > 0) {
+    const taken = await takeProof(tx, { line, proof: grant.free, pool: freePool, nowMs: grant.nowMs });
+    line = taken.line;
+    postings.push(bringIn(line, 'unissued', taken.added));
+  }
+  if (held.value.added > 0) {
+    const taken = await takeProof(tx, { line, proof: grant.held, pool: grant.move, nowMs: grant.nowMs });
+    postings.push(bringIn(line, 'reserved', taken.added));
+    postings.push(...(await reserveFor(tx, { ...grant, added: taken.added })));
+  }
+  return ok(postings);
+}
+
+/**
+ * Reserves the held units for the holders on the list. One who came over early, on a unit of our own,
+ * is counted as taken over, and the unit it had used up is free again: nobody spends two.
+ */
+async function reserveFor(
+  tx: WriteTx,
+  of: GrantedMove & { readonly added: number },
+): Promise<readonly Posting[]> {
+  const { line, move, source, nowMs } = of;
+  const early = new Map((await takenOverEarly(tx, line.id, source)).map((license) => [license.sub, license.id]));
+  let settled = 0;
+  for (const holder of of.holders) {
+    const leaseEnd = msOfIso(holder.leaseEnd) ?? nowMs + reserveDays * dayMs;
+    const row = { lineId: line.id, sub: holder.sub, kind: holder.kind, origin: holder.origin, move, source, leaseEnd };
+    await insertReservation(tx, row);
+    const license = early.get(holder.sub);
+    if (license === undefined) continue;
+    await takeReservation(tx, row);
+    await markInherited(tx, license, move);
+    settled += 1;
+  }
+  const nameless = of.added - of.holders.length;
+  if (nameless > 0) {
+    const opensAt = nowMs + reserveDays * dayMs;
+    await insertReserve(tx, { id: move, lineId: line.id, source, amount: nameless, opensAt });
+  }
+  if (settled === 0) return [];
+  await shiftUnits(tx, { lineId: line.id, from: move, to: freePool, amount: settled });
+  const accounts = accountsOf(line);
+  return [{ kind: 'transfer', debit: accounts.reserved, credit: accounts.unissued, amount: settled }];
+}

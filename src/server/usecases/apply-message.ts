@@ -1,0 +1,127 @@
+/**
+ * Takes in what the clearinghouse sends, over the network or in a file: each message once, in a
+ * transaction of its own, whatever the order and however often it comes.
+ */
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { type Message, type Opened, openEnvelope } from '../../protocol/envelope.ts';
+import { readMessageFile } from '../../protocol/message-file.ts';
+import { openTrustList, trustedKey } from '../../protocol/trust.ts';
+import { readMeta, writeMeta } from '../../store/meta-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import { noteApplied } from '../../store/server-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { handleAnswer } from './handle-answer.ts';
+import { serverLog } from './license-token.ts';
+import { administer } from './server-facts.ts';
+
+export interface AppliedMessages {
+  /** Messages that did something now, by type. */
+  readonly applied: readonly string[];
+  /** Messages that had been applied before. */
+  readonly again: readonly string[];
+  /** What the clearinghouse refused, by request. */
+  readonly refused: readonly { readonly re: string; readonly refusal: Refusal }[];
+}
+
+/**
+ * Applies messages in their order. Refused as a whole, before anything changes: a message that cannot
+ * be opened. `ofOthers: skip` passes over mail for other servers, which shares our stick in a file.
+ */
+export async function applyMessages(
+  context: ServerContext,
+  call: { readonly messages: readonly string[]; readonly ofOthers: 'skip' | 'refuse' },
+): Promise<Result<AppliedMessages, Refusal>> {
+  const opened: Opened[] = [];
+  const trust = await trustedKeys(context);
+  for (const token of call.messages) {
+    const nowMs = context.clock.nowMs();
+    const keyOf = (kid: string): Uint8Array | undefined => trust(kid, nowMs);
+    const message = openEnvelope(token, { nowMs, to: context.licenseServerId, digest: context.digest, keyOf });
+    if (message.ok) opened.push(message.value);
+    else if (message.error.code !== 'message-not-for-us' || call.ofOthers === 'refuse') return message;
+  }
+  if (opened.length === 0) {
+    return err({ code: 'message-invalid', problem: 'there is no message for this license server in it' });
+  }
+  const applied: string[] = [];
+  const again: string[] = [];
+  const refused: { re: string; refusal: Refusal }[] = [];
+  for (const message of opened) {
+    const done = await applyOne(context, message);
+    if (!done.ok) return done;
+    (done.value.again ? again : applied).push(message.envelope.t);
+    if (message.envelope.t !== 'refused') continue;
+    refused.push({ re: message.envelope.body.re, refusal: message.envelope.body.refused as unknown as Refusal });
+  }
+  return ok({ applied, again, refused });
+}
+
+/** The keys that may sign for the clearinghouse, from the trust list that this server has. */
+async function trustedKeys(
+  context: ServerContext,
+): Promise<(kid: string, nowMs: number) => Uint8Array | undefined> {
+  const token = await context.store.read((tx) => readMeta(tx, 'trustList'));
+  const list = openTrustList(context.digest, token ?? '', [context.root]);
+  if (!list.ok) throw new Error('The trust list of this license server cannot be opened.');
+  return (kid, nowMs) => trustedKey(list.value, kid, { role: 'issue', atMs: nowMs });
+}
+
+async function applyOne(
+  context: ServerContext,
+  opened: Opened,
+): Promise<Result<{ readonly again: boolean }, Refusal>> {
+  const message = opened.envelope;
+  return administer<{ readonly again: boolean }>(context, async (tx) => {
+    const before = await tx.answer(answerId(message));
+    if (before !== undefined) {
+      await noteApplied(tx, message.id);
+      return ok({ again: true });
+    }
+    const handled = await handleAnswer(context, tx, message);
+    if (!handled.ok) return handled;
+    await keep(context, tx, { message, requestDigest: opened.requestDigest });
+    return ok({ again: false });
+  });
+}
+
+function answerId(message: Message): string {
+  return `in:${message.id}`;
+}
+
+/** The mark that a message was applied, and the newest time that the clearinghouse has told. */
+async function keep(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly message: Message; readonly requestDigest: string },
+): Promise<void> {
+  const { message, requestDigest } = of;
+  const id = answerId(message);
+  const nowMs = context.clock.nowMs();
+  // A welcome answers one contact only and changes nothing that would have to be found again.
+  if (message.t !== 'welcome') {
+    await tx.post({
+      log: serverLog,
+      kind: `received-${message.t}`,
+      id,
+      at: nowMs,
+      body: { message: message.id, type: message.t, ...(message.move === undefined ? {} : { move: message.move }) },
+      answer: { id, requestDigest, body: null },
+    });
+    await noteApplied(tx, message.id);
+  }
+  await writeMeta(tx, 'lastContactAt', String(nowMs));
+}
+
+/**
+ * Applies an answer file. Refused: `file-damaged`, `file-other-kind`, and what `applyMessages` refuses;
+ * `already-applied` where nothing in it was new.
+ */
+export async function applyAnswerFile(
+  context: ServerContext,
+  text: string,
+): Promise<Result<AppliedMessages, Refusal>> {
+  const file = readMessageFile(context.digest, text, 'answer');
+  if (!file.ok) return file;
+  return applyMessages(context, { messages: file.value.messages, ofOthers: 'skip' });
+}

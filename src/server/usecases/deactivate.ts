@@ -1,0 +1,219 @@
+/**
+ * Deactivation: releases what is frozen, gives back what is unissued, and closes. The document's step
+ * 10; by telephone it prints one code for each agreement (protocol §3.6, kind 5).
+ */
+import { allLines } from '../../core/confirmation.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { readMeta, writeMeta } from '../../store/meta-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import {
+  type AuthorityRow,
+  findAuthority,
+  type LineRow,
+  linesOfAgreement,
+  listAuthorities,
+  setAuthorityState,
+} from '../../store/server-authority-rows.ts';
+import { insertRequest, listConfirmations, openFreeze, type ServerMoveRow } from '../../store/server-rows.ts';
+import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { outgoing } from '../send.ts';
+import { type ConfirmationView, confirmAct, tooMuchToTell, viewConfirmation } from './confirm.ts';
+import { noteEvent } from './events.ts';
+import { accountsOf, serverLog } from './license-token.ts';
+import { releaseOnline } from './move-messages.ts';
+import { newId } from './new-id.ts';
+import { administer } from './server-facts.ts';
+import { giveBack, release } from './telephone-move.ts';
+
+export interface Deactivation {
+  /** Gives back what is unissued first; without it anything left is refused. */
+  readonly returnUnissued: boolean;
+  /** How it is reported: codes to read, or messages in the outbox. */
+  readonly by: 'telephone' | 'message';
+}
+
+export type Deactivated = {
+  /** By telephone: every code to read, in this order; the last of an agreement closes it. */
+  readonly codes: readonly ConfirmationView[];
+  /** By message: the request that the answer will settle. */
+  readonly request: string | null;
+  readonly unissued: number;
+  readonly held: number;
+};
+
+interface Holding {
+  readonly authority: AuthorityRow;
+  readonly lines: readonly { readonly line: LineRow; readonly freeze: ServerMoveRow | undefined }[];
+}
+
+/**
+ * Deactivates the server under all its agreements. Asked again on a deactivated server, the codes are
+ * printed again. Refused: `not-activated`, `holders-remain` with the counts (move them first; what is
+ * only unissued can be given back with --return).
+ */
+export async function deactivateServer(
+  context: ServerContext,
+  order: Deactivation,
+): Promise<Result<Deactivated, Refusal>> {
+  const nowMs = context.clock.nowMs();
+  return administer(context, async (tx) => {
+    const authorities = await listAuthorities(tx);
+    if (authorities.length === 0) return err({ code: 'not-activated', agreement: null });
+    const active = authorities.filter((row) => row.state === 'active');
+    if (active.length === 0) return repeat(context, tx, authorities);
+    const holdings: Holding[] = [];
+    for (const authority of active) holdings.push(await holdingOf(tx, authority));
+    const left = await remaining(tx, holdings);
+    const onlyUnissued = left.issued + left.reserved === 0;
+    if (!onlyUnissued || (left.unissued > 0 && !order.returnUnissued)) return err({ code: 'holders-remain', ...left });
+    const codes: ConfirmationView[] = [];
+    for (const holding of holdings) {
+      const told = await closeHolding(context, tx, { holding, by: order.by, nowMs });
+      if (!told.ok) return told;
+      codes.push(...told.value);
+    }
+    const request = order.by === 'message' ? await sendDeactivate(context, tx, { active, nowMs }) : null;
+    const generation = Number((await readMeta(tx, 'generation')) ?? '1') + 1;
+    await writeMeta(tx, 'generation', String(generation));
+    const last = codes.filter((code) => code.kind === 'deactivated');
+    const sum = (pick: 'unissued' | 'held'): number => last.reduce((total, code) => total + code[pick], 0);
+    return ok({ codes, request, unissued: sum('unissued'), held: sum('held') });
+  });
+}
+
+async function holdingOf(tx: WriteTx, authority: AuthorityRow): Promise<Holding> {
+  const lines: { line: LineRow; freeze: ServerMoveRow | undefined }[] = [];
+  for (const line of await linesOfAgreement(tx, authority.agreement)) {
+    lines.push({ line, freeze: await openFreeze(tx, line.agreement, line.line) });
+  }
+  return { authority, lines };
+}
+
+/** What is neither frozen nor given back. */
+async function remaining(
+  tx: WriteTx,
+  holdings: readonly Holding[],
+): Promise<{ issued: number; unissued: number; reserved: number }> {
+  const left = { issued: 0, unissued: 0, reserved: 0 };
+  for (const { lines } of holdings) {
+    for (const { line } of lines) {
+      const accounts = accountsOf(line);
+      left.issued += await tx.balance(accounts.issued);
+      left.unissued += await tx.balance(accounts.unissued);
+      left.reserved += (await tx.balance(accounts.reserved)) + (await tx.balance(accounts.quarantined));
+    }
+  }
+  return left;
+}
+
+/** Gives back, releases and closes one agreement; the sums of its freezes are what its code tells. */
+async function closeHolding(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly holding: Holding; readonly by: Deactivation['by']; readonly nowMs: number },
+): Promise<Result<readonly ConfirmationView[], Refusal>> {
+  const { holding, by, nowMs } = of;
+  const { agreement, aid } = holding.authority;
+  const codes: ConfirmationView[] = [];
+  let unissued = 0;
+  let held = 0;
+  let releases = 0;
+  for (const { line, freeze } of holding.lines) {
+    const returned = await returnLeft(context, tx, { line, authority: await fresh(tx, aid), by, nowMs });
+    if (!returned.ok) return returned;
+    codes.push(...returned.value);
+    if (freeze === undefined) continue;
+    if (by === 'telephone') await release(context, tx, { line, move: freeze, nowMs });
+    else await releaseOnline(context, tx, { line, move: freeze });
+    unissued += freeze.unissued;
+    held += freeze.held;
+    releases += 1;
+  }
+  if (by === 'telephone') {
+    if (tooMuchToTell(unissued) || tooMuchToTell(held)) {
+      return err({ code: 'quantity-invalid', quantity: unissued + held, most: 65_535 });
+    }
+    const authority = await fresh(tx, aid);
+    const act = { authority, kind: 'deactivated', line: allLines, unissued, held, move: null, nowMs } as const;
+    codes.push(await confirmAct(context, tx, { ...act, counts: { releases } }));
+  }
+  await setAuthorityState(tx, aid, 'deactivated');
+  await tx.post({
+    ...{ log: serverLog, kind: 'deactivated', id: newId(context), at: nowMs },
+    body: { agreement, unissued, held, releases },
+  });
+  await noteEvent(context, tx, { number: 5010, data: { agreement } });
+  return ok(codes);
+}
+
+/** The authority as it is now: each code made for it moves its ratchet on. */
+async function fresh(tx: WriteTx, aid: string): Promise<AuthorityRow> {
+  const row = await findAuthority(tx, aid);
+  if (row === undefined) throw new Error('An authority vanished while it was being closed.');
+  return row;
+}
+
+async function returnLeft(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly authority: AuthorityRow;
+    readonly by: Deactivation['by'];
+    readonly nowMs: number;
+  },
+): Promise<Result<readonly ConfirmationView[], Refusal>> {
+  const { line, nowMs } = of;
+  const accounts = accountsOf(line);
+  const quantity = await tx.balance(accounts.unissued);
+  if (quantity === 0) return ok([]);
+  if (of.by === 'telephone') {
+    const given = await giveBack(context, tx, { line, authority: of.authority, quantity, nowMs });
+    return given.ok ? ok([given.value]) : given;
+  }
+  const id = newId(context);
+  await shiftUnits(tx, { lineId: line.id, from: freePool, to: id, amount: quantity });
+  await dropUnits(tx, line.id, id);
+  const body = { agreement: line.agreement, line: line.line, quantity };
+  const message = await outgoing(tx, { id, type: 'return', body });
+  await tx.post({
+    ...{ log: serverLog, kind: 'given-back', id, at: nowMs, body, outbox: [message] },
+    postings: [{ kind: 'transfer', debit: accounts.unissued, credit: accounts.installed, amount: quantity }],
+  });
+  await noteEvent(context, tx, { number: 5007, data: { count: quantity, product: line.product, type: line.type } });
+  return ok([]);
+}
+
+async function sendDeactivate(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly active: readonly AuthorityRow[]; readonly nowMs: number },
+): Promise<string> {
+  const id = newId(context);
+  const agreements = of.active.map((row) => row.agreement);
+  await insertRequest(tx, { id, kind: 'deactivate', ask: JSON.stringify({ agreements }), at: of.nowMs });
+  const message = await outgoing(tx, { id, type: 'deactivate', body: { agreements } });
+  await tx.post({
+    ...{ log: serverLog, kind: 'deactivate-requested', id, at: of.nowMs, body: { agreements }, outbox: [message] },
+  });
+  return id;
+}
+
+/** The codes as they were printed: whoever lost the note reads them again. */
+async function repeat(
+  context: ServerContext,
+  tx: WriteTx,
+  authorities: readonly AuthorityRow[],
+): Promise<Result<Deactivated, Refusal>> {
+  const codes: ConfirmationView[] = [];
+  for (const { agreement } of authorities) {
+    const [last] = await listConfirmations(tx, agreement, 'deactivated');
+    if (last !== undefined) codes.push(viewConfirmation(context, last));
+  }
+  const sum = (pick: 'unissued' | 'held'): number => codes.reduce((total, code) => total + code[pick], 0);
+  return codes.length === 0
+    ? err({ code: 'deactivated' })
+    : ok({ codes, request: null, unissued: sum('unissued'), held: sum('held') });
+}

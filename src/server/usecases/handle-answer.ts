@@ -1,0 +1,134 @@
+/** What each message of the clearinghouse does on this server (protocol §2.3). */
+import { bytesOfBase64url } from '../../core/bytes.ts';
+import { horizonChain, isAbove } from '../../core/chain.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { clearinghouseName, type Message, type MessageOf } from '../../protocol/envelope.ts';
+import { readMeta, writeMeta } from '../../store/meta-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import {
+  findLine,
+  listAuthorities,
+  setAuthorityState,
+  setHorizon,
+} from '../../store/server-authority-rows.ts';
+import { findRequest, findServerMove, forgetApplied, settleRequest, updateServerMove } from '../../store/server-rows.ts';
+import { freePool } from '../../store/unit-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { bringIn, checkProof, takeProof } from './advance-chain.ts';
+import { applyCertificate } from './apply-certificate.ts';
+import { noteEvent } from './events.ts';
+import { serverLog } from './license-token.ts';
+import { handleMoveMessage } from './move-messages.ts';
+import { newId } from './new-id.ts';
+
+type Handled = Promise<Result<null, Refusal>>;
+
+/** Carries one message out, in the transaction that marks it applied. */
+export async function handleAnswer(context: ServerContext, tx: WriteTx, message: Message): Handled {
+  switch (message.t) {
+    case 'welcome':
+      return handleWelcome(context, tx, message);
+    case 'activated':
+      return applyCertificate(context, tx, message);
+    case 'key-pack':
+      return handleKeyPack(context, tx, message);
+    case 'deactivated':
+    case 'close':
+      return handleClosed(context, tx, message);
+    case 'refused':
+      return handleRefused(context, tx, message);
+    case 'freeze':
+    case 'unfreeze':
+    case 'release':
+    case 'grant':
+    case 'cancel':
+    case 'final':
+    case 'source-closed':
+      return handleMoveMessage(context, tx, message);
+    default:
+      return err({ code: 'message-invalid', problem: `the clearinghouse does not send ${message.t}` });
+  }
+}
+
+/** What was received leaves the outbox; the horizon moves on where its proof holds. */
+async function handleWelcome(context: ServerContext, tx: WriteTx, message: MessageOf<'welcome'>): Handled {
+  const waiting = await tx.outbox(clearinghouseName, 10_000);
+  const received = new Set(message.body.received);
+  const own = waiting.filter((row) => received.has(row.id)).map((row) => row.id);
+  if (own.length > 0) await tx.acknowledge(own);
+  for (const id of message.body.received) await forgetApplied(tx, id);
+  const authorities = await listAuthorities(tx);
+  for (const reveal of message.body.horizon) {
+    const row = authorities.find((each) => each.agreement === reveal.agreement && each.state === 'active');
+    const value = bytesOfBase64url(reveal.value);
+    if (row === undefined || value === undefined || reveal.e <= row.horizonE) continue;
+    const place = { aid: bytesOfBase64url(row.aid) ?? new Uint8Array(16), chain: horizonChain };
+    const present = { k: row.horizonE, value: bytesOfBase64url(row.horizonValue) ?? new Uint8Array(16) };
+    if (!isAbove(context.digest, { ...place, present, above: { k: reveal.e, value } })) continue;
+    await setHorizon(tx, row.aid, { e: reveal.e, value: reveal.value });
+  }
+  await writeMeta(tx, 'lastWelcomeAt', message.iat);
+  return ok(null);
+}
+
+/** The key pack that was asked for: its proof decides the amount, not the words beside it. */
+async function handleKeyPack(context: ServerContext, tx: WriteTx, message: MessageOf<'key-pack'>): Handled {
+  const { body } = message;
+  const line = await findLine(tx, body.agreement, body.line);
+  const value = bytesOfBase64url(body.value);
+  if (line === undefined || value === undefined) return err({ code: 'not-activated', agreement: body.agreement });
+  const proof = { chain: 'free', k: body.k, value } as const;
+  const checked = checkProof(context, line, proof);
+  if (!checked.ok) return checked;
+  const nowMs = context.clock.nowMs();
+  if (checked.value.added === 0) return settle(tx, { re: body.re, answer: { added: 0 } });
+  const { added, installed } = await takeProof(tx, { line, proof, pool: freePool, nowMs });
+  await tx.post({
+    ...{ log: serverLog, kind: 'installed', id: newId(context), at: nowMs },
+    body: { agreement: line.agreement, line: line.line, aid: line.aid, chain: 'free', k: body.k, added, carrier: 'online' },
+    postings: [bringIn(line, 'unissued', added)],
+  });
+  const data = { product: line.product, type: line.type, added, installed, agreement: line.agreement };
+  await noteEvent(context, tx, { number: 5000, data });
+  const { product, type } = line;
+  return settle(tx, { re: body.re, answer: { product, type, added, installed } });
+}
+
+async function settle(
+  tx: WriteTx,
+  of: { readonly re: string; readonly answer: Record<string, string | number> },
+): Handled {
+  await settleRequest(tx, { id: of.re, state: 'done', answer: JSON.stringify(of.answer) });
+  return ok(null);
+}
+
+/** The clearinghouse has closed this generation: nothing is given out until it is activated again. */
+async function handleClosed(
+  context: ServerContext,
+  tx: WriteTx,
+  message: MessageOf<'deactivated'> | MessageOf<'close'>,
+): Handled {
+  const generation = Math.max(Number((await readMeta(tx, 'generation')) ?? '1'), message.body.gen);
+  await writeMeta(tx, 'generation', String(generation));
+  if (message.t === 'deactivated') return settle(tx, { re: message.body.re, answer: { generation } });
+  for (const authority of await listAuthorities(tx)) await setAuthorityState(tx, authority.aid, 'deactivated');
+  await noteEvent(context, tx, { number: 5020, data: { generation } });
+  return ok(null);
+}
+
+/** A request was refused; a move that was refused before anything was frozen is over. */
+async function handleRefused(context: ServerContext, tx: WriteTx, message: MessageOf<'refused'>): Handled {
+  const { re, refused } = message.body;
+  await settleRequest(tx, { id: re, state: 'refused', answer: JSON.stringify(refused) });
+  const request = await findRequest(tx, re);
+  const move = message.move === undefined ? undefined : await findServerMove(tx, message.move);
+  if (move?.state === 'requested') {
+    await updateServerMove(tx, { ...move, state: 'refused', updatedAt: context.clock.nowMs() });
+  }
+  await noteEvent(context, tx, {
+    number: 5019,
+    data: { type: request?.kind ?? 'move', sender: context.name, problem: String(refused['code'] ?? '') },
+  });
+  return ok(null);
+}

@@ -1,0 +1,76 @@
+/**
+ * What leaves this server, whatever carries it: the whole outbox in its order, closed by a contact that
+ * says what was received. Sent again until the clearinghouse confirms it, word for word.
+ */
+import { base64url } from '../../core/bytes.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { ok } from '../../core/result.ts';
+import { dayMs, isoTime } from '../../core/time.ts';
+import { clearinghouseName, type Envelope, type MessageType, sealEnvelope } from '../../protocol/envelope.ts';
+import { writeMessageFile } from '../../protocol/message-file.ts';
+import { readMeta } from '../../store/meta-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import { tellApplied } from '../../store/server-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { outgoing } from '../send.ts';
+import { serverLog } from './license-token.ts';
+import { newId } from './new-id.ts';
+
+/** How long a request may be under way before it has to be written anew. */
+const messageDays = 60;
+
+/** The most messages of one sending; the rest goes with the next. */
+const mostMessages = 500;
+
+/** The outbox, signed now, with a contact at its end. */
+export async function sealOutbox(context: ServerContext): Promise<readonly string[]> {
+  const sealed = await context.store.write<readonly string[]>(async (tx) => {
+    const waiting = await tx.outbox(clearinghouseName, mostMessages);
+    const tokens: string[] = [];
+    for (const row of waiting) tokens.push(await seal(context, tx, row.body));
+    // A contact is numbered after all that waits, so it may not overtake what this sending leaves behind.
+    if (waiting.length === mostMessages) return ok(tokens);
+    const contact = newId(context);
+    const ack = await tellApplied(tx, contact);
+    const method = (await readMeta(tx, 'method')) ?? 'automatic';
+    const last = await outgoing(tx, { id: contact, type: 'contact', body: { ack, name: context.name, method } });
+    return ok([...tokens, await seal(context, tx, last.body)]);
+  });
+  if (!sealed.ok) throw new Error(`The outbox cannot be refused, but was: ${sealed.error.code}`);
+  return sealed.value;
+}
+
+async function seal(context: ServerContext, tx: WriteTx, stored: JsonObject): Promise<string> {
+  const message = stored as {
+    t: MessageType;
+    id: string;
+    seq: number;
+    gen: number;
+    move?: string;
+    body: JsonObject;
+  };
+  const nowMs = context.clock.nowMs();
+  const head = await tx.head(serverLog);
+  const envelope: Envelope = {
+    t: message.t,
+    v: 1,
+    id: message.id,
+    iat: isoTime(nowMs),
+    exp: isoTime(nowMs + messageDays * dayMs),
+    from: {
+      id: context.licenseServerId,
+      gen: message.gen,
+      seq: message.seq,
+      log: { size: head.size, root: base64url(head.root) },
+    },
+    to: clearinghouseName,
+    ...(message.move === undefined ? {} : { move: message.move }),
+    body: message.body,
+  };
+  return sealEnvelope(envelope, { key: context.key });
+}
+
+/** The outbox as a request file, to be carried to the clearinghouse. */
+export async function requestFile(context: ServerContext): Promise<string> {
+  return writeMessageFile(context.digest, { kind: 'request', messages: await sealOutbox(context) });
+}

@@ -1,0 +1,124 @@
+/**
+ * What this server asks the clearinghouse for. Asking for the same thing while the first request is
+ * still under way goes on with that one, so that an impatient administrator never buys twice.
+ */
+import { base64url } from '../../core/bytes.ts';
+import { canonicalJson } from '../../core/canonical.ts';
+import type { JsonObject } from '../../core/json.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { checkAgreementNumber } from '../../core/agreement.ts';
+import { checkCalType } from '../../core/product.ts';
+import { writeMeta } from '../../store/meta-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import { listAuthorities } from '../../store/server-authority-rows.ts';
+import { findRequest, insertRequest, type RequestRow, waitingRequest } from '../../store/server-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { outgoing } from '../send.ts';
+import { serverLog } from './license-token.ts';
+import { newId } from './new-id.ts';
+
+export type AskedFor = { readonly id: string; readonly kind: string; readonly resumed: boolean };
+
+interface Ask {
+  readonly kind: 'activate' | 'install' | 'deactivate';
+  readonly ask: JsonObject;
+  readonly message: (id: string) => JsonObject;
+}
+
+/** Puts a request into the outbox, or finds the one for the same that is under way. */
+async function ask(context: ServerContext, tx: WriteTx, order: Ask): Promise<AskedFor> {
+  const text = canonicalJson(order.ask);
+  const waiting = await waitingRequest(tx, order.kind, text);
+  if (waiting !== undefined) return { id: waiting.id, kind: order.kind, resumed: true };
+  const id = newId(context);
+  const nowMs = context.clock.nowMs();
+  await insertRequest(tx, { id, kind: order.kind, ask: text, at: nowMs });
+  const message = await outgoing(tx, { id, type: order.kind, body: order.message(id) });
+  await tx.post({
+    ...{ log: serverLog, kind: `${order.kind}-requested`, id, at: nowMs, body: order.ask, outbox: [message] },
+  });
+  return { id, kind: order.kind, resumed: false };
+}
+
+/** Asks for a server certificate under an agreement. Refused: `agreement-missing`, `invalid-input`. */
+export async function requestActivation(
+  context: ServerContext,
+  order: { readonly agreement: string | undefined; readonly contact?: JsonObject | undefined },
+): Promise<Result<AskedFor, Refusal>> {
+  const agreement = checkAgreementNumber(order.agreement);
+  if (!agreement.ok) return agreement;
+  return context.store.write(async (tx) => {
+    const known = (await listAuthorities(tx)).find((row) => row.agreement === agreement.value);
+    if (known?.state === 'active' && known.basis === 'key') {
+      return err({ code: 'already-activated', agreement: agreement.value });
+    }
+    const waiting = await waitingRequest(tx, 'activate', canonicalJson({ agreement: agreement.value }));
+    const key = context.oneTimeKey();
+    if (waiting === undefined) {
+      const sealed = context.box.seal('one-time-key', key.seed);
+      await writeMeta(tx, `one-time-key:${agreement.value}`, base64url(sealed));
+    }
+    return ok(
+      await ask(context, tx, {
+        kind: 'activate',
+        ask: { agreement: agreement.value },
+        message: () => ({
+          agreement: agreement.value,
+          name: context.name,
+          publicKey: base64url(context.key.publicKey),
+          ekPublic: base64url(key.publicKey),
+          ...(order.contact === undefined ? {} : { contact: order.contact }),
+        }),
+      }),
+    );
+  });
+}
+
+export interface InstallOrder {
+  readonly agreement: string | undefined;
+  readonly product: string;
+  readonly type: string;
+  readonly quantity: number;
+  readonly authorization?: string | undefined;
+  readonly license?: string | undefined;
+}
+
+/** Asks for a key pack. Refused: `agreement-missing`, `not-activated` (before anything is sent), input. */
+export async function requestInstall(
+  context: ServerContext,
+  order: InstallOrder,
+): Promise<Result<AskedFor, Refusal>> {
+  const agreement = checkAgreementNumber(order.agreement);
+  if (!agreement.ok) return agreement;
+  const type = checkCalType(order.type);
+  if (!type.ok) return type;
+  if (!Number.isSafeInteger(order.quantity) || order.quantity < 1) {
+    return err({ code: 'quantity-invalid', quantity: order.quantity, most: 65_535 });
+  }
+  return context.store.write(async (tx) => {
+    const authority = (await listAuthorities(tx)).find((row) => row.agreement === agreement.value);
+    if (authority === undefined) return err({ code: 'not-activated', agreement: agreement.value });
+    if (authority.state !== 'active') return err({ code: 'deactivated' });
+    const { product, quantity, authorization, license } = order;
+    const program = {
+      ...(authorization === undefined ? {} : { authorization }),
+      ...(license === undefined ? {} : { license }),
+    };
+    const body = {
+      ...{ agreement: agreement.value, product, type: type.value, quantity },
+      ...(Object.keys(program).length === 0 ? {} : { program }),
+    };
+    return ok(await ask(context, tx, { kind: 'install', ask: body, message: () => body }));
+  });
+}
+
+/** How a request stands. Refused: what the clearinghouse refused it with. */
+export async function readRequest(
+  context: ServerContext,
+  id: string,
+): Promise<Result<RequestRow | undefined, Refusal>> {
+  const row = await context.store.read((tx) => findRequest(tx, id));
+  if (row?.state === 'refused') return err(JSON.parse(row.answer ?? '{}') as Refusal);
+  return ok(row);
+}

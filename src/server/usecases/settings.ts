@@ -1,0 +1,121 @@
+/** Installation method, kits and trust: what an administrator sets on a license server. */
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { authorityOfSlot, type Kit, openKit, readKitFile, readStoredKit } from '../../protocol/authority.ts';
+import { acceptTrustList, openTrustList } from '../../protocol/trust.ts';
+import { readMeta, writeMeta } from '../../store/meta-rows.ts';
+import type { ReadTx, WriteTx } from '../../store/port.ts';
+import { linesOfAgreement, listAuthorities, saveKit, setAuthorityDocument } from '../../store/server-authority-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { enterLines } from './apply-activation-code.ts';
+import { noteEvent } from './events.ts';
+import { serverLog } from './license-token.ts';
+import { newId } from './new-id.ts';
+import { administer } from './server-facts.ts';
+
+export type InstallationMethod = 'automatic' | 'web' | 'telephone';
+
+/** The method in force: automatic where an address is known, else telephone, unless one was chosen. */
+export async function readMethod(tx: ReadTx): Promise<InstallationMethod> {
+  const chosen = await readMeta(tx, 'method');
+  if (chosen === 'automatic' || chosen === 'web' || chosen === 'telephone') return chosen;
+  const url = await readMeta(tx, 'clearinghouseUrl');
+  return url === undefined || url === '' ? 'telephone' : 'automatic';
+}
+
+/** Sets the installation method. Refused: `no-clearinghouse-address`, `invalid-input` (address). */
+export async function setMethod(
+  context: ServerContext,
+  change: { readonly method: InstallationMethod; readonly clearinghouseUrl?: string | undefined },
+): Promise<Result<{ readonly method: InstallationMethod; readonly clearinghouseUrl: string | null }, Refusal>> {
+  const url = change.clearinghouseUrl;
+  if (url !== undefined && !/^https?:\/\/[^\s/]+\/?$/.test(url)) {
+    return err({ code: 'invalid-input', field: 'clearinghouse', problem: 'an address like https://host:7400 is needed' });
+  }
+  return context.store.write(async (tx) => {
+    const before = await readMethod(tx);
+    if (url !== undefined) await writeMeta(tx, 'clearinghouseUrl', url.replace(/\/$/, ''));
+    const address = (await readMeta(tx, 'clearinghouseUrl')) ?? '';
+    if (change.method === 'automatic' && address === '') return err({ code: 'no-clearinghouse-address' });
+    await writeMeta(tx, 'method', change.method);
+    await tx.post({
+      ...{ log: serverLog, kind: 'method', id: newId(context), at: context.clock.nowMs() },
+      body: { method: change.method },
+    });
+    if (before !== change.method) {
+      await noteEvent(context, tx, { number: 5009, data: { method: change.method, before } });
+    }
+    return ok({ method: change.method, clearinghouseUrl: address === '' ? null : address });
+  });
+}
+
+export type KitAdded = {
+  readonly agreement: string;
+  readonly customer: string;
+  readonly slots: number;
+  readonly lines: number;
+};
+
+/**
+ * Adds an agreement kit, or its extended form. Refused: `file-damaged`, `file-other-kind`,
+ * `message-untrusted` (another publisher's), `message-invalid`.
+ */
+export async function addKit(context: ServerContext, text: string): Promise<Result<KitAdded, Refusal>> {
+  const file = readKitFile(text);
+  if (!file.ok) return file;
+  const trust = openTrustList(context.digest, file.value.trustList, [context.root]);
+  if (!trust.ok) return trust;
+  const kit = openKit(file.value.kit, trust.value);
+  if (!kit.ok) return kit;
+  return administer(context, async (tx) => {
+    const trusted = await adoptTrustList(context, tx, file.value.trustList);
+    if (!trusted.ok) return trusted;
+    const { kitId, agreement, customer, slots, lines } = kit.value;
+    const nowMs = context.clock.nowMs();
+    await saveKit(tx, { kitId, agreement, document: file.value.kit, trustList: file.value.trustList }, nowMs);
+    await extendAuthority(context, tx, {
+      ...{ kit: kit.value, document: file.value.kit, trustList: file.value.trustList },
+    });
+    await tx.post({
+      ...{ log: serverLog, kind: 'kit-added', id: newId(context), at: nowMs },
+      body: { kitId, agreement, slots: slots.length, lines: lines.length },
+    });
+    await noteEvent(context, tx, { number: 5008, data: { agreement, slots: slots.length } });
+    return ok({ agreement, customer, slots: slots.length, lines: lines.length });
+  });
+}
+
+/** A newer trust list takes the place of ours; an older one is passed over (protocol §4.5). */
+async function adoptTrustList(
+  context: ServerContext,
+  tx: WriteTx,
+  token: string,
+): Promise<Result<null, Refusal>> {
+  const present = (await readMeta(tx, 'trustList')) ?? '';
+  const current = openTrustList(context.digest, present, [context.root]);
+  const next = openTrustList(context.digest, token, [context.root]);
+  if (!current.ok) return current;
+  if (!next.ok) return next;
+  const update = acceptTrustList(current.value, next.value);
+  if (!update.ok) return update;
+  if (update.value.outcome === 'accepted') await writeMeta(tx, 'trustList', token);
+  return ok(null);
+}
+
+/** An extended kit keeps its slots and anchors and adds lines: an authority in force gains them. */
+async function extendAuthority(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly kit: Kit; readonly document: string; readonly trustList: string },
+): Promise<void> {
+  const { kit } = of;
+  for (const row of await listAuthorities(tx)) {
+    if (row.basis !== 'slot' || row.agreement !== kit.agreement || row.slot === null) continue;
+    if (readStoredKit(row.document).kitId !== kit.kitId) continue;
+    const authority = authorityOfSlot(context.digest, kit, row.slot);
+    const known = await linesOfAgreement(tx, row.agreement);
+    if (authority === undefined || authority.lines.length < known.length) continue;
+    await setAuthorityDocument(tx, row.aid, { text: of.document, trustList: of.trustList });
+    await enterLines(tx, authority, known.length);
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * A move asked for on its source: the id is made and kept before anything is sent, and asking again
+ * goes on with the move that is open (protocol §2.3).
+ */
+import { checkAgreementNumber } from '../../core/agreement.ts';
+import { normalizeLicenseServerId } from '../../core/code.ts';
+import { awaited, type Awaited } from '../../core/move.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { isoTime } from '../../core/time.ts';
+import type { WriteTx } from '../../store/port.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
+import {
+  findRequest,
+  findServerMove,
+  insertRequest,
+  insertServerMove,
+  listServerMoves,
+  type ServerMoveRow,
+  savePeer,
+  updateServerMove,
+} from '../../store/server-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { outgoing } from '../send.ts';
+import { findNamedLine } from './find-line.ts';
+import { accountsOf, serverLog } from './license-token.ts';
+import { newId } from './new-id.ts';
+
+export interface MoveOrder {
+  readonly agreement: string | undefined;
+  readonly to: string;
+  readonly toName?: string | undefined;
+  readonly product: string;
+  readonly type: string;
+  readonly quantity: number | 'all';
+  readonly reason: 'replaced' | 'dead';
+  /** Stop before the commit, so that the target can be tried. */
+  readonly hold: boolean;
+}
+
+export type MoveView = Omit<ServerMoveRow, 'startedAt' | 'updatedAt' | 'reserved' | 'quarantined'> & {
+  readonly startedAt: string;
+  readonly updatedAt: string;
+  readonly resumed: boolean;
+  readonly awaited: Awaited;
+};
+
+/**
+ * Starts a move, or goes on with the one that is open to the same target. Refused: `agreement-missing`,
+ * `move-to-itself`, `line-unknown`, `not-activated`, `move-more-than-there-is`, `move-open`,
+ * `not-yet-supported` (a source that no longer functions).
+ */
+export async function startMove(context: ServerContext, order: MoveOrder): Promise<Result<MoveView, Refusal>> {
+  if (order.reason === 'dead') {
+    return err({ code: 'not-yet-supported', what: 'a move from a license server that no longer functions' });
+  }
+  const agreement = checkAgreementNumber(order.agreement);
+  if (!agreement.ok) return agreement;
+  const target = normalizeLicenseServerId(context.digest, order.to);
+  if (!target.ok) return target;
+  if (target.value === context.licenseServerId) {
+    return err({ code: 'move-to-itself', licenseServerId: target.value });
+  }
+  return context.store.write(async (tx) => {
+    const found = await findNamedLine(tx, { ...order, agreement: agreement.value });
+    if (!found.ok) return found;
+    const { line } = found.value;
+    const open = (await listServerMoves(tx)).find(
+      (move) => isUnderWay(move) && move.agreement === line.agreement && move.line === line.line,
+    );
+    if (open !== undefined) return resume(context, tx, { open, order, target: target.value });
+    const enough = await checkAmount(tx, line, order.quantity);
+    if (!enough.ok) return enough;
+    return ok(viewMove(await begin(context, tx, { line, order, target: target.value }), false));
+  });
+}
+
+function isUnderWay(move: ServerMoveRow): boolean {
+  return move.role === 'source' && ['requested', 'frozen'].includes(move.state);
+}
+
+async function checkAmount(
+  tx: WriteTx,
+  line: LineRow,
+  quantity: number | 'all',
+): Promise<Result<number, Refusal>> {
+  const accounts = accountsOf(line);
+  const available = (await tx.balance(accounts.installed)) - (await tx.balance(accounts.held));
+  if (quantity === 'all') {
+    return available > 0 ? ok(available) : err({ code: 'move-more-than-there-is', asked: 0, available });
+  }
+  if (!Number.isSafeInteger(quantity) || quantity < 1) {
+    return err({ code: 'quantity-invalid', quantity, most: available });
+  }
+  return quantity <= available ? ok(quantity) : err({ code: 'move-more-than-there-is', asked: quantity, available });
+}
+
+async function begin(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly line: LineRow; readonly order: MoveOrder; readonly target: string },
+): Promise<ServerMoveRow> {
+  const { line, order, target } = of;
+  const nowMs = context.clock.nowMs();
+  const id = newId(context);
+  const move: ServerMoveRow = {
+    ...{ id, role: 'source', carrier: 'online', agreement: line.agreement, line: line.line },
+    ...{ product: line.product, type: line.type, quantity: order.quantity, source: context.licenseServerId },
+    ...{ target, state: 'requested', unissued: 0, held: 0, reserved: 0, quarantined: 0, hold: order.hold },
+    ...{ startedAt: nowMs, updatedAt: nowMs },
+  };
+  await insertServerMove(tx, move);
+  await savePeer(tx, { licenseServerId: target, name: order.toName ?? null, url: null });
+  await insertRequest(tx, { id: `move:${id}`, kind: 'move', ask: id, at: nowMs });
+  const message = await outgoing(tx, {
+    ...{ id: `move:${id}`, type: 'move-request', move: id },
+    body: {
+      ...{ agreement: line.agreement, product: line.product, type: line.type, quantity: order.quantity },
+      ...{ source: context.licenseServerId, target, reason: order.reason, hold: order.hold },
+    },
+  });
+  await tx.post({
+    ...{ log: serverLog, kind: 'move-requested', id: `move:${id}`, at: nowMs, outbox: [message] },
+    body: { agreement: line.agreement, line: line.line, move: id, target, quantity: order.quantity },
+  });
+  return move;
+}
+
+/** The open move again; one that was held, and is now asked for without hold, is verified by that. */
+async function resume(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly open: ServerMoveRow; readonly order: MoveOrder; readonly target: string },
+): Promise<Result<MoveView, Refusal>> {
+  const { open, order, target } = of;
+  if (open.target !== target || open.carrier !== 'online') {
+    return err({ code: 'move-open', move: open.id, state: open.state });
+  }
+  if (!open.hold || order.hold) return ok(viewMove(open, true));
+  const nowMs = context.clock.nowMs();
+  const move = { ...open, hold: false, updatedAt: nowMs };
+  await updateServerMove(tx, move);
+  const id = `verified:${open.id}`;
+  const message = await outgoing(tx, { id, type: 'verified', move: open.id, body: {} });
+  await tx.post({
+    ...{ log: serverLog, kind: 'move-verified', id, at: nowMs, body: { move: open.id }, outbox: [message] },
+  });
+  return ok(viewMove(move, true));
+}
+
+function viewMove({ reserved: _r, quarantined: _q, ...move }: ServerMoveRow, resumed: boolean): MoveView {
+  return {
+    ...move,
+    startedAt: isoTime(move.startedAt),
+    updatedAt: isoTime(move.updatedAt),
+    resumed,
+    awaited: awaitedOn(move.state, move.carrier),
+  };
+}
+
+/** What this server's own state lets one say; the clearinghouse knows the rest. */
+function awaitedOn(state: string, carrier: ServerMoveRow['carrier']): Awaited {
+  switch (state) {
+    case 'requested':
+      return awaited('reserved', carrier);
+    case 'frozen':
+      return awaited('granted', carrier);
+    case 'undone':
+    case 'refused':
+    case 'relinquished':
+      return awaited('aborted', carrier);
+    case 'provisional':
+      return awaited('installed', carrier);
+    case 'final':
+      return awaited('committed', carrier);
+    default:
+      return awaited('closed', carrier);
+  }
+}
+
+/** A move as this server knows it. Refused: `move-unknown`, and what the clearinghouse refused it with. */
+export async function showMove(context: ServerContext, id: string): Promise<Result<MoveView, Refusal>> {
+  return context.store.read(async (tx) => {
+    const move = await findServerMove(tx, id);
+    if (move === undefined) return err({ code: 'move-unknown', move: id });
+    if (move.state === 'refused') {
+      const request = await findRequest(tx, `move:${id}`);
+      return err(JSON.parse(request?.answer ?? '{"code":"move-unknown"}') as Refusal);
+    }
+    return ok(viewMove(move, true));
+  });
+}
+
+export async function listMoves(context: ServerContext): Promise<readonly MoveView[]> {
+  const moves = await context.store.read(listServerMoves);
+  return moves.map((move) => viewMove(move, true));
+}

@@ -1,0 +1,165 @@
+/** What a license server is and has, and its lists: nothing here changes anything. */
+import type { CalType } from '../../core/product.ts';
+import { renderEvent } from '../../core/event.ts';
+import { base64url } from '../../core/bytes.ts';
+import { horizonWarning } from '../../core/standing.ts';
+import { isoDate, isoTime } from '../../core/time.ts';
+import { countTemporaries, pageLicenses } from '../../store/license-rows.ts';
+import { readMeta } from '../../store/meta-rows.ts';
+import type { ReadTx } from '../../store/port.ts';
+import { listKits } from '../../store/server-authority-rows.ts';
+import { pageEvents } from '../../store/server-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { accountsOf } from './license-token.ts';
+import { readFacts, type ServerFacts, standingOf } from './server-facts.ts';
+import { type InstallationMethod, readMethod } from './settings.ts';
+
+export type PackView = {
+  readonly agreement: string;
+  readonly product: string;
+  readonly name: string;
+  readonly type: CalType;
+  readonly installed: number;
+  readonly issued: number;
+  readonly unissued: number;
+  readonly held: number;
+  readonly reserved: number;
+  readonly quarantined: number;
+};
+
+export type StatusView = {
+  readonly licenseServerId: string;
+  readonly publicKey: string;
+  readonly name: string;
+  readonly publisher: string;
+  readonly activation: ServerFacts['activation'];
+  readonly generation: number;
+  readonly method: InstallationMethod;
+  readonly clearinghouseUrl: string | null;
+  readonly assurance: 'none' | 'slot' | 'key';
+  readonly horizon: string | null;
+  readonly horizonWarning: string;
+  readonly agreements: readonly { readonly agreement: string; readonly assurance: 'slot' | 'key'; readonly state: string; readonly horizon: string | null }[];
+  readonly kits: readonly string[];
+  readonly packs: readonly PackView[];
+  readonly temporary: number;
+  readonly lastContactAt: string | null;
+};
+
+export async function readStatus(context: ServerContext): Promise<StatusView> {
+  return context.store.read(async (tx) => {
+    const facts = await readFacts(context, tx);
+    const nowMs = context.clock.nowMs();
+    const agreements = [...facts.authorities.values()].map((authority) => ({
+      agreement: authority.row.agreement,
+      assurance: authority.row.basis,
+      state: authority.row.state,
+      horizonMs: standingOf(authority, nowMs).horizonMs,
+      warning: horizonWarning(standingOf(authority, nowMs), nowMs, authority.row.activatedAt),
+    }));
+    const active = agreements.filter((row) => row.state === 'active');
+    const earliest = active.map((row) => row.horizonMs).filter((ms) => ms !== null).sort((a, b) => a - b)[0];
+    const lastContact = await readMeta(tx, 'lastContactAt');
+    const url = await readMeta(tx, 'clearinghouseUrl');
+    return {
+      licenseServerId: context.licenseServerId,
+      publicKey: base64url(context.key.publicKey),
+      name: context.name,
+      publisher: context.publisher,
+      activation: facts.activation,
+      generation: facts.generation,
+      method: await readMethod(tx),
+      clearinghouseUrl: url === undefined || url === '' ? null : url,
+      assurance: active.length === 0 ? 'none' : active.every((row) => row.assurance === 'key') ? 'key' : 'slot',
+      horizon: earliest === undefined ? null : isoDate(earliest),
+      horizonWarning: active.map((row) => row.warning).find((warning) => warning !== 'none') ?? 'none',
+      agreements: agreements.map(({ agreement, assurance, state, horizonMs }) => ({
+        ...{ agreement, assurance, state, horizon: horizonMs === null ? null : isoDate(horizonMs) },
+      })),
+      kits: (await listKits(tx)).map((kit) => kit.agreement),
+      packs: await packsOf(tx, facts),
+      temporary: await countTemporaries(tx, null, nowMs),
+      lastContactAt: lastContact === undefined ? null : isoTime(Number(lastContact)),
+    };
+  });
+}
+
+/** The counts of each line that has ever had a CAL, from the books. */
+async function packsOf(tx: ReadTx, facts: ServerFacts): Promise<readonly PackView[]> {
+  const packs: PackView[] = [];
+  for (const line of facts.lines) {
+    const accounts = accountsOf(line);
+    const installed = await tx.balance(accounts.installed);
+    if (installed === 0 && line.freeK + line.heldK + line.openUnits === 0) continue;
+    packs.push({
+      ...{ agreement: line.agreement, product: line.product, name: line.productName, type: line.type, installed },
+      issued: await tx.balance(accounts.issued),
+      unissued: await tx.balance(accounts.unissued),
+      held: await tx.balance(accounts.held),
+      reserved: await tx.balance(accounts.reserved),
+      quarantined: await tx.balance(accounts.quarantined),
+    });
+  }
+  return packs;
+}
+
+export async function listPacks(context: ServerContext): Promise<readonly PackView[]> {
+  return context.store.read(async (tx) => packsOf(tx, await readFacts(context, tx)));
+}
+
+interface Page {
+  /** The last position of the page before, as a text; empty for the first page. */
+  readonly cursor: string;
+  readonly limit: number;
+}
+
+export type LicenseView = {
+  readonly product: string;
+  readonly type: string;
+  readonly holder: string;
+  readonly unit: number;
+  readonly origin: string;
+  readonly state: string;
+  readonly issuedAt: string;
+  readonly renewedAt: string;
+  readonly expiresAt: string;
+};
+
+export async function listLicenses(
+  context: ServerContext,
+  page: Page,
+): Promise<{ readonly items: readonly LicenseView[]; readonly nextCursor: string | null }> {
+  const rows = await context.store.read((tx) => pageLicenses(tx, { after: positionOf(page.cursor), limit: page.limit }));
+  const items = rows.map(({ id: _, ...row }) => ({
+    ...row,
+    issuedAt: isoTime(row.issuedAt),
+    renewedAt: isoTime(row.renewedAt),
+    expiresAt: isoTime(row.expiresAt),
+  }));
+  return { items, nextCursor: rows.length < page.limit ? null : String(rows.at(-1)?.id ?? '') };
+}
+
+export type EventView = {
+  readonly id: number;
+  readonly at: string;
+  readonly level: string;
+  readonly text: string;
+  readonly data: Record<string, unknown>;
+};
+
+export async function listEvents(
+  context: ServerContext,
+  page: Page,
+): Promise<{ readonly items: readonly EventView[]; readonly nextCursor: string | null }> {
+  const rows = await context.store.read((tx) => pageEvents(tx, { after: positionOf(page.cursor), limit: page.limit }));
+  const items = rows.map((row) => {
+    const data = JSON.parse(row.data) as Parameters<typeof renderEvent>[1];
+    return { id: row.number, at: isoTime(row.at), level: row.level, text: renderEvent(row.number, data), data };
+  });
+  return { items, nextCursor: rows.length < page.limit ? null : String(rows.at(-1)?.position ?? '') };
+}
+
+/** Cursors are positions; anything else starts at the beginning. */
+function positionOf(cursor: string): number {
+  return /^\d{1,15}$/.test(cursor) ? Number(cursor) : 0;
+}

@@ -1,0 +1,222 @@
+/**
+ * The administrator's decisions on the source of a telephone move: freeze, release, give back, report
+ * (protocol §3.6). Each is decided here and only told; giving up rights needs nobody's permission.
+ */
+import { normalizeLicenseServerId } from '../../core/code.ts';
+import { allLines, type ConfirmationKind } from '../../core/confirmation.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import type { WriteTx } from '../../store/port.ts';
+import { type AuthorityRow, type LineRow, listAuthorities } from '../../store/server-authority-rows.ts';
+import {
+  insertServerMove,
+  listConfirmations,
+  openFreeze,
+  type ServerMoveRow,
+  savePeer,
+  updateServerMove,
+} from '../../store/server-rows.ts';
+import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { type ConfirmationView, confirmAct, tooMuchToTell, viewConfirmation } from './confirm.ts';
+import { noteEvent } from './events.ts';
+import { findNamedLine, type LineName } from './find-line.ts';
+import { freezeUnits, releaseUnits } from './freeze.ts';
+import { accountsOf, serverLog } from './license-token.ts';
+import { newId } from './new-id.ts';
+import { administer } from './server-facts.ts';
+
+export type ToldAct = ConfirmationView & { readonly product?: string; readonly type?: string; readonly move?: string };
+
+/**
+ * Freezes units for a move and answers the code to read. While a freeze of the line is open, the same
+ * command prints its code again. Refused: `move-to-itself`, ids, `line-unknown`, `not-activated`,
+ * `deactivated`, `move-open`, `move-more-than-there-is`, `quantity-invalid` (65,535 at most by telephone).
+ */
+export async function freezeByTelephone(
+  context: ServerContext,
+  order: LineName & { readonly to: string; readonly quantity: number | 'all' },
+): Promise<Result<ToldAct, Refusal>> {
+  const target = normalizeLicenseServerId(context.digest, order.to);
+  if (!target.ok) return target;
+  if (target.value === context.licenseServerId) {
+    return err({ code: 'move-to-itself', licenseServerId: target.value });
+  }
+  const nowMs = context.clock.nowMs();
+  return administer(context, async (tx) => {
+    const found = await findNamedLine(tx, order);
+    if (!found.ok) return found;
+    const { line, authority } = found.value;
+    const open = await openFreeze(tx, line.agreement, line.line);
+    if (open !== undefined) return repeatFreeze(context, tx, { open, target: target.value, order });
+    const id = `fz-${newId(context)}`;
+    const frozen = await freezeUnits(tx, { line, move: id, quantity: order.quantity });
+    if (!frozen.ok) return frozen;
+    const { unissued, held, reserved, quarantined } = frozen.value.split;
+    if (tooMuchToTell(unissued) || tooMuchToTell(held)) {
+      return err({ code: 'quantity-invalid', quantity: unissued + held, most: 65_535 });
+    }
+    const move: ServerMoveRow = {
+      ...{ id, role: 'source', carrier: 'telephone', agreement: line.agreement, line: line.line },
+      ...{ product: line.product, type: line.type, quantity: order.quantity, source: context.licenseServerId },
+      ...{ target: target.value, state: 'frozen', unissued, held, reserved, quarantined, hold: false },
+      ...{ startedAt: nowMs, updatedAt: nowMs },
+    };
+    await insertServerMove(tx, move);
+    await savePeer(tx, { licenseServerId: target.value, name: null, url: null });
+    await tx.post({
+      ...{ log: serverLog, kind: 'frozen', id, at: nowMs, postings: frozen.value.postings },
+      body: { agreement: line.agreement, line: line.line, move: id, target: target.value, unissued, held },
+    });
+    await noteEvent(context, tx, { number: 5001, data: eventData(move) });
+    const told = await confirmAct(context, tx, {
+      ...{ authority, kind: 'frozen', line: line.line, unissued, held, counts: { freezes: 1 }, move: id, nowMs },
+    });
+    return ok({ ...told, product: line.product, type: line.type, move: id });
+  });
+}
+
+function eventData(move: ServerMoveRow): Record<string, string | number> {
+  const { product, type, unissued, held, target, source, id } = move;
+  return { product, type, unissued, held, total: unissued + held, target, source, move: id };
+}
+
+/** Asked again for the same target: the code as it was made. For another target: one at a time. */
+async function repeatFreeze(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly open: ServerMoveRow;
+    readonly target: string;
+    readonly order: { readonly quantity: number | 'all' };
+  },
+): Promise<Result<ToldAct, Refusal>> {
+  const { open } = of;
+  const told = (await listConfirmations(tx, open.agreement, 'frozen')).find((row) => row.move === open.id);
+  if (told === undefined || open.target !== of.target || open.quantity !== of.order.quantity) {
+    return err({ code: 'move-open', move: open.id, state: open.state });
+  }
+  return ok({ ...viewConfirmation(context, told), product: open.product, type: open.type, move: open.id });
+}
+
+/**
+ * Gives up what is frozen on a line. Asked again, the code is printed again. Refused: `nothing-frozen`,
+ * `line-unknown`, `not-activated`, `deactivated`.
+ */
+export async function releaseByTelephone(
+  context: ServerContext,
+  name: LineName,
+): Promise<Result<ToldAct, Refusal>> {
+  const nowMs = context.clock.nowMs();
+  return administer(context, async (tx) => {
+    const found = await findNamedLine(tx, name);
+    if (!found.ok) return found;
+    const { line, authority } = found.value;
+    const move = await openFreeze(tx, line.agreement, line.line);
+    if (move === undefined) return lastRelease(context, tx, line);
+    await release(context, tx, { line, move, nowMs });
+    const { unissued, held } = move;
+    const told = await confirmAct(context, tx, {
+      ...{ authority, kind: 'released', line: line.line, unissued, held, counts: { releases: 1 } },
+      ...{ move: move.id, nowMs },
+    });
+    return ok({ ...told, product: line.product, type: line.type, move: move.id });
+  });
+}
+
+async function lastRelease(
+  context: ServerContext,
+  tx: WriteTx,
+  line: LineRow,
+): Promise<Result<ToldAct, Refusal>> {
+  const told = (await listConfirmations(tx, line.agreement, 'released')).find((row) => row.line === line.line);
+  if (told === undefined) return err({ code: 'nothing-frozen', product: line.product, type: line.type });
+  return ok({ ...viewConfirmation(context, told), product: line.product, type: line.type });
+}
+
+/** Releases one frozen move in the books of this server. */
+export async function release(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly line: LineRow; readonly move: ServerMoveRow; readonly nowMs: number },
+): Promise<void> {
+  const { line, move, nowMs } = of;
+  const postings = await releaseUnits(tx, { line, move });
+  await updateServerMove(tx, { ...move, state: 'closed', updatedAt: nowMs });
+  await tx.post({
+    ...{ log: serverLog, kind: 'released', id: newId(context), at: nowMs, postings },
+    body: { agreement: line.agreement, line: line.line, move: move.id, unissued: move.unissued, held: move.held },
+  });
+  await noteEvent(context, tx, { number: 5002, data: eventData(move) });
+}
+
+/** Gives unissued CALs back to the publisher. Refused: `move-more-than-there-is`, `quantity-invalid`. */
+export async function returnByTelephone(
+  context: ServerContext,
+  order: LineName & { readonly quantity: number },
+): Promise<Result<ToldAct, Refusal>> {
+  const nowMs = context.clock.nowMs();
+  return administer(context, async (tx) => {
+    const found = await findNamedLine(tx, order);
+    if (!found.ok) return found;
+    const given = await giveBack(context, tx, { ...found.value, quantity: order.quantity, nowMs });
+    if (!given.ok) return given;
+    return ok({ ...given.value, product: found.value.line.product, type: found.value.line.type });
+  });
+}
+
+export async function giveBack(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly authority: AuthorityRow;
+    readonly quantity: number;
+    readonly nowMs: number;
+  },
+): Promise<Result<ConfirmationView, Refusal>> {
+  const { line, authority, quantity, nowMs } = of;
+  const accounts = accountsOf(line);
+  const unissued = await tx.balance(accounts.unissued);
+  if (!Number.isSafeInteger(quantity) || quantity < 1 || tooMuchToTell(quantity)) {
+    return err({ code: 'quantity-invalid', quantity, most: Math.min(unissued, 65_535) });
+  }
+  if (quantity > unissued) return err({ code: 'move-more-than-there-is', asked: quantity, available: unissued });
+  const id = newId(context);
+  await shiftUnits(tx, { lineId: line.id, from: freePool, to: id, amount: quantity });
+  await dropUnits(tx, line.id, id);
+  await tx.post({
+    ...{ log: serverLog, kind: 'given-back', id, at: nowMs },
+    body: { agreement: line.agreement, line: line.line, amount: quantity },
+    postings: [{ kind: 'transfer', debit: accounts.unissued, credit: accounts.installed, amount: quantity }],
+  });
+  await noteEvent(context, tx, { number: 5007, data: { count: quantity, product: line.product, type: line.type } });
+  const told = await confirmAct(context, tx, {
+    ...{ authority, kind: 'returned', line: line.line, unissued: quantity, held: 0 },
+    ...{ counts: { returns: 1 }, move: null, nowMs },
+  });
+  return ok(told);
+}
+
+/** The yearly report, one code for each agreement. Refused: `not-activated`, `agreement-missing`. */
+export async function heartbeatByTelephone(
+  context: ServerContext,
+  agreement: string | undefined,
+): Promise<Result<ToldAct, Refusal>> {
+  const nowMs = context.clock.nowMs();
+  return administer(context, async (tx) => {
+    const active = (await listAuthorities(tx)).filter((row) => row.state === 'active');
+    const wanted = agreement === undefined ? active : active.filter((row) => row.agreement === agreement);
+    const [authority, second] = wanted;
+    if (authority === undefined) return err({ code: 'not-activated', agreement: agreement ?? null });
+    if (second !== undefined) return err({ code: 'agreement-missing' });
+    const kind: ConfirmationKind = 'heartbeat';
+    const told = await confirmAct(context, tx, {
+      ...{ authority, kind, line: allLines, unissued: 0, held: 0, counts: {}, move: null, nowMs },
+    });
+    await tx.post({
+      ...{ log: serverLog, kind, id: newId(context), at: nowMs, body: { agreement: authority.agreement } },
+    });
+    return ok(told);
+  });
+}
