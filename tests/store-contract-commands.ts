@@ -144,6 +144,32 @@ async function swallowed(call: Promise<unknown>): Promise<unknown> {
   return ok('went on');
 }
 
+/** What the two commands around the failed one did is there, and nothing of its own. */
+async function assertKeptAlone(store: Store): Promise<void> {
+  const { meta, journals, balances, outbox, answers, pendings } = await snapshot(store);
+  const kept = ['kept-1', 'kept-2'];
+  assert.deepEqual(
+    meta,
+    kept.map((key) => ({ key, value: 'done' })),
+  );
+  assert.deepEqual(
+    journals.map((row) => row.id),
+    ['install', 'waits', ...kept, 'kept-1-2', 'kept-2-2'],
+  );
+  assert.deepEqual(balances, [
+    ['A/0/held', 0],
+    ['A/0/installed', 100],
+    [issued, 8],
+    [unissued, 92],
+  ]);
+  assert.deepEqual(
+    outbox.map((row) => (row as { id: string }).id),
+    ['waits', 'kept-1', 'kept-2'],
+  );
+  assert.equal(answers.length, 2);
+  assert.equal(pendings.length, 2);
+}
+
 function failedCommand(engine: StoreEngine): void {
   for (const [name, end] of failures) {
     it(`is undone alone, whatever it did before ${name}`, () =>
@@ -168,28 +194,7 @@ function failedCommand(engine: StoreEngine): void {
         assert.ok(outcome.status === 'rejected' || !outcome.value.ok);
         assert.equal((await after).ok, true);
         assert.deepEqual(commits.slice(2), [3]);
-        const { meta, journals, balances, outbox, answers, pendings } = await snapshot(store);
-        const kept = ['kept-1', 'kept-2'];
-        assert.deepEqual(
-          meta,
-          kept.map((key) => ({ key, value: 'done' })),
-        );
-        assert.deepEqual(
-          journals.map((row) => row.id),
-          ['install', 'waits', ...kept, 'kept-1-2', 'kept-2-2'],
-        );
-        assert.deepEqual(balances, [
-          ['A/0/held', 0],
-          ['A/0/installed', 100],
-          [issued, 8],
-          [unissued, 92],
-        ]);
-        assert.deepEqual(
-          outbox.map((row) => (row as { id: string }).id),
-          ['waits', 'kept-1', 'kept-2'],
-        );
-        assert.equal(answers.length, 2);
-        assert.equal(pendings.length, 2);
+        await assertKeptAlone(store);
       }));
   }
 

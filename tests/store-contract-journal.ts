@@ -39,7 +39,10 @@ async function assertHeads(store: Store): Promise<void> {
 
 export function journalContract(engine: StoreEngine): void {
   describe('the journal', () => journal(engine));
-  describe('the head of a journal', () => heads(engine));
+  describe('the head of a journal', () => {
+    heads(engine);
+    headsWithin(engine);
+  });
 }
 
 function journal(engine: StoreEngine): void {
@@ -130,20 +133,21 @@ function heads(engine: StoreEngine): void {
       });
       assert.deepEqual(inside, ok(empty));
     }));
+}
 
+function headsWithin(engine: StoreEngine): void {
   it('within a command is the committed one, whatever it and its neighbors posted', () =>
     withStore(engine, async ({ store }) => {
       await install(store, 10);
       const committed = shownHead(headOf(await store.read((tx) => tx.journal('server', 0, 10))));
       const posting = (id: string) =>
         store.write(async (tx) => {
-          const before = shownHead(await tx.head('server'));
           await tx.post(entryOf(id, { postings: [transfer(unissued, issued, 1)] }));
           await tx.balances('A/');
-          return ok([before, shownHead(await tx.head('server'))]);
+          return ok(shownHead(await tx.head('server')));
         });
       const results = await Promise.all([posting('a'), posting('b')]);
-      assert.deepEqual(results, [ok([committed, committed]), ok([committed, committed])]);
+      assert.deepEqual(results, [ok(committed), ok(committed)]);
       assert.equal((await store.read((tx) => tx.head('server'))).size, 3);
       await assertHeads(store);
     }));

@@ -1,11 +1,56 @@
 /** How the two programs are opened inside the command line's own process, loaded when they are needed. */
+import type { Logger } from 'pino';
+import type { App, TlsMaterial } from '../platform/http.ts';
 import type { Openers } from './connect.ts';
 
 export const openers: Openers = {
-  server: async () => {
-    throw new Error('not wired yet');
+  server: async (dir) => {
+    const { openServer } = await import('../server/app.ts');
+    const { app, close } = await openServer(dir);
+    return { inject: app.inject.bind(app) as App['inject'], close };
   },
-  clearinghouse: async () => {
-    throw new Error('not wired yet');
+  clearinghouse: async (dir) => {
+    const { openClearinghouse } = await import('../clearinghouse/app.ts');
+    const { app, close } = await openClearinghouse(dir);
+    return { inject: app.inject.bind(app) as App['inject'], close };
   },
 };
+
+export interface ServedProgram {
+  readonly app: App;
+  /** Starts what a running service does by itself: contacts and sweeps. */
+  readonly start: () => void;
+  /** Stops that, and lets go of the database. */
+  readonly close: () => Promise<void>;
+}
+
+export interface ServeOptions {
+  readonly log?: Logger;
+  readonly tls?: TlsMaterial;
+}
+
+/** Opens a license server to be served; the caller holds the folder's lock. */
+export async function openServedServer(dir: string, options: ServeOptions): Promise<ServedProgram> {
+  const { openServer, noteService } = await import('../server/app.ts');
+  const { startService } = await import('../server/service.ts');
+  const opened = await openServer(dir, options);
+  let stop: (() => Promise<void>) | undefined;
+  return {
+    app: opened.app,
+    start: () => {
+      stop = startService(opened.context);
+    },
+    close: async () => {
+      await stop?.();
+      if (stop !== undefined) await noteService(opened.context, 'stopped');
+      await opened.close();
+    },
+  };
+}
+
+/** Opens a clearinghouse to be served; the caller holds the folder's lock. */
+export async function openServedClearinghouse(dir: string, options: ServeOptions): Promise<ServedProgram> {
+  const { openClearinghouse } = await import('../clearinghouse/app.ts');
+  const { app, close } = await openClearinghouse(dir, options);
+  return { app, start: () => undefined, close };
+}

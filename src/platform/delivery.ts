@@ -15,6 +15,8 @@ export interface Delivery {
     readonly url: string;
     readonly messages: readonly string[];
     readonly waitMs: number;
+    /** Cuts the exchange off; what was sent may have arrived all the same. */
+    readonly signal: AbortSignal;
   }) => Promise<Result<readonly string[], Refusal>>;
 }
 
@@ -29,14 +31,14 @@ interface Answer {
 }
 
 export const httpDelivery: Delivery = {
-  exchange: async ({ url, messages, waitMs }) => {
+  exchange: async ({ url, messages, waitMs, signal }) => {
     try {
       const response = await fetch(new URL('/v1/messages', url), {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ messages, waitMs }),
         redirect: 'error',
-        signal: AbortSignal.timeout(waitMs + graceMs),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(waitMs + graceMs)]),
       });
       const answer = (await response.json()) as Answer;
       if (response.ok && Array.isArray(answer.messages)) return ok(answer.messages.map(String));

@@ -28,6 +28,10 @@ export interface ServerContext {
   readonly agreeWith: (seed: Uint8Array, otherPublicKey: Uint8Array) => Uint8Array | undefined;
   /** What the hot path would otherwise look up or build for each request. */
   readonly delivery: Delivery;
+  /** Addresses of hosts that may ask for licenses; empty: any host. */
+  readonly allowedHosts: ReadonlySet<string>;
+  /** Aborted when the service stops: a contact that the clearinghouse holds back is cut off. */
+  readonly stopping: AbortController;
   readonly cache: ServerCache;
 }
 

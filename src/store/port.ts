@@ -69,7 +69,7 @@ export interface Entry {
   readonly outbox?: readonly OutgoingMessage[];
 }
 
-/** A journal entry as stored: `bytes` is the canonical JSON that the leaf hash covers. */
+/** A journal entry as stored: `text` is the canonical JSON that the leaf hash covers (as UTF-8). */
 export interface JournalRow {
   readonly log: string;
   readonly position: number;
@@ -80,7 +80,7 @@ export interface JournalRow {
 }
 
 export interface ReadTx {
-  /** The first row, or undefined. */
+  /** The first row, or undefined. In `write` also of a change with `returning`, under the rules of `run`. */
   get<Row>(sql: string, ...params: readonly SqlValue[]): Promise<Row | undefined>;
   all<Row>(sql: string, ...params: readonly SqlValue[]): Promise<readonly Row[]>;
   /** The balance of an account; 0 for one that nothing was ever posted to. */
@@ -102,7 +102,8 @@ export interface WriteTx extends ReadTx {
   /**
    * The only door to the books. Throws `LedgerFailure` where a posting would overdraw an account,
    * resolve a pending twice or reuse an id: the rules in `core` refuse such things in words
-   * beforehand, so that reaching the throw is a bug, and the command is undone.
+   * beforehand, so that reaching the throw is a bug, and the command is undone. As with any error of a
+   * transaction, catching it does not save the command.
    */
   post(entry: Entry): Promise<void>;
   /** Takes messages out of the outbox: the recipient has confirmed that it holds them. */
@@ -117,7 +118,10 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** The store cannot go on: unknown commit outcome, disk full, damaged or too new a database. */
+/**
+ * The store cannot go on: unknown commit outcome, disk full, damaged (or no) database, or one too new.
+ * `busy` alone says that nothing was changed and that the same may be tried again.
+ */
 export class StoreFailure extends Error {
   override readonly name = 'StoreFailure';
   readonly code: 'too-new' | 'damaged' | 'unsafe' | 'outcome-unknown' | 'closed' | 'busy';

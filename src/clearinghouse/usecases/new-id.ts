@@ -1,7 +1,7 @@
-/** Ids of entries and messages of the clearinghouse: 128 random bits in base64url. */
-import { base64url } from '../../core/bytes.ts';
+/** Ids of entries and messages of the clearinghouse. */
+import { timedId } from '../../core/id.ts';
 import type { ClearinghouseContext } from '../context.ts';
 
-export function newId(context: Pick<ClearinghouseContext, 'random'>): string {
-  return base64url(context.random.bytes(16));
+export function newId(context: Pick<ClearinghouseContext, 'clock' | 'random'>): string {
+  return timedId(context.clock.nowMs(), context.random.bytes(10));
 }

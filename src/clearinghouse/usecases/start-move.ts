@@ -1,6 +1,7 @@
 /** Starts a move: from the desk on behalf of a caller, or on a source's own request. */
 import { clearinghouseAccount } from '../../core/account.ts';
 import { checkRequest, findLine } from '../../core/agreement.ts';
+import { base64url, firstBytes, utf8 } from '../../core/bytes.ts';
 import { licenseServerIdValue, normalizeLicenseServerId } from '../../core/code.ts';
 import { awaited, type Carrier, isOver, type MoveReason, startMove } from '../../core/move.ts';
 import { checkCalType } from '../../core/product.ts';
@@ -48,7 +49,7 @@ export async function startDeskMove(
   return context.store.write((tx) => {
     const key = { id: `move:${order.requestId}`, requestDigest };
     return once<DeskAnswer>(tx, key, async () => {
-      const id = `mv-${order.requestId}`;
+      const id = moveId(context, order.requestId);
       const started = await beginMove(context, tx, { ...call, id, carrier: 'telephone', hold: false, quoted: order });
       if (!started.ok) return started;
       const answer = deskAnswer([], awaited('reserved', 'telephone').text, {
@@ -69,6 +70,11 @@ export async function startDeskMove(
       return ok(answer);
     });
   });
+}
+
+/** An id that may stand in an account name, whatever characters the request's own id has. */
+function moveId(context: ClearinghouseContext, requestId: string): string {
+  return `mv-${base64url(firstBytes(context.digest.sha256(utf8(requestId)), 12))}`;
 }
 
 export interface MoveStart {

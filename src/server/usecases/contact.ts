@@ -32,7 +32,9 @@ async function contactOnce(
   const url = await context.store.read((tx) => readMeta(tx, 'clearinghouseUrl'));
   if (url === undefined || url === '') return err({ code: 'no-clearinghouse-address' });
   const messages = await sealOutbox(context);
-  const answer = await context.delivery.exchange({ url, messages, waitMs: call.waitMs });
+  const answer = await context.delivery.exchange({
+    ...{ url, messages, waitMs: call.waitMs, signal: context.stopping.signal },
+  });
   if (!answer.ok) return answer;
   return applyMessages(context, { messages: answer.value, ofOthers: 'refuse' });
 }

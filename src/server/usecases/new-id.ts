@@ -1,7 +1,7 @@
-/** Ids of entries, tokens and messages of this server: 128 random bits in base64url. */
-import { base64url } from '../../core/bytes.ts';
+/** Ids of entries and messages of this server. */
+import { timedId } from '../../core/id.ts';
 import type { ServerContext } from '../context.ts';
 
-export function newId(context: Pick<ServerContext, 'random'>): string {
-  return base64url(context.random.bytes(16));
+export function newId(context: Pick<ServerContext, 'clock' | 'random'>): string {
+  return timedId(context.clock.nowMs(), context.random.bytes(10));
 }

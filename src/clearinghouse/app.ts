@@ -1,0 +1,182 @@
+/** The clearinghouse, wired: data folder → keys, store, context → routes. And its making (`init`). */
+import { join, resolve } from 'node:path';
+import type { Logger } from 'pino';
+import { ok } from '../core/result.ts';
+import { dayMs, isoTime } from '../core/time.ts';
+import { writeFileAtomic } from '../platform/atomic-file.ts';
+import { type Clock, systemClock } from '../platform/clock.ts';
+import { adminTokenFile, beginDataFolder, openDataFolder } from '../platform/data-folder.ts';
+import { nodeDigest } from '../platform/digest.ts';
+import { type App, buildHttp, type TlsMaterial } from '../platform/http.ts';
+import {
+  instanceSealBox,
+  openInstanceSecret,
+  readSealedFile,
+  writeKeyFile,
+  writeSealedFile,
+} from '../platform/instance-secret.ts';
+import { createMailbox } from '../platform/mailbox.ts';
+import { systemRandom } from '../platform/random.ts';
+import { agree, generateAgreementKey, generateSigningKey, type SigningKey, seedOf, signingKeyFromSeed } from '../platform/signing.ts';
+import { version } from '../platform/version.ts';
+import { keyId, makeTrustList, writePublisherBundle } from '../protocol/trust.ts';
+import { readMeta, writeMeta } from '../store/meta-rows.ts';
+import type { Store } from '../store/port.ts';
+import { openSqliteStore } from '../store/sqlite.ts';
+import type { ClearinghouseContext } from './context.ts';
+import { addAgreementRoutes } from './routes/agreement-routes.ts';
+import { addDeskRoutes } from './routes/desk-routes.ts';
+import { addMessageRoutes } from './routes/message-routes.ts';
+
+const databaseFile = 'clearinghouse.db';
+const bundleFile = 'publisher-bundle.json';
+/** The root key signs the trust list and nothing else: `init` tells to keep it offline. */
+const rootKeyFile = 'root.key';
+const issueKeyFile = 'issue.key';
+const kitKeyFile = 'kit.key';
+const issuePurpose = 'clearinghouse-issue-key';
+const kitPurpose = 'clearinghouse-kit-key';
+/** The trust list warns after 13 months; a year of issuing and time to renew it (protocol §4.5). */
+const trustListDays = 400;
+
+const nameOf = (publicKey: Uint8Array): string => keyId(nodeDigest, publicKey);
+
+export interface ClearinghouseInit {
+  readonly dir: string;
+  readonly publisher: string;
+  readonly instanceDir?: string | undefined;
+}
+
+export interface MadeClearinghouse {
+  readonly publisher: string;
+  readonly bundle: string;
+  readonly adminTokenFile: string;
+  readonly rootKeyFile: string;
+}
+
+/** Makes keys, database and publisher bundle of a new clearinghouse. Throws `Failure` in words. */
+export async function initClearinghouse(init: ClearinghouseInit): Promise<MadeClearinghouse> {
+  const folder = beginDataFolder(init.dir, { kind: 'clearinghouse', random: systemRandom });
+  const instanceDir = resolve(init.instanceDir ?? `${folder.dir}.instance`);
+  try {
+    const secret = openInstanceSecret(instanceDir, { create: true, random: systemRandom });
+    const root = generateSigningKey(systemRandom, nameOf);
+    const issue = generateSigningKey(systemRandom, nameOf);
+    writeKeyFile(join(folder.dir, rootKeyFile), seedOf(root));
+    const sealed = { secret, random: systemRandom };
+    writeSealedFile(join(folder.dir, issueKeyFile), { ...sealed, purpose: issuePurpose, plaintext: seedOf(issue) });
+    const kitKey = systemRandom.bytes(32);
+    writeSealedFile(join(folder.dir, kitKeyFile), { ...sealed, purpose: kitPurpose, plaintext: kitKey });
+    const trustListToken = firstTrustList(init.publisher, { root, issue });
+    const file = join(folder.dir, databaseFile);
+    const store = openSqliteStore({ file, migrations: 'clearinghouse', digest: nodeDigest, create: true });
+    await store.write(async (tx) => {
+      await writeMeta(tx, 'trustList', trustListToken);
+      await tx.post({
+        ...{ log: 'publisher', kind: 'made', id: 'made', at: systemClock.nowMs(), body: { publisher: init.publisher } },
+      });
+      return ok(null);
+    });
+    await store.close();
+    const bundle = join(folder.dir, bundleFile);
+    const { kid, publicKey } = root;
+    writeFileAtomic(bundle, writePublisherBundle({ publisher: init.publisher, root: { kid, publicKey }, trustListToken }), 0o644);
+    folder.finish({ publisher: init.publisher, instanceDir });
+    return {
+      publisher: init.publisher,
+      bundle,
+      adminTokenFile: adminTokenFile(folder.dir),
+      rootKeyFile: join(folder.dir, rootKeyFile),
+    };
+  } catch (error) {
+    folder.abandon();
+    throw error;
+  }
+}
+
+/** Trust list 1: the root vouches for itself and for the key that issues. */
+function firstTrustList(
+  publisher: string,
+  keys: { readonly root: SigningKey; readonly issue: SigningKey },
+): string {
+  const nowMs = systemClock.nowMs();
+  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
+  const nbf = isoTime(nowMs - dayMs);
+  const exp = isoTime(nowMs + trustListDays * dayMs);
+  return makeTrustList(
+    nodeDigest,
+    {
+      ...{ t: 'trust', v: 1, version: 1, publisher, threshold: 1 },
+      roots: [{ kid: keys.root.kid, pk: text(keys.root.publicKey) }],
+      keys: [{ kid: keys.issue.kid, pk: text(keys.issue.publicKey), role: 'issue', nbf, exp }],
+      ...{ revoked: [], iat: isoTime(nowMs), exp },
+    },
+    keys.root,
+  );
+}
+
+export interface OpenClearinghouse {
+  readonly app: App;
+  readonly context: ClearinghouseContext;
+  readonly store: Store;
+  readonly close: () => Promise<void>;
+}
+
+export interface OpenOptions {
+  readonly clock?: Clock;
+  readonly log?: Logger;
+  readonly tls?: TlsMaterial;
+}
+
+/** Opens a clearinghouse; the caller holds the folder's lock. */
+export async function openClearinghouse(dir: string, options: OpenOptions = {}): Promise<OpenClearinghouse> {
+  const folder = openDataFolder(dir, 'clearinghouse');
+  const instanceDir = String(folder.settings['instanceDir'] ?? '');
+  const secret = openInstanceSecret(instanceDir, { create: false, random: systemRandom });
+  const issueSeed = readSealedFile(join(folder.dir, issueKeyFile), { secret, purpose: issuePurpose });
+  const kitKey = readSealedFile(join(folder.dir, kitKeyFile), { secret, purpose: kitPurpose });
+  const store = openSqliteStore({ file: join(folder.dir, databaseFile), migrations: 'clearinghouse', digest: nodeDigest });
+  const context: ClearinghouseContext = {
+    store,
+    clock: options.clock ?? systemClock,
+    random: systemRandom,
+    digest: nodeDigest,
+    publisher: String(folder.settings['publisher'] ?? ''),
+    trustList: (await store.read((tx) => readMeta(tx, 'trustList'))) ?? '',
+    issueKey: signingKeyFromSeed(issueSeed, nameOf),
+    kitKey,
+    keyExchange: (other) => {
+      const own = generateAgreementKey(systemRandom);
+      const shared = agree(own.privateKey, other);
+      return shared === undefined ? undefined : { publicKey: own.publicKey, shared };
+    },
+    box: instanceSealBox(secret, systemRandom),
+    mailbox: createMailbox(),
+  };
+  const app = buildClearinghouseApp(context, { adminToken: folder.adminToken, ...options });
+  const close = async (): Promise<void> => {
+    context.mailbox.wake();
+    await app.close();
+    await store.close();
+  };
+  return { app, context, store, close };
+}
+
+/** The routes, on one screen. */
+export function buildClearinghouseApp(
+  context: ClearinghouseContext,
+  options: { readonly adminToken: string; readonly log?: Logger; readonly tls?: TlsMaterial },
+): App {
+  const app = buildHttp({
+    title: 'Calyx clearinghouse',
+    version,
+    adminToken: options.adminToken,
+    ...(options.log === undefined ? {} : { log: options.log }),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    health: () => ({ publisher: context.publisher }),
+  });
+  addMessageRoutes(app, context);
+  addAgreementRoutes(app, context);
+  addDeskRoutes(app, context);
+  return app;
+}

@@ -1,0 +1,99 @@
+/** The publisher's administration: products, agreements, kits. */
+import Type from 'typebox';
+import type { App } from '../../platform/http.ts';
+import { sendResult } from '../../platform/http-problem.ts';
+import { AgreementNumber, AnyItem, answer, body, CalTypeName, PageAnswer, PageQuery, ProductId } from '../../platform/http-schemas.ts';
+import { text } from '../../platform/http-validation.ts';
+import type { ClearinghouseContext } from '../context.ts';
+import { addAgreement, listAgreements, showAgreement } from '../usecases/agreements.ts';
+import { makeKit } from '../usecases/make-kit.ts';
+import { newId } from '../usecases/new-id.ts';
+import { addProduct, listProducts } from '../usecases/products.ts';
+
+const Program = text(32, 'open, select, enterprise, campus, school, spla, retail or other');
+const AgreementAnswer = answer({ number: Type.String(), program: Type.String(), customer: Type.String(), lines: Type.Array(AnyItem) });
+const NumberParam = Type.Object({ number: AgreementNumber });
+
+export function addAgreementRoutes(app: App, context: ClearinghouseContext): void {
+  addProductRoutes(app, context);
+  app.post(
+    '/v1/agreements',
+    {
+      config: { admin: true, refusals: ['program-field-missing', 'program-field-wrong', 'product-unknown', 'agreement-exists', 'lines-full', 'quantity-invalid'] },
+      schema: {
+        ...{ tags: ['Agreements'], summary: 'Enters an agreement, or adds to a known one' },
+        body: body({
+          ...{ number: AgreementNumber, program: Program, customer: text(128, 'Who bought it') },
+          ...{ product: ProductId, type: CalTypeName, quantity: Type.Integer() },
+          ...{ authorization: Type.Optional(Type.String()), license: Type.Optional(Type.String()) },
+        }),
+        response: { 201: AgreementAnswer },
+      },
+    },
+    async (request, reply) => {
+      const requestId = request.idempotencyKey ?? newId(context);
+      const added = await addAgreement(context, { ...request.body, requestId });
+      sendResult(reply, added.ok ? { ok: true, value: { ...added.value, lines: [...added.value.lines] } } : added, 201);
+    },
+  );
+  app.get(
+    '/v1/agreements',
+    {
+      config: { admin: true },
+      schema: { tags: ['Agreements'], summary: 'All agreements', querystring: PageQuery, response: { 200: PageAnswer } },
+    },
+    async (request) => {
+      const page = await listAgreements(context, { after: request.query.cursor, limit: request.query.limit });
+      return { items: [...page.items], nextCursor: page.nextCursor };
+    },
+  );
+  app.get(
+    '/v1/agreements/:number',
+    {
+      config: { admin: true, refusals: ['agreement-unknown'] },
+      schema: { tags: ['Agreements'], summary: 'One agreement, and where its CALs are', params: NumberParam, response: { 200: AgreementAnswer } },
+    },
+    async (request, reply) => {
+      const found = await showAgreement(context, request.params.number);
+      sendResult(reply, found.ok ? { ok: true, value: { ...found.value, lines: [...found.value.lines] } } : found);
+    },
+  );
+  app.post(
+    '/v1/agreements/:number/kit',
+    {
+      config: { admin: true, refusals: ['agreement-unknown', 'kit-full'] },
+      schema: {
+        ...{ tags: ['Agreements'], summary: 'The agreement kit, extended or renewed where needed', params: NumberParam },
+        response: { 200: answer({ kitId: Type.String(), slots: Type.Array(Type.Integer()), file: Type.String() }) },
+      },
+    },
+    async (request, reply) => {
+      const kit = await makeKit(context, request.params.number);
+      sendResult(reply, kit.ok ? { ok: true, value: { ...kit.value, slots: [...kit.value.slots] } } : kit);
+    },
+  );
+}
+
+function addProductRoutes(app: App, context: ClearinghouseContext): void {
+  const ProductAnswer = answer({ id: Type.String(), name: Type.String(), family: Type.String(), version: Type.Integer() });
+  app.post(
+    '/v1/products',
+    {
+      config: { admin: true, refusals: ['invalid-input', 'product-exists'] },
+      schema: {
+        ...{ tags: ['Products'], summary: 'Adds a product version' },
+        body: body({ id: ProductId, name: text(128), family: text(64), version: Type.Integer() }),
+        response: { 201: ProductAnswer },
+      },
+    },
+    async (request, reply) => sendResult(reply, await addProduct(context, request.body), 201),
+  );
+  app.get(
+    '/v1/products',
+    {
+      config: { admin: true },
+      schema: { tags: ['Products'], summary: 'All products', response: { 200: answer({ items: Type.Array(ProductAnswer) }) } },
+    },
+    async () => ({ items: [...(await listProducts(context))] }),
+  );
+}

@@ -1,0 +1,98 @@
+/** The telephone desk: what a representative does while the caller is on the line. */
+import Type from 'typebox';
+import type { App } from '../../platform/http.ts';
+import { sendResult } from '../../platform/http-problem.ts';
+import { AgreementNumber, AnyItem, answer, body, CalTypeName, CodeText, DeskAnswer, PageQuery, ProductId, QuantityOrAll, ServerId } from '../../platform/http-schemas.ts';
+import type { ClearinghouseContext } from '../context.ts';
+import { activateByTelephone } from '../usecases/desk-activate.ts';
+import { confirmByTelephone } from '../usecases/desk-confirm.ts';
+import { giveHorizonCode } from '../usecases/desk-horizon.ts';
+import { grantKeyPack } from '../usecases/desk-key-pack.ts';
+import { cancelMove, listMoves, repeatCodes, showMove } from '../usecases/desk-moves.ts';
+import { newId } from '../usecases/new-id.ts';
+import { startDeskMove } from '../usecases/start-move.ts';
+
+const Quoted = { authorization: Type.Optional(Type.String()), license: Type.Optional(Type.String()) };
+const Caller = { agreement: AgreementNumber, serverId: ServerId };
+const MoveAnswer = answer({ id: Type.String(), state: Type.String(), awaited: AnyItem });
+
+export function addDeskRoutes(app: App, context: ClearinghouseContext): void {
+  addCodes(app, context);
+  addMoves(app, context);
+}
+
+/** What all desk routes share; the fields of the body differ. */
+function desk<Fields extends Parameters<typeof body>[0]>(summary: string, fields: Fields) {
+  return {
+    config: { admin: true as const },
+    schema: { tags: ['Desk'], summary, body: body(fields), response: { 200: DeskAnswer } },
+  };
+}
+
+function addCodes(app: App, context: ClearinghouseContext): void {
+  const activate = desk('The activation code of a License Server ID', { ...Caller, name: Type.Optional(Type.String()) });
+  app.post('/v1/desk/activate', activate, async (request, reply) =>
+    sendResult(reply, await activateByTelephone(context, { name: undefined, ...request.body })),
+  );
+  const keyPack = desk('A CAL Key Pack ID', {
+    ...Caller,
+    ...{ product: ProductId, type: CalTypeName, quantity: Type.Integer(), ...Quoted },
+  });
+  app.post('/v1/desk/key-pack', keyPack, async (request, reply) =>
+    sendResult(reply, await grantKeyPack(context, { ...request.body, requestId: request.idempotencyKey ?? newId(context) })),
+  );
+  const confirm = desk('Takes in a code that the customer reads', {
+    code: CodeText,
+    serverId: Type.Optional(ServerId),
+  });
+  app.post('/v1/desk/confirm', confirm, async (request, reply) =>
+    sendResult(reply, await confirmByTelephone(context, request.body)),
+  );
+  app.post('/v1/desk/horizon', desk('The yearly code of a license server', Caller), async (request, reply) =>
+    sendResult(reply, await giveHorizonCode(context, request.body)),
+  );
+  app.post('/v1/desk/repeat', desk('The current codes of a license server again', Caller), async (request, reply) =>
+    sendResult(reply, await repeatCodes(context, request.body)),
+  );
+}
+
+function addMoves(app: App, context: ClearinghouseContext): void {
+  const move = desk('Starts a move by telephone', {
+    ...{ agreement: AgreementNumber, from: ServerId, to: ServerId, product: ProductId, type: CalTypeName },
+    ...{ quantity: QuantityOrAll, reason: Type.Enum(['replaced', 'dead']), ...Quoted },
+  });
+  app.post('/v1/desk/moves', move, async (request, reply) =>
+    sendResult(reply, await startDeskMove(context, { ...request.body, requestId: request.idempotencyKey ?? newId(context) })),
+  );
+  app.get(
+    '/v1/desk/moves',
+    {
+      config: { admin: true },
+      schema: {
+        ...{ tags: ['Desk'], summary: 'All moves and what they wait for', querystring: PageQuery },
+        response: { 200: answer({ items: Type.Array(MoveAnswer) }) },
+      },
+    },
+    async (request) => {
+      const page = await listMoves(context, { after: request.query.cursor, limit: request.query.limit });
+      return { items: [...page.items], nextCursor: page.nextCursor };
+    },
+  );
+  const params = Type.Object({ id: Type.String({ maxLength: 128 }) });
+  app.get(
+    '/v1/desk/moves/:id',
+    {
+      config: { admin: true, refusals: ['move-unknown'] },
+      schema: { tags: ['Desk'], summary: 'How a move stands', params, response: { 200: MoveAnswer } },
+    },
+    async (request, reply) => sendResult(reply, await showMove(context, request.params.id)),
+  );
+  app.post(
+    '/v1/desk/moves/:id/cancel',
+    {
+      config: { admin: true, refusals: ['move-unknown', 'move-state', 'not-yet-supported'] },
+      schema: { tags: ['Desk'], summary: 'Undoes a move where that is still possible', params, response: { 200: MoveAnswer } },
+    },
+    async (request, reply) => sendResult(reply, await cancelMove(context, request.params.id)),
+  );
+}

@@ -1,0 +1,65 @@
+/** Schemas that routes of both programs share: parsers of requests, shapes of answers. */
+import Type, { type TObject, type TSchema } from 'typebox';
+import { text } from './http-validation.ts';
+
+/** An answer: the named fields are promised, others may come. */
+export function answer<Fields extends Record<string, TSchema>>(fields: Fields): TObject<Fields> {
+  return Type.Object(fields, { additionalProperties: true });
+}
+
+/** A request body: nothing but the named fields. */
+export function body<Fields extends Record<string, TSchema>>(fields: Fields): TObject<Fields> {
+  return Type.Object(fields, { additionalProperties: false });
+}
+
+export const ProductId = text(64, 'Product id');
+export const CalTypeName = text(16, 'device, user or concurrent');
+export const AgreementNumber = text(64, 'Agreement or enrollment number');
+export const CodeText = text(200, 'A code in either form: 35 characters or 54 digits');
+export const ServerId = text(64, 'A License Server ID');
+export const Quantity = Type.Integer({ minimum: 1, description: 'How many CALs' });
+export const QuantityOrAll = Type.Union([Quantity, Type.Literal('all')]);
+export const FileText = Type.String({ minLength: 1, description: 'The content of the file' });
+
+/** Largest message or kit file, bytes. */
+export const fileLimitBytes = 64 * 1024 * 1024;
+
+export const Spelled = Type.Array(Type.Array(Type.String()));
+
+/** A code to read out. */
+export const CodeAnswer = answer({
+  code: Type.String(),
+  digits: Type.String(),
+  spelled: Spelled,
+  kind: Type.String(),
+  unissued: Type.Integer(),
+  held: Type.Integer(),
+});
+
+export const PageQuery = Type.Object(
+  {
+    cursor: Type.String({ default: '', maxLength: 64 }),
+    limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
+  },
+  { additionalProperties: false },
+);
+
+/** A page of anything. */
+export const PageAnswer = answer({
+  items: Type.Array(Type.Unsafe<object>(Type.Object({}, { additionalProperties: true }))),
+  nextCursor: Type.Union([Type.String(), Type.Null()]),
+});
+
+/** What a representative reads out, and what happens next. */
+export const DeskAnswer = answer({
+  code: Type.Union([Type.String(), Type.Null()]),
+  digits: Type.Union([Type.String(), Type.Null()]),
+  spelled: Type.Union([Spelled, Type.Null()]),
+  codes: Type.Array(
+    answer({ code: Type.String(), digits: Type.String(), spelled: Spelled, kind: Type.String(), for: Type.String() }),
+  ),
+  next: Type.String(),
+});
+
+/** Anything: a shape that is documented elsewhere. */
+export const AnyItem = Type.Unsafe<object>(Type.Object({}, { additionalProperties: true }));

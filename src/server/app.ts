@@ -1,0 +1,202 @@
+/** A license server, wired: data folder → keys, store, context → routes. And its making (`init`). */
+import { rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { base64url, bytesOfBase64url } from '../core/bytes.ts';
+import { licenseServerId, licenseServerIdValue } from '../core/code.ts';
+import type { Refusal } from '../core/refusal.ts';
+import { ok } from '../core/result.ts';
+import { type Clock, systemClock } from '../platform/clock.ts';
+import { beginDataFolder, openDataFolder } from '../platform/data-folder.ts';
+import { httpDelivery } from '../platform/delivery.ts';
+import { nodeDigest } from '../platform/digest.ts';
+import { Failure } from '../platform/failure.ts';
+import { type App, buildHttp, type TlsMaterial } from '../platform/http.ts';
+import { instanceSealBox, openInstanceSecret, readSealedFile, writeSealedFile } from '../platform/instance-secret.ts';
+import type { Logger } from 'pino';
+import { systemRandom } from '../platform/random.ts';
+import {
+  agree,
+  agreementKeyFromSeed,
+  generateAgreementKey,
+  generateSigningKey,
+  seedOf,
+  signingKeyFromSeed,
+} from '../platform/signing.ts';
+import { version } from '../platform/version.ts';
+import { keyId, readPublisherBundle } from '../protocol/trust.ts';
+import { writeMeta } from '../store/meta-rows.ts';
+import type { Store } from '../store/port.ts';
+import { openSqliteStore } from '../store/sqlite.ts';
+import type { ServerContext } from './context.ts';
+import { addActivationRoutes } from './routes/activation-routes.ts';
+import { addLicenseRoutes } from './routes/license-routes.ts';
+import { addListRoutes } from './routes/list-routes.ts';
+import { addMessageRoutes } from './routes/message-routes.ts';
+import { addMoveRoutes } from './routes/move-routes.ts';
+import { noteAlone } from './usecases/events.ts';
+import { readStatus } from './usecases/status.ts';
+
+const databaseFile = 'license-server.db';
+const keyFile = 'license-server.key';
+const keyPurpose = 'license-server-key';
+
+export interface ServerInit {
+  readonly dir: string;
+  readonly name: string;
+  /** The text of the publisher bundle file. */
+  readonly bundle: string;
+  readonly clearinghouseUrl?: string | undefined;
+  /** Where the instance secret lives; never inside the data folder (protocol §5.1). */
+  readonly instanceDir?: string | undefined;
+}
+
+export interface MadeServer {
+  readonly licenseServerId: string;
+  readonly instanceDir: string;
+}
+
+/** Makes the data folder, keys and database of a new license server. Throws `Failure` in words. */
+export async function initServer(init: ServerInit): Promise<MadeServer> {
+  const bundle = readPublisherBundle(nodeDigest, init.bundle);
+  if (!bundle.ok) throw new RefusedInit(bundle.error);
+  const folder = beginDataFolder(init.dir, { kind: 'server', random: systemRandom });
+  const instanceDir = resolve(init.instanceDir ?? `${folder.dir}.instance`);
+  try {
+    const secret = openInstanceSecret(instanceDir, { create: true, random: systemRandom });
+    const key = generateSigningKey(systemRandom, (publicKey) => licenseServerId(nodeDigest, publicKey));
+    writeSealedFile(join(folder.dir, keyFile), {
+      ...{ secret, purpose: keyPurpose, plaintext: seedOf(key), random: systemRandom },
+    });
+    const file = join(folder.dir, databaseFile);
+    const store = openSqliteStore({ file, migrations: 'server', digest: nodeDigest, create: true });
+    await store.write(async (tx) => {
+      await writeMeta(tx, 'trustList', bundle.value.trustListToken);
+      await writeMeta(tx, 'generation', '1');
+      await writeMeta(tx, 'salt', base64url(systemRandom.bytes(16)));
+      if (init.clearinghouseUrl !== undefined) {
+        await writeMeta(tx, 'clearinghouseUrl', init.clearinghouseUrl.replace(/\/$/, ''));
+      }
+      await tx.post({
+        ...{ log: 'server', kind: 'made', id: 'made', at: systemClock.nowMs() },
+        body: { licenseServerId: key.kid, name: init.name },
+      });
+      return ok(null);
+    });
+    await store.close();
+    folder.finish({
+      name: init.name,
+      publisher: bundle.value.publisher,
+      root: base64url(bundle.value.root.publicKey),
+      instanceDir,
+      allowedHosts: [],
+    });
+    return { licenseServerId: key.kid, instanceDir };
+  } catch (error) {
+    folder.abandon();
+    rmSync(join(folder.dir, databaseFile), { force: true });
+    throw error;
+  }
+}
+
+/** An init that was refused for what it was given: the words are those of the refusal. */
+export class RefusedInit extends Error {
+  override readonly name = 'RefusedInit';
+  readonly refusal: Refusal;
+  constructor(refusal: Refusal) {
+    super(refusal.code);
+    this.refusal = refusal;
+  }
+}
+
+export interface OpenServer {
+  readonly app: App;
+  readonly context: ServerContext;
+  readonly store: Store;
+  readonly close: () => Promise<void>;
+}
+
+export interface OpenOptions {
+  readonly clock?: Clock;
+  readonly log?: Logger;
+  readonly tls?: TlsMaterial;
+}
+
+/** Opens a license server; the caller holds the folder's lock. */
+export async function openServer(dir: string, options: OpenOptions = {}): Promise<OpenServer> {
+  const folder = openDataFolder(dir, 'server');
+  const text = (name: string): string => String(folder.settings[name] ?? '');
+  const secret = openInstanceSecret(text('instanceDir'), { create: false, random: systemRandom });
+  const seed = readSealedFile(join(folder.dir, keyFile), { secret, purpose: keyPurpose });
+  const key = signingKeyFromSeed(seed, (publicKey) => licenseServerId(nodeDigest, publicKey));
+  const lsidValue = licenseServerIdValue(nodeDigest, key.kid);
+  const rootKey = bytesOfBase64url(text('root'));
+  if (!lsidValue.ok || rootKey === undefined) {
+    throw new Failure(`The settings in ${folder.dir} name no root key.`, {
+      code: 'data-folder-damaged',
+      next: 'Put config.json back from a backup.',
+    });
+  }
+  const store = openSqliteStore({ file: join(folder.dir, databaseFile), migrations: 'server', digest: nodeDigest });
+  const context: ServerContext = {
+    store,
+    clock: options.clock ?? systemClock,
+    random: systemRandom,
+    digest: nodeDigest,
+    licenseServerId: key.kid,
+    lsidValue: lsidValue.value,
+    name: text('name'),
+    key,
+    publisher: text('publisher'),
+    root: { kid: keyId(nodeDigest, rootKey), publicKey: rootKey },
+    box: instanceSealBox(secret, systemRandom),
+    oneTimeKey: () => {
+      const pair = generateAgreementKey(systemRandom);
+      return { seed: seedOf(pair), publicKey: pair.publicKey };
+    },
+    agreeWith: (own, other) => agree(agreementKeyFromSeed(own).privateKey, other),
+    delivery: httpDelivery,
+    allowedHosts: hostsOf(folder.settings['allowedHosts']),
+    stopping: new AbortController(),
+    cache: { facts: null, denials: new Map(), codeFailures: 0, contact: Promise.resolve() },
+  };
+  const app = buildServerApp(context, { adminToken: folder.adminToken, ...options });
+  const close = async (): Promise<void> => {
+    await app.close();
+    await store.close();
+  };
+  return { app, context, store, close };
+}
+
+function hostsOf(value: unknown): ReadonlySet<string> {
+  return new Set(Array.isArray(value) ? value.map(String) : []);
+}
+
+/** The routes, on one screen. */
+export function buildServerApp(
+  context: ServerContext,
+  options: { readonly adminToken: string; readonly log?: Logger; readonly tls?: TlsMaterial },
+): App {
+  const app = buildHttp({
+    title: 'Calyx license server',
+    version,
+    ...{ adminToken: options.adminToken },
+    ...(options.log === undefined ? {} : { log: options.log }),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    health: async () => {
+      const status = await readStatus(context);
+      const { licenseServerId: id, name, activation, lastContactAt } = status;
+      return { licenseServerId: id, name, activation, lastContactAt };
+    },
+  });
+  addLicenseRoutes(app, context);
+  addActivationRoutes(app, context);
+  addMoveRoutes(app, context);
+  addMessageRoutes(app, context);
+  addListRoutes(app, context);
+  return app;
+}
+
+/** Written into the System log when the service starts and stops (events 0 and 3 of the model system). */
+export async function noteService(context: ServerContext, what: 'started' | 'stopped'): Promise<void> {
+  await noteAlone(context, { number: what === 'started' ? 0 : 3, data: { name: context.name } });
+}

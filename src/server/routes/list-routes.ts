@@ -1,0 +1,65 @@
+/** What a license server is and has: to look at, never to change. */
+import Type from 'typebox';
+import type { App } from '../../platform/http.ts';
+import type { ServerContext } from '../context.ts';
+import { listEvents, listLicenses, listPacks, readStatus } from '../usecases/status.ts';
+import { answer, PageAnswer, PageQuery } from '../../platform/http-schemas.ts';
+
+const Identity = { licenseServerId: Type.String(), name: Type.String(), publisher: Type.String() };
+
+export function addListRoutes(app: App, context: ServerContext): void {
+  app.get(
+    '/v1/server',
+    {
+      schema: {
+        ...{ tags: ['Operation'], summary: 'Which license server this is' },
+        response: { 200: answer({ ...Identity, activation: Type.String() }) },
+      },
+    },
+    async () => {
+      const { licenseServerId, name, publisher, activation } = await readStatus(context);
+      return { licenseServerId, name, publisher, activation };
+    },
+  );
+  app.get(
+    '/v1/admin/status',
+    {
+      config: { admin: true },
+      schema: { tags: ['Lists'], summary: 'Identity, activation, method, horizon and key packs', response: { 200: answer(Identity) } },
+    },
+    async () => readStatus(context),
+  );
+  app.get(
+    '/v1/admin/packs',
+    {
+      config: { admin: true },
+      schema: {
+        ...{ tags: ['Lists'], summary: 'Key packs with their counts' },
+        response: { 200: answer({ items: Type.Array(Type.Unsafe<object>(answer({ product: Type.String() }))) }) },
+      },
+    },
+    async () => ({ items: [...(await listPacks(context))] }),
+  );
+  app.get(
+    '/v1/admin/licenses',
+    {
+      config: { admin: true },
+      schema: { tags: ['Lists'], summary: 'Issued licenses', querystring: PageQuery, response: { 200: PageAnswer } },
+    },
+    async (request) => {
+      const page = await listLicenses(context, request.query);
+      return { items: [...page.items], nextCursor: page.nextCursor };
+    },
+  );
+  app.get(
+    '/v1/admin/events',
+    {
+      config: { admin: true },
+      schema: { tags: ['Lists'], summary: 'The System log', querystring: PageQuery, response: { 200: PageAnswer } },
+    },
+    async (request) => {
+      const page = await listEvents(context, request.query);
+      return { items: [...page.items], nextCursor: page.nextCursor };
+    },
+  );
+}

@@ -1,0 +1,91 @@
+/** Administration: moves out of this server, and what the source decides by telephone. */
+import Type from 'typebox';
+import type { App } from '../../platform/http.ts';
+import { sendResult } from '../../platform/http-problem.ts';
+import type { ServerContext } from '../context.ts';
+import { listMoves, showMove, startMove } from '../usecases/start-move.ts';
+import { freezeByTelephone, heartbeatByTelephone, releaseByTelephone, returnByTelephone } from '../usecases/telephone-move.ts';
+import { AgreementNumber, answer, body, CalTypeName, CodeAnswer, ProductId, Quantity, QuantityOrAll, ServerId } from '../../platform/http-schemas.ts';
+
+const LineFields = { product: ProductId, type: CalTypeName, agreement: Type.Optional(AgreementNumber) };
+const MoveAnswer = answer({ id: Type.String(), state: Type.String(), resumed: Type.Boolean() });
+
+export function addMoveRoutes(app: App, context: ServerContext): void {
+  addMoves(app, context);
+  addTelephone(app, context);
+}
+
+function addMoves(app: App, context: ServerContext): void {
+  app.post(
+    '/v1/admin/moves',
+    {
+      config: { admin: true, refusals: ['agreement-missing', 'move-to-itself', 'move-more-than-there-is', 'move-open', 'not-yet-supported'] },
+      schema: {
+        ...{ tags: ['Moves'], summary: 'Starts a move to another license server, or goes on with the open one' },
+        body: body({
+          ...LineFields,
+          ...{ to: ServerId, toName: Type.Optional(Type.String({ maxLength: 128 })), quantity: QuantityOrAll },
+          ...{ reason: Type.Enum(['replaced', 'dead']), hold: Type.Boolean() },
+        }),
+        response: { 200: MoveAnswer },
+      },
+    },
+    async (request, reply) => {
+      const { agreement, ...order } = request.body;
+      sendResult(reply, await startMove(context, { ...order, agreement }));
+    },
+  );
+  app.get(
+    '/v1/admin/moves',
+    {
+      config: { admin: true },
+      schema: { tags: ['Moves'], summary: 'The moves this server knows of', response: { 200: answer({ items: Type.Array(MoveAnswer) }) } },
+    },
+    async () => ({ items: [...(await listMoves(context))] }),
+  );
+  app.get(
+    '/v1/admin/moves/:id',
+    {
+      config: { admin: true, refusals: ['move-unknown'] },
+      schema: {
+        ...{ tags: ['Moves'], summary: 'How a move stands', params: Type.Object({ id: Type.String({ maxLength: 128 }) }) },
+        response: { 200: MoveAnswer },
+      },
+    },
+    async (request, reply) => sendResult(reply, await showMove(context, request.params.id)),
+  );
+}
+
+function addTelephone(app: App, context: ServerContext): void {
+  const route = <Fields extends Parameters<typeof body>[0]>(path: string, summary: string, fields: Fields) => ({
+    url: `/v1/admin/telephone/${path}`,
+    options: {
+      config: { admin: true as const },
+      schema: { tags: ['Telephone'], summary, body: body(fields), response: { 200: CodeAnswer } },
+    },
+  });
+  const freeze = route('freeze', 'Freezes CALs for a move and answers the code to read', {
+    ...LineFields,
+    ...{ to: ServerId, quantity: QuantityOrAll },
+  });
+  app.post(freeze.url, freeze.options, async (request, reply) =>
+    sendResult(reply, await freezeByTelephone(context, request.body)),
+  );
+  const release = route('release', 'Gives up what is frozen and answers the code to read', LineFields);
+  app.post(release.url, release.options, async (request, reply) =>
+    sendResult(reply, await releaseByTelephone(context, request.body)),
+  );
+  const giveBack = route('return', 'Gives unissued CALs back and answers the code to read', {
+    ...LineFields,
+    quantity: Quantity,
+  });
+  app.post(giveBack.url, giveBack.options, async (request, reply) =>
+    sendResult(reply, await returnByTelephone(context, request.body)),
+  );
+  const heartbeat = route('heartbeat', 'The yearly report: answers the code to read', {
+    agreement: Type.Optional(AgreementNumber),
+  });
+  app.post(heartbeat.url, heartbeat.options, async (request, reply) =>
+    sendResult(reply, await heartbeatByTelephone(context, request.body.agreement)),
+  );
+}

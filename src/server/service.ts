@@ -1,0 +1,38 @@
+/**
+ * What a running license server does by itself: it keeps in contact with the clearinghouse where the
+ * method is automatic, and takes lapsed licenses back.
+ */
+import { minuteMs, secondMs } from '../core/time.ts';
+import { repeat } from '../platform/repeat.ts';
+import type { ServerContext } from './context.ts';
+import { noteService } from './app.ts';
+import { contactClearinghouse } from './usecases/contact.ts';
+import { sweepLapsed } from './usecases/reclaim.ts';
+import { readMethod } from './usecases/settings.ts';
+
+/** How long a contact may be held back by the clearinghouse until there is something to say. */
+const longPollMs = 20 * secondMs;
+/** After a failure the pauses double up to this. */
+const longestPauseMs = 60 * secondMs;
+/** How many licenses of a line one sweep takes back. */
+const sweepLimit = 500;
+
+/** Starts both loops; the function that comes back stops them and waits for what is under way. */
+export function startService(context: ServerContext): () => Promise<void> {
+  void noteService(context, 'started').catch(() => undefined);
+  let pauseMs = secondMs;
+  const contacts = repeat(async () => {
+    if ((await context.store.read(readMethod)) !== 'automatic') return 2 * secondMs;
+    const contact = await contactClearinghouse(context, { waitMs: longPollMs }).catch(() => undefined);
+    pauseMs = contact?.ok === true ? 0 : Math.min(longestPauseMs, Math.max(secondMs, pauseMs * 2));
+    return pauseMs;
+  });
+  const sweeps = repeat(async () => {
+    await sweepLapsed(context, sweepLimit).catch(() => undefined);
+    return minuteMs;
+  });
+  return async () => {
+    context.stopping.abort();
+    await Promise.all([contacts.stop(), sweeps.stop()]);
+  };
+}
