@@ -7,7 +7,7 @@ import type { Refusal } from '../core/refusal.ts';
 import { ok } from '../core/result.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { beginDataFolder, openDataFolder } from '../platform/data-folder.ts';
-import { httpDelivery } from '../platform/delivery.ts';
+import { type Delivery, httpDelivery } from '../platform/delivery.ts';
 import { nodeDigest } from '../platform/digest.ts';
 import { Failure } from '../platform/failure.ts';
 import { type App, buildHttp, type TlsMaterial } from '../platform/http.ts';
@@ -117,6 +117,8 @@ export interface OpenServer {
 
 export interface OpenOptions {
   readonly clock?: Clock;
+  /** How messages travel; HTTP unless a test carries them itself. */
+  readonly delivery?: Delivery;
   readonly log?: Logger;
   readonly tls?: TlsMaterial;
 }
@@ -154,7 +156,7 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
       return { seed: seedOf(pair), publicKey: pair.publicKey };
     },
     agreeWith: (own, other) => agree(agreementKeyFromSeed(own).privateKey, other),
-    delivery: httpDelivery,
+    delivery: options.delivery ?? httpDelivery,
     allowedHosts: hostsOf(folder.settings['allowedHosts']),
     stopping: new AbortController(),
     cache: { facts: null, denials: new Map(), codeFailures: 0, contact: Promise.resolve() },
