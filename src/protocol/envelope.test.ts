@@ -39,6 +39,7 @@ const bought = { agreement, product: 'ts-2012r2', type: 'device' } as const;
 
 /** One body of each type. */
 const bodies: Readonly<Record<MessageType, JsonObject>> = {
+  declined: { refused: { code: 'move-open' } },
   contact: { ack: ['a-1', 'b-2'], name: 'LS-OLD', method: 'automatic' },
   activate: {
     agreement,

@@ -72,6 +72,8 @@ const serverBodies = {
     hold: Type.Boolean(),
   }),
   frozen: closed({ ...Line, unissued: Units, held: Units, holders: Holders }),
+  /** The source cannot freeze what it was asked to: nothing was frozen, and nothing will be. */
+  declined: closed({ refused: AnyObject }),
   installed: closed({ ...Line, freeK: ChainPosition, heldK: ChainPosition }),
   verified: closed({}),
   released: closed(released),

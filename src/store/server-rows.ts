@@ -125,6 +125,14 @@ export async function waitingRequest(tx: ReadTx, kind: string, ask: string): Pro
   );
 }
 
+/** The newest request of a kind that was answered. */
+export async function lastSettled(tx: ReadTx, kind: string): Promise<RequestRow | undefined> {
+  return tx.get<RequestRow>(
+    `select ${requestColumns} from requests where kind = ? and state = 'done' order by at desc, id desc limit 1`,
+    kind,
+  );
+}
+
 export async function insertRequest(
   tx: WriteTx,
   row: Pick<RequestRow, 'id' | 'kind' | 'ask' | 'at'>,

@@ -42,6 +42,8 @@ export async function handleMessage(
       return handleMoveRequest(context, tx, { message, nowMs });
     case 'frozen':
       return handleFrozen(context, tx, { message, nowMs });
+    case 'declined':
+      return handleMoveEvent(context, tx, { message, nowMs, event: 'cancel', by: ['source'] });
     case 'installed':
       return handleInstalled(context, tx, { message, nowMs });
     case 'verified':

@@ -4,12 +4,13 @@
  */
 import type { Refusal } from '../../core/refusal.ts';
 import { err, ok, type Result } from '../../core/result.ts';
+import { isoTime } from '../../core/time.ts';
 import { type Message, type Opened, openEnvelope } from '../../protocol/envelope.ts';
 import { readMessageFile } from '../../protocol/message-file.ts';
 import { openTrustList, trustedKey } from '../../protocol/trust.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
-import { noteApplied } from '../../store/server-rows.ts';
+import { lastSettled, noteApplied } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { handleAnswer } from './handle-answer.ts';
 import { serverLog } from './license-token.ts';
@@ -22,6 +23,8 @@ export interface AppliedMessages {
   readonly again: readonly string[];
   /** What the clearinghouse refused, by request. */
   readonly refused: readonly { readonly re: string; readonly refusal: Refusal }[];
+  /** Messages that this server could not apply: they come again, and hold up no other. */
+  readonly failed: readonly { readonly type: string; readonly refusal: Refusal }[];
 }
 
 /**
@@ -47,14 +50,20 @@ export async function applyMessages(
   const applied: string[] = [];
   const again: string[] = [];
   const refused: { re: string; refusal: Refusal }[] = [];
+  const failed: { type: string; refusal: Refusal }[] = [];
   for (const message of opened) {
     const done = await applyOne(context, message);
-    if (!done.ok) return done;
+    if (!done.ok) {
+      failed.push({ type: message.envelope.t, refusal: done.error });
+      continue;
+    }
     (done.value.again ? again : applied).push(message.envelope.t);
     if (message.envelope.t !== 'refused') continue;
     refused.push({ re: message.envelope.body.re, refusal: message.envelope.body.refused as unknown as Refusal });
   }
-  return ok({ applied, again, refused });
+  const [first] = failed;
+  if (first !== undefined && applied.length + again.length === 0) return err(first.refusal);
+  return ok({ applied, again, refused, failed });
 }
 
 /** The keys that may sign for the clearinghouse, from the trust list that this server has. */
@@ -114,8 +123,8 @@ async function keep(
 }
 
 /**
- * Applies an answer file. Refused: `file-damaged`, `file-other-kind`, and what `applyMessages` refuses;
- * `already-applied` where nothing in it was new.
+ * Applies an answer file. Refused: `file-damaged`, `file-other-kind`, what `applyMessages` refuses, and
+ * `already-applied`, with the first numbers, where nothing in it was new.
  */
 export async function applyAnswerFile(
   context: ServerContext,
@@ -123,5 +132,24 @@ export async function applyAnswerFile(
 ): Promise<Result<AppliedMessages, Refusal>> {
   const file = readMessageFile(context.digest, text, 'answer');
   if (!file.ok) return file;
-  return applyMessages(context, { messages: file.value.messages, ofOthers: 'skip' });
+  const done = await applyMessages(context, { messages: file.value.messages, ofOthers: 'skip' });
+  if (!done.ok) return done;
+  // A welcome is new in every file: it alone does not make one that was given before a new one.
+  const news = done.value.applied.filter((type) => type !== 'welcome');
+  if (news.length > 0 || done.value.again.length === 0) return done;
+  return err(await firstNumbers(context));
+}
+
+/** What the last key pack brought, for a file that is given again. */
+async function firstNumbers(context: ServerContext): Promise<Refusal> {
+  const request = await context.store.read((tx) => lastSettled(tx, 'install'));
+  const answer = JSON.parse(request?.answer ?? '{}') as { product?: string; type?: string; added?: number; installed?: number };
+  return {
+    code: 'already-applied',
+    product: answer.product ?? null,
+    type: answer.type ?? null,
+    added: answer.added ?? 0,
+    installed: answer.installed ?? 0,
+    at: request === undefined ? '' : isoTime(request.at),
+  };
 }

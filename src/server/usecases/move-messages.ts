@@ -19,6 +19,7 @@ import {
   openFreeze,
   type ServerMoveRow,
   savePeer,
+  settleRequest,
   updateServerMove,
 } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
@@ -64,6 +65,7 @@ interface On<Message> {
 
 /** Where a move stands for its source: `requested` means that nothing was frozen yet. */
 function sourceState(move: ServerMoveRow | undefined): SourceState {
+  if (move?.state === 'refused') return 'undone';
   const known: readonly string[] = ['frozen', 'closed', 'undone'];
   return move !== undefined && known.includes(move.state) ? (move.state as SourceState) : 'none';
 }
@@ -84,9 +86,8 @@ async function onFreeze(
     ...{ move: id, source: context.licenseServerId, target },
     open: open === undefined ? null : { id: open.id, state: 'frozen' },
   });
-  if (!allowed.ok) return allowed;
-  const frozen = await freezeUnits(tx, { line, move: id, quantity });
-  if (!frozen.ok) return frozen;
+  const frozen = allowed.ok ? await freezeUnits(tx, { line, move: id, quantity }) : allowed;
+  if (!frozen.ok) return decline(context, tx, { message, id, move, line, refusal: frozen.error });
   const { unissued, held, reserved, quarantined } = frozen.value.split;
   const nowMs = context.clock.nowMs();
   const row: ServerMoveRow = {
@@ -108,6 +109,36 @@ async function onFreeze(
     ...{ postings: frozen.value.postings, outbox: [receipt] },
   });
   await noteEvent(context, tx, { number: 5001, data: eventData(row) });
+  return ok(null);
+}
+
+/**
+ * Says that there is nothing to freeze, and keeps a tombstone: the clearinghouse ends the move, and the
+ * administrator who asked for it is told why.
+ */
+async function decline(
+  context: ServerContext,
+  tx: WriteTx,
+  of: On<MessageOf<'freeze'>> & { readonly line: LineRow; readonly refusal: Refusal },
+): Handled {
+  const { id, move, line, refusal } = of;
+  const nowMs = context.clock.nowMs();
+  const row: ServerMoveRow = {
+    ...{ id, role: 'source', carrier: 'online', agreement: line.agreement, line: line.line },
+    ...{ product: line.product, type: line.type, quantity: of.message.body.quantity },
+    ...{ source: context.licenseServerId, target: of.message.body.target, state: 'refused' },
+    ...{ unissued: 0, held: 0, reserved: 0, quarantined: 0, hold: false },
+    ...{ startedAt: move?.startedAt ?? nowMs, updatedAt: nowMs },
+  };
+  if (move === undefined) await insertServerMove(tx, row);
+  else await updateServerMove(tx, row);
+  await settleRequest(tx, { id: `move:${id}`, state: 'refused', answer: JSON.stringify(refusal) });
+  const message = await outgoing(tx, { id: newId(context), type: 'declined', move: id, body: { refused: { ...refusal } } });
+  await tx.post({
+    ...{ log: serverLog, kind: 'declined', id: `decline:${id}`, at: nowMs, outbox: [message] },
+    body: { agreement: line.agreement, line: line.line, move: id, refused: refusal.code },
+  });
+  await noteEvent(context, tx, { number: 5019, data: { type: 'freeze', sender: 'the clearinghouse', problem: refusal.code } });
   return ok(null);
 }
 
