@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
-import { answerFile } from '../src/clearinghouse/usecases/exchange.ts';
 import { listMoves } from '../src/clearinghouse/usecases/desk-moves.ts';
+import { answerFile } from '../src/clearinghouse/usecases/exchange.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { applyAnswerFile } from '../src/server/usecases/apply-message.ts';
 import { contactClearinghouse, settleByContact } from '../src/server/usecases/contact.ts';
@@ -13,7 +13,8 @@ import { requestActivation, requestInstall } from '../src/server/usecases/reques
 import { validateLicense } from '../src/server/usecases/return-license.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
-import { agreement, makeWorld, product, value, type World } from './world/world.ts';
+import type { World } from './world/world.ts';
+import { agreement, makeWorld, product, value } from './world/world.ts';
 
 const type = 'device';
 
@@ -36,7 +37,11 @@ async function counts(server: OpenServer) {
   return pack && [pack.installed, pack.issued, pack.unissued, pack.held, pack.reserved, pack.quarantined];
 }
 
-async function activateAndInstall(server: OpenServer, settle: (id: string) => Promise<unknown>, quantity: number) {
+async function activateAndInstall(
+  server: OpenServer,
+  settle: (id: string) => Promise<unknown>,
+  quantity: number,
+) {
   await settle(value(await requestActivation(server.context, { agreement })).id);
   if (quantity === 0) return;
   await settle(value(await requestInstall(server.context, { agreement, product, type, quantity })).id);
@@ -46,12 +51,14 @@ it('activates, installs, moves and closes by automatic connection', async () => 
   const world = await makeWorld();
   const old = await world.addServer('LS-OLD', { connected: true });
   const next = await world.addServer('LS-NEW', { connected: true });
-  const settle = (server: OpenServer) => async (id: string) => value(await settleByContact(server.context, id));
+  const settle = (server: OpenServer) => async (id: string) =>
+    value(await settleByContact(server.context, id));
   await activateAndInstall(old, settle(old), 500);
   await activateAndInstall(next, settle(next), 0);
   assert.deepEqual(await counts(old), [500, 0, 500, 0, 0, 0]);
   const origins = new Map<string, string | null>();
-  for (let index = 0; index < 15; index += 1) origins.set(`ws-${index}`, (await permanent(old, `ws-${index}`)).origin);
+  for (let index = 0; index < 15; index += 1)
+    origins.set(`ws-${index}`, (await permanent(old, `ws-${index}`)).origin);
   const to = next.context.licenseServerId;
   const order = { agreement, to, product, type, quantity: 'all', reason: 'replaced', hold: false } as const;
   value(await startMove(old.context, order));
@@ -80,9 +87,20 @@ it('does the same by files carried by hand', async () => {
   await activateAndInstall(old, settle(old), 40);
   await activateAndInstall(next, settle(next), 0);
   const origins = new Map<string, string | null>();
-  for (let index = 0; index < 15; index += 1) origins.set(`ws-${index}`, (await permanent(old, `ws-${index}`)).origin);
+  for (let index = 0; index < 15; index += 1)
+    origins.set(`ws-${index}`, (await permanent(old, `ws-${index}`)).origin);
   const to = next.context.licenseServerId;
-  value(await startMove(old.context, { agreement, to, product, type, quantity: 30, reason: 'replaced', hold: false }));
+  value(
+    await startMove(old.context, {
+      agreement,
+      to,
+      product,
+      type,
+      quantity: 30,
+      reason: 'replaced',
+      hold: false,
+    }),
+  );
   await carry(world, old, [old, next]);
   assert.deepEqual(await counts(old), [40, 10, 0, 30, 0, 0]);
   await carry(world, old, [old, next]);

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
 import { activateByTelephone } from '../src/clearinghouse/usecases/desk-activate.ts';
 import { confirmByTelephone } from '../src/clearinghouse/usecases/desk-confirm.ts';
 import { grantKeyPack } from '../src/clearinghouse/usecases/desk-key-pack.ts';
 import { startDeskMove } from '../src/clearinghouse/usecases/start-move.ts';
-import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
+import type { OpenServer } from '../src/server/app.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { validateLicense } from '../src/server/usecases/return-license.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
 import { freezeByTelephone } from '../src/server/usecases/telephone-move.ts';
-import type { OpenServer } from '../src/server/app.ts';
 import { agreement, makeWorld, product, value } from './world/world.ts';
 
 const type = 'device';
@@ -30,7 +30,9 @@ it('moves 40 CALs, 15 of them issued, by telephone alone', async () => {
   const old = await world.addServer('LS-OLD', { kit: true });
   const next = await world.addServer('LS-NEW', { kit: true });
   for (const server of [old, next]) {
-    const desk = value(await activateByTelephone(ch, { agreement, serverId: server.context.licenseServerId }));
+    const desk = value(
+      await activateByTelephone(ch, { agreement, serverId: server.context.licenseServerId }),
+    );
     assert.match(desk.code ?? '', /^[45]/);
     const done = value(await applyCode(server.context, { text: desk.code ?? '', confirmed: true }));
     assert.equal(done.kind, 'activation');
@@ -45,11 +47,26 @@ it('moves 40 CALs, 15 of them issued, by telephone alone', async () => {
   for (let index = 0; index < 15; index += 1) {
     const license = await permanent(old, `ws-${index}`);
     assert.equal(license.kind, 'permanent');
-    before.set(`ws-${index}`, { token: license.token, bundle: JSON.parse(license.bundleText), origin: license.origin });
+    before.set(`ws-${index}`, {
+      token: license.token,
+      bundle: JSON.parse(license.bundleText),
+      origin: license.origin,
+    });
   }
   const from = old.context.licenseServerId;
   const to = next.context.licenseServerId;
-  value(await startDeskMove(ch, { agreement, from, to, product, type, quantity: 'all', reason: 'replaced', requestId: 'm1' }));
+  value(
+    await startDeskMove(ch, {
+      agreement,
+      from,
+      to,
+      product,
+      type,
+      quantity: 'all',
+      reason: 'replaced',
+      requestId: 'm1',
+    }),
+  );
   const frozen = value(await freezeByTelephone(old.context, { product, type, to, quantity: 'all' }));
   assert.deepEqual([frozen.unissued, frozen.held], [25, 15]);
   const answer = value(await confirmByTelephone(ch, { code: frozen.code }));
@@ -58,7 +75,10 @@ it('moves 40 CALs, 15 of them issued, by telephone alone', async () => {
   assert.equal(installed.kind === 'key-pack' && installed.added, 25);
   assert.equal((await permanent(next, 'new-device')).kind, 'permanent');
   // A holder of the old server goes on renewing there, and may come over early without spending two.
-  assert.equal(value(await requestLicense(old.context, { product, type, holder: 'ws-3' })).status, 'unchanged');
+  assert.equal(
+    value(await requestLicense(old.context, { product, type, holder: 'ws-3' })).status,
+    'unchanged',
+  );
   const early = before.get('ws-4');
   const cameEarly = await permanent(next, 'ws-4', early && { token: early.token, bundle: early.bundle });
   assert.equal(cameEarly.origin, early?.origin);
@@ -75,7 +95,14 @@ it('moves 40 CALs, 15 of them issued, by telephone alone', async () => {
   }
   const status = await readStatus(next.context);
   assert.deepEqual(
-    status.packs.map(({ installed: total, issued, unissued, held: h, reserved, quarantined }) => ({ total, issued, unissued, h, reserved, quarantined })),
+    status.packs.map(({ installed: total, issued, unissued, held: h, reserved, quarantined }) => ({
+      total,
+      issued,
+      unissued,
+      h,
+      reserved,
+      quarantined,
+    })),
     [{ total: 40, issued: 16, unissued: 24, h: 0, reserved: 0, quarantined: 0 }],
   );
   const books = value(await showAgreement(ch, agreement)).lines[0];

@@ -4,10 +4,12 @@ import type { Logger } from 'pino';
 import { ok } from '../core/result.ts';
 import { dayMs, isoTime } from '../core/time.ts';
 import { writeFileAtomic } from '../platform/atomic-file.ts';
-import { type Clock, systemClock } from '../platform/clock.ts';
+import type { Clock } from '../platform/clock.ts';
+import { systemClock } from '../platform/clock.ts';
 import { adminTokenFile, beginDataFolder, openDataFolder } from '../platform/data-folder.ts';
 import { nodeDigest } from '../platform/digest.ts';
-import { type App, buildHttp, type TlsMaterial } from '../platform/http.ts';
+import type { App, TlsMaterial } from '../platform/http.ts';
+import { buildHttp } from '../platform/http.ts';
 import {
   instanceSealBox,
   openInstanceSecret,
@@ -17,7 +19,14 @@ import {
 } from '../platform/instance-secret.ts';
 import { createMailbox } from '../platform/mailbox.ts';
 import { systemRandom } from '../platform/random.ts';
-import { agree, generateAgreementKey, generateSigningKey, type SigningKey, seedOf, signingKeyFromSeed } from '../platform/signing.ts';
+import type { SigningKey } from '../platform/signing.ts';
+import {
+  agree,
+  generateAgreementKey,
+  generateSigningKey,
+  seedOf,
+  signingKeyFromSeed,
+} from '../platform/signing.ts';
 import { version } from '../platform/version.ts';
 import { keyId, makeTrustList, writePublisherBundle } from '../protocol/trust.ts';
 import { readMeta, writeMeta } from '../store/meta-rows.ts';
@@ -64,7 +73,11 @@ export async function initClearinghouse(init: ClearinghouseInit): Promise<MadeCl
     const issue = generateSigningKey(systemRandom, nameOf);
     writeKeyFile(join(folder.dir, rootKeyFile), seedOf(root));
     const sealed = { secret, random: systemRandom };
-    writeSealedFile(join(folder.dir, issueKeyFile), { ...sealed, purpose: issuePurpose, plaintext: seedOf(issue) });
+    writeSealedFile(join(folder.dir, issueKeyFile), {
+      ...sealed,
+      purpose: issuePurpose,
+      plaintext: seedOf(issue),
+    });
     const kitKey = systemRandom.bytes(32);
     writeSealedFile(join(folder.dir, kitKeyFile), { ...sealed, purpose: kitPurpose, plaintext: kitKey });
     const trustListToken = firstTrustList(init.publisher, { root, issue });
@@ -73,14 +86,24 @@ export async function initClearinghouse(init: ClearinghouseInit): Promise<MadeCl
     await store.write(async (tx) => {
       await writeMeta(tx, 'trustList', trustListToken);
       await tx.post({
-        ...{ log: 'publisher', kind: 'made', id: 'made', at: systemClock.nowMs(), body: { publisher: init.publisher } },
+        ...{
+          log: 'publisher',
+          kind: 'made',
+          id: 'made',
+          at: systemClock.nowMs(),
+          body: { publisher: init.publisher },
+        },
       });
       return ok(null);
     });
     await store.close();
     const bundle = join(folder.dir, bundleFile);
     const { kid, publicKey } = root;
-    writeFileAtomic(bundle, writePublisherBundle({ publisher: init.publisher, root: { kid, publicKey }, trustListToken }), 0o644);
+    writeFileAtomic(
+      bundle,
+      writePublisherBundle({ publisher: init.publisher, root: { kid, publicKey }, trustListToken }),
+      0o644,
+    );
     folder.finish({ publisher: init.publisher, instanceDir });
     return {
       publisher: init.publisher,
@@ -135,7 +158,11 @@ export async function openClearinghouse(dir: string, options: OpenOptions = {}):
   const secret = openInstanceSecret(instanceDir, { create: false, random: systemRandom });
   const issueSeed = readSealedFile(join(folder.dir, issueKeyFile), { secret, purpose: issuePurpose });
   const kitKey = readSealedFile(join(folder.dir, kitKeyFile), { secret, purpose: kitPurpose });
-  const store = openSqliteStore({ file: join(folder.dir, databaseFile), migrations: 'clearinghouse', digest: nodeDigest });
+  const store = openSqliteStore({
+    file: join(folder.dir, databaseFile),
+    migrations: 'clearinghouse',
+    digest: nodeDigest,
+  });
   const context: ClearinghouseContext = {
     store,
     clock: options.clock ?? systemClock,

@@ -3,6 +3,7 @@
  * units are revealed only against a debit (protocol §7.1). It holds no state of its own.
  */
 import { base64url } from '../core/bytes.ts';
+import type { Reveal } from '../core/chain.ts';
 import {
   activationChain,
   chainAnchor,
@@ -10,20 +11,14 @@ import {
   freeChain,
   heldChain,
   horizonChain,
-  type Reveal,
   revealCode,
   slotAid,
 } from '../core/chain.ts';
 import type { Code } from '../core/code.ts';
 import type { Posting } from '../core/ledger.ts';
 import type { MoveRow } from '../store/clearinghouse-rows.ts';
-import {
-  chainsOf,
-  type GrantedAuthorityRow,
-  grantsOf,
-  insertGrant,
-  saveChain,
-} from '../store/committed-server-rows.ts';
+import type { GrantedAuthorityRow } from '../store/committed-server-rows.ts';
+import { chainsOf, grantsOf, insertGrant, saveChain } from '../store/committed-server-rows.ts';
 import type { WriteTx } from '../store/port.ts';
 import type { ClearinghouseContext } from './context.ts';
 

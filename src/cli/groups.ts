@@ -1,4 +1,20 @@
 /** The commands of the first level, in the order of the help; each is loaded only when it is named. */
 import type { CommandGroup } from './main.ts';
 
-export const groups: readonly CommandGroup[] = [];
+export const groups: readonly CommandGroup[] = [
+  {
+    name: 'up',
+    summary: 'a whole world on one machine, to try everything with',
+    load: async () => import('./up.ts'),
+  },
+  {
+    name: 'clearinghouse',
+    summary: 'the publisher: products, agreements, kits',
+    load: async () => import('./clearinghouse.ts'),
+  },
+  {
+    name: 'desk',
+    summary: 'the representative on the telephone: codes to read out and to take in',
+    load: async () => import('./desk.ts'),
+  },
+];

@@ -3,7 +3,8 @@
  * trusts the line: the signatures are the authentication, TLS is transport (protocol, D2).
  */
 import type { Refusal } from '../core/refusal.ts';
-import { err, ok, type Result } from '../core/result.ts';
+import type { Result } from '../core/result.ts';
+import { err, ok } from '../core/result.ts';
 
 export interface Delivery {
   /**

@@ -24,5 +24,6 @@ function hmacSha256(key: Uint8Array, bytes: Uint8Array): Uint8Array {
 export const nodeDigest: Digest = {
   sha256,
   hmacSha256,
-  hkdfSha256: (ikm, info, lengthBytes) => new Uint8Array(hkdfSync('sha256', ikm, emptySalt, info, lengthBytes)),
+  hkdfSha256: (ikm, info, lengthBytes) =>
+    new Uint8Array(hkdfSync('sha256', ikm, emptySalt, info, lengthBytes)),
 };

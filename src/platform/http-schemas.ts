@@ -1,5 +1,7 @@
 /** Schemas that routes of both programs share: parsers of requests, shapes of answers. */
-import Type, { type TObject, type TSchema } from 'typebox';
+
+import type { TObject, TSchema } from 'typebox';
+import Type from 'typebox';
 import { text } from './http-validation.ts';
 
 /** An answer: the named fields are promised, others may come. */
@@ -56,7 +58,13 @@ export const DeskAnswer = answer({
   digits: Type.Union([Type.String(), Type.Null()]),
   spelled: Type.Union([Spelled, Type.Null()]),
   codes: Type.Array(
-    answer({ code: Type.String(), digits: Type.String(), spelled: Spelled, kind: Type.String(), for: Type.String() }),
+    answer({
+      code: Type.String(),
+      digits: Type.String(),
+      spelled: Spelled,
+      kind: Type.String(),
+      for: Type.String(),
+    }),
   ),
   next: Type.String(),
 });

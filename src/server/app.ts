@@ -1,18 +1,26 @@
 /** A license server, wired: data folder → keys, store, context → routes. And its making (`init`). */
 import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Logger } from 'pino';
 import { base64url, bytesOfBase64url } from '../core/bytes.ts';
 import { licenseServerId, licenseServerIdValue } from '../core/code.ts';
 import type { Refusal } from '../core/refusal.ts';
 import { ok } from '../core/result.ts';
-import { type Clock, systemClock } from '../platform/clock.ts';
+import type { Clock } from '../platform/clock.ts';
+import { systemClock } from '../platform/clock.ts';
 import { beginDataFolder, openDataFolder } from '../platform/data-folder.ts';
-import { type Delivery, httpDelivery } from '../platform/delivery.ts';
+import type { Delivery } from '../platform/delivery.ts';
+import { httpDelivery } from '../platform/delivery.ts';
 import { nodeDigest } from '../platform/digest.ts';
 import { Failure } from '../platform/failure.ts';
-import { type App, buildHttp, type TlsMaterial } from '../platform/http.ts';
-import { instanceSealBox, openInstanceSecret, readSealedFile, writeSealedFile } from '../platform/instance-secret.ts';
-import type { Logger } from 'pino';
+import type { App, TlsMaterial } from '../platform/http.ts';
+import { buildHttp } from '../platform/http.ts';
+import {
+  instanceSealBox,
+  openInstanceSecret,
+  readSealedFile,
+  writeSealedFile,
+} from '../platform/instance-secret.ts';
 import { systemRandom } from '../platform/random.ts';
 import {
   agree,
@@ -34,6 +42,7 @@ import { addListRoutes } from './routes/list-routes.ts';
 import { addMessageRoutes } from './routes/message-routes.ts';
 import { addMoveRoutes } from './routes/move-routes.ts';
 import { noteAlone } from './usecases/events.ts';
+import { readHosts } from './usecases/settings.ts';
 import { readStatus } from './usecases/status.ts';
 
 const databaseFile = 'license-server.db';
@@ -88,7 +97,6 @@ export async function initServer(init: ServerInit): Promise<MadeServer> {
       publisher: bundle.value.publisher,
       root: base64url(bundle.value.root.publicKey),
       instanceDir,
-      allowedHosts: [],
     });
     return { licenseServerId: key.kid, instanceDir };
   } catch (error) {
@@ -138,7 +146,11 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
       next: 'Put config.json back from a backup.',
     });
   }
-  const store = openSqliteStore({ file: join(folder.dir, databaseFile), migrations: 'server', digest: nodeDigest });
+  const store = openSqliteStore({
+    file: join(folder.dir, databaseFile),
+    migrations: 'server',
+    digest: nodeDigest,
+  });
   const context: ServerContext = {
     store,
     clock: options.clock ?? systemClock,
@@ -157,9 +169,15 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
     },
     agreeWith: (own, other) => agree(agreementKeyFromSeed(own).privateKey, other),
     delivery: options.delivery ?? httpDelivery,
-    allowedHosts: hostsOf(folder.settings['allowedHosts']),
     stopping: new AbortController(),
-    cache: { facts: null, denials: new Map(), codeFailures: 0, contact: Promise.resolve() },
+    cache: {
+      facts: null,
+      hosts: await store.read(readHosts),
+      denials: new Map(),
+      codeFailures: 0,
+      contact: Promise.resolve(),
+      poll: null,
+    },
   };
   const app = buildServerApp(context, { adminToken: folder.adminToken, ...options });
   const close = async (): Promise<void> => {
@@ -167,10 +185,6 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
     await store.close();
   };
   return { app, context, store, close };
-}
-
-function hostsOf(value: unknown): ReadonlySet<string> {
-  return new Set(Array.isArray(value) ? value.map(String) : []);
 }
 
 /** The routes, on one screen. */

@@ -28,8 +28,6 @@ export interface ServerContext {
   readonly agreeWith: (seed: Uint8Array, otherPublicKey: Uint8Array) => Uint8Array | undefined;
   /** What the hot path would otherwise look up or build for each request. */
   readonly delivery: Delivery;
-  /** Addresses of hosts that may ask for licenses; empty: any host. */
-  readonly allowedHosts: ReadonlySet<string>;
   /** Aborted when the service stops: a contact that the clearinghouse holds back is cut off. */
   readonly stopping: AbortController;
   readonly cache: ServerCache;
@@ -38,10 +36,14 @@ export interface ServerContext {
 /** Facts that change only when an administrator or the clearinghouse acts (`server-facts.ts`). */
 export interface ServerCache {
   facts: ServerFacts | null;
+  /** Addresses of hosts that may ask for licenses; empty: any host. */
+  hosts: ReadonlySet<string>;
   /** When a denial was last written into the System log, by product and reason. */
   readonly denials: Map<string, number>;
   /** Codes that failed in a row. */
   codeFailures: number;
   /** The contact under way: the next one waits for it. */
   contact: Promise<void>;
+  /** Cuts off the service's own contact, which the clearinghouse may be holding back; null: none is under way. */
+  poll: AbortController | null;
 }

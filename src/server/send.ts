@@ -3,7 +3,8 @@
  * change that they speak of. They are signed when they leave (`usecases/outbox.ts`).
  */
 import type { JsonObject } from '../core/json.ts';
-import { clearinghouseName, type MessageType } from '../protocol/envelope.ts';
+import type { MessageType } from '../protocol/envelope.ts';
+import { clearinghouseName } from '../protocol/envelope.ts';
 import { nextCount, readMeta } from '../store/meta-rows.ts';
 import type { OutgoingMessage, WriteTx } from '../store/port.ts';
 

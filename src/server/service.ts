@@ -4,8 +4,8 @@
  */
 import { minuteMs, secondMs } from '../core/time.ts';
 import { repeat } from '../platform/repeat.ts';
-import type { ServerContext } from './context.ts';
 import { noteService } from './app.ts';
+import type { ServerContext } from './context.ts';
 import { contactClearinghouse } from './usecases/contact.ts';
 import { sweepLapsed } from './usecases/reclaim.ts';
 import { readMethod } from './usecases/settings.ts';
@@ -23,7 +23,8 @@ export function startService(context: ServerContext): () => Promise<void> {
   let pauseMs = secondMs;
   const contacts = repeat(async () => {
     if ((await context.store.read(readMethod)) !== 'automatic') return 2 * secondMs;
-    const contact = await contactClearinghouse(context, { waitMs: longPollMs }).catch(() => undefined);
+    const call = { waitMs: longPollMs, yields: true };
+    const contact = await contactClearinghouse(context, call).catch(() => undefined);
     pauseMs = contact?.ok === true ? 0 : Math.min(longestPauseMs, Math.max(secondMs, pauseMs * 2));
     return pauseMs;
   });

@@ -80,12 +80,22 @@ export async function agreementLines(tx: ReadTx, agreement: string): Promise<rea
      from lines n join products p on p.id = n.product where n.agreement = ? order by n.line`,
     agreement,
   );
-  return rows.map(({ agreement: number, line, type, ...product }) => ({ agreement: number, line, type, product }));
+  return rows.map(({ agreement: number, line, type, ...product }) => ({
+    agreement: number,
+    line,
+    type,
+    product,
+  }));
 }
 
 export async function insertAgreementLine(
   tx: WriteTx,
-  row: { readonly agreement: string; readonly line: number; readonly product: string; readonly type: CalType },
+  row: {
+    readonly agreement: string;
+    readonly line: number;
+    readonly product: string;
+    readonly type: CalType;
+  },
 ): Promise<void> {
   await tx.run(
     'insert into lines (agreement, line, product, type) values (?, ?, ?, ?)',
@@ -113,7 +123,10 @@ const kitColumns = `kit_id as "kitId", agreement, first_slot as "firstSlot", slo
   sunset_months as "sunsetMonths", lines, document, made_at as "madeAt"`;
 
 export async function agreementKits(tx: ReadTx, agreement: string): Promise<readonly KitRecord[]> {
-  return tx.all<KitRecord>(`select ${kitColumns} from kits where agreement = ? order by first_slot`, agreement);
+  return tx.all<KitRecord>(
+    `select ${kitColumns} from kits where agreement = ? order by first_slot`,
+    agreement,
+  );
 }
 
 export async function findKit(tx: ReadTx, kitId: string): Promise<KitRecord | undefined> {

@@ -168,8 +168,16 @@ export async function insertConfirmationRecord(tx: WriteTx, row: ConfirmationRec
   );
 }
 
-export async function insertFailure(tx: WriteTx, licenseServerId: string | null, nowMs: number): Promise<void> {
-  await tx.run('insert into confirmation_failures (license_server_id, at) values (?, ?)', licenseServerId, nowMs);
+export async function insertFailure(
+  tx: WriteTx,
+  licenseServerId: string | null,
+  nowMs: number,
+): Promise<void> {
+  await tx.run(
+    'insert into confirmation_failures (license_server_id, at) values (?, ?)',
+    licenseServerId,
+    nowMs,
+  );
 }
 
 /** How many confirmations failed since `sinceMs`: of one server, or of all where none is named. */
@@ -180,7 +188,10 @@ export async function countFailures(
 ): Promise<number> {
   const row =
     licenseServerId === null
-      ? await tx.get<{ total: number }>('select count(*) as total from confirmation_failures where at > ?', sinceMs)
+      ? await tx.get<{ total: number }>(
+          'select count(*) as total from confirmation_failures where at > ?',
+          sinceMs,
+        )
       : await tx.get<{ total: number }>(
           'select count(*) as total from confirmation_failures where license_server_id = ? and at > ?',
           licenseServerId,

@@ -19,7 +19,10 @@ const serverColumns = `license_server_id as "licenseServerId", name, public_key 
   seq, log_size as "logSize", log_root as "logRoot", method, last_contact_at as "lastContactAt", added_at as "addedAt"`;
 
 export async function findServer(tx: ReadTx, licenseServerId: string): Promise<ServerRow | undefined> {
-  return tx.get<ServerRow>(`select ${serverColumns} from servers where license_server_id = ?`, licenseServerId);
+  return tx.get<ServerRow>(
+    `select ${serverColumns} from servers where license_server_id = ?`,
+    licenseServerId,
+  );
 }
 
 export async function pageServers(
@@ -237,5 +240,8 @@ export async function insertGrant(tx: WriteTx, row: GrantRow): Promise<void> {
 
 /** Grants of an authority above the positions a confirmation has vouched for, in order. */
 export async function grantsOf(tx: ReadTx, aid: string): Promise<readonly GrantRow[]> {
-  return tx.all<GrantRow>(`select ${grantColumns} from grants where aid = ? order by line, kind, k_after`, aid);
+  return tx.all<GrantRow>(
+    `select ${grantColumns} from grants where aid = ? order by line, kind, k_after`,
+    aid,
+  );
 }

@@ -27,7 +27,11 @@ const columns = `l.id, l.line_id as "lineId", l.kind, l.holder, l.sub, l.unit, l
   l.expires_at as "expiresAt", l.lease_end as "leaseEnd"`;
 
 /** The live licenses of a holder, on whatever line. */
-export async function liveLicenses(tx: ReadTx, kind: CalType, holder: string): Promise<readonly LicenseRow[]> {
+export async function liveLicenses(
+  tx: ReadTx,
+  kind: CalType,
+  holder: string,
+): Promise<readonly LicenseRow[]> {
   return tx.all<LicenseRow>(
     `select ${columns} from licenses l where l.kind = ? and l.holder = ? and l.state in ('issued', 'held')`,
     kind,
@@ -45,7 +49,10 @@ export async function latestLeaseEnd(tx: ReadTx, lineId: number, sub: string): P
   return row?.latest ?? 0;
 }
 
-export async function insertLicense(tx: WriteTx, row: Omit<LicenseRow, 'id' | 'move' | 'state'>): Promise<void> {
+export async function insertLicense(
+  tx: WriteTx,
+  row: Omit<LicenseRow, 'id' | 'move' | 'state'>,
+): Promise<void> {
   await tx.run(
     `insert into licenses (line_id, kind, holder, sub, unit, origin, state, inherited_from, early_source, jti,
        token, issued_at, renewed_at, expires_at, lease_end)
@@ -274,7 +281,7 @@ export async function findTemporary(
 
 export async function insertTemporary(tx: WriteTx, row: Omit<TemporaryRow, 'validatedAt'>): Promise<void> {
   await tx.run(
-    `insert into temporaries (product, holder, sub, jti, token, issued_at, expires_at) values (?, ?, ?, ?, ?, ?, ?)`,
+    'insert into temporaries (product, holder, sub, jti, token, issued_at, expires_at) values (?, ?, ?, ?, ?, ?, ?)',
     row.product,
     row.holder,
     row.sub,
@@ -297,12 +304,30 @@ export async function markValidated(
   );
 }
 
+/** Its holder has a permanent license now: the temporary one no longer counts, and is never given again. */
+export async function markUpgraded(
+  tx: WriteTx,
+  mark: { readonly product: string; readonly holder: string; readonly nowMs: number },
+): Promise<void> {
+  await tx.run(
+    'update temporaries set upgraded_at = ? where product = ? and holder = ?',
+    mark.nowMs,
+    mark.product,
+    mark.holder,
+  );
+}
+
+/** Unexpired temporary licenses, of a product or of all, whose holders have no permanent license yet. */
 export async function countTemporaries(tx: ReadTx, product: string | null, nowMs: number): Promise<number> {
   const row =
     product === null
-      ? await tx.get<{ total: number }>('select count(*) as total from temporaries where expires_at >= ?', nowMs)
+      ? await tx.get<{ total: number }>(
+          'select count(*) as total from temporaries where expires_at >= ? and upgraded_at is null',
+          nowMs,
+        )
       : await tx.get<{ total: number }>(
-          'select count(*) as total from temporaries where product = ? and expires_at >= ?',
+          `select count(*) as total from temporaries
+           where product = ? and expires_at >= ? and upgraded_at is null`,
           product,
           nowMs,
         );

@@ -109,7 +109,11 @@ export async function findReserves(
   );
 }
 
-export async function openReserves(tx: ReadTx, lineId: number, nowMs: number): Promise<readonly ReserveRow[]> {
+export async function openReserves(
+  tx: ReadTx,
+  lineId: number,
+  nowMs: number,
+): Promise<readonly ReserveRow[]> {
   return tx.all<ReserveRow>(
     `select ${reserveColumns} from reserves where line_id = ? and amount > 0 and opens_at < ? order by opens_at, id`,
     lineId,

@@ -168,7 +168,11 @@ export async function linesOfAgreement(tx: ReadTx, agreement: string): Promise<r
 }
 
 export async function findLine(tx: ReadTx, agreement: string, line: number): Promise<LineRow | undefined> {
-  return tx.get<LineRow>(`select ${lineColumns} from lines where agreement = ? and line = ?`, agreement, line);
+  return tx.get<LineRow>(
+    `select ${lineColumns} from lines where agreement = ? and line = ?`,
+    agreement,
+    line,
+  );
 }
 
 export async function findLineById(tx: ReadTx, id: number): Promise<LineRow | undefined> {
@@ -232,15 +236,13 @@ export interface AppliedReveal {
 
 export async function findAppliedReveal(
   tx: ReadTx,
-  aid: string,
-  chain: number,
-  value: string,
+  of: Pick<AppliedReveal, 'aid' | 'chain' | 'value'>,
 ): Promise<AppliedReveal | undefined> {
   return tx.get<AppliedReveal>(
     'select aid, chain, k, value, added, installed, at from applied_reveals where aid = ? and chain = ? and value = ?',
-    aid,
-    chain,
-    value,
+    of.aid,
+    of.chain,
+    of.value,
   );
 }
 

@@ -48,7 +48,11 @@ export async function listServerMoves(tx: ReadTx): Promise<readonly ServerMoveRo
 }
 
 /** The freeze that is open on a line, if any: at most one (protocol §2.4, rule 6). */
-export async function openFreeze(tx: ReadTx, agreement: string, line: number): Promise<ServerMoveRow | undefined> {
+export async function openFreeze(
+  tx: ReadTx,
+  agreement: string,
+  line: number,
+): Promise<ServerMoveRow | undefined> {
   const row = await tx.get<StoredMove>(
     `select ${moveColumns} from moves where agreement = ? and line = ? and role = 'source' and state = 'frozen'`,
     agreement,
@@ -83,10 +87,7 @@ export async function insertServerMove(tx: WriteTx, row: ServerMoveRow): Promise
   );
 }
 
-export async function updateServerMove(
-  tx: WriteTx,
-  row: ServerMoveRow,
-): Promise<void> {
+export async function updateServerMove(tx: WriteTx, row: ServerMoveRow): Promise<void> {
   await tx.run(
     `update moves set state = ?, unissued = ?, held = ?, reserved = ?, quarantined = ?, hold = ?, updated_at = ?
      where id = ?`,
@@ -122,14 +123,6 @@ export async function waitingRequest(tx: ReadTx, kind: string, ask: string): Pro
     `select ${requestColumns} from requests where kind = ? and ask = ? and state = 'waiting'`,
     kind,
     ask,
-  );
-}
-
-/** The newest request of a kind that was answered. */
-export async function lastSettled(tx: ReadTx, kind: string): Promise<RequestRow | undefined> {
-  return tx.get<RequestRow>(
-    `select ${requestColumns} from requests where kind = ? and state = 'done' order by at desc, id desc limit 1`,
-    kind,
   );
 }
 
@@ -256,7 +249,10 @@ export async function pageEvents(
 
 /** When an event of this number was last written, or 0. */
 export async function lastEventAt(tx: ReadTx, number: number): Promise<number> {
-  const row = await tx.get<{ at: number | null }>('select max(at) as at from events where number = ?', number);
+  const row = await tx.get<{ at: number | null }>(
+    'select max(at) as at from events where number = ?',
+    number,
+  );
   return row?.at ?? 0;
 }
 

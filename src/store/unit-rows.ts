@@ -56,8 +56,17 @@ export async function shiftUnits(
       await tx.run('update unit_ranges set pool = ? where position = ?', shift.to, range.position);
       left -= size;
     } else {
-      await tx.run('update unit_ranges set first_unit = ? where position = ?', range.first + left, range.position);
-      await addUnits(tx, { lineId: shift.lineId, pool: shift.to, first: range.first, last: range.first + left - 1 });
+      await tx.run(
+        'update unit_ranges set first_unit = ? where position = ?',
+        range.first + left,
+        range.position,
+      );
+      await addUnits(tx, {
+        lineId: shift.lineId,
+        pool: shift.to,
+        first: range.first,
+        last: range.first + left - 1,
+      });
       left = 0;
     }
   }

@@ -20,8 +20,8 @@ interface Row {
 }
 
 /**
- * The rows of one of the two programs. They are alike, and neither names the other. `app.ts` and
- * `context.ts` put a program together; what else stands beside them is shared by the use cases and
+ * The rows of one of the two programs. They are alike, and neither names the other. `app.ts`, `context.ts`
+ * and `service.ts` put a program together; what else stands beside them is shared by the use cases and
  * bound like them.
  */
 function programRows(program: string): readonly Row[] {
@@ -41,8 +41,9 @@ function programRows(program: string): readonly Row[] {
     },
     {
       layer: program,
-      files: new RegExp(`^src/${program}/(?:app|context)(?:-[a-z-]+)?\\.ts$`),
-      may: `${rules} ${program}-routes ${program}-usecases platform store npm:fastify`,
+      files: new RegExp(`^src/${program}/(?:app|context|service)(?:-[a-z-]+)?\\.ts$`),
+      may: `${rules} ${program}-routes ${program}-usecases platform store node:fs node:path npm:fastify`,
+      types: 'npm:pino',
     },
     {
       layer: `${program}-parts`,
@@ -58,6 +59,8 @@ const table: readonly Row[] = [
   { layer: 'core', files: /^src\/core\//, may: '' },
   { layer: 'protocol', files: /^src\/protocol\//, may: 'core node:crypto npm:typebox' },
   { layer: 'store-port', files: /^src\/store\/port\.ts$/, may: 'core' },
+  // Idempotency over the port: as plain as the rows, and as near to the use cases.
+  { layer: 'store-rows', files: /^src\/store\/once\.ts$/, may: 'core store-port' },
   { layer: 'store-rows', files: /^src\/store\/(?!sqlite)[a-z-]+-rows\.ts$/, may: 'core store-port' },
   {
     layer: 'store',

@@ -2,19 +2,20 @@
  * A small world for tests: one clearinghouse and as many license servers as wanted, real data folders
  * and databases, in one process, with a clock that the test sets and a line that it may cut.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { initClearinghouse, type OpenClearinghouse, openClearinghouse } from '../../src/clearinghouse/app.ts';
+import type { OpenClearinghouse } from '../../src/clearinghouse/app.ts';
+import { initClearinghouse, openClearinghouse } from '../../src/clearinghouse/app.ts';
+import { addAgreement } from '../../src/clearinghouse/usecases/agreements.ts';
 import { exchangeMessages } from '../../src/clearinghouse/usecases/exchange.ts';
 import { makeKit } from '../../src/clearinghouse/usecases/make-kit.ts';
-import { addAgreement } from '../../src/clearinghouse/usecases/agreements.ts';
 import { addProduct } from '../../src/clearinghouse/usecases/products.ts';
 import type { Refusal } from '../../src/core/refusal.ts';
 import type { Result } from '../../src/core/result.ts';
 import type { Delivery } from '../../src/platform/delivery.ts';
-import { initServer, type OpenServer, openServer } from '../../src/server/app.ts';
+import type { OpenServer } from '../../src/server/app.ts';
+import { initServer, openServer } from '../../src/server/app.ts';
 import { addKit } from '../../src/server/usecases/settings.ts';
 
 export const agreement = '4965437';
@@ -58,7 +59,9 @@ export async function makeWorld(quantity = 1000): Promise<World> {
   const clearinghouse = await openClearinghouse(join(dir, 'ch'), { clock });
   const bundle = readFileSync(made.bundle, 'utf8');
   const { context } = clearinghouse;
-  value(await addProduct(context, { id: product, name: 'Terminal Server 2012 R2', family: 'ts', version: 9 }));
+  value(
+    await addProduct(context, { id: product, name: 'Terminal Server 2012 R2', family: 'ts', version: 9 }),
+  );
   value(
     await addAgreement(context, {
       ...{ number: agreement, program: 'select', customer: 'Contoso', product, type: 'device', quantity },

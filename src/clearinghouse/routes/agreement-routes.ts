@@ -2,7 +2,16 @@
 import Type from 'typebox';
 import type { App } from '../../platform/http.ts';
 import { sendResult } from '../../platform/http-problem.ts';
-import { AgreementNumber, AnyItem, answer, body, CalTypeName, PageAnswer, PageQuery, ProductId } from '../../platform/http-schemas.ts';
+import {
+  AgreementNumber,
+  AnyItem,
+  answer,
+  body,
+  CalTypeName,
+  PageAnswer,
+  PageQuery,
+  ProductId,
+} from '../../platform/http-schemas.ts';
 import { text } from '../../platform/http-validation.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { addAgreement, listAgreements, showAgreement } from '../usecases/agreements.ts';
@@ -11,7 +20,12 @@ import { newId } from '../usecases/new-id.ts';
 import { addProduct, listProducts } from '../usecases/products.ts';
 
 const Program = text(32, 'open, select, enterprise, campus, school, spla, retail or other');
-const AgreementAnswer = answer({ number: Type.String(), program: Type.String(), customer: Type.String(), lines: Type.Array(AnyItem) });
+const AgreementAnswer = answer({
+  number: Type.String(),
+  program: Type.String(),
+  customer: Type.String(),
+  lines: Type.Array(AnyItem),
+});
 const NumberParam = Type.Object({ number: AgreementNumber });
 
 export function addAgreementRoutes(app: App, context: ClearinghouseContext): void {
@@ -19,7 +33,17 @@ export function addAgreementRoutes(app: App, context: ClearinghouseContext): voi
   app.post(
     '/v1/agreements',
     {
-      config: { admin: true, refusals: ['program-field-missing', 'program-field-wrong', 'product-unknown', 'agreement-exists', 'lines-full', 'quantity-invalid'] },
+      config: {
+        admin: true,
+        refusals: [
+          'program-field-missing',
+          'program-field-wrong',
+          'product-unknown',
+          'agreement-exists',
+          'lines-full',
+          'quantity-invalid',
+        ],
+      },
       schema: {
         ...{ tags: ['Agreements'], summary: 'Enters an agreement, or adds to a known one' },
         body: body({
@@ -33,14 +57,23 @@ export function addAgreementRoutes(app: App, context: ClearinghouseContext): voi
     async (request, reply) => {
       const requestId = request.idempotencyKey ?? newId(context);
       const added = await addAgreement(context, { ...request.body, requestId });
-      sendResult(reply, added.ok ? { ok: true, value: { ...added.value, lines: [...added.value.lines] } } : added, 201);
+      sendResult(
+        reply,
+        added.ok ? { ok: true, value: { ...added.value, lines: [...added.value.lines] } } : added,
+        201,
+      );
     },
   );
   app.get(
     '/v1/agreements',
     {
       config: { admin: true },
-      schema: { tags: ['Agreements'], summary: 'All agreements', querystring: PageQuery, response: { 200: PageAnswer } },
+      schema: {
+        tags: ['Agreements'],
+        summary: 'All agreements',
+        querystring: PageQuery,
+        response: { 200: PageAnswer },
+      },
     },
     async (request) => {
       const page = await listAgreements(context, { after: request.query.cursor, limit: request.query.limit });
@@ -51,11 +84,19 @@ export function addAgreementRoutes(app: App, context: ClearinghouseContext): voi
     '/v1/agreements/:number',
     {
       config: { admin: true, refusals: ['agreement-unknown'] },
-      schema: { tags: ['Agreements'], summary: 'One agreement, and where its CALs are', params: NumberParam, response: { 200: AgreementAnswer } },
+      schema: {
+        tags: ['Agreements'],
+        summary: 'One agreement, and where its CALs are',
+        params: NumberParam,
+        response: { 200: AgreementAnswer },
+      },
     },
     async (request, reply) => {
       const found = await showAgreement(context, request.params.number);
-      sendResult(reply, found.ok ? { ok: true, value: { ...found.value, lines: [...found.value.lines] } } : found);
+      sendResult(
+        reply,
+        found.ok ? { ok: true, value: { ...found.value, lines: [...found.value.lines] } } : found,
+      );
     },
   );
   app.post(
@@ -63,8 +104,14 @@ export function addAgreementRoutes(app: App, context: ClearinghouseContext): voi
     {
       config: { admin: true, refusals: ['agreement-unknown', 'kit-full'] },
       schema: {
-        ...{ tags: ['Agreements'], summary: 'The agreement kit, extended or renewed where needed', params: NumberParam },
-        response: { 200: answer({ kitId: Type.String(), slots: Type.Array(Type.Integer()), file: Type.String() }) },
+        ...{
+          tags: ['Agreements'],
+          summary: 'The agreement kit, extended or renewed where needed',
+          params: NumberParam,
+        },
+        response: {
+          200: answer({ kitId: Type.String(), slots: Type.Array(Type.Integer()), file: Type.String() }),
+        },
       },
     },
     async (request, reply) => {
@@ -75,7 +122,12 @@ export function addAgreementRoutes(app: App, context: ClearinghouseContext): voi
 }
 
 function addProductRoutes(app: App, context: ClearinghouseContext): void {
-  const ProductAnswer = answer({ id: Type.String(), name: Type.String(), family: Type.String(), version: Type.Integer() });
+  const ProductAnswer = answer({
+    id: Type.String(),
+    name: Type.String(),
+    family: Type.String(),
+    version: Type.Integer(),
+  });
   app.post(
     '/v1/products',
     {
@@ -92,7 +144,11 @@ function addProductRoutes(app: App, context: ClearinghouseContext): void {
     '/v1/products',
     {
       config: { admin: true },
-      schema: { tags: ['Products'], summary: 'All products', response: { 200: answer({ items: Type.Array(ProductAnswer) }) } },
+      schema: {
+        tags: ['Products'],
+        summary: 'All products',
+        response: { 200: answer({ items: Type.Array(ProductAnswer) }) },
+      },
     },
     async () => ({ items: [...(await listProducts(context))] }),
   );

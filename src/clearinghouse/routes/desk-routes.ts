@@ -2,7 +2,19 @@
 import Type from 'typebox';
 import type { App } from '../../platform/http.ts';
 import { sendResult } from '../../platform/http-problem.ts';
-import { AgreementNumber, AnyItem, answer, body, CalTypeName, CodeText, DeskAnswer, PageQuery, ProductId, QuantityOrAll, ServerId } from '../../platform/http-schemas.ts';
+import {
+  AgreementNumber,
+  AnyItem,
+  answer,
+  body,
+  CalTypeName,
+  CodeText,
+  DeskAnswer,
+  PageQuery,
+  ProductId,
+  QuantityOrAll,
+  ServerId,
+} from '../../platform/http-schemas.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { activateByTelephone } from '../usecases/desk-activate.ts';
 import { confirmByTelephone } from '../usecases/desk-confirm.ts';
@@ -30,7 +42,10 @@ function desk<Fields extends Parameters<typeof body>[0]>(summary: string, fields
 }
 
 function addCodes(app: App, context: ClearinghouseContext): void {
-  const activate = desk('The activation code of a License Server ID', { ...Caller, name: Type.Optional(Type.String()) });
+  const activate = desk('The activation code of a License Server ID', {
+    ...Caller,
+    name: Type.Optional(Type.String()),
+  });
   app.post('/v1/desk/activate', activate, async (request, reply) =>
     sendResult(reply, await activateByTelephone(context, { name: undefined, ...request.body })),
   );
@@ -39,7 +54,10 @@ function addCodes(app: App, context: ClearinghouseContext): void {
     ...{ product: ProductId, type: CalTypeName, quantity: Type.Integer(), ...Quoted },
   });
   app.post('/v1/desk/key-pack', keyPack, async (request, reply) =>
-    sendResult(reply, await grantKeyPack(context, { ...request.body, requestId: request.idempotencyKey ?? newId(context) })),
+    sendResult(
+      reply,
+      await grantKeyPack(context, { ...request.body, requestId: request.idempotencyKey ?? newId(context) }),
+    ),
   );
   const confirm = desk('Takes in a code that the customer reads', {
     code: CodeText,
@@ -51,8 +69,10 @@ function addCodes(app: App, context: ClearinghouseContext): void {
   app.post('/v1/desk/horizon', desk('The yearly code of a license server', Caller), async (request, reply) =>
     sendResult(reply, await giveHorizonCode(context, request.body)),
   );
-  app.post('/v1/desk/repeat', desk('The current codes of a license server again', Caller), async (request, reply) =>
-    sendResult(reply, await repeatCodes(context, request.body)),
+  app.post(
+    '/v1/desk/repeat',
+    desk('The current codes of a license server again', Caller),
+    async (request, reply) => sendResult(reply, await repeatCodes(context, request.body)),
   );
 }
 
@@ -62,7 +82,10 @@ function addMoves(app: App, context: ClearinghouseContext): void {
     ...{ quantity: QuantityOrAll, reason: Type.Enum(['replaced', 'dead']), ...Quoted },
   });
   app.post('/v1/desk/moves', move, async (request, reply) =>
-    sendResult(reply, await startDeskMove(context, { ...request.body, requestId: request.idempotencyKey ?? newId(context) })),
+    sendResult(
+      reply,
+      await startDeskMove(context, { ...request.body, requestId: request.idempotencyKey ?? newId(context) }),
+    ),
   );
   app.get(
     '/v1/desk/moves',
@@ -91,7 +114,12 @@ function addMoves(app: App, context: ClearinghouseContext): void {
     '/v1/desk/moves/:id/cancel',
     {
       config: { admin: true, refusals: ['move-unknown', 'move-state', 'not-yet-supported'] },
-      schema: { tags: ['Desk'], summary: 'Undoes a move where that is still possible', params, response: { 200: MoveAnswer } },
+      schema: {
+        tags: ['Desk'],
+        summary: 'Undoes a move where that is still possible',
+        params,
+        response: { 200: MoveAnswer },
+      },
     },
     async (request, reply) => sendResult(reply, await cancelMove(context, request.params.id)),
   );

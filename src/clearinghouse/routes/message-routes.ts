@@ -36,7 +36,10 @@ export function addMessageRoutes(app: App, context: ClearinghouseContext): void 
     async (request, reply) => {
       const { messages, waitMs } = request.body;
       const answered = await exchangeMessages(context, { messages, waitMs: waitMs ?? 0 });
-      sendResult(reply, answered.ok ? { ok: true, value: { messages: [...answered.value.messages] } } : answered);
+      sendResult(
+        reply,
+        answered.ok ? { ok: true, value: { messages: [...answered.value.messages] } } : answered,
+      );
     },
   );
   app.post(
@@ -47,12 +50,17 @@ export function addMessageRoutes(app: App, context: ClearinghouseContext): void 
       schema: {
         ...{ tags: ['Messages'], summary: 'The web-browser method: a request file in, an answer file out' },
         body: body({ file: FileText }),
-        response: { 200: answer({ file: Type.String(), messages: Type.Integer(), for: Type.Array(Type.String()) }) },
+        response: {
+          200: answer({ file: Type.String(), messages: Type.Integer(), for: Type.Array(Type.String()) }),
+        },
       },
     },
     async (request, reply) => {
       const answered = await answerFile(context, request.body.file);
-      sendResult(reply, answered.ok ? { ok: true, value: { ...answered.value, for: [...answered.value.for] } } : answered);
+      sendResult(
+        reply,
+        answered.ok ? { ok: true, value: { ...answered.value, for: [...answered.value.for] } } : answered,
+      );
     },
   );
 }

@@ -5,17 +5,18 @@
 import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import { firstKey } from '../../core/confirmation.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { defaultSunsetMonths, horizonMonths } from '../../core/standing.ts';
 import { isoTime, monthOf } from '../../core/time.ts';
 import { monthText, sealCertificate } from '../../protocol/authority.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
 import { agreementLines, findAgreement } from '../../store/agreement-rows.ts';
+import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import {
   chainsOf,
   findGrantedAuthority,
   findServer,
-  type GrantedAuthorityRow,
   saveChain,
   saveGrantedAuthority,
   saveServer,
@@ -40,7 +41,8 @@ export async function activateServer(
   { message, nowMs }: Activate,
 ): Promise<Result<null, Refusal>> {
   const { agreement, name, publicKey } = message.body;
-  if ((await findAgreement(tx, agreement)) === undefined) return err({ code: 'agreement-unknown', agreement });
+  if ((await findAgreement(tx, agreement)) === undefined)
+    return err({ code: 'agreement-unknown', agreement });
   const exchange = context.keyExchange(bytesOfBase64url(message.body.ekPublic) ?? new Uint8Array(0));
   if (exchange === undefined) return err({ code: 'message-invalid', problem: 'its one-time key is none' });
   const id = message.from.id;
@@ -108,14 +110,25 @@ async function certify(
         ...(anchors.lines[line.line] ?? { free: '', held: '' }),
       })),
       horizon: anchors.horizon,
-      ...{ iat: isoTime(nowMs), nbf: isoTime(nowMs), exp: isoTime(nowMs + certificateMonths * 31 * 86_400_000) },
+      ...{
+        iat: isoTime(nowMs),
+        nbf: isoTime(nowMs),
+        exp: isoTime(nowMs + certificateMonths * 31 * 86_400_000),
+      },
     },
     context.issueKey,
   );
   if (before !== undefined) await saveGrantedAuthority(tx, { ...before, state: 'superseded' });
   const k0 = firstKey(context.digest, of.exchange.shared, idValue(context, message.from.id));
   const authority: GrantedAuthorityRow = {
-    ...{ aid: base64url(aid), agreement, licenseServerId: message.from.id, generation, basis: 'key', slot: null },
+    ...{
+      aid: base64url(aid),
+      agreement,
+      licenseServerId: message.from.id,
+      generation,
+      basis: 'key',
+      slot: null,
+    },
     ...{ baseMonth, sunsetMonths: defaultSunsetMonths, state: 'active', document },
     confirmationKey: context.box.seal('confirmation', k0),
     ...{ confirmationSeq: 0, freezes: 0, releases: 0, returns: 0, horizonE: 0, activatedAt: nowMs },

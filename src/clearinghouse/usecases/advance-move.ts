@@ -2,23 +2,28 @@
  * Carries one event of a move out: the table in `core/move.ts` says what is to be done, this turns it
  * into postings, messages and codes in one transaction. Nothing here decides.
  */
-import { type ClearinghouseAccounts, clearinghouseAccount } from '../../core/account.ts';
+import type { ClearinghouseAccounts } from '../../core/account.ts';
+import { clearinghouseAccount } from '../../core/account.ts';
 import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import { freeChain, heldChain } from '../../core/chain.ts';
 import { licenseServerIdValue } from '../../core/code.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Posting } from '../../core/ledger.ts';
-import { advance, type MoveEffect, type MoveEvent } from '../../core/move.ts';
+import type { MoveEffect, MoveEvent } from '../../core/move.ts';
+import { advance } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { agreementLines } from '../../store/agreement-rows.ts';
-import { type MoveRow, updateMove } from '../../store/clearinghouse-rows.ts';
+import type { MoveRow } from '../../store/clearinghouse-rows.ts';
+import { updateMove } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { codeOf, grantUnits, revealAt } from '../signer.ts';
-import { type CodeView, viewCode } from './desk-answer.ts';
+import type { CodeView } from './desk-answer.ts';
+import { viewCode } from './desk-answer.ts';
 import { newId } from './new-id.ts';
 import { openAuthority } from './open-authority.ts';
 
@@ -68,7 +73,8 @@ export async function advanceMove(
     verified: move.verified || event === 'verified',
     updatedAt: nowMs,
   };
-  if (!(await updateMove(tx, move.state, after))) throw new Error(`Move ${move.id} changed under its own update.`);
+  if (!(await updateMove(tx, move.state, after)))
+    throw new Error(`Move ${move.id} changed under its own update.`);
   await tx.post({
     log: move.agreement,
     kind: `move-${event}`,
@@ -101,10 +107,7 @@ async function carryOut(
   return ok(null);
 }
 
-function postingsOf(
-  move: MoveRow,
-  what: Exclude<MoveEffect['do'], 'send' | 'read-out'>,
-): readonly Posting[] {
+function postingsOf(move: MoveRow, what: Exclude<MoveEffect['do'], 'send' | 'read-out'>): readonly Posting[] {
   const account: ClearinghouseAccounts = clearinghouseAccount(move.agreement, move.line);
   const source = account.committed(move.source, move.sourceGeneration);
   const target = account.committed(move.target, move.targetGeneration);
@@ -112,7 +115,14 @@ function postingsOf(
   switch (what) {
     case 'reserve-in-transit':
       return [
-        { kind: 'pending', id: move.id, debit: source, hold: account.inTransit(move.id), credit: target, amount },
+        {
+          kind: 'pending',
+          id: move.id,
+          debit: source,
+          hold: account.inTransit(move.id),
+          credit: target,
+          amount,
+        },
       ];
     case 'post-to-target':
       return [{ kind: 'post', pending: move.id }];
@@ -197,7 +207,8 @@ async function send(
   doing: Doing & { readonly effect: Extract<MoveEffect, { do: 'send' }> },
 ): Promise<Result<null, Refusal>> {
   const { effect, move } = doing;
-  const body = effect.message === 'grant' ? await grantBody(context, tx, doing) : ok(bodyOf(doing, effect.message));
+  const body =
+    effect.message === 'grant' ? await grantBody(context, tx, doing) : ok(bodyOf(doing, effect.message));
   if (!body.ok) return body;
   doing.deeds.outbox.push(
     await outgoing(tx, {

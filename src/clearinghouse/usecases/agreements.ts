@@ -1,12 +1,14 @@
 /** What customers bought: entering an agreement, adding to it, and showing where its CALs are. */
 import { clearinghouseAccount } from '../../core/account.ts';
-import { addLine, checkAgreement, type Agreement } from '../../core/agreement.ts';
+import type { Agreement } from '../../core/agreement.ts';
+import { addLine, checkAgreement } from '../../core/agreement.ts';
 import { base64url } from '../../core/bytes.ts';
 import { checkCalType } from '../../core/product.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import type { AgreementRow } from '../../store/agreement-rows.ts';
 import {
-  type AgreementRow,
   agreementLines,
   findAgreement,
   findProduct,
@@ -81,7 +83,7 @@ export async function addAgreement(
       const known = (await listProducts(tx)).map((product) => product.id);
       return err({ code: 'product-unknown', product: order.product, known });
     }
-    const kept = await keepAgreement(context, tx, agreement.value, nowMs);
+    const kept = await keepAgreement(context, tx, agreement.value);
     if (!kept.ok) return kept;
     const line = addLine(kept.value, { product: order.product, type: type.value });
     if (!line.ok) return line;
@@ -100,7 +102,12 @@ export async function addAgreement(
       kind: 'entitled',
       id: entitleId,
       at: nowMs,
-      body: { line: line.value.line.number, product: order.product, type: type.value, quantity: order.quantity },
+      body: {
+        line: line.value.line.number,
+        product: order.product,
+        type: type.value,
+        quantity: order.quantity,
+      },
       postings: [
         { kind: 'transfer', debit: account.entitled, credit: account.inHand, amount: order.quantity },
       ],
@@ -115,7 +122,6 @@ async function keepAgreement(
   context: ClearinghouseContext,
   tx: WriteTx,
   agreement: Agreement,
-  nowMs: number,
 ): Promise<Result<Agreement, Refusal>> {
   const present = await findAgreement(tx, agreement.number);
   if (present === undefined) {
@@ -126,7 +132,7 @@ async function keepAgreement(
       authorization: agreement.authorization,
       license: agreement.license,
       salt: base64url(context.random.bytes(16)),
-      addedAt: nowMs,
+      addedAt: context.clock.nowMs(),
     });
     return ok(agreement);
   }
@@ -176,7 +182,13 @@ async function viewOf(tx: ReadTx, row: AgreementRow): Promise<AgreementView> {
       const name = names[account.split('/')[2] ?? ''];
       if (name !== undefined) sum[name] += balance;
     }
-    lines.push({ line: line.line, product: line.product.id, name: line.product.name, type: line.type, ...sum });
+    lines.push({
+      line: line.line,
+      product: line.product.id,
+      name: line.product.name,
+      type: line.type,
+      ...sum,
+    });
   }
   const { number, program, customer, authorization, license } = row;
   return { number, program, customer, authorization, license, lines };

@@ -3,20 +3,23 @@ import { clearinghouseAccount } from '../../core/account.ts';
 import type { Posting } from '../../core/ledger.ts';
 import { awaited, isOver } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { agreementLines } from '../../store/agreement-rows.ts';
-import { type MoveRow, movesOnLine, openMovesFrom } from '../../store/clearinghouse-rows.ts';
+import type { MoveRow } from '../../store/clearinghouse-rows.ts';
+import { movesOnLine, openMovesFrom } from '../../store/clearinghouse-rows.ts';
+import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import {
   findGrantedAuthority,
   findServer,
-  type GrantedAuthorityRow,
   saveGrantedAuthority,
   saveServer,
 } from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { advanceMove } from './advance-move.ts';
-import { type CodeView, type DeskAnswer, deskAnswer } from './desk-answer.ts';
+import type { CodeView, DeskAnswer } from './desk-answer.ts';
+import { deskAnswer } from './desk-answer.ts';
 import type { Confirmed } from './desk-confirm.ts';
 import { newId } from './new-id.ts';
 
@@ -31,7 +34,8 @@ export async function confirmFrozen(
 ): Promise<Result<DeskAnswer, Refusal>> {
   const { authority } = by;
   const open = await openMoveOnLine(tx, authority, read.line);
-  if (open?.state !== 'reserved') return err({ code: 'move-needed', licenseServerId: authority.licenseServerId });
+  if (open?.state !== 'reserved')
+    return err({ code: 'move-needed', licenseServerId: authority.licenseServerId });
   const amount = read.unissued + read.held;
   if (open.quantity !== 'all' && open.quantity !== amount) {
     return err({ code: 'quantity-differs', expected: open.quantity, found: amount });
@@ -59,7 +63,11 @@ export async function confirmReleased(
   const move = await releasedMove(tx, authority, read.line);
   if (move === undefined) return err({ code: 'move-needed', licenseServerId: authority.licenseServerId });
   if (move.unissued !== read.unissued || move.held !== read.held) {
-    return err({ code: 'quantity-differs', expected: move.unissued + move.held, found: read.unissued + read.held });
+    return err({
+      code: 'quantity-differs',
+      expected: move.unissued + move.held,
+      found: read.unissued + read.held,
+    });
   }
   const released = await advanceMove(context, tx, { move, event: 'released', nowMs });
   if (!released.ok) return released;
@@ -93,7 +101,10 @@ export async function confirmDeactivated(
     codes.push(...done.value.codes);
   }
   await closeAuthority(context, tx, { authority, nowMs });
-  const next = codes.length === 0 ? 'The license server is closed. Nothing to read out.' : nextAfterRelease(codes, authority);
+  const next =
+    codes.length === 0
+      ? 'The license server is closed. Nothing to read out.'
+      : nextAfterRelease(codes, authority);
   return ok(
     deskAnswer(codes, next, {
       ...{ kind: read.kind, unissued: read.unissued, held: read.held, server: authority.licenseServerId },

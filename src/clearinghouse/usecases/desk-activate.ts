@@ -4,23 +4,19 @@
  */
 import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import { activationChain, slotAid } from '../../core/chain.ts';
-import { licenseServerIdValue, normalizeLicenseServerId } from '../../core/code.ts';
+import { normalizeLicenseServerId } from '../../core/code.ts';
 import { firstKey } from '../../core/confirmation.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { horizonMonths, horizonPosition, renewBelowMonths } from '../../core/standing.ts';
 import { monthOf } from '../../core/time.ts';
-import {
-  agreementKits,
-  agreementSlots,
-  findKit,
-  insertSlot,
-  type KitRecord,
-} from '../../store/agreement-rows.ts';
+import type { KitRecord } from '../../store/agreement-rows.ts';
+import { agreementKits, agreementSlots, findKit, insertSlot } from '../../store/agreement-rows.ts';
+import type { GrantedAuthorityRow, ServerRow } from '../../store/committed-server-rows.ts';
 import {
   findGrantedAuthority,
   findServer,
-  type GrantedAuthorityRow,
   saveGrantedAuthority,
   saveServer,
 } from '../../store/committed-server-rows.ts';
@@ -28,7 +24,9 @@ import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { codeOf, revealAt } from '../signer.ts';
 import { loadAgreement } from './agreements.ts';
-import { type CodeView, type DeskAnswer, deskAnswer, viewCode } from './desk-answer.ts';
+import type { CodeView, DeskAnswer } from './desk-answer.ts';
+import { deskAnswer, viewCode } from './desk-answer.ts';
+import { idValue } from './find-confirmation.ts';
 
 /**
  * Answers the activation code of a License Server ID under an agreement; asked again, the same code.
@@ -41,15 +39,14 @@ export async function activateByTelephone(
 ): Promise<Result<DeskAnswer, Refusal>> {
   const id = normalizeLicenseServerId(context.digest, call.serverId);
   if (!id.ok) return id;
-  const lsidValue = licenseServerIdValue(context.digest, id.value);
-  if (!lsidValue.ok) return lsidValue;
   const nowMs = context.clock.nowMs();
   return context.store.write(async (tx) => {
     const agreement = await loadAgreement(tx, call.agreement);
     if (!agreement.ok) return agreement;
     const server = await findServer(tx, id.value);
     if (server?.state === 'suspect') {
-      return err({ code: 'server-suspect', licenseServerId: id.value, reason: 'its messages do not fit its past' });
+      const reason = 'its messages do not fit its past';
+      return err({ code: 'server-suspect', licenseServerId: id.value, reason });
     }
     const present = await findGrantedAuthority(tx, id.value, call.agreement);
     if (present?.basis === 'key' && present.state === 'active') {
@@ -57,39 +54,65 @@ export async function activateByTelephone(
     }
     const slot = await chooseSlot(tx, call.agreement, id.value);
     if (!slot.ok) return slot;
-    const generation = server?.generation ?? 1;
-    if (server === undefined || server.state === 'closed') {
-      await saveServer(tx, {
-        licenseServerId: id.value,
-        name: call.name ?? server?.name ?? '',
-        publicKey: server?.publicKey ?? null,
-        generation,
-        state: 'ok',
-        seq: server?.seq ?? 0,
-        logSize: server?.logSize ?? 0,
-        logRoot: server?.logRoot ?? '',
-        method: server?.method ?? 'telephone',
-        lastContactAt: nowMs,
-        addedAt: server?.addedAt ?? nowMs,
-      });
-    }
-    const authority = present ?? newAuthority(context, { id: id.value, agreement: call.agreement, ...slot.value, generation, nowMs, lsidValue: lsidValue.value });
-    const order = { authority, slot: slot.value.slot, lsidValue: lsidValue.value, nowMs };
-    const answer = activationAnswer(context, order);
-    if (present?.state !== 'active') {
-      await saveGrantedAuthority(tx, { ...authority, state: 'active', generation, horizonE: answer.horizonE });
-      await tx.post({
-        log: call.agreement,
-        kind: present === undefined ? 'activated' : 'reactivated',
-        id: `activate:${authority.aid}:${generation}`,
-        at: nowMs,
-        body: { server: id.value, generation, basis: 'slot', slot: slot.value.slot },
-      });
-    } else if (answer.horizonE > authority.horizonE) {
-      await saveGrantedAuthority(tx, { ...authority, horizonE: answer.horizonE });
-    }
-    return ok(answer.desk);
+    const known = await openServer(tx, { id: id.value, name: call.name, server, nowMs });
+    const order = {
+      ...slot.value,
+      id: id.value,
+      agreement: call.agreement,
+      generation: known.generation,
+      nowMs,
+    };
+    return ok(await openSlot(context, tx, { ...order, present }));
   });
+}
+
+/** The caller's server as the books have it: new, open, or opened again. */
+async function openServer(
+  tx: WriteTx,
+  of: {
+    readonly id: string;
+    readonly name: string | undefined;
+    readonly server: ServerRow | undefined;
+    readonly nowMs: number;
+  },
+): Promise<ServerRow> {
+  const { server, nowMs } = of;
+  if (server?.state === 'ok') return server;
+  const fresh = { publicKey: null, generation: 1, seq: 0, logSize: 0, logRoot: '', method: 'telephone' };
+  const row: ServerRow = {
+    ...(server ?? { ...fresh, addedAt: nowMs }),
+    ...{ licenseServerId: of.id, name: of.name ?? server?.name ?? '', state: 'ok', lastContactAt: nowMs },
+  };
+  await saveServer(tx, row);
+  return row;
+}
+
+/** Opens the slot for the server, once; asked again, the same codes come out and nothing is posted. */
+async function openSlot(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: SlotOrder & { readonly present: GrantedAuthorityRow | undefined },
+): Promise<DeskAnswer> {
+  const { present, generation, nowMs } = of;
+  // A certificate that was closed makes room for the slot; a slot that was closed goes on (§3.5).
+  const own = present?.basis === 'slot' ? present : undefined;
+  if (present !== undefined && own === undefined)
+    await saveGrantedAuthority(tx, { ...present, state: 'superseded' });
+  const authority = own ?? newAuthority(context, of);
+  const answer = activationAnswer(context, { authority, slot: of.slot, nowMs });
+  if (own?.state === 'active') {
+    if (answer.horizonE > own.horizonE) await saveGrantedAuthority(tx, { ...own, horizonE: answer.horizonE });
+    return answer.desk;
+  }
+  await saveGrantedAuthority(tx, { ...authority, state: 'active', generation, horizonE: answer.horizonE });
+  await tx.post({
+    log: of.agreement,
+    kind: own === undefined ? 'activated' : 'reactivated',
+    id: `activate:${authority.aid}:${generation}`,
+    at: nowMs,
+    body: { server: of.id, generation, basis: 'slot', slot: of.slot },
+  });
+  return answer.desk;
 }
 
 /** The slot of this server, or the first that nobody has. */
@@ -117,38 +140,25 @@ async function chooseSlot(
   return err({ code: 'kit-full', agreement, slots: taken.size });
 }
 
-function newAuthority(
-  context: ClearinghouseContext,
-  order: {
-    readonly id: string;
-    readonly agreement: string;
-    readonly slot: number;
-    readonly kit: KitRecord;
-    readonly generation: number;
-    readonly nowMs: number;
-    readonly lsidValue: Uint8Array;
-  },
-): GrantedAuthorityRow {
+interface SlotOrder {
+  readonly id: string;
+  readonly agreement: string;
+  readonly slot: number;
+  readonly kit: KitRecord;
+  readonly generation: number;
+  readonly nowMs: number;
+}
+
+function newAuthority(context: ClearinghouseContext, order: SlotOrder): GrantedAuthorityRow {
   const aid = slotAid(context.digest, bytesOfBase64url(order.kit.kitId) ?? new Uint8Array(16), order.slot);
   const activation = revealAt(context, { aid, chain: activationChain, k: 1 });
+  const k0 = firstKey(context.digest, activation, idValue(context, order.id));
   return {
-    aid: base64url(aid),
-    agreement: order.agreement,
-    licenseServerId: order.id,
-    generation: order.generation,
-    basis: 'slot',
-    slot: order.slot,
-    baseMonth: order.kit.baseMonth,
-    sunsetMonths: order.kit.sunsetMonths,
-    state: 'active',
-    document: null,
-    confirmationKey: context.box.seal('confirmation', firstKey(context.digest, activation, order.lsidValue)),
-    confirmationSeq: 0,
-    freezes: 0,
-    releases: 0,
-    returns: 0,
-    horizonE: 0,
-    activatedAt: order.nowMs,
+    ...{ aid: base64url(aid), agreement: order.agreement, licenseServerId: order.id },
+    ...{ generation: order.generation, basis: 'slot', slot: order.slot, baseMonth: order.kit.baseMonth },
+    ...{ sunsetMonths: order.kit.sunsetMonths, state: 'active', document: null },
+    confirmationKey: context.box.seal('confirmation', k0),
+    ...{ confirmationSeq: 0, freezes: 0, releases: 0, returns: 0, horizonE: 0, activatedAt: order.nowMs },
   };
 }
 
@@ -158,11 +168,11 @@ function activationAnswer(
   order: {
     readonly authority: GrantedAuthorityRow;
     readonly slot: number;
-    readonly lsidValue: Uint8Array;
     readonly nowMs: number;
   },
 ): { desk: DeskAnswer; horizonE: number } {
-  const { authority, lsidValue, nowMs } = order;
+  const { authority, nowMs } = order;
+  const lsidValue = idValue(context, authority.licenseServerId);
   const aid = bytesOfBase64url(authority.aid) ?? new Uint8Array(16);
   const forServer = authority.licenseServerId;
   const codes: CodeView[] = [

@@ -1,5 +1,6 @@
 /** What the desk shows a representative: the codes to read out now, and what happens next. */
-import { type Code, formatCode } from '../../core/code.ts';
+import type { Code } from '../../core/code.ts';
+import { formatCode } from '../../core/code.ts';
 import { formatDigits } from '../../core/code-digits.ts';
 import type { Digest } from '../../core/digest.ts';
 import type { JsonObject } from '../../core/json.ts';

@@ -3,10 +3,13 @@
  * what, the tag proves whose it is, and the answer is what to read out next (protocol §3.6).
  */
 import { clearinghouseAccount } from '../../core/account.ts';
-import { type Code, expectKind, parseCode } from '../../core/code.ts';
-import { type ReadConfirmation, readConfirmation } from '../../core/confirmation.ts';
+import type { Code } from '../../core/code.ts';
+import { expectKind, parseCode } from '../../core/code.ts';
+import type { ReadConfirmation } from '../../core/confirmation.ts';
+import { readConfirmation } from '../../core/confirmation.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { dayMs, isoTime } from '../../core/time.ts';
 import {
   countFailures,
@@ -14,11 +17,11 @@ import {
   insertConfirmationRecord,
   insertFailure,
 } from '../../store/clearinghouse-rows.ts';
+import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import {
   chainsOf,
   findGrantedAuthority,
   findServer,
-  type GrantedAuthorityRow,
   saveChain,
   saveGrantedAuthority,
   saveServer,
@@ -26,9 +29,11 @@ import {
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { confirmDeactivated, confirmFrozen, confirmReleased } from './confirm-move.ts';
-import { type DeskAnswer, deskAnswer } from './desk-answer.ts';
+import type { DeskAnswer } from './desk-answer.ts';
+import { deskAnswer } from './desk-answer.ts';
 import { extendHorizon } from './desk-horizon.ts';
-import { type ConfirmedBy, codeKey, findConfirmer } from './find-confirmation.ts';
+import type { ConfirmedBy } from './find-confirmation.ts';
+import { codeKey, findConfirmer } from './find-confirmation.ts';
 import { newId } from './new-id.ts';
 
 /** Failures per server and day, and in all per day, before a supervisor is needed (protocol §3.6). */
@@ -88,7 +93,11 @@ async function takeIn(
   if (!read.ok) return read;
   const server = await findServer(tx, by.value.authority.licenseServerId);
   if (server?.state === 'suspect') {
-    return err({ code: 'server-suspect', licenseServerId: server.licenseServerId, reason: 'its messages do not fit its past' });
+    return err({
+      code: 'server-suspect',
+      licenseServerId: server.licenseServerId,
+      reason: 'its messages do not fit its past',
+    });
   }
   const { unseen } = by.value.match;
   if (unseen.freezes > 0) return err({ code: 'earlier-code-missing', kind: 'frozen' });

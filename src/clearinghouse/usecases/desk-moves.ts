@@ -1,17 +1,22 @@
 /** The desk's view of moves, reading codes of a server out again, and undoing what can be undone. */
+
+import { bytesOfBase64url } from '../../core/bytes.ts';
 import { activationChain } from '../../core/chain.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
-import { awaited, type Awaited } from '../../core/move.ts';
+import type { Awaited } from '../../core/move.ts';
+import { awaited } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
-import { bytesOfBase64url } from '../../core/bytes.ts';
-import { findMove, type MoveRow, pageMoves } from '../../store/clearinghouse-rows.ts';
+import type { MoveRow } from '../../store/clearinghouse-rows.ts';
+import { findMove, pageMoves } from '../../store/clearinghouse-rows.ts';
 import { chainsOf, grantsOf } from '../../store/committed-server-rows.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { codeOf } from '../signer.ts';
 import { advanceMove, moveCode } from './advance-move.ts';
-import { type CodeView, type DeskAnswer, deskAnswer, viewCode } from './desk-answer.ts';
+import type { CodeView, DeskAnswer } from './desk-answer.ts';
+import { deskAnswer, viewCode } from './desk-answer.ts';
 import { idValue } from './find-confirmation.ts';
 import { openAuthority } from './open-authority.ts';
 
@@ -35,16 +40,25 @@ export async function listMoves(
   page: { readonly after: string; readonly limit: number },
 ): Promise<{ readonly items: readonly MoveView[]; readonly nextCursor: string | null }> {
   const rows = await context.store.read((tx) => pageMoves(tx, page));
-  return { items: rows.map(viewMove), nextCursor: rows.length < page.limit ? null : (rows.at(-1)?.id ?? null) };
+  return {
+    items: rows.map(viewMove),
+    nextCursor: rows.length < page.limit ? null : (rows.at(-1)?.id ?? null),
+  };
 }
 
-export async function showMove(context: ClearinghouseContext, id: string): Promise<Result<MoveView, Refusal>> {
+export async function showMove(
+  context: ClearinghouseContext,
+  id: string,
+): Promise<Result<MoveView, Refusal>> {
   const move = await context.store.read((tx) => findMove(tx, id));
   return move === undefined ? err({ code: 'move-unknown', move: id }) : ok(viewMove(move));
 }
 
 /** Undoes a move where that is still possible. Refused: `move-unknown`, `move-state`. */
-export async function cancelMove(context: ClearinghouseContext, id: string): Promise<Result<MoveView, Refusal>> {
+export async function cancelMove(
+  context: ClearinghouseContext,
+  id: string,
+): Promise<Result<MoveView, Refusal>> {
   const done = await context.store.write(async (tx) => {
     const move = await findMove(tx, id);
     if (move === undefined) return err({ code: 'move-unknown', move: id });
@@ -87,6 +101,8 @@ export async function repeatCodes(
     }
     if (authority.horizonE > 0) add({ kind: 'horizon', k: authority.horizonE });
     if (authority.basis === 'slot') add({ kind: 'activation', slot: authority.slot ?? activationChain });
-    return ok(deskAnswer(codes, 'Read out the code that the caller misses; a code typed twice changes nothing.', {}));
+    return ok(
+      deskAnswer(codes, 'Read out the code that the caller misses; a code typed twice changes nothing.', {}),
+    );
   });
 }

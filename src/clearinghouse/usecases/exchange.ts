@@ -6,25 +6,24 @@ import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import { horizonChain } from '../../core/chain.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { ok } from '../../core/result.ts';
 import { horizonMonths, horizonPosition } from '../../core/standing.ts';
 import { dayMs, isoTime } from '../../core/time.ts';
-import { clearinghouseName, type Envelope, type MessageType, sealEnvelope } from '../../protocol/envelope.ts';
+import type { Envelope, MessageType } from '../../protocol/envelope.ts';
+import { clearinghouseName, sealEnvelope } from '../../protocol/envelope.ts';
 import { readMessageFile, writeMessageFile } from '../../protocol/message-file.ts';
 import { pageMoves } from '../../store/clearinghouse-rows.ts';
-import {
-  authoritiesOfServer,
-  findServer,
-  type GrantedAuthorityRow,
-  saveGrantedAuthority,
-} from '../../store/committed-server-rows.ts';
+import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
+import { authoritiesOfServer, findServer, saveGrantedAuthority } from '../../store/committed-server-rows.ts';
 import { nextCount } from '../../store/meta-rows.ts';
 import type { OutboxRow, ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { revealAt } from '../signer.ts';
 import { newId } from './new-id.ts';
 import { publisherLog } from './products.ts';
-import { receiveMessages, type Taken } from './receive-messages.ts';
+import type { Taken } from './receive-messages.ts';
+import { receiveMessages } from './receive-messages.ts';
 
 /** How long a message may be under way: a stick in a drawer is asked for again after that. */
 export const messageDays = 60;
@@ -50,7 +49,9 @@ export async function exchangeMessages(
     if (leftMs <= 0) break;
     await context.mailbox.wait(leftMs);
   }
-  return ok({ messages: [await welcome(context, taken.value), ...(await mailFor(context, licenseServerId))] });
+  return ok({
+    messages: [await welcome(context, taken.value), ...(await mailFor(context, licenseServerId))],
+  });
 }
 
 async function hasMail(context: ClearinghouseContext, licenseServerId: string): Promise<boolean> {
@@ -70,7 +71,14 @@ async function mailFor(context: ClearinghouseContext, licenseServerId: string): 
 }
 
 async function sealRow(context: ClearinghouseContext, tx: ReadTx, row: OutboxRow): Promise<string> {
-  const stored = row.body as { t: MessageType; id: string; seq: number; log: string; move?: string; body: JsonObject };
+  const stored = row.body as {
+    t: MessageType;
+    id: string;
+    seq: number;
+    log: string;
+    move?: string;
+    body: JsonObject;
+  };
   return seal(context, tx, { ...stored, to: row.recipient });
 }
 
@@ -114,7 +122,16 @@ async function welcome(context: ClearinghouseContext, taken: Taken): Promise<str
     const horizon = await moveHorizons(context, tx, taken.licenseServerId);
     const seq = await nextCount(tx, 'seq');
     const body = { received: taken.received, horizon };
-    return ok(await seal(context, tx, { t: 'welcome', id: newId(context), seq, log: publisherLog, to: taken.licenseServerId, body }));
+    return ok(
+      await seal(context, tx, {
+        t: 'welcome',
+        id: newId(context),
+        seq,
+        log: publisherLog,
+        to: taken.licenseServerId,
+        body,
+      }),
+    );
   });
   if (!sealed.ok) throw new Error(`A welcome cannot be refused, but was: ${sealed.error.code}`);
   return sealed.value;
@@ -168,7 +185,9 @@ async function raiseHorizon(
 export async function answerFile(
   context: ClearinghouseContext,
   text: string,
-): Promise<Result<{ readonly file: string; readonly messages: number; readonly for: readonly string[] }, Refusal>> {
+): Promise<
+  Result<{ readonly file: string; readonly messages: number; readonly for: readonly string[] }, Refusal>
+> {
   const request = readMessageFile(context.digest, text, 'request');
   if (!request.ok) return request;
   const taken = await receiveMessages(context, request.value.messages);
@@ -182,7 +201,10 @@ export async function answerFile(
 }
 
 /** The other ends of a server's moves. */
-async function partnersOf(context: ClearinghouseContext, licenseServerId: string): Promise<readonly string[]> {
+async function partnersOf(
+  context: ClearinghouseContext,
+  licenseServerId: string,
+): Promise<readonly string[]> {
   const moves = await context.store.read((tx) => pageMoves(tx, { after: '', limit: 10_000 }));
   const partners = new Set<string>();
   for (const move of moves) {

@@ -2,20 +2,18 @@
  * Finds out whose confirmation a code is: the server the caller names, else the sources of open moves,
  * else every server there is, with the positions and counters that the books allow (protocol §3.6).
  */
-import { formatCode, licenseServerIdValue, normalizeLicenseServerId } from '../../core/code.ts';
+
 import type { Code } from '../../core/code.ts';
-import { type ConfirmationMatch, matchConfirmation } from '../../core/confirmation.ts';
+import { formatCode, licenseServerIdValue, normalizeLicenseServerId } from '../../core/code.ts';
+import type { ConfirmationMatch } from '../../core/confirmation.ts';
+import { matchConfirmation } from '../../core/confirmation.ts';
 import { isOver } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { openMovesFrom, pageMoves } from '../../store/clearinghouse-rows.ts';
-import {
-  authoritiesOfServer,
-  chainsOf,
-  type GrantedAuthorityRow,
-  grantsOf,
-  pageServers,
-} from '../../store/committed-server-rows.ts';
+import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
+import { authoritiesOfServer, chainsOf, grantsOf, pageServers } from '../../store/committed-server-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 
@@ -75,7 +73,9 @@ async function matchServer(
 ): Promise<ConfirmedBy | null> {
   const moves = await openMovesFrom(tx, of.licenseServerId);
   for (const authority of await authoritiesOfServer(tx, of.licenseServerId)) {
-    const openFreezes = moves.filter((move) => move.agreement === authority.agreement && move.state !== 'reserved');
+    const openFreezes = moves.filter(
+      (move) => move.agreement === authority.agreement && move.state !== 'reserved',
+    );
     const match = matchConfirmation(context.digest, {
       code: of.code,
       last: {

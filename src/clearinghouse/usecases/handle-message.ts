@@ -1,11 +1,13 @@
 /** What each message of a license server does at the clearinghouse (protocol §2.3). */
 import { clearinghouseAccount } from '../../core/account.ts';
-import { isoTime } from '../../core/time.ts';
 import type { MoveEvent } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import { isoTime } from '../../core/time.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
-import { findMove, type MoveRow } from '../../store/clearinghouse-rows.ts';
+import type { MoveRow } from '../../store/clearinghouse-rows.ts';
+import { findMove } from '../../store/clearinghouse-rows.ts';
 import { authoritiesOfServer, findServer, saveServer } from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
@@ -159,17 +161,15 @@ async function handleReleased(
   return done.ok ? ok(null) : done;
 }
 
-async function handleReturn(
-  tx: WriteTx,
-  { message, nowMs }: Handling<MessageOf<'return'>>,
-): Handled {
+async function handleReturn(tx: WriteTx, { message, nowMs }: Handling<MessageOf<'return'>>): Handled {
   const { agreement, line, quantity } = message.body;
   const authority = await openAuthority(tx, message.from.id, agreement);
   if (!authority.ok) return authority;
   const account = clearinghouseAccount(agreement, line);
   const debit = account.committed(message.from.id, authority.value.generation);
   const committed = await tx.balance(debit);
-  if (quantity > committed) return err({ code: 'move-more-than-there-is', asked: quantity, available: committed });
+  if (quantity > committed)
+    return err({ code: 'move-more-than-there-is', asked: quantity, available: committed });
   await tx.post({
     log: agreement,
     kind: 'returned',

@@ -5,18 +5,17 @@
 import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import type { Product } from '../../core/product.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { defaultSunsetMonths, horizonMonths } from '../../core/standing.ts';
 import { isoTime, monthOf } from '../../core/time.ts';
 import { monthText, sealKit, writeKitFile } from '../../protocol/authority.ts';
+import type { AgreementLineRow, AgreementRow, KitRecord } from '../../store/agreement-rows.ts';
 import {
-  type AgreementLineRow,
-  type AgreementRow,
   agreementKits,
   agreementLines,
   agreementSlots,
   findAgreement,
-  type KitRecord,
   saveKitRecord,
 } from '../../store/agreement-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
@@ -124,11 +123,7 @@ async function keepKit(
   return kept;
 }
 
-function viewKit(
-  context: ClearinghouseContext,
-  kit: KitRecord,
-  lines: readonly AgreementLineRow[],
-): KitView {
+function viewKit(context: ClearinghouseContext, kit: KitRecord, lines: readonly AgreementLineRow[]): KitView {
   return {
     agreement: kit.agreement,
     kitId: kit.kitId,

@@ -1,11 +1,9 @@
 /** Whether a license server may be granted anything under an agreement. */
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
-import {
-  findGrantedAuthority,
-  findServer,
-  type GrantedAuthorityRow,
-} from '../../store/committed-server-rows.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
+import { findGrantedAuthority, findServer } from '../../store/committed-server-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 
 /** The authority under which a server may be granted units. Refused: unknown, suspect, not activated. */

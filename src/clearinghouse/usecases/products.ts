@@ -1,7 +1,9 @@
 /** The publisher's products: versions within a family, which decide what serves what. */
-import { checkProduct, type Product } from '../../core/product.ts';
+import type { Product } from '../../core/product.ts';
+import { checkProduct } from '../../core/product.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { findProduct, insertProduct, listProducts as productRows } from '../../store/agreement-rows.ts';
 import type { ClearinghouseContext } from '../context.ts';
 

@@ -3,15 +3,12 @@
  * sender's order, in a transaction of its own; and answers with everything that waits for the sender.
  */
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
-import { clearinghouseName, type Message, type Opened, openEnvelope } from '../../protocol/envelope.ts';
-import {
-  findReceived,
-  findServer,
-  insertReceived,
-  type ServerRow,
-  saveServer,
-} from '../../store/committed-server-rows.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import type { Message, Opened } from '../../protocol/envelope.ts';
+import { clearinghouseName, openEnvelope } from '../../protocol/envelope.ts';
+import type { ServerRow } from '../../store/committed-server-rows.ts';
+import { findReceived, findServer, insertReceived, saveServer } from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
@@ -142,7 +139,14 @@ function forkReason({ server, message }: { readonly server: ServerRow; readonly 
 async function noteReceived(tx: WriteTx, opened: Opened, nowMs: number): Promise<void> {
   const { from, id } = opened.envelope;
   await insertReceived(tx, {
-    ...{ licenseServerId: from.id, generation: from.gen, seq: from.seq, id, digest: opened.requestDigest, at: nowMs },
+    ...{
+      licenseServerId: from.id,
+      generation: from.gen,
+      seq: from.seq,
+      id,
+      digest: opened.requestDigest,
+      at: nowMs,
+    },
   });
   const server = await findServer(tx, from.id);
   if (server === undefined) return;

@@ -3,17 +3,21 @@ import { clearinghouseAccount } from '../../core/account.ts';
 import { checkRequest, findLine } from '../../core/agreement.ts';
 import { base64url, firstBytes, utf8 } from '../../core/bytes.ts';
 import { licenseServerIdValue, normalizeLicenseServerId } from '../../core/code.ts';
-import { awaited, type Carrier, isOver, type MoveReason, startMove } from '../../core/move.ts';
+import type { Carrier, MoveReason } from '../../core/move.ts';
+import { awaited, isOver, startMove } from '../../core/move.ts';
 import { checkCalType } from '../../core/product.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
-import { findMove, insertMove, type MoveRow, movesOnLine } from '../../store/clearinghouse-rows.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import type { MoveRow } from '../../store/clearinghouse-rows.ts';
+import { findMove, insertMove, movesOnLine } from '../../store/clearinghouse-rows.ts';
 import { once } from '../../store/once.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { loadAgreement } from './agreements.ts';
-import { type DeskAnswer, deskAnswer } from './desk-answer.ts';
+import type { DeskAnswer } from './desk-answer.ts';
+import { deskAnswer } from './desk-answer.ts';
 import { newId } from './new-id.ts';
 import { openAuthority } from './open-authority.ts';
 
@@ -45,12 +49,20 @@ export async function startDeskMove(
   const to = normalizeLicenseServerId(context.digest, order.to);
   if (!to.ok) return to;
   const call = { ...order, from: from.value, to: to.value };
-  const requestDigest = [call.from, call.to, order.agreement, order.product, order.type, order.quantity].join(' ');
+  const requestDigest = [call.from, call.to, order.agreement, order.product, order.type, order.quantity].join(
+    ' ',
+  );
   return context.store.write((tx) => {
     const key = { id: `move:${order.requestId}`, requestDigest };
     return once<DeskAnswer>(tx, key, async () => {
       const id = moveId(context, order.requestId);
-      const started = await beginMove(context, tx, { ...call, id, carrier: 'telephone', hold: false, quoted: order });
+      const started = await beginMove(context, tx, {
+        ...call,
+        id,
+        carrier: 'telephone',
+        hold: false,
+        quoted: order,
+      });
       if (!started.ok) return started;
       const answer = deskAnswer([], awaited('reserved', 'telephone').text, {
         ...{ move: id, state: started.value.state, product: order.product, type: order.type },
@@ -89,7 +101,10 @@ export interface MoveStart {
   readonly carrier: Carrier;
   readonly hold: boolean;
   /** What the caller quoted from the paper; null for a license server, whose signature vouches. */
-  readonly quoted: { readonly authorization?: string | undefined; readonly license?: string | undefined } | null;
+  readonly quoted: {
+    readonly authorization?: string | undefined;
+    readonly license?: string | undefined;
+  } | null;
 }
 
 /** Checks a move against agreement, servers and books, and enters it. The caller posts the entry. */
@@ -144,7 +159,10 @@ export async function startOnlineMove(
 ): Promise<Result<MoveRow, Refusal>> {
   const present = await findMove(tx, start.id);
   if (present !== undefined) return ok(present);
-  const ids = [licenseServerIdValue(context.digest, start.from), licenseServerIdValue(context.digest, start.to)];
+  const ids = [
+    licenseServerIdValue(context.digest, start.from),
+    licenseServerIdValue(context.digest, start.to),
+  ];
   const wrong = ids.find((id) => !id.ok);
   if (wrong !== undefined && !wrong.ok) return wrong;
   const started = await beginMove(context, tx, { ...start, carrier: 'online', quoted: null });

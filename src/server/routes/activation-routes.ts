@@ -1,16 +1,28 @@
 /** Administration: method, kits, activation, installation, codes, deactivation. */
 import Type from 'typebox';
-import { type Result } from '../../core/result.ts';
 import type { Refusal } from '../../core/refusal.ts';
+import type { Result } from '../../core/result.ts';
 import type { App } from '../../platform/http.ts';
 import { sendRefusal, sendResult } from '../../platform/http-problem.ts';
+import {
+  AgreementNumber,
+  answer,
+  body,
+  CalTypeName,
+  CodeText,
+  FileText,
+  fileLimitBytes,
+  ProductId,
+  Quantity,
+  ServerId,
+} from '../../platform/http-schemas.ts';
 import type { ServerContext } from '../context.ts';
 import { applyCode } from '../usecases/apply-code.ts';
 import { settleByContact } from '../usecases/contact.ts';
 import { deactivateServer } from '../usecases/deactivate.ts';
-import { type AskedFor, requestActivation, requestInstall } from '../usecases/requests.ts';
-import { addKit, setMethod } from '../usecases/settings.ts';
-import { AgreementNumber, answer, body, CalTypeName, CodeText, FileText, fileLimitBytes, ProductId, Quantity, ServerId } from '../../platform/http-schemas.ts';
+import type { AskedFor } from '../usecases/requests.ts';
+import { requestActivation, requestInstall } from '../usecases/requests.ts';
+import { addKit, setHosts, setMethod } from '../usecases/settings.ts';
 
 /** `contact`: ask the clearinghouse now and wait; `file`: leave the request in the outbox. */
 const By = Type.Enum(['contact', 'file']);
@@ -37,6 +49,22 @@ function addSettings(app: App, context: ServerContext): void {
     },
     async (request, reply) => sendResult(reply, await setMethod(context, request.body)),
   );
+  app.put(
+    '/v1/admin/hosts',
+    {
+      config: { admin: true, refusals: ['invalid-input'] },
+      schema: {
+        tags: ['Settings'],
+        summary: 'Limits license requests to the listed addresses; an empty list opens them to all',
+        body: body({ hosts: Type.Array(Type.String({ maxLength: 45 }), { maxItems: 1000 }) }),
+        response: { 200: answer({ hosts: Type.Array(Type.String()) }) },
+      },
+    },
+    async (request, reply) => {
+      const set = await setHosts(context, request.body.hosts);
+      sendResult(reply, set.ok ? { ok: true, value: { hosts: [...set.value.hosts] } } : set);
+    },
+  );
   app.post(
     '/v1/admin/kits',
     {
@@ -44,7 +72,9 @@ function addSettings(app: App, context: ServerContext): void {
       bodyLimit: fileLimitBytes,
       schema: {
         ...{ tags: ['Settings'], summary: 'Adds an agreement kit', body: body({ file: FileText }) },
-        response: { 200: answer({ agreement: Type.String(), customer: Type.String(), slots: Type.Integer() }) },
+        response: {
+          200: answer({ agreement: Type.String(), customer: Type.String(), slots: Type.Integer() }),
+        },
       },
     },
     async (request, reply) => sendResult(reply, await addKit(context, request.body.file)),
@@ -69,7 +99,15 @@ function addRequests(app: App, context: ServerContext): void {
   app.post(
     '/v1/admin/activate',
     {
-      config: { admin: true, refusals: ['agreement-missing', 'agreement-unknown', 'already-activated', 'clearinghouse-unreachable'] },
+      config: {
+        admin: true,
+        refusals: [
+          'agreement-missing',
+          'agreement-unknown',
+          'already-activated',
+          'clearinghouse-unreachable',
+        ],
+      },
       schema: {
         ...{ tags: ['Activation'], summary: 'Asks for activation under an agreement' },
         body: body({ agreement: Type.Optional(AgreementNumber), by: By }),
@@ -84,11 +122,24 @@ function addRequests(app: App, context: ServerContext): void {
   app.post(
     '/v1/admin/install',
     {
-      config: { admin: true, refusals: ['agreement-missing', 'not-activated', 'quantity-above-agreement', 'clearinghouse-unreachable'] },
+      config: {
+        admin: true,
+        refusals: [
+          'agreement-missing',
+          'not-activated',
+          'quantity-above-agreement',
+          'clearinghouse-unreachable',
+        ],
+      },
       schema: {
         ...{ tags: ['Installation'], summary: 'Asks for a key pack and installs it' },
         body: body({
-          ...{ agreement: Type.Optional(AgreementNumber), product: ProductId, type: CalTypeName, quantity: Quantity },
+          ...{
+            agreement: Type.Optional(AgreementNumber),
+            product: ProductId,
+            type: CalTypeName,
+            quantity: Quantity,
+          },
           ...{ authorization: Type.Optional(Type.String()), license: Type.Optional(Type.String()), by: By },
         }),
         response: { 200: Settled },
@@ -111,7 +162,10 @@ function addRequests(app: App, context: ServerContext): void {
     },
     async (request, reply) => {
       const { returnUnissued, by } = request.body;
-      const done = await deactivateServer(context, { returnUnissued, by: by === 'telephone' ? by : 'message' });
+      const done = await deactivateServer(context, {
+        returnUnissued,
+        by: by === 'telephone' ? by : 'message',
+      });
       if (!done.ok || by !== 'contact' || done.value.request === null) return sendResult(reply, done);
       const settled = await settleByContact(context, done.value.request);
       return settled.ok ? sendResult(reply, done) : sendRefusal(reply, settled.error);
@@ -126,12 +180,27 @@ function addCodes(app: App, context: ServerContext): void {
       config: {
         admin: true,
         refusals: [
-          ...(['code-unreadable', 'code-mistyped', 'code-wrong-kind', 'already-applied', 'code-other-server'] as const),
-          ...(['code-other-kit', 'code-not-for-this-server', 'source-needed', 'not-activated', 'kit-missing'] as const),
+          ...([
+            'code-unreadable',
+            'code-mistyped',
+            'code-wrong-kind',
+            'already-applied',
+            'code-other-server',
+          ] as const),
+          ...([
+            'code-other-kit',
+            'code-not-for-this-server',
+            'source-needed',
+            'not-activated',
+            'kit-missing',
+          ] as const),
         ],
       },
       schema: {
-        ...{ tags: ['Installation'], summary: 'Takes in a code that was read out; unconfirmed, only says what it would do' },
+        ...{
+          tags: ['Installation'],
+          summary: 'Takes in a code that was read out; unconfirmed, only says what it would do',
+        },
         body: body({
           ...{ code: CodeText, quantity: Type.Optional(Quantity), from: Type.Optional(ServerId) },
           confirmed: Type.Boolean(),

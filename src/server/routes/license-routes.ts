@@ -1,15 +1,17 @@
 /** License requests of clients and session hosts (design §9): open, or limited to listed hosts. */
 import Type from 'typebox';
 import type { CalType } from '../../core/product.ts';
-import { err, ok, type Result } from '../../core/result.ts';
 import type { Refusal } from '../../core/refusal.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import type { App } from '../../platform/http.ts';
 import { sendRefusal, sendResult } from '../../platform/http-problem.ts';
+import { answer, ProductId } from '../../platform/http-schemas.ts';
 import { optionalBody, text } from '../../platform/http-validation.ts';
 import type { ServerContext } from '../context.ts';
-import { type LicenseAnswer, requestLicense } from '../usecases/request-license.ts';
+import type { LicenseAnswer } from '../usecases/request-license.ts';
+import { requestLicense } from '../usecases/request-license.ts';
 import { returnLicense, validateLicense } from '../usecases/return-license.ts';
-import { answer, ProductId } from '../../platform/http-schemas.ts';
 
 const HolderName = text(256, 'Name of the device or user');
 
@@ -70,7 +72,7 @@ export function addLicenseRoutes(app: App, context: ServerContext): void {
 }
 
 function checkHost(context: ServerContext, host: string): Result<null, Refusal> {
-  if (context.allowedHosts.size === 0 || context.allowedHosts.has(host)) return ok(null);
+  if (context.cache.hosts.size === 0 || context.cache.hosts.has(host)) return ok(null);
   return err({ code: 'host-not-allowed', host });
 }
 
@@ -97,7 +99,10 @@ function addGroup(app: App, context: ServerContext, group: (typeof groups)[numbe
       const allowed = checkHost(context, request.ip);
       if (!allowed.ok) return sendRefusal(reply, allowed.error);
       const source = request.body?.source;
-      const license = await requestLicense(context, { ...nameOf(request.params as Record<string, string>), source });
+      const license = await requestLicense(context, {
+        ...nameOf(request.params as Record<string, string>),
+        source,
+      });
       if (!license.ok) return sendRefusal(reply, license.error);
       reply.code(license.value.status === 'issued' ? 201 : 200).type('application/json; charset=utf-8');
       // A text for an object: the serializer of this route passes it through.
@@ -116,7 +121,10 @@ function addGroup(app: App, context: ServerContext, group: (typeof groups)[numbe
     async (request, reply) => {
       const allowed = checkHost(context, request.ip);
       if (!allowed.ok) return sendRefusal(reply, allowed.error);
-      return sendResult(reply, await returnLicense(context, nameOf(request.params as Record<string, string>)));
+      return sendResult(
+        reply,
+        await returnLicense(context, nameOf(request.params as Record<string, string>)),
+      );
     },
   );
   app.post(
@@ -131,7 +139,10 @@ function addGroup(app: App, context: ServerContext, group: (typeof groups)[numbe
     async (request, reply) => {
       const allowed = checkHost(context, request.ip);
       if (!allowed.ok) return sendRefusal(reply, allowed.error);
-      return sendResult(reply, await validateLicense(context, nameOf(request.params as Record<string, string>)));
+      return sendResult(
+        reply,
+        await validateLicense(context, nameOf(request.params as Record<string, string>)),
+      );
     },
   );
 }

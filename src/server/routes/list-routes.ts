@@ -1,9 +1,9 @@
 /** What a license server is and has: to look at, never to change. */
 import Type from 'typebox';
 import type { App } from '../../platform/http.ts';
+import { answer, PageAnswer, PageQuery } from '../../platform/http-schemas.ts';
 import type { ServerContext } from '../context.ts';
 import { listEvents, listLicenses, listPacks, readStatus } from '../usecases/status.ts';
-import { answer, PageAnswer, PageQuery } from '../../platform/http-schemas.ts';
 
 const Identity = { licenseServerId: Type.String(), name: Type.String(), publisher: Type.String() };
 
@@ -25,7 +25,11 @@ export function addListRoutes(app: App, context: ServerContext): void {
     '/v1/admin/status',
     {
       config: { admin: true },
-      schema: { tags: ['Lists'], summary: 'Identity, activation, method, horizon and key packs', response: { 200: answer(Identity) } },
+      schema: {
+        tags: ['Lists'],
+        summary: 'Identity, activation, method, horizon and key packs',
+        response: { 200: answer(Identity) },
+      },
     },
     async () => readStatus(context),
   );
@@ -35,7 +39,9 @@ export function addListRoutes(app: App, context: ServerContext): void {
       config: { admin: true },
       schema: {
         ...{ tags: ['Lists'], summary: 'Key packs with their counts' },
-        response: { 200: answer({ items: Type.Array(Type.Unsafe<object>(answer({ product: Type.String() }))) }) },
+        response: {
+          200: answer({ items: Type.Array(Type.Unsafe<object>(answer({ product: Type.String() }))) }),
+        },
       },
     },
     async () => ({ items: [...(await listPacks(context))] }),
@@ -44,7 +50,12 @@ export function addListRoutes(app: App, context: ServerContext): void {
     '/v1/admin/licenses',
     {
       config: { admin: true },
-      schema: { tags: ['Lists'], summary: 'Issued licenses', querystring: PageQuery, response: { 200: PageAnswer } },
+      schema: {
+        tags: ['Lists'],
+        summary: 'Issued licenses',
+        querystring: PageQuery,
+        response: { 200: PageAnswer },
+      },
     },
     async (request) => {
       const page = await listLicenses(context, request.query);
@@ -55,7 +66,12 @@ export function addListRoutes(app: App, context: ServerContext): void {
     '/v1/admin/events',
     {
       config: { admin: true },
-      schema: { tags: ['Lists'], summary: 'The System log', querystring: PageQuery, response: { 200: PageAnswer } },
+      schema: {
+        tags: ['Lists'],
+        summary: 'The System log',
+        querystring: PageQuery,
+        response: { 200: PageAnswer },
+      },
     },
     async (request) => {
       const page = await listEvents(context, request.query);

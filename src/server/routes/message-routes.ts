@@ -3,11 +3,11 @@ import Type from 'typebox';
 import { ok } from '../../core/result.ts';
 import type { App } from '../../platform/http.ts';
 import { sendResult } from '../../platform/http-problem.ts';
+import { answer, body, FileText, fileLimitBytes } from '../../platform/http-schemas.ts';
 import type { ServerContext } from '../context.ts';
 import { applyAnswerFile } from '../usecases/apply-message.ts';
 import { contactClearinghouse } from '../usecases/contact.ts';
 import { requestFile } from '../usecases/outbox.ts';
-import { answer, body, FileText, fileLimitBytes } from '../../platform/http-schemas.ts';
 
 const Applied = answer({
   applied: Type.Array(Type.String()),
@@ -30,10 +30,23 @@ export function addMessageRoutes(app: App, context: ServerContext): void {
   app.post(
     '/v1/admin/answer-file',
     {
-      config: { admin: true, refusals: ['file-damaged', 'file-other-kind', 'message-invalid', 'message-untrusted', 'message-expired'] },
+      config: {
+        admin: true,
+        refusals: [
+          'file-damaged',
+          'file-other-kind',
+          'message-invalid',
+          'message-untrusted',
+          'message-expired',
+        ],
+      },
       bodyLimit: fileLimitBytes,
       schema: {
-        ...{ tags: ['Files'], summary: 'Applies what the clearinghouse answered', body: body({ file: FileText }) },
+        ...{
+          tags: ['Files'],
+          summary: 'Applies what the clearinghouse answered',
+          body: body({ file: FileText }),
+        },
         response: { 200: Applied },
       },
     },

@@ -2,10 +2,25 @@
 import Type from 'typebox';
 import type { App } from '../../platform/http.ts';
 import { sendResult } from '../../platform/http-problem.ts';
+import {
+  AgreementNumber,
+  answer,
+  body,
+  CalTypeName,
+  CodeAnswer,
+  ProductId,
+  Quantity,
+  QuantityOrAll,
+  ServerId,
+} from '../../platform/http-schemas.ts';
 import type { ServerContext } from '../context.ts';
 import { listMoves, showMove, startMove } from '../usecases/start-move.ts';
-import { freezeByTelephone, heartbeatByTelephone, releaseByTelephone, returnByTelephone } from '../usecases/telephone-move.ts';
-import { AgreementNumber, answer, body, CalTypeName, CodeAnswer, ProductId, Quantity, QuantityOrAll, ServerId } from '../../platform/http-schemas.ts';
+import {
+  freezeByTelephone,
+  heartbeatByTelephone,
+  releaseByTelephone,
+  returnByTelephone,
+} from '../usecases/telephone-move.ts';
 
 const LineFields = { product: ProductId, type: CalTypeName, agreement: Type.Optional(AgreementNumber) };
 const MoveAnswer = answer({ id: Type.String(), state: Type.String(), resumed: Type.Boolean() });
@@ -19,12 +34,28 @@ function addMoves(app: App, context: ServerContext): void {
   app.post(
     '/v1/admin/moves',
     {
-      config: { admin: true, refusals: ['agreement-missing', 'move-to-itself', 'move-more-than-there-is', 'move-open', 'not-yet-supported'] },
+      config: {
+        admin: true,
+        refusals: [
+          'agreement-missing',
+          'move-to-itself',
+          'move-more-than-there-is',
+          'move-open',
+          'not-yet-supported',
+        ],
+      },
       schema: {
-        ...{ tags: ['Moves'], summary: 'Starts a move to another license server, or goes on with the open one' },
+        ...{
+          tags: ['Moves'],
+          summary: 'Starts a move to another license server, or goes on with the open one',
+        },
         body: body({
           ...LineFields,
-          ...{ to: ServerId, toName: Type.Optional(Type.String({ maxLength: 128 })), quantity: QuantityOrAll },
+          ...{
+            to: ServerId,
+            toName: Type.Optional(Type.String({ maxLength: 128 })),
+            quantity: QuantityOrAll,
+          },
           ...{ reason: Type.Enum(['replaced', 'dead']), hold: Type.Boolean() },
         }),
         response: { 200: MoveAnswer },
@@ -39,7 +70,11 @@ function addMoves(app: App, context: ServerContext): void {
     '/v1/admin/moves',
     {
       config: { admin: true },
-      schema: { tags: ['Moves'], summary: 'The moves this server knows of', response: { 200: answer({ items: Type.Array(MoveAnswer) }) } },
+      schema: {
+        tags: ['Moves'],
+        summary: 'The moves this server knows of',
+        response: { 200: answer({ items: Type.Array(MoveAnswer) }) },
+      },
     },
     async () => ({ items: [...(await listMoves(context))] }),
   );
@@ -48,7 +83,11 @@ function addMoves(app: App, context: ServerContext): void {
     {
       config: { admin: true, refusals: ['move-unknown'] },
       schema: {
-        ...{ tags: ['Moves'], summary: 'How a move stands', params: Type.Object({ id: Type.String({ maxLength: 128 }) }) },
+        ...{
+          tags: ['Moves'],
+          summary: 'How a move stands',
+          params: Type.Object({ id: Type.String({ maxLength: 128 }) }),
+        },
         response: { 200: MoveAnswer },
       },
     },
@@ -57,7 +96,11 @@ function addMoves(app: App, context: ServerContext): void {
 }
 
 function addTelephone(app: App, context: ServerContext): void {
-  const route = <Fields extends Parameters<typeof body>[0]>(path: string, summary: string, fields: Fields) => ({
+  const route = <Fields extends Parameters<typeof body>[0]>(
+    path: string,
+    summary: string,
+    fields: Fields,
+  ) => ({
     url: `/v1/admin/telephone/${path}`,
     options: {
       config: { admin: true as const },

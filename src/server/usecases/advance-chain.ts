@@ -8,9 +8,11 @@ import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import { freeChain, heldChain, isAbove } from '../../core/chain.ts';
 import type { AccountId } from '../../core/ledger.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import type { WriteTx } from '../../store/port.ts';
-import { advanceChain as saveChain, insertAppliedReveal, type LineRow } from '../../store/server-authority-rows.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
+import { insertAppliedReveal, advanceChain as saveChain } from '../../store/server-authority-rows.ts';
 import { addUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 
@@ -51,7 +53,10 @@ export function checkProof(
   if (isAbove(context.digest, { aid, chain, present, above: { k: proof.k, value: proof.value } })) {
     return ok({ added: proof.k - present.k });
   }
-  return err({ code: 'message-invalid', problem: `the proof for ${proof.k} units does not fit this line's anchor` });
+  return err({
+    code: 'message-invalid',
+    problem: `the proof for ${proof.k} units does not fit this line's anchor`,
+  });
 }
 
 /**

@@ -1,19 +1,21 @@
 /** Activation by telephone: the code opens one slot of an agreement kit for this License Server ID. */
 import { base64url } from '../../core/bytes.ts';
 import { activationChain, isAbove, maskValue } from '../../core/chain.ts';
-import { licenseServerIdValue } from '../../core/code.ts';
 import type { Code } from '../../core/code.ts';
+import { licenseServerIdValue } from '../../core/code.ts';
 import { firstKey } from '../../core/confirmation.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { checkClock, standing } from '../../core/standing.ts';
 import { isoDate, msOfIso } from '../../core/time.ts';
-import { type Authority, authorityOfSlot, readStoredKit } from '../../protocol/authority.ts';
+import type { Authority } from '../../protocol/authority.ts';
+import { authorityOfSlot, readStoredKit } from '../../protocol/authority.ts';
 import type { WriteTx } from '../../store/port.ts';
+import type { KitRow } from '../../store/server-authority-rows.ts';
 import {
   findAuthority,
   insertAuthority,
-  type KitRow,
   listKits,
   saveLine,
   setAuthorityState,

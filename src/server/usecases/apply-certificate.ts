@@ -5,15 +5,17 @@
 import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import { firstKey } from '../../core/confirmation.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
-import { type Authority, authorityOfCertificate, openCertificate, type ServerCertificate } from '../../protocol/authority.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import type { Authority, ServerCertificate } from '../../protocol/authority.ts';
+import { authorityOfCertificate, openCertificate } from '../../protocol/authority.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
 import { openTrustList } from '../../protocol/trust.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
 import {
   insertAuthority,
-  type LineRow,
   linesOfAgreement,
   listAuthorities,
   setAuthorityState,
@@ -44,7 +46,8 @@ export async function applyCertificate(
     return err({ code: 'message-not-for-us', recipient: lsid });
   }
   const ikm = await sharedSecret(context, tx, certificate.value);
-  if (ikm === undefined) return err({ code: 'message-invalid', problem: 'its one-time key is not the one asked for' });
+  if (ikm === undefined)
+    return err({ code: 'message-invalid', problem: 'its one-time key is not the one asked for' });
   const nowMs = context.clock.nowMs();
   const authority = authorityOfCertificate(certificate.value);
   await supersede(tx, agreement);
@@ -63,7 +66,10 @@ export async function applyCertificate(
   await writeMeta(tx, `one-time-key:${agreement}`, '');
   const answer = JSON.stringify({ agreement, generation });
   await settleRequest(tx, { id: message.body.re, state: 'done', answer });
-  await noteEvent(context, tx, { number: before.length === 0 ? 4 : 5021, data: { agreement, method: 'certificate' } });
+  await noteEvent(context, tx, {
+    number: before.length === 0 ? 4 : 5021,
+    data: { agreement, method: 'certificate' },
+  });
   return ok(null);
 }
 
@@ -101,7 +107,14 @@ async function bringOpenUnits(
     await setLastUnit(tx, line.id, line.lastUnit + added);
     await tx.post({
       ...{ log: serverLog, kind: 'installed', id: newId(context), at: of.nowMs },
-      body: { agreement: line.agreement, line: line.line, aid: line.aid, chain: 'open', added, carrier: 'certificate' },
+      body: {
+        agreement: line.agreement,
+        line: line.line,
+        aid: line.aid,
+        chain: 'open',
+        added,
+        carrier: 'certificate',
+      },
       postings: [bringIn(line, 'unissued', added)],
     });
   }

@@ -2,12 +2,13 @@
  * A code that was read out to this server: which kind it is, whether it was typed right, whether it is
  * for us, and what it does. One entry for every kind, whatever the installation method in force.
  */
-import { parseCode } from '../../core/code.ts';
+
 import type { Code } from '../../core/code.ts';
+import { parseCode } from '../../core/code.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { nextCount, writeMeta } from '../../store/meta-rows.ts';
-import { ok } from '../../core/result.ts';
 import type { ServerContext } from '../context.ts';
 import { applyActivationCode } from './apply-activation-code.ts';
 import { applyHorizonCode } from './apply-horizon-code.ts';
@@ -80,12 +81,10 @@ async function applyKind(
 }
 
 /** Failed attempts in a row: a hint for the console, an event for the administrator. */
-async function countFailures(
-  context: ServerContext,
-  outcome: Result<CodeOutcome, Refusal>,
-): Promise<void> {
+async function countFailures(context: ServerContext, outcome: Result<CodeOutcome, Refusal>): Promise<void> {
   const failed =
-    !outcome.ok && !['already-applied', 'source-needed', 'not-activated', 'kit-missing'].includes(outcome.error.code);
+    !outcome.ok &&
+    !['already-applied', 'source-needed', 'not-activated', 'kit-missing'].includes(outcome.error.code);
   const before = context.cache.codeFailures;
   if (!failed && before === 0) return;
   context.cache.codeFailures = failed ? before + 1 : 0;

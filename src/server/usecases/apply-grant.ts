@@ -1,7 +1,8 @@
 /** Takes the grant of a move in: free units into the pool, held ones into reservations for their holders. */
 import type { Posting } from '../../core/ledger.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { ok } from '../../core/result.ts';
 import { dayMs, msOfIso } from '../../core/time.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
 import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
@@ -10,7 +11,8 @@ import { insertReservation, insertReserve, takeReservation } from '../../store/r
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
-import { bringIn, checkProof, type Proof, takeProof } from './advance-chain.ts';
+import type { Proof } from './advance-chain.ts';
+import { bringIn, checkProof, takeProof } from './advance-chain.ts';
 import { accountsOf } from './license-token.ts';
 
 type Holder = BodyOf<'grant'>['holders'][number];
@@ -62,11 +64,21 @@ async function reserveFor(
   of: GrantedMove & { readonly added: number },
 ): Promise<readonly Posting[]> {
   const { line, move, source, nowMs } = of;
-  const early = new Map((await takenOverEarly(tx, line.id, source)).map((license) => [license.sub, license.id]));
+  const early = new Map(
+    (await takenOverEarly(tx, line.id, source)).map((license) => [license.sub, license.id]),
+  );
   let settled = 0;
   for (const holder of of.holders) {
     const leaseEnd = msOfIso(holder.leaseEnd) ?? nowMs + reserveDays * dayMs;
-    const row = { lineId: line.id, sub: holder.sub, kind: holder.kind, origin: holder.origin, move, source, leaseEnd };
+    const row = {
+      lineId: line.id,
+      sub: holder.sub,
+      kind: holder.kind,
+      origin: holder.origin,
+      move,
+      source,
+      leaseEnd,
+    };
     await insertReservation(tx, row);
     const license = early.get(holder.sub);
     if (license === undefined) continue;

@@ -4,18 +4,19 @@
  */
 import { base64url } from '../../core/bytes.ts';
 import { findAppliedPosition, findPosition, maskValue } from '../../core/chain.ts';
-import { licenseServerIdValue } from '../../core/code.ts';
 import type { Code } from '../../core/code.ts';
+import { licenseServerIdValue } from '../../core/code.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { dayMs, isoTime } from '../../core/time.ts';
 import { authorityOfSlot, readStoredKit } from '../../protocol/authority.ts';
 import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
-import { insertReserve } from '../../store/reserve-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
+import { insertReserve } from '../../store/reserve-rows.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
 import {
   findAppliedReveal,
-  type LineRow,
   listAuthorities,
   listKits,
   listLines,
@@ -23,7 +24,8 @@ import {
 import { listPeers, savePeer } from '../../store/server-rows.ts';
 import { freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
-import { bringIn, chainOf, type Proof, takeProof } from './advance-chain.ts';
+import type { Proof } from './advance-chain.ts';
+import { bringIn, chainOf, takeProof } from './advance-chain.ts';
 import type { CodeInput, CodeOutcome } from './apply-code.ts';
 import { noteEvent } from './events.ts';
 import { accountsOf, serverLog } from './license-token.ts';
@@ -106,7 +108,10 @@ async function findProof(
   if (held && search.source === null) return err({ code: 'source-needed' });
   const found = findAhead(context, { lines, search, lsidValue: context.lsidValue, source: search.source });
   if (found !== null) return activeOnly(tx, found);
-  if (held && sources.some((source) => findAhead(context, { lines, search, lsidValue: context.lsidValue, source }))) {
+  if (
+    held &&
+    sources.some((source) => findAhead(context, { lines, search, lsidValue: context.lsidValue, source }))
+  ) {
     return err({ code: 'source-wrong', licenseServerId: search.source?.licenseServerId ?? '' });
   }
   for (const peer of await listPeers(tx)) {
@@ -156,7 +161,11 @@ function unmask(context: ServerContext, attempt: Attempt): Uint8Array {
   const { code } = attempt.search;
   if (code.kind === 'held-key-pack') {
     const sourceValue = attempt.source?.value ?? new Uint8Array(16);
-    return maskValue(context.digest, { kind: 'held-key-pack', lsidValue: attempt.lsidValue, sourceValue }, code.value);
+    return maskValue(
+      context.digest,
+      { kind: 'held-key-pack', lsidValue: attempt.lsidValue, sourceValue },
+      code.value,
+    );
   }
   return maskValue(context.digest, { kind: 'key-pack', lsidValue: attempt.lsidValue }, code.value);
 }
@@ -175,18 +184,16 @@ function findAhead(context: ServerContext, attempt: Attempt): Found | null {
 }
 
 /** A position at or below the present one: typed before, or overtaken by a later code. */
-async function findApplied(
-  context: ServerContext,
-  tx: ReadTx,
-  attempt: Attempt,
-): Promise<Refusal | null> {
+async function findApplied(context: ServerContext, tx: ReadTx, attempt: Attempt): Promise<Refusal | null> {
   const value = unmask(context, attempt);
   const chain = attempt.search.code.kind === 'key-pack' ? 'free' : 'held';
   for (const line of attempt.lines) {
     const place = chainOf(line, chain);
     const position = findAppliedPosition(context.digest, { ...place, value, ctx: attempt.search.code.ctx });
     if (position === null) continue;
-    const record = await findAppliedReveal(tx, line.aid, place.chain, base64url(value));
+    const record = await findAppliedReveal(tx, {
+      ...{ aid: line.aid, chain: place.chain, value: base64url(value) },
+    });
     return {
       code: 'already-applied',
       product: line.product,
@@ -209,7 +216,9 @@ async function isForPeer(
   const sources = of.search.code.kind === 'key-pack' ? [null] : await sourcesToTry(context, tx, of.search);
   const own: Source = { licenseServerId: context.licenseServerId, value: context.lsidValue };
   const tried = of.search.code.kind === 'key-pack' ? sources : [...sources, own];
-  return tried.some((source) => findAhead(context, { lines, search: of.search, lsidValue: of.lsidValue, source }) !== null);
+  return tried.some(
+    (source) => findAhead(context, { lines, search: of.search, lsidValue: of.lsidValue, source }) !== null,
+  );
 }
 
 /** Lines of every slot of our kits, as a server that was just activated there would have them. */
@@ -236,12 +245,22 @@ async function preview(tx: ReadTx, code: Code, found: Found): Promise<CodeOutcom
   const { line, proof } = found;
   const added = proof.k - chainOf(line, proof.chain).present.k;
   const installed = (await tx.balance(accountsOf(line).installed)) + added;
-  return outcome(code.kind === 'key-pack' ? 'key-pack' : 'held-key-pack', { line, added, installed, applied: false });
+  return outcome(code.kind === 'key-pack' ? 'key-pack' : 'held-key-pack', {
+    line,
+    added,
+    installed,
+    applied: false,
+  });
 }
 
 function outcome(
   kind: 'key-pack' | 'held-key-pack',
-  of: { readonly line: LineRow; readonly added: number; readonly installed: number; readonly applied: boolean },
+  of: {
+    readonly line: LineRow;
+    readonly added: number;
+    readonly installed: number;
+    readonly applied: boolean;
+  },
 ): CodeOutcome {
   const { agreement, product, productName, type } = of.line;
   const { added, installed, applied } = of;
@@ -272,12 +291,17 @@ async function install(
     await openReserveFor(context, tx, { line, source: source.licenseServerId, reserve, added, nowMs });
   }
   const data = { product: line.product, type: line.type, added, installed, agreement: line.agreement };
-  await noteEvent(context, tx, { number: 5000, data: source === null ? data : { ...data, source: source.licenseServerId } });
+  await noteEvent(context, tx, {
+    number: 5000,
+    data: source === null ? data : { ...data, source: source.licenseServerId },
+  });
   if (source !== null) {
     const moved = { count: added, product: line.product, type: line.type, source: source.licenseServerId };
     await noteEvent(context, tx, { number: 89, data: moved });
   }
-  return ok(outcome(source === null ? 'key-pack' : 'held-key-pack', { line, added, installed, applied: true }));
+  return ok(
+    outcome(source === null ? 'key-pack' : 'held-key-pack', { line, added, installed, applied: true }),
+  );
 }
 
 /**
@@ -298,7 +322,13 @@ async function openReserveFor(
   const { line, source, reserve, nowMs } = of;
   const early = (await takenOverEarly(tx, line.id, source)).slice(0, of.added);
   const amount = of.added - early.length;
-  await insertReserve(tx, { id: reserve, lineId: line.id, source, amount, opensAt: nowMs + reserveDays * dayMs });
+  await insertReserve(tx, {
+    id: reserve,
+    lineId: line.id,
+    source,
+    amount,
+    opensAt: nowMs + reserveDays * dayMs,
+  });
   await savePeer(tx, { licenseServerId: source, name: null, url: null });
   if (early.length === 0) return;
   for (const license of early) await markInherited(tx, license.id, null);
@@ -310,6 +340,8 @@ async function openReserveFor(
     id: newId(context),
     at: nowMs,
     body: { agreement: line.agreement, line: line.line, source, units: early.map((license) => license.unit) },
-    postings: [{ kind: 'transfer', debit: accounts.reserved, credit: accounts.unissued, amount: early.length }],
+    postings: [
+      { kind: 'transfer', debit: accounts.reserved, credit: accounts.unissued, amount: early.length },
+    ],
   });
 }

@@ -2,15 +2,18 @@
  * Takes in what the clearinghouse sends, over the network or in a file: each message once, in a
  * transaction of its own, whatever the order and however often it comes.
  */
+import type { JsonObject, JsonValue } from '../../core/json.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
-import { type Message, type Opened, openEnvelope } from '../../protocol/envelope.ts';
+import type { Message, Opened } from '../../protocol/envelope.ts';
+import { openEnvelope } from '../../protocol/envelope.ts';
 import { readMessageFile } from '../../protocol/message-file.ts';
 import { openTrustList, trustedKey } from '../../protocol/trust.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
-import { lastSettled, noteApplied } from '../../store/server-rows.ts';
+import { findRequest, noteApplied } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { handleAnswer } from './handle-answer.ts';
 import { serverLog } from './license-token.ts';
@@ -25,7 +28,16 @@ export interface AppliedMessages {
   readonly refused: readonly { readonly re: string; readonly refusal: Refusal }[];
   /** Messages that this server could not apply: they come again, and hold up no other. */
   readonly failed: readonly { readonly type: string; readonly refusal: Refusal }[];
+  /** Each message that is applied, now or before, with what came of it. */
+  readonly results: readonly AppliedResult[];
 }
+
+export type AppliedResult = JsonObject & {
+  readonly message: string;
+  readonly again: boolean;
+  /** When it was applied first. */
+  readonly at: string;
+};
 
 /**
  * Applies messages in their order. Refused as a whole, before anything changes: a message that cannot
@@ -40,7 +52,12 @@ export async function applyMessages(
   for (const token of call.messages) {
     const nowMs = context.clock.nowMs();
     const keyOf = (kid: string): Uint8Array | undefined => trust(kid, nowMs);
-    const message = openEnvelope(token, { nowMs, to: context.licenseServerId, digest: context.digest, keyOf });
+    const message = openEnvelope(token, {
+      nowMs,
+      to: context.licenseServerId,
+      digest: context.digest,
+      keyOf,
+    });
     if (message.ok) opened.push(message.value);
     else if (message.error.code !== 'message-not-for-us' || call.ofOthers === 'refuse') return message;
   }
@@ -51,6 +68,7 @@ export async function applyMessages(
   const again: string[] = [];
   const refused: { re: string; refusal: Refusal }[] = [];
   const failed: { type: string; refusal: Refusal }[] = [];
+  const results: AppliedResult[] = [];
   for (const message of opened) {
     const done = await applyOne(context, message);
     if (!done.ok) {
@@ -58,12 +76,29 @@ export async function applyMessages(
       continue;
     }
     (done.value.again ? again : applied).push(message.envelope.t);
+    results.push(await resultOf(context, message.envelope, done.value));
     if (message.envelope.t !== 'refused') continue;
-    refused.push({ re: message.envelope.body.re, refusal: message.envelope.body.refused as unknown as Refusal });
+    refused.push({
+      re: message.envelope.body.re,
+      refusal: message.envelope.body.refused as unknown as Refusal,
+    });
   }
   const [first] = failed;
   if (first !== undefined && applied.length + again.length === 0) return err(first.refusal);
-  return ok({ applied, again, refused, failed });
+  return ok({ applied, again, refused, failed, results });
+}
+
+/** What came of a message: the answer of the request that it settles, or the refusal. */
+async function resultOf(
+  context: ServerContext,
+  message: Message,
+  done: { readonly again: boolean; readonly at: string },
+): Promise<AppliedResult> {
+  const result = { message: message.t, ...done, ...(message.move === undefined ? {} : { move: message.move }) };
+  const re = 're' in message.body ? message.body.re : undefined;
+  if (message.t === 'refused') return { ...result, refused: message.body.refused };
+  const request = re === undefined ? undefined : await context.store.read((tx) => findRequest(tx, re));
+  return { ...result, ...(JSON.parse(request?.answer ?? '{}') as JsonObject) };
 }
 
 /** The keys that may sign for the clearinghouse, from the trust list that this server has. */
@@ -79,18 +114,18 @@ async function trustedKeys(
 async function applyOne(
   context: ServerContext,
   opened: Opened,
-): Promise<Result<{ readonly again: boolean }, Refusal>> {
+): Promise<Result<{ readonly again: boolean; readonly at: string }, Refusal>> {
   const message = opened.envelope;
-  return administer<{ readonly again: boolean }>(context, async (tx) => {
+  return administer<{ readonly again: boolean; readonly at: string }>(context, async (tx) => {
     const before = await tx.answer(answerId(message));
     if (before !== undefined) {
       await noteApplied(tx, message.id);
-      return ok({ again: true });
+      return ok({ again: true, at: typeof before.body === 'string' ? before.body : '' });
     }
     const handled = await handleAnswer(context, tx, message);
     if (!handled.ok) return handled;
     await keep(context, tx, { message, requestDigest: opened.requestDigest });
-    return ok({ again: false });
+    return ok({ again: false, at: isoTime(context.clock.nowMs()) });
   });
 }
 
@@ -114,8 +149,12 @@ async function keep(
       kind: `received-${message.t}`,
       id,
       at: nowMs,
-      body: { message: message.id, type: message.t, ...(message.move === undefined ? {} : { move: message.move }) },
-      answer: { id, requestDigest, body: null },
+      body: {
+        message: message.id,
+        type: message.t,
+        ...(message.move === undefined ? {} : { move: message.move }),
+      },
+      answer: { id, requestDigest, body: isoTime(nowMs) },
     });
     await noteApplied(tx, message.id);
   }
@@ -136,20 +175,23 @@ export async function applyAnswerFile(
   if (!done.ok) return done;
   // A welcome is new in every file: it alone does not make one that was given before a new one.
   const news = done.value.applied.filter((type) => type !== 'welcome');
-  if (news.length > 0 || done.value.again.length === 0) return done;
-  return err(await firstNumbers(context));
+  const before = done.value.results.filter((result) => result.again);
+  if (news.length > 0 || before.length === 0) return done;
+  return err(firstNumbers(before));
 }
 
-/** What the last key pack brought, for a file that is given again. */
-async function firstNumbers(context: ServerContext): Promise<Refusal> {
-  const request = await context.store.read((tx) => lastSettled(tx, 'install'));
-  const answer = JSON.parse(request?.answer ?? '{}') as { product?: string; type?: string; added?: number; installed?: number };
+/** What a file brought that is given again: the key pack in it, a refusal, or only when that was. */
+function firstNumbers(results: readonly AppliedResult[]): Refusal {
+  const pack = results.findLast((result) => result.message === 'key-pack') ?? results.at(-1);
+  if (pack?.['refused'] !== undefined) return pack['refused'] as unknown as Refusal;
+  const text = (value: JsonValue | undefined): string | null => (typeof value === 'string' ? value : null);
+  const count = (value: JsonValue | undefined): number => (typeof value === 'number' ? value : 0);
   return {
     code: 'already-applied',
-    product: answer.product ?? null,
-    type: answer.type ?? null,
-    added: answer.added ?? 0,
-    installed: answer.installed ?? 0,
-    at: request === undefined ? '' : isoTime(request.at),
+    product: text(pack?.['product']),
+    type: text(pack?.['type']),
+    added: count(pack?.['added']),
+    installed: count(pack?.['installed']),
+    at: pack?.at ?? '',
   };
 }

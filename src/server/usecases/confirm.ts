@@ -4,18 +4,14 @@
  */
 import { formatCode, parseCode } from '../../core/code.ts';
 import { formatDigits } from '../../core/code-digits.ts';
-import {
-  type ConfirmationKind,
-  confirmationCode,
-  confirmationState,
-  type Counters,
-  mostInConfirmation,
-  nextKey,
-} from '../../core/confirmation.ts';
+import type { ConfirmationKind, Counters } from '../../core/confirmation.ts';
+import { confirmationCode, confirmationState, mostInConfirmation, nextKey } from '../../core/confirmation.ts';
 import { spellGroups } from '../../core/spelling.ts';
 import type { WriteTx } from '../../store/port.ts';
-import { type AuthorityRow, linesOfAgreement, saveConfirmationState } from '../../store/server-authority-rows.ts';
-import { type ConfirmationRow, insertConfirmation } from '../../store/server-rows.ts';
+import type { AuthorityRow } from '../../store/server-authority-rows.ts';
+import { linesOfAgreement, saveConfirmationState } from '../../store/server-authority-rows.ts';
+import type { ConfirmationRow } from '../../store/server-rows.ts';
+import { insertConfirmation } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 
 /** What the administrator reads to the representative. */

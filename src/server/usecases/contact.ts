@@ -1,11 +1,25 @@
 /** One exchange with the clearinghouse over the network: the outbox out, its answers in and applied. */
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { readMeta } from '../../store/meta-rows.ts';
 import type { ServerContext } from '../context.ts';
-import { type AppliedMessages, applyMessages } from './apply-message.ts';
+import type { AppliedMessages } from './apply-message.ts';
+import { applyMessages } from './apply-message.ts';
 import { sealOutbox } from './outbox.ts';
 import { readRequest } from './requests.ts';
+
+export interface ContactCall {
+  /** How long the clearinghouse may hold the contact back where it has nothing to say. */
+  readonly waitMs: number;
+  /**
+   * The service's own contact: it is cut off as soon as somebody else wants one. What it had sent may
+   * have arrived; the next contact sends it again, and an overtaken one says nothing any more.
+   */
+  readonly yields?: boolean;
+}
+
+const nothing: AppliedMessages = { applied: [], again: [], refused: [], failed: [], results: [] };
 
 /**
  * Contacts the clearinghouse. Contacts follow one another: two at once could arrive out of order and
@@ -14,30 +28,43 @@ import { readRequest } from './requests.ts';
  */
 export async function contactClearinghouse(
   context: ServerContext,
-  call: { readonly waitMs: number },
+  call: ContactCall,
 ): Promise<Result<AppliedMessages, Refusal>> {
-  const before = context.cache.contact;
-  const mine = before.then(() => contactOnce(context, call));
-  context.cache.contact = mine.then(
+  const { cache } = context;
+  const poll = call.yields === true ? new AbortController() : null;
+  if (poll === null) cache.poll?.abort();
+  else cache.poll = poll;
+  const before = cache.contact;
+  const mine = before.then(() => contactOnce(context, { waitMs: call.waitMs, poll }));
+  cache.contact = mine.then(
     () => undefined,
     () => undefined,
   );
-  return mine;
+  try {
+    return await mine;
+  } finally {
+    if (cache.poll === poll) cache.poll = null;
+  }
 }
 
 async function contactOnce(
   context: ServerContext,
-  call: { readonly waitMs: number },
+  call: { readonly waitMs: number; readonly poll: AbortController | null },
 ): Promise<Result<AppliedMessages, Refusal>> {
+  if (isCut(call.poll)) return ok(nothing);
   const url = await context.store.read((tx) => readMeta(tx, 'clearinghouseUrl'));
   if (url === undefined || url === '') return err({ code: 'no-clearinghouse-address' });
   const messages = await sealOutbox(context);
+  const { signal } = context.stopping;
   const answer = await context.delivery.exchange({
-    ...{ url, messages, waitMs: call.waitMs, signal: context.stopping.signal },
+    ...{ url, messages, waitMs: call.waitMs },
+    signal: call.poll === null ? signal : AbortSignal.any([signal, call.poll.signal]),
   });
-  if (!answer.ok) return answer;
+  if (!answer.ok) return isCut(call.poll) ? ok(nothing) : answer;
   return applyMessages(context, { messages: answer.value, ofOthers: 'refuse' });
 }
+
+const isCut = (poll: AbortController | null): boolean => poll?.signal.aborted === true;
 
 /** How often an answer that is not there yet is asked for before the caller is told to wait. */
 const attempts = 3;
@@ -55,7 +82,8 @@ export async function settleByContact(
     if (!contact.ok) return contact;
     const request = await readRequest(context, id);
     if (!request.ok) return request;
-    if (request.value?.state === 'done') return ok(JSON.parse(request.value.answer ?? '{}') as Record<string, unknown>);
+    if (request.value?.state === 'done')
+      return ok(JSON.parse(request.value.answer ?? '{}') as Record<string, unknown>);
   }
   return err({ code: 'answer-pending', waitingFor: 'the clearinghouse' });
 }

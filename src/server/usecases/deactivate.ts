@@ -4,22 +4,24 @@
  */
 import { allLines } from '../../core/confirmation.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
+import type { AuthorityRow, LineRow } from '../../store/server-authority-rows.ts';
 import {
-  type AuthorityRow,
   findAuthority,
-  type LineRow,
   linesOfAgreement,
   listAuthorities,
   setAuthorityState,
 } from '../../store/server-authority-rows.ts';
-import { insertRequest, listConfirmations, openFreeze, type ServerMoveRow } from '../../store/server-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
+import { insertRequest, listConfirmations, openFreeze } from '../../store/server-rows.ts';
 import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
-import { type ConfirmationView, confirmAct, tooMuchToTell, viewConfirmation } from './confirm.ts';
+import type { ConfirmationView } from './confirm.ts';
+import { confirmAct, tooMuchToTell, viewConfirmation } from './confirm.ts';
 import { noteEvent } from './events.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { releaseOnline } from './move-messages.ts';
@@ -67,7 +69,8 @@ export async function deactivateServer(
     for (const authority of active) holdings.push(await holdingOf(tx, authority));
     const left = await remaining(tx, holdings);
     const onlyUnissued = left.issued + left.reserved === 0;
-    if (!onlyUnissued || (left.unissued > 0 && !order.returnUnissued)) return err({ code: 'holders-remain', ...left });
+    if (!onlyUnissued || (left.unissued > 0 && !order.returnUnissued))
+      return err({ code: 'holders-remain', ...left });
     const codes: ConfirmationView[] = [];
     for (const holding of holdings) {
       const told = await closeHolding(context, tx, { holding, by: order.by, nowMs });
@@ -136,7 +139,15 @@ async function closeHolding(
       return err({ code: 'quantity-invalid', quantity: unissued + held, most: 65_535 });
     }
     const authority = await fresh(tx, aid);
-    const act = { authority, kind: 'deactivated', line: allLines, unissued, held, move: null, nowMs } as const;
+    const act = {
+      authority,
+      kind: 'deactivated',
+      line: allLines,
+      unissued,
+      held,
+      move: null,
+      nowMs,
+    } as const;
     codes.push(await confirmAct(context, tx, { ...act, counts: { releases } }));
   }
   await setAuthorityState(tx, aid, 'deactivated');
@@ -182,7 +193,10 @@ async function returnLeft(
     ...{ log: serverLog, kind: 'given-back', id, at: nowMs, body, outbox: [message] },
     postings: [{ kind: 'transfer', debit: accounts.unissued, credit: accounts.installed, amount: quantity }],
   });
-  await noteEvent(context, tx, { number: 5007, data: { count: quantity, product: line.product, type: line.type } });
+  await noteEvent(context, tx, {
+    number: 5007,
+    data: { count: quantity, product: line.product, type: line.type },
+  });
   return ok([]);
 }
 
@@ -196,7 +210,14 @@ async function sendDeactivate(
   await insertRequest(tx, { id, kind: 'deactivate', ask: JSON.stringify({ agreements }), at: of.nowMs });
   const message = await outgoing(tx, { id, type: 'deactivate', body: { agreements } });
   await tx.post({
-    ...{ log: serverLog, kind: 'deactivate-requested', id, at: of.nowMs, body: { agreements }, outbox: [message] },
+    ...{
+      log: serverLog,
+      kind: 'deactivate-requested',
+      id,
+      at: of.nowMs,
+      body: { agreements },
+      outbox: [message],
+    },
   });
   return id;
 }

@@ -1,5 +1,6 @@
 /** The System log: numbered events, written in the transaction of what they tell of. */
-import { eventLevel, type EventNumber } from '../../core/event.ts';
+import type { EventNumber } from '../../core/event.ts';
+import { eventLevel } from '../../core/event.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { ok } from '../../core/result.ts';
 import type { WriteTx } from '../../store/port.ts';

@@ -1,9 +1,11 @@
 /** Finds the line and the authority that an administrator's words point at. */
 import { checkCalType } from '../../core/product.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import type { ReadTx } from '../../store/port.ts';
-import { type AuthorityRow, type LineRow, listAuthorities, listLines } from '../../store/server-authority-rows.ts';
+import type { AuthorityRow, LineRow } from '../../store/server-authority-rows.ts';
+import { listAuthorities, listLines } from '../../store/server-authority-rows.ts';
 
 export interface LineName {
   readonly product: string;
@@ -32,7 +34,12 @@ export async function findNamedLine(
   );
   const [line, second] = lines;
   if (line === undefined) {
-    return err({ code: 'line-unknown', agreement: name.agreement ?? '', product: name.product, type: name.type });
+    return err({
+      code: 'line-unknown',
+      agreement: name.agreement ?? '',
+      product: name.product,
+      type: name.type,
+    });
   }
   if (second !== undefined) return err({ code: 'agreement-missing' });
   const authority = authorities.find((row) => row.agreement === line.agreement);

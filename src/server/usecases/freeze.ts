@@ -4,13 +4,16 @@
  */
 import type { AccountId, Posting } from '../../core/ledger.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
-import { type FreezeSplit, splitFreeze } from '../../core/split.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import type { FreezeSplit } from '../../core/split.ts';
+import { splitFreeze } from '../../core/split.ts';
 import { holdLicenses, setHeldLicenses } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { freezeReserved, releaseReserved, unfreezeReserved } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
-import { openFreeze, type ServerMoveRow } from '../../store/server-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
+import { openFreeze } from '../../store/server-rows.ts';
 import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
 import { accountsOf } from './license-token.ts';
 
@@ -67,11 +70,7 @@ function takesOf(
     .filter(({ amount }) => amount > 0);
 }
 
-function resolveAll(
-  line: LineRow,
-  move: ServerMoveRow,
-  kind: 'post' | 'void',
-): readonly Posting[] {
+function resolveAll(line: LineRow, move: ServerMoveRow, kind: 'post' | 'void'): readonly Posting[] {
   const { unissued, held, reserved, quarantined } = move;
   const split = { unissued, issued: held - reserved - quarantined, reserved, quarantined };
   return takesOf(line, move.id, split).map(({ id }) => ({ kind, pending: id }));

@@ -2,8 +2,10 @@
 import { bytesOfBase64url } from '../../core/bytes.ts';
 import { horizonChain, isAbove } from '../../core/chain.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
-import { clearinghouseName, type Message, type MessageOf } from '../../protocol/envelope.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import type { Message, MessageOf } from '../../protocol/envelope.ts';
+import { clearinghouseName } from '../../protocol/envelope.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import {
@@ -12,7 +14,13 @@ import {
   setAuthorityState,
   setHorizon,
 } from '../../store/server-authority-rows.ts';
-import { findRequest, findServerMove, forgetApplied, settleRequest, updateServerMove } from '../../store/server-rows.ts';
+import {
+  findRequest,
+  findServerMove,
+  forgetApplied,
+  settleRequest,
+  updateServerMove,
+} from '../../store/server-rows.ts';
 import { freePool } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { bringIn, checkProof, takeProof } from './advance-chain.ts';
@@ -77,7 +85,8 @@ async function handleKeyPack(context: ServerContext, tx: WriteTx, message: Messa
   const { body } = message;
   const line = await findLine(tx, body.agreement, body.line);
   const value = bytesOfBase64url(body.value);
-  if (line === undefined || value === undefined) return err({ code: 'not-activated', agreement: body.agreement });
+  if (line === undefined || value === undefined)
+    return err({ code: 'not-activated', agreement: body.agreement });
   const proof = { chain: 'free', k: body.k, value } as const;
   const checked = checkProof(context, line, proof);
   if (!checked.ok) return checked;
@@ -86,7 +95,15 @@ async function handleKeyPack(context: ServerContext, tx: WriteTx, message: Messa
   const { added, installed } = await takeProof(tx, { line, proof, pool: freePool, nowMs });
   await tx.post({
     ...{ log: serverLog, kind: 'installed', id: newId(context), at: nowMs },
-    body: { agreement: line.agreement, line: line.line, aid: line.aid, chain: 'free', k: body.k, added, carrier: 'online' },
+    body: {
+      agreement: line.agreement,
+      line: line.line,
+      aid: line.aid,
+      chain: 'free',
+      k: body.k,
+      added,
+      carrier: 'online',
+    },
     postings: [bringIn(line, 'unissued', added)],
   });
   const data = { product: line.product, type: line.type, added, installed, agreement: line.agreement };
@@ -112,7 +129,8 @@ async function handleClosed(
   const generation = Math.max(Number((await readMeta(tx, 'generation')) ?? '1'), message.body.gen);
   await writeMeta(tx, 'generation', String(generation));
   if (message.t === 'deactivated') return settle(tx, { re: message.body.re, answer: { generation } });
-  for (const authority of await listAuthorities(tx)) await setAuthorityState(tx, authority.aid, 'deactivated');
+  for (const authority of await listAuthorities(tx))
+    await setAuthorityState(tx, authority.aid, 'deactivated');
   await noteEvent(context, tx, { number: 5020, data: { generation } });
   return ok(null);
 }

@@ -2,7 +2,8 @@
  * Events of the license path, with the model system's numbers (facts §5.2): written when a count
  * crosses a line or at most once an hour, because ten thousand equal events tell no more than one.
  */
-import type { Refusal } from '../../core/refusal.ts';
+import type { EventNumber } from '../../core/event.ts';
+import type { Refusal, RefusalCode } from '../../core/refusal.ts';
 import { hourMs } from '../../core/time.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
@@ -39,10 +40,17 @@ export async function noteTemporary(
   of: { readonly situation: Situation; readonly product: string; readonly nowMs: number },
 ): Promise<void> {
   const { state } = of.situation;
-  const number = state.standing === null ? 18 : state.installed === 0 ? 22 : null;
+  const bare = state.installed === 0 ? 22 : null;
+  const number = state.standing === null ? 18 : bare;
   if (number === null || of.nowMs - (await lastEventAt(tx, number)) < hourMs) return;
   await noteEvent(context, tx, { number, data: { product: of.product } });
 }
+
+/** Refusals that the administrator can do something about. */
+const denialEvents: Readonly<Partial<Record<RefusalCode, EventNumber>>> = {
+  'none-available': 21,
+  'product-not-installed': 22,
+};
 
 /** 21 and 22 for a client that was turned away, at most once an hour for each product and reason. */
 export async function noteDenial(
@@ -50,8 +58,8 @@ export async function noteDenial(
   request: LicenseRequest,
   refusal: Refusal,
 ): Promise<void> {
-  const number = refusal.code === 'none-available' ? 21 : refusal.code === 'product-not-installed' ? 22 : null;
-  if (number === null) return;
+  const number = denialEvents[refusal.code];
+  if (number === undefined) return;
   const seen = context.cache.denials;
   const key = `${number} ${request.type} ${request.product}`;
   const nowMs = context.clock.nowMs();

@@ -1,17 +1,21 @@
 /** Loads what decides one license request, within its transaction (`core/cal.ts` then decides). */
 import type { RequestState } from '../../core/cal.ts';
-import { type Product, rankCandidates } from '../../core/product.ts';
+import type { Product } from '../../core/product.ts';
+import { rankCandidates } from '../../core/product.ts';
 import { subjectOf } from '../../protocol/cal-token.ts';
-import { countTemporaries, findTemporary, type LicenseRow, liveLicenses, type TemporaryRow } from '../../store/license-rows.ts';
-import { findReservation } from '../../store/reserve-rows.ts';
+import type { LicenseRow, TemporaryRow } from '../../store/license-rows.ts';
+import { countTemporaries, findTemporary, liveLicenses } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
+import { findReservation } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { accountsOf } from './license-token.ts';
 import { reclaimOne } from './reclaim.ts';
 import type { LicenseRequest } from './request-license.ts';
-import { type AuthorityFacts, type ServerFacts, standingOf } from './server-facts.ts';
-import { findTakeOver, type ShownToken, type TakeOver } from './take-over.ts';
+import type { AuthorityFacts, ServerFacts } from './server-facts.ts';
+import { standingOf } from './server-facts.ts';
+import type { ShownToken, TakeOver } from './take-over.ts';
+import { findTakeOver } from './take-over.ts';
 
 /** A line that may serve the product asked for, in the order in which it is to be tried. */
 export interface Candidate {
@@ -62,7 +66,9 @@ export async function situationOf(
     standing: authority === null ? null : standingOf(authority, nowMs),
     license: own === null ? null : { expiresAt: own.license.expiresAt },
     temporary:
-      temporary === null ? null : { expiresAt: temporary.expiresAt, validated: temporary.validatedAt !== null },
+      temporary === null
+        ? null
+        : { expiresAt: temporary.expiresAt, validated: temporary.validatedAt !== null },
     reserved: takeOver !== null,
     sourceShown: shown !== null,
     installed: stock.installed,
@@ -110,7 +116,9 @@ function shownForHolder(
 ): ShownToken | null {
   if (shown === null) return null;
   const named = candidates.some(
-    ({ authority }) => subjectOf(context.digest, { salt: authority.salt, kind: request.type, name: request.holder }) === shown.sub,
+    ({ authority }) =>
+      subjectOf(context.digest, { salt: authority.salt, kind: request.type, name: request.holder }) ===
+      shown.sub,
   );
   return named ? shown : null;
 }
@@ -125,7 +133,11 @@ async function findAnyTakeOver(
   },
 ): Promise<Situation['takeOver']> {
   for (const candidate of of.candidates) {
-    const sub = subjectOf(context.digest, { salt: candidate.authority.salt, kind: of.request.type, name: of.request.holder });
+    const sub = subjectOf(context.digest, {
+      salt: candidate.authority.salt,
+      kind: of.request.type,
+      name: of.request.holder,
+    });
     const reservation = await findReservation(tx, candidate.line.id, sub);
     if (reservation !== undefined) return { ...candidate, from: { by: 'list', reservation } };
     const from = of.shown === null ? null : await findTakeOver(tx, candidate.line.id, of.shown);

@@ -4,20 +4,23 @@
  */
 import { bytesOfBase64url } from '../../core/bytes.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { advanceSource, advanceTarget, checkFreeze, type SourceState, type TargetState } from '../../core/move-servers.ts';
+import type { SourceState, TargetState } from '../../core/move-servers.ts';
+import { advanceSource, advanceTarget, checkFreeze } from '../../core/move-servers.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { dayMs, isoTime, msOfIso } from '../../core/time.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
 import { clearInherited, extendInherited, heldLicenses } from '../../store/license-rows.ts';
 import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import { extendReservation, frozenReservations } from '../../store/reserve-rows.ts';
-import { findLine, type LineRow } from '../../store/server-authority-rows.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
+import { findLine } from '../../store/server-authority-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
 import {
   findServerMove,
   insertServerMove,
   openFreeze,
-  type ServerMoveRow,
   savePeer,
   settleRequest,
   updateServerMove,
@@ -39,7 +42,8 @@ type Handled = Promise<Result<null, Refusal>>;
 /** Carries one message of a move out. */
 export async function handleMoveMessage(context: ServerContext, tx: WriteTx, message: MoveMessage): Handled {
   const id = message.move;
-  if (id === undefined) return err({ code: 'message-invalid', problem: `a ${message.t} message names its move` });
+  if (id === undefined)
+    return err({ code: 'message-invalid', problem: `a ${message.t} message names its move` });
   const move = await findServerMove(tx, id);
   switch (message.t) {
     case 'freeze':
@@ -91,8 +95,25 @@ async function onFreeze(
   const { unissued, held, reserved, quarantined } = frozen.value.split;
   const nowMs = context.clock.nowMs();
   const row: ServerMoveRow = {
-    ...{ id, role: 'source', carrier: 'online', agreement, line: number, product: line.product, type: line.type },
-    ...{ quantity, source: context.licenseServerId, target, state: 'frozen', unissued, held, reserved, quarantined },
+    ...{
+      id,
+      role: 'source',
+      carrier: 'online',
+      agreement,
+      line: number,
+      product: line.product,
+      type: line.type,
+    },
+    ...{
+      quantity,
+      source: context.licenseServerId,
+      target,
+      state: 'frozen',
+      unissued,
+      held,
+      reserved,
+      quarantined,
+    },
     ...{ hold: move?.hold ?? false, startedAt: move?.startedAt ?? nowMs, updatedAt: nowMs },
   };
   if (move === undefined) await insertServerMove(tx, row);
@@ -133,12 +154,20 @@ async function decline(
   if (move === undefined) await insertServerMove(tx, row);
   else await updateServerMove(tx, row);
   await settleRequest(tx, { id: `move:${id}`, state: 'refused', answer: JSON.stringify(refusal) });
-  const message = await outgoing(tx, { id: newId(context), type: 'declined', move: id, body: { refused: { ...refusal } } });
+  const message = await outgoing(tx, {
+    id: newId(context),
+    type: 'declined',
+    move: id,
+    body: { refused: { ...refusal } },
+  });
   await tx.post({
     ...{ log: serverLog, kind: 'declined', id: `decline:${id}`, at: nowMs, outbox: [message] },
     body: { agreement: line.agreement, line: line.line, move: id, refused: refusal.code },
   });
-  await noteEvent(context, tx, { number: 5019, data: { type: 'freeze', sender: 'the clearinghouse', problem: refusal.code } });
+  await noteEvent(context, tx, {
+    number: 5019,
+    data: { type: 'freeze', sender: 'the clearinghouse', problem: refusal.code },
+  });
   return ok(null);
 }
 
@@ -214,7 +243,10 @@ export async function releaseOnline(
 ): Promise<void> {
   const { line, move } = of;
   const nowMs = context.clock.nowMs();
-  const leases = (await heldLicenses(tx, move.id)).map(({ sub, leaseEnd }) => ({ sub, leaseEnd: isoTime(leaseEnd) }));
+  const leases = (await heldLicenses(tx, move.id)).map(({ sub, leaseEnd }) => ({
+    sub,
+    leaseEnd: isoTime(leaseEnd),
+  }));
   const postings = await releaseUnits(tx, { line, move });
   await updateServerMove(tx, { ...move, state: 'closed', updatedAt: nowMs });
   const { unissued, held } = move;
@@ -273,10 +305,18 @@ async function onGrant(
     }),
   ];
   // Unless the administrator wants to try it first, having installed it counts as verified (§2.3).
-  if (!body.hold) receipts.push(await outgoing(tx, { id: newId(context), type: 'verified', move: id, body: {} }));
+  if (!body.hold)
+    receipts.push(await outgoing(tx, { id: newId(context), type: 'verified', move: id, body: {} }));
   await tx.post({
     ...{ log: serverLog, kind: 'move-installed', id: `grant:${id}`, at: nowMs, outbox: receipts },
-    body: { agreement, line: number, move: id, source: body.source, unissued: body.unissued, held: body.held },
+    body: {
+      agreement,
+      line: number,
+      move: id,
+      source: body.source,
+      unissued: body.unissued,
+      held: body.held,
+    },
     postings: granted.value,
   });
   await noteEvent(context, tx, { number: 5004, data: eventData(row) });

@@ -6,7 +6,8 @@ import { base64url } from '../../core/bytes.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { ok } from '../../core/result.ts';
 import { dayMs, isoTime } from '../../core/time.ts';
-import { clearinghouseName, type Envelope, type MessageType, sealEnvelope } from '../../protocol/envelope.ts';
+import type { Envelope, MessageType } from '../../protocol/envelope.ts';
+import { clearinghouseName, sealEnvelope } from '../../protocol/envelope.ts';
 import { writeMessageFile } from '../../protocol/message-file.ts';
 import { readMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
@@ -33,7 +34,11 @@ export async function sealOutbox(context: ServerContext): Promise<readonly strin
     const contact = newId(context);
     const ack = await tellApplied(tx, contact);
     const method = (await readMeta(tx, 'method')) ?? 'automatic';
-    const last = await outgoing(tx, { id: contact, type: 'contact', body: { ack, name: context.name, method } });
+    const last = await outgoing(tx, {
+      id: contact,
+      type: 'contact',
+      body: { ack, name: context.name, method },
+    });
     return ok([...tokens, await seal(context, tx, last.body)]);
   });
   if (!sealed.ok) throw new Error(`The outbox cannot be refused, but was: ${sealed.error.code}`);

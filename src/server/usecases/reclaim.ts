@@ -3,11 +3,13 @@
  * nothing else is free, and by a sweep. What was inherited waits until its source is known to be closed.
  */
 import type { Refusal } from '../../core/refusal.ts';
-import { ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { ok } from '../../core/result.ts';
 import { endLicense, lapsedLicenses } from '../../store/license-rows.ts';
-import { drawReserve, lapsedReservations, openReservation, openReserves } from '../../store/reserve-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
-import { findLineById, type LineRow, listLines } from '../../store/server-authority-rows.ts';
+import { drawReserve, lapsedReservations, openReservation, openReserves } from '../../store/reserve-rows.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
+import { findLineById, listLines } from '../../store/server-authority-rows.ts';
 import { addUnits, freePool, shiftUnits, sweepUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { accountsOf, serverLog } from './license-token.ts';

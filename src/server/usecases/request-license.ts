@@ -2,18 +2,21 @@
  * A device or a user asks for a license: the hot path. Most requests find a license that is still
  * fresh and are answered from it without a write; all others are decided within one.
  */
-import { leaseEnd, type RequestDecision, renewalMs, decideRequest } from '../../core/cal.ts';
+import type { RequestDecision } from '../../core/cal.ts';
+import { decideRequest, leaseEnd, renewalMs } from '../../core/cal.ts';
 import type { CalType } from '../../core/product.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
 import { subjectOf } from '../../protocol/cal-token.ts';
+import type { LicenseRow } from '../../store/license-rows.ts';
 import {
   insertLicense,
   insertTemporary,
-  type LicenseRow,
   latestLeaseEnd,
   liveLicenses,
+  markUpgraded,
   releasedLicense,
   renewLicense,
 } from '../../store/license-rows.ts';
@@ -22,11 +25,14 @@ import { findServerMove } from '../../store/server-rows.ts';
 import { freePool, takeUnit } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { noteDenial, noteIssued, noteTemporary } from './license-events.ts';
-import { type Asked, type Candidate, type Situation, situationOf } from './license-situation.ts';
+import type { Asked, Candidate, Situation } from './license-situation.ts';
+import { situationOf } from './license-situation.ts';
 import { accountsOf, permanentToken, serverLog, temporaryToken } from './license-token.ts';
 import { newId } from './new-id.ts';
-import { type AuthorityFacts, serverFacts, standingOf } from './server-facts.ts';
-import { type Inherited, settleTakeOver, verifyShown } from './take-over.ts';
+import type { AuthorityFacts } from './server-facts.ts';
+import { serverFacts, standingOf } from './server-facts.ts';
+import type { Inherited } from './take-over.ts';
+import { settleTakeOver, verifyShown } from './take-over.ts';
 
 export interface LicenseRequest {
   readonly product: string;
@@ -82,7 +88,8 @@ async function answerUnchanged(
     const line = facts.lines.find((each) => each.id === license.lineId);
     const authority = line && facts.authorities.get(line.agreement);
     if (authority === undefined || line?.product !== request.product) continue;
-    if (license.expiresAt - nowMs > renewalMs) return permanentAnswer('unchanged', { line, authority }, license);
+    if (license.expiresAt - nowMs > renewalMs)
+      return permanentAnswer('unchanged', { line, authority }, license);
   }
   return null;
 }
@@ -124,11 +131,7 @@ interface Deed {
   readonly asked: Asked;
 }
 
-async function act(
-  context: ServerContext,
-  tx: WriteTx,
-  deed: Deed,
-): Promise<Result<LicenseAnswer, Refusal>> {
+async function act(context: ServerContext, tx: WriteTx, deed: Deed): Promise<Result<LicenseAnswer, Refusal>> {
   const { situation, decision } = deed;
   switch (decision.act) {
     case 'unchanged':
@@ -167,14 +170,28 @@ async function renew(context: ServerContext, tx: WriteTx, deed: Deed): Promise<L
     ...{ facts: deed.situation.facts, authority, line, sub: license.sub, unit: license.unit },
     ...{ origin: license.origin, late, nowMs, expiresAt, jti, head: await tx.head(serverLog) },
   });
-  const renewed = { ...license, jti, token, renewedAt: nowMs, expiresAt, leaseEnd: Math.max(license.leaseEnd, expiresAt) };
+  const renewed = {
+    ...license,
+    jti,
+    token,
+    renewedAt: nowMs,
+    expiresAt,
+    leaseEnd: Math.max(license.leaseEnd, expiresAt),
+  };
   await renewLicense(tx, renewed);
   await tx.post({
     log: serverLog,
     kind: 'renewed',
     id: jti,
     at: nowMs,
-    body: { agreement: line.agreement, line: line.line, unit: license.unit, sub: license.sub, until: expiresAt, late },
+    body: {
+      agreement: line.agreement,
+      line: line.line,
+      unit: license.unit,
+      sub: license.sub,
+      until: expiresAt,
+      late,
+    },
   });
   return permanentAnswer('renewed', own, renewed);
 }
@@ -188,8 +205,13 @@ async function issue(
   const { to, inherited, asked, situation } = deed;
   const { line, authority } = to;
   const unit = await takeUnit(tx, line.id, inherited?.pool ?? freePool);
-  if (unit === undefined) throw new Error(`Line ${line.agreement}/${line.line} has units but no unit number.`);
-  const sub = subjectOf(context.digest, { salt: authority.salt, kind: line.type, name: asked.request.holder });
+  if (unit === undefined)
+    throw new Error(`Line ${line.agreement}/${line.line} has units but no unit number.`);
+  const sub = subjectOf(context.digest, {
+    salt: authority.salt,
+    kind: line.type,
+    name: asked.request.holder,
+  });
   const expiresAt = endOf(context, deed, authority);
   const early = inherited === null ? situation.shown : null;
   const origin = inherited?.origin ?? early?.origin ?? `${context.licenseServerId}/${unit}`;
@@ -208,6 +230,7 @@ async function issue(
     ...{ issuedAt: nowMs, renewedAt: nowMs, expiresAt, leaseEnd: Math.max(expiresAt, known) },
   };
   await insertLicense(tx, license);
+  if (situation.temporary !== null) await markUpgraded(tx, { ...situation.temporary, nowMs });
   const accounts = accountsOf(line);
   await tx.post({
     log: serverLog,
@@ -236,7 +259,15 @@ async function giveTemporary(context: ServerContext, tx: WriteTx, deed: Deed): P
   const expiresAt = leaseEnd({ kind: 'temporary', nowMs, draw: context.random.between, sunsetMs });
   const jti = newId(context);
   const { product } = request;
-  const token = temporaryToken(context, { facts, product, sub, nowMs, expiresAt, jti, head: await tx.head(serverLog) });
+  const token = temporaryToken(context, {
+    facts,
+    product,
+    sub,
+    nowMs,
+    expiresAt,
+    jti,
+    head: await tx.head(serverLog),
+  });
   const row = { product, holder: request.holder, sub, jti, token, issuedAt: nowMs, expiresAt };
   await insertTemporary(tx, row);
   await tx.post({

@@ -2,17 +2,20 @@
  * What this server asks the clearinghouse for. Asking for the same thing while the first request is
  * still under way goes on with that one, so that an impatient administrator never buys twice.
  */
+
+import { checkAgreementNumber } from '../../core/agreement.ts';
 import { base64url } from '../../core/bytes.ts';
 import { canonicalJson } from '../../core/canonical.ts';
 import type { JsonObject } from '../../core/json.ts';
-import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
-import { checkAgreementNumber } from '../../core/agreement.ts';
 import { checkCalType } from '../../core/product.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { listAuthorities } from '../../store/server-authority-rows.ts';
-import { findRequest, insertRequest, type RequestRow, waitingRequest } from '../../store/server-rows.ts';
+import type { RequestRow } from '../../store/server-rows.ts';
+import { findRequest, insertRequest, waitingRequest } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { serverLog } from './license-token.ts';

@@ -1,14 +1,15 @@
 /** A holder gives its license back before the end, and the host reports that a device has signed in. */
 import type { CalType } from '../../core/product.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
+import type { LicenseRow } from '../../store/license-rows.ts';
 import {
   endLicense,
   endToken,
   findTemporary,
   insertRevoked,
-  type LicenseRow,
   liveLicenses,
   markValidated,
 } from '../../store/license-rows.ts';
@@ -45,7 +46,8 @@ export async function returnLicense(
     if (license === undefined || line === undefined) {
       return err({ code: 'license-unknown', product: name.product, holder: name.holder });
     }
-    if (license.state === 'held') return err({ code: 'move-open', move: license.move ?? '', state: 'frozen' });
+    if (license.state === 'held')
+      return err({ code: 'move-open', move: license.move ?? '', state: 'frozen' });
     await takeBack(context, tx, { license, line, nowMs });
     return ok({ returned: true, unit: license.unit });
   });
@@ -73,7 +75,9 @@ async function takeBack(
     id: newId(context),
     at: nowMs,
     body: { agreement: line.agreement, line: line.line, unit: license.unit, sub: license.sub, waits },
-    postings: waits ? [] : [{ kind: 'transfer', debit: accounts.issued, credit: accounts.unissued, amount: 1 }],
+    postings: waits
+      ? []
+      : [{ kind: 'transfer', debit: accounts.issued, credit: accounts.unissued, amount: 1 }],
   });
 }
 
@@ -113,6 +117,7 @@ async function permanentHolder(
   const lines = new Map(facts.lines.map((line) => [line.id, line.product]));
   const licenses = await liveLicenses(tx, name.type, name.holder);
   const license = licenses.find((row) => lines.get(row.lineId) === name.product);
-  if (license === undefined) return err({ code: 'license-unknown', product: name.product, holder: name.holder });
+  if (license === undefined)
+    return err({ code: 'license-unknown', product: name.product, holder: name.holder });
   return ok({ validated: true, expiresAt: isoTime(license.expiresAt) });
 }

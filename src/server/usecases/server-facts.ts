@@ -5,15 +5,18 @@
 import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
-import { type Standing, standing } from '../../core/standing.ts';
+import type { Standing } from '../../core/standing.ts';
+import { standing } from '../../core/standing.ts';
 import { isoTime } from '../../core/time.ts';
 import type { Authority } from '../../protocol/authority.ts';
 import { authorityOf } from '../../protocol/authority.ts';
-import { bundleHash, type LicenseBundle } from '../../protocol/license-bundle.ts';
+import type { LicenseBundle } from '../../protocol/license-bundle.ts';
+import { bundleHash } from '../../protocol/license-bundle.ts';
 import { listRevoked } from '../../store/license-rows.ts';
 import { readMeta } from '../../store/meta-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
-import { type AuthorityRow, type LineRow, listAuthorities, listLines } from '../../store/server-authority-rows.ts';
+import type { AuthorityRow, LineRow } from '../../store/server-authority-rows.ts';
+import { listAuthorities, listLines } from '../../store/server-authority-rows.ts';
 import type { ServerContext } from '../context.ts';
 
 export interface AuthorityFacts {
@@ -75,7 +78,8 @@ export async function readFacts(context: ServerContext, tx: ReadTx): Promise<Ser
     const revoked = await listRevoked(tx, ids, context.clock.nowMs());
     const bundle: LicenseBundle = {
       trustList: row.trustList,
-      authority: row.basis === 'slot' ? { kit: row.document, slot: row.slot ?? 0 } : { certificate: row.document },
+      authority:
+        row.basis === 'slot' ? { kit: row.document, slot: row.slot ?? 0 } : { certificate: row.document },
       serverKey: base64url(context.key.publicKey),
       reveals: {
         horizon: row.horizonE === 0 ? null : { e: row.horizonE, value: row.horizonValue },
@@ -102,9 +106,8 @@ export async function readFacts(context: ServerContext, tx: ReadTx): Promise<Ser
     reveals: { horizon: null, lines: [] },
     revoked: [],
   };
-  const states = new Set(rows.map((row) => row.state));
   return {
-    activation: states.has('active') ? 'activated' : states.has('deactivated') ? 'deactivated' : 'not-activated',
+    activation: activationOf(rows),
     generation: Number((await readMeta(tx, 'generation')) ?? '1'),
     lines,
     authorities,
@@ -114,6 +117,12 @@ export async function readFacts(context: ServerContext, tx: ReadTx): Promise<Ser
       bundleHash: bundleHash(context.digest, bare),
     },
   };
+}
+
+/** Activated under any agreement; deactivated where all there were have been closed. */
+function activationOf(rows: readonly AuthorityRow[]): ServerFacts['activation'] {
+  if (rows.some((row) => row.state === 'active')) return 'activated';
+  return rows.length > 0 ? 'deactivated' : 'not-activated';
 }
 
 /** How far the authority over a line reaches now. */

@@ -1,11 +1,18 @@
 /** Installation method, kits and trust: what an administrator sets on a license server. */
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
-import { authorityOfSlot, type Kit, openKit, readKitFile, readStoredKit } from '../../protocol/authority.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import type { Kit } from '../../protocol/authority.ts';
+import { authorityOfSlot, openKit, readKitFile, readStoredKit } from '../../protocol/authority.ts';
 import { acceptTrustList, openTrustList } from '../../protocol/trust.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
-import { linesOfAgreement, listAuthorities, saveKit, setAuthorityDocument } from '../../store/server-authority-rows.ts';
+import {
+  linesOfAgreement,
+  listAuthorities,
+  saveKit,
+  setAuthorityDocument,
+} from '../../store/server-authority-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { enterLines } from './apply-activation-code.ts';
 import { noteEvent } from './events.ts';
@@ -27,10 +34,16 @@ export async function readMethod(tx: ReadTx): Promise<InstallationMethod> {
 export async function setMethod(
   context: ServerContext,
   change: { readonly method: InstallationMethod; readonly clearinghouseUrl?: string | undefined },
-): Promise<Result<{ readonly method: InstallationMethod; readonly clearinghouseUrl: string | null }, Refusal>> {
+): Promise<
+  Result<{ readonly method: InstallationMethod; readonly clearinghouseUrl: string | null }, Refusal>
+> {
   const url = change.clearinghouseUrl;
   if (url !== undefined && !/^https?:\/\/[^\s/]+\/?$/.test(url)) {
-    return err({ code: 'invalid-input', field: 'clearinghouse', problem: 'an address like https://host:7400 is needed' });
+    return err({
+      code: 'invalid-input',
+      field: 'clearinghouse',
+      problem: 'an address like https://host:7400 is needed',
+    });
   }
   return context.store.write(async (tx) => {
     const before = await readMethod(tx);
@@ -46,6 +59,38 @@ export async function setMethod(
       await noteEvent(context, tx, { number: 5009, data: { method: change.method, before } });
     }
     return ok({ method: change.method, clearinghouseUrl: address === '' ? null : address });
+  });
+}
+
+/** The hosts that may ask for licenses, as addresses; none: any host may. */
+export async function readHosts(tx: ReadTx): Promise<ReadonlySet<string>> {
+  const text = await readMeta(tx, 'allowedHosts');
+  return new Set(text === undefined ? [] : (JSON.parse(text) as string[]));
+}
+
+/** Limits license requests to the listed addresses, or opens them to all. Refused: `invalid-input`. */
+export async function setHosts(
+  context: ServerContext,
+  hosts: readonly string[],
+): Promise<Result<{ readonly hosts: readonly string[] }, Refusal>> {
+  const wrong = hosts.find((host) => !/^[0-9a-fA-F:.]{2,45}$/.test(host));
+  if (wrong !== undefined) {
+    return err({ code: 'invalid-input', field: 'hosts', problem: `"${wrong}" is no IP address` });
+  }
+  const sorted = [...new Set(hosts)].sort();
+  return administer(context, async (tx) => {
+    await writeMeta(tx, 'allowedHosts', JSON.stringify(sorted));
+    await tx.post({
+      ...{
+        log: serverLog,
+        kind: 'hosts',
+        id: newId(context),
+        at: context.clock.nowMs(),
+        body: { hosts: sorted },
+      },
+    });
+    context.cache.hosts = new Set(sorted);
+    return ok({ hosts: sorted });
   });
 }
 

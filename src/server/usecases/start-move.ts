@@ -4,19 +4,21 @@
  */
 import { checkAgreementNumber } from '../../core/agreement.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
-import { awaited, type Awaited } from '../../core/move.ts';
+import type { Awaited } from '../../core/move.ts';
+import { awaited } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
 import {
   findRequest,
   findServerMove,
   insertRequest,
   insertServerMove,
   listServerMoves,
-  type ServerMoveRow,
   savePeer,
   updateServerMove,
 } from '../../store/server-rows.ts';
@@ -50,7 +52,10 @@ export type MoveView = Omit<ServerMoveRow, 'startedAt' | 'updatedAt' | 'reserved
  * `move-to-itself`, `line-unknown`, `not-activated`, `move-more-than-there-is`, `move-open`,
  * `not-yet-supported` (a source that no longer functions).
  */
-export async function startMove(context: ServerContext, order: MoveOrder): Promise<Result<MoveView, Refusal>> {
+export async function startMove(
+  context: ServerContext,
+  order: MoveOrder,
+): Promise<Result<MoveView, Refusal>> {
   if (order.reason === 'dead') {
     return err({ code: 'not-yet-supported', what: 'a move from a license server that no longer functions' });
   }
@@ -92,7 +97,9 @@ async function checkAmount(
   if (!Number.isSafeInteger(quantity) || quantity < 1) {
     return err({ code: 'quantity-invalid', quantity, most: available });
   }
-  return quantity <= available ? ok(quantity) : err({ code: 'move-more-than-there-is', asked: quantity, available });
+  return quantity <= available
+    ? ok(quantity)
+    : err({ code: 'move-more-than-there-is', asked: quantity, available });
 }
 
 async function begin(

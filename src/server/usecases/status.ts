@@ -1,7 +1,8 @@
 /** What a license server is and has, and its lists: nothing here changes anything. */
-import type { CalType } from '../../core/product.ts';
-import { renderEvent } from '../../core/event.ts';
+
 import { base64url } from '../../core/bytes.ts';
+import { renderEvent } from '../../core/event.ts';
+import type { CalType } from '../../core/product.ts';
 import { horizonWarning } from '../../core/standing.ts';
 import { isoDate, isoTime } from '../../core/time.ts';
 import { countTemporaries, pageLicenses } from '../../store/license-rows.ts';
@@ -11,8 +12,10 @@ import { listKits } from '../../store/server-authority-rows.ts';
 import { pageEvents } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { accountsOf } from './license-token.ts';
-import { readFacts, type ServerFacts, standingOf } from './server-facts.ts';
-import { type InstallationMethod, readMethod } from './settings.ts';
+import type { ServerFacts } from './server-facts.ts';
+import { readFacts, standingOf } from './server-facts.ts';
+import type { InstallationMethod } from './settings.ts';
+import { readMethod } from './settings.ts';
 
 export type PackView = {
   readonly agreement: string;
@@ -39,7 +42,12 @@ export type StatusView = {
   readonly assurance: 'none' | 'slot' | 'key';
   readonly horizon: string | null;
   readonly horizonWarning: string;
-  readonly agreements: readonly { readonly agreement: string; readonly assurance: 'slot' | 'key'; readonly state: string; readonly horizon: string | null }[];
+  readonly agreements: readonly {
+    readonly agreement: string;
+    readonly assurance: 'slot' | 'key';
+    readonly state: string;
+    readonly horizon: string | null;
+  }[];
   readonly kits: readonly string[];
   readonly packs: readonly PackView[];
   readonly temporary: number;
@@ -58,7 +66,10 @@ export async function readStatus(context: ServerContext): Promise<StatusView> {
       warning: horizonWarning(standingOf(authority, nowMs), nowMs, authority.row.activatedAt),
     }));
     const active = agreements.filter((row) => row.state === 'active');
-    const earliest = active.map((row) => row.horizonMs).filter((ms) => ms !== null).sort((a, b) => a - b)[0];
+    const earliest = active
+      .map((row) => row.horizonMs)
+      .filter((ms) => ms !== null)
+      .sort((a, b) => a - b)[0];
     const lastContact = await readMeta(tx, 'lastContactAt');
     const url = await readMeta(tx, 'clearinghouseUrl');
     return {
@@ -70,7 +81,7 @@ export async function readStatus(context: ServerContext): Promise<StatusView> {
       generation: facts.generation,
       method: await readMethod(tx),
       clearinghouseUrl: url === undefined || url === '' ? null : url,
-      assurance: active.length === 0 ? 'none' : active.every((row) => row.assurance === 'key') ? 'key' : 'slot',
+      assurance: assuranceOf(active.map((row) => row.assurance)),
       horizon: earliest === undefined ? null : isoDate(earliest),
       horizonWarning: active.map((row) => row.warning).find((warning) => warning !== 'none') ?? 'none',
       agreements: agreements.map(({ agreement, assurance, state, horizonMs }) => ({
@@ -84,6 +95,12 @@ export async function readStatus(context: ServerContext): Promise<StatusView> {
   });
 }
 
+/** The weakest of the agreements in force: one open slot is enough for somebody else's key. */
+function assuranceOf(bases: readonly ('slot' | 'key')[]): StatusView['assurance'] {
+  if (bases.length === 0) return 'none';
+  return bases.every((basis) => basis === 'key') ? 'key' : 'slot';
+}
+
 /** The counts of each line that has ever had a CAL, from the books. */
 async function packsOf(tx: ReadTx, facts: ServerFacts): Promise<readonly PackView[]> {
   const packs: PackView[] = [];
@@ -92,7 +109,13 @@ async function packsOf(tx: ReadTx, facts: ServerFacts): Promise<readonly PackVie
     const installed = await tx.balance(accounts.installed);
     if (installed === 0 && line.freeK + line.heldK + line.openUnits === 0) continue;
     packs.push({
-      ...{ agreement: line.agreement, product: line.product, name: line.productName, type: line.type, installed },
+      ...{
+        agreement: line.agreement,
+        product: line.product,
+        name: line.productName,
+        type: line.type,
+        installed,
+      },
       issued: await tx.balance(accounts.issued),
       unissued: await tx.balance(accounts.unissued),
       held: await tx.balance(accounts.held),
@@ -129,7 +152,9 @@ export async function listLicenses(
   context: ServerContext,
   page: Page,
 ): Promise<{ readonly items: readonly LicenseView[]; readonly nextCursor: string | null }> {
-  const rows = await context.store.read((tx) => pageLicenses(tx, { after: positionOf(page.cursor), limit: page.limit }));
+  const rows = await context.store.read((tx) =>
+    pageLicenses(tx, { after: positionOf(page.cursor), limit: page.limit }),
+  );
   const items = rows.map(({ id: _, ...row }) => ({
     ...row,
     issuedAt: isoTime(row.issuedAt),
@@ -151,10 +176,18 @@ export async function listEvents(
   context: ServerContext,
   page: Page,
 ): Promise<{ readonly items: readonly EventView[]; readonly nextCursor: string | null }> {
-  const rows = await context.store.read((tx) => pageEvents(tx, { after: positionOf(page.cursor), limit: page.limit }));
+  const rows = await context.store.read((tx) =>
+    pageEvents(tx, { after: positionOf(page.cursor), limit: page.limit }),
+  );
   const items = rows.map((row) => {
     const data = JSON.parse(row.data) as Parameters<typeof renderEvent>[1];
-    return { id: row.number, at: isoTime(row.at), level: row.level, text: renderEvent(row.number, data), data };
+    return {
+      id: row.number,
+      at: isoTime(row.at),
+      level: row.level,
+      text: renderEvent(row.number, data),
+      data,
+    };
   });
   return { items, nextCursor: rows.length < page.limit ? null : String(rows.at(-1)?.position ?? '') };
 }

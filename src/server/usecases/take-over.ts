@@ -3,11 +3,19 @@
  * source token that the holder shows, drawn from the anonymous reserve of that source (protocol §3.6).
  */
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { msOfIso } from '../../core/time.ts';
 import { readLicenseBundle, verifyLicense } from '../../protocol/license-bundle.ts';
-import { drawReserve, findReserves, honorToken, type ReservationRow, type ReserveRow, takeReservation, wasHonored } from '../../store/reserve-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
+import type { ReservationRow, ReserveRow } from '../../store/reserve-rows.ts';
+import {
+  drawReserve,
+  findReserves,
+  honorToken,
+  takeReservation,
+  wasHonored,
+} from '../../store/reserve-rows.ts';
 import { findServerMove } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 
@@ -50,11 +58,7 @@ export function verifyShown(
 }
 
 /** A reserve of the token's source that has not honored this token yet. */
-export async function findTakeOver(
-  tx: WriteTx,
-  lineId: number,
-  shown: ShownToken,
-): Promise<TakeOver | null> {
+export async function findTakeOver(tx: WriteTx, lineId: number, shown: ShownToken): Promise<TakeOver | null> {
   for (const reserve of await findReserves(tx, lineId, shown.source)) {
     const spent = await wasHonored(tx, { source: shown.source, origin: shown.origin, reserve: reserve.id });
     if (!spent) return { by: 'token', reserve, shown };
@@ -74,11 +78,7 @@ export interface Inherited {
 }
 
 /** Uses a reservation up, or one unit of a reserve, so that it can serve nobody else. */
-export async function settleTakeOver(
-  tx: WriteTx,
-  takeOver: TakeOver,
-  nowMs: number,
-): Promise<Inherited> {
+export async function settleTakeOver(tx: WriteTx, takeOver: TakeOver, nowMs: number): Promise<Inherited> {
   if (takeOver.by === 'list') {
     const { reservation } = takeOver;
     await takeReservation(tx, reservation);
@@ -87,7 +87,13 @@ export async function settleTakeOver(
     return { origin, waitsFor: closed ? null : move, pool: move, leaseEnd };
   }
   const { reserve, shown } = takeOver;
-  const honored = { source: shown.source, origin: shown.origin, reserve: reserve.id, sub: shown.sub, at: nowMs };
+  const honored = {
+    source: shown.source,
+    origin: shown.origin,
+    reserve: reserve.id,
+    sub: shown.sub,
+    at: nowMs,
+  };
   await honorToken(tx, honored);
   await drawReserve(tx, reserve.id, 1);
   return { origin: shown.origin, waitsFor: null, pool: reserve.id, leaseEnd: shown.expiresAt };

@@ -3,30 +3,39 @@
  * (protocol §3.6). Each is decided here and only told; giving up rights needs nobody's permission.
  */
 import { normalizeLicenseServerId } from '../../core/code.ts';
-import { allLines, type ConfirmationKind } from '../../core/confirmation.ts';
+import type { ConfirmationKind } from '../../core/confirmation.ts';
+import { allLines } from '../../core/confirmation.ts';
 import type { Refusal } from '../../core/refusal.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import type { WriteTx } from '../../store/port.ts';
-import { type AuthorityRow, type LineRow, listAuthorities } from '../../store/server-authority-rows.ts';
+import type { AuthorityRow, LineRow } from '../../store/server-authority-rows.ts';
+import { listAuthorities } from '../../store/server-authority-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
 import {
   insertServerMove,
   listConfirmations,
   openFreeze,
-  type ServerMoveRow,
   savePeer,
   updateServerMove,
 } from '../../store/server-rows.ts';
 import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
-import { type ConfirmationView, confirmAct, tooMuchToTell, viewConfirmation } from './confirm.ts';
+import type { ConfirmationView } from './confirm.ts';
+import { confirmAct, tooMuchToTell, viewConfirmation } from './confirm.ts';
 import { noteEvent } from './events.ts';
-import { findNamedLine, type LineName } from './find-line.ts';
+import type { LineName } from './find-line.ts';
+import { findNamedLine } from './find-line.ts';
 import { freezeUnits, releaseUnits } from './freeze.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
 import { administer } from './server-facts.ts';
 
-export type ToldAct = ConfirmationView & { readonly product?: string; readonly type?: string; readonly move?: string };
+export type ToldAct = ConfirmationView & {
+  readonly product?: string;
+  readonly type?: string;
+  readonly move?: string;
+};
 
 /**
  * Freezes units for a move and answers the code to read. While a freeze of the line is open, the same
@@ -58,7 +67,12 @@ export async function freezeByTelephone(
     }
     const move: ServerMoveRow = {
       ...{ id, role: 'source', carrier: 'telephone', agreement: line.agreement, line: line.line },
-      ...{ product: line.product, type: line.type, quantity: order.quantity, source: context.licenseServerId },
+      ...{
+        product: line.product,
+        type: line.type,
+        quantity: order.quantity,
+        source: context.licenseServerId,
+      },
       ...{ target: target.value, state: 'frozen', unissued, held, reserved, quarantined, hold: false },
       ...{ startedAt: nowMs, updatedAt: nowMs },
     };
@@ -70,7 +84,16 @@ export async function freezeByTelephone(
     });
     await noteEvent(context, tx, { number: 5001, data: eventData(move) });
     const told = await confirmAct(context, tx, {
-      ...{ authority, kind: 'frozen', line: line.line, unissued, held, counts: { freezes: 1 }, move: id, nowMs },
+      ...{
+        authority,
+        kind: 'frozen',
+        line: line.line,
+        unissued,
+        held,
+        counts: { freezes: 1 },
+        move: id,
+        nowMs,
+      },
     });
     return ok({ ...told, product: line.product, type: line.type, move: id });
   });
@@ -129,7 +152,9 @@ async function lastRelease(
   tx: WriteTx,
   line: LineRow,
 ): Promise<Result<ToldAct, Refusal>> {
-  const told = (await listConfirmations(tx, line.agreement, 'released')).find((row) => row.line === line.line);
+  const told = (await listConfirmations(tx, line.agreement, 'released')).find(
+    (row) => row.line === line.line,
+  );
   if (told === undefined) return err({ code: 'nothing-frozen', product: line.product, type: line.type });
   return ok({ ...viewConfirmation(context, told), product: line.product, type: line.type });
 }
@@ -145,7 +170,13 @@ export async function release(
   await updateServerMove(tx, { ...move, state: 'closed', updatedAt: nowMs });
   await tx.post({
     ...{ log: serverLog, kind: 'released', id: newId(context), at: nowMs, postings },
-    body: { agreement: line.agreement, line: line.line, move: move.id, unissued: move.unissued, held: move.held },
+    body: {
+      agreement: line.agreement,
+      line: line.line,
+      move: move.id,
+      unissued: move.unissued,
+      held: move.held,
+    },
   });
   await noteEvent(context, tx, { number: 5002, data: eventData(move) });
 }
@@ -181,7 +212,8 @@ export async function giveBack(
   if (!Number.isSafeInteger(quantity) || quantity < 1 || tooMuchToTell(quantity)) {
     return err({ code: 'quantity-invalid', quantity, most: Math.min(unissued, 65_535) });
   }
-  if (quantity > unissued) return err({ code: 'move-more-than-there-is', asked: quantity, available: unissued });
+  if (quantity > unissued)
+    return err({ code: 'move-more-than-there-is', asked: quantity, available: unissued });
   const id = newId(context);
   await shiftUnits(tx, { lineId: line.id, from: freePool, to: id, amount: quantity });
   await dropUnits(tx, line.id, id);
@@ -190,7 +222,10 @@ export async function giveBack(
     body: { agreement: line.agreement, line: line.line, amount: quantity },
     postings: [{ kind: 'transfer', debit: accounts.unissued, credit: accounts.installed, amount: quantity }],
   });
-  await noteEvent(context, tx, { number: 5007, data: { count: quantity, product: line.product, type: line.type } });
+  await noteEvent(context, tx, {
+    number: 5007,
+    data: { count: quantity, product: line.product, type: line.type },
+  });
   const told = await confirmAct(context, tx, {
     ...{ authority, kind: 'returned', line: line.line, unissued: quantity, held: 0 },
     ...{ counts: { returns: 1 }, move: null, nowMs },

@@ -121,8 +121,11 @@ create table temporaries (
   issued_at integer not null,
   expires_at integer not null,
   validated_at integer,
+  -- When its holder got a permanent license; the row stays, because a device has one temporary for life.
+  upgraded_at integer,
   primary key (product, holder)
 );
+create index temporaries_alive on temporaries (product, expires_at) where upgraded_at is null;
 
 -- Units that arrived for named holders who have not come yet (moves online and by file).
 create table reservations (

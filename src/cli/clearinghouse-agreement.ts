@@ -1,0 +1,183 @@
+/** `calyx clearinghouse agreement …`: what customers bought, and where those CALs are. */
+import type { Command } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
+import { programs } from '../core/agreement.ts';
+import { quantity } from './arguments.ts';
+import { agreementGiven, quotedFields, withQuotedFields } from './asked-agreement.ts';
+import { pathOf } from './client.ts';
+import { commandLine } from './command-words.ts';
+import type { ListAnswer, ListOptions } from './list-options.ts';
+import { listFields, listQuery, showRest, withListOptions } from './list-options.ts';
+import type { Cli } from './main.ts';
+import { done } from './outcome.ts';
+import type { Page } from './page.ts';
+
+type Line = {
+  readonly line: number;
+  readonly product: string;
+  readonly name: string;
+  readonly type: string;
+  readonly entitled: number;
+  readonly inHand: number;
+  readonly committed: number;
+  readonly inTransit: number;
+  readonly quarantined: number;
+  readonly retired: number;
+};
+
+type Agreement = {
+  readonly number: string;
+  readonly program: string;
+  readonly customer: string;
+  readonly authorization: string | null;
+  readonly license: string | null;
+  readonly lines: readonly Line[];
+};
+
+interface AddOptions {
+  readonly number?: string;
+  readonly program: string;
+  readonly customer: string;
+  readonly product: string;
+  readonly type: string;
+  readonly quantity: number;
+  readonly authorization?: string;
+  readonly license?: string;
+}
+
+export function register(group: Command, cli: Cli): void {
+  const agreement = group
+    .command('agreement')
+    .summary('agreements: add, list, show')
+    .description('What customers bought: agreements with their license programs, products and quantities.');
+  registerAdd(agreement, cli);
+  registerList(agreement, cli);
+  registerShow(agreement, cli);
+}
+
+const programName = (id: string): string =>
+  Object.hasOwn(programs, id) ? programs[id as keyof typeof programs].name : id;
+
+/** Where the CALs of one line are, as a sum that can be checked by reading it. */
+function whereTheyAre(line: Line): string {
+  const { entitled, inHand, committed, inTransit, quarantined, retired } = line;
+  return (
+    `${entitled} entitled = ${inHand} in hand + ${committed} committed to servers + ${inTransit} in transit + ` +
+    `${quarantined} quarantined + ${retired} retired`
+  );
+}
+
+function showAgreement(page: Page, agreement: Agreement): Page {
+  page.keyValues([
+    ['Agreement', agreement.number],
+    ['License program', programName(agreement.program)],
+    ['Customer', agreement.customer],
+    ...(agreement.authorization === null ? [] : [['Authorization', agreement.authorization] as const]),
+    ...(agreement.license === null ? [] : [['License', agreement.license] as const]),
+  ]);
+  for (const line of agreement.lines) {
+    page.keyValues([[`${line.name} (${line.product}), per ${line.type}`, '']]).verbatim(whereTheyAre(line));
+  }
+  return page;
+}
+
+function registerAdd(agreement: Command, cli: Cli): void {
+  const add = agreement
+    .command('add')
+    .summary('enters what was bought')
+    .description(
+      'Enters an agreement. Naming a known one adds to it: more CALs of a product, or another product.',
+    )
+    .option('--number <number>', 'agreement or enrollment number, as on the paper')
+    .addOption(
+      new Option('--program <program>', 'license program')
+        .choices(Object.keys(programs))
+        .makeOptionMandatory(),
+    )
+    .requiredOption('--customer <name>', 'who bought it')
+    .requiredOption('--product <id>', 'the product, as entered with product add')
+    .addOption(
+      new Option('--type <type>', 'kind of CAL')
+        .choices(['device', 'user', 'concurrent'])
+        .makeOptionMandatory(),
+    )
+    .requiredOption('--quantity <count>', 'how many CALs were bought', quantity);
+  withQuotedFields(add).action(
+    cli.run(async (options: AddOptions) => {
+      const { program, customer, product, type, quantity: bought } = options;
+      const number = agreementGiven(options.number);
+      const body = { number, program, customer, product, type, quantity: bought, ...quotedFields(options) };
+      const added = await cli.withApi('clearinghouse', (api) =>
+        api.call<Agreement>('POST', '/v1/agreements', { body }),
+      );
+      const kit = commandLine(
+        'calyx',
+        'clearinghouse',
+        'kit',
+        '--agreement',
+        added.number,
+        '--out',
+        'agreement-kit.json',
+      );
+      return done({ ...added }, (page) =>
+        showAgreement(page.text(`${bought} CALs are entered.`), added).next(
+          `Make the agreement kit that goes with the paper: ${kit}`,
+        ),
+      );
+    }),
+  );
+}
+
+function registerList(agreement: Command, cli: Cli): void {
+  const list = agreement
+    .command('list')
+    .summary('shows all agreements')
+    .description('Shows all agreements and where their CALs are.');
+  withListOptions(list).action(
+    cli.run(async (options: ListOptions) => {
+      const answer = await cli.withApi('clearinghouse', (api) =>
+        api.call<ListAnswer<Agreement>>('GET', '/v1/agreements', { query: listQuery(options) }),
+      );
+      const rows = answer.items.flatMap(({ number, customer, lines }) =>
+        lines.map((line) => [
+          ...[number, customer, line.product, line.type, line.entitled, line.inHand, line.committed],
+          ...[line.inTransit, line.quarantined, line.retired],
+        ]),
+      );
+      return done(listFields(answer), (page) =>
+        showRest(page.table(listColumns, rows, noAgreements), answer.nextCursor),
+      );
+    }),
+  );
+}
+
+const noAgreements = 'No agreements yet: calyx clearinghouse agreement add enters one.';
+
+const listColumns = [
+  ...['Agreement', 'Customer', 'Product', 'Type'].map((title) => ({ title })),
+  ...['Entitled', 'In hand', 'Committed', 'In transit', 'Quarantined', 'Retired'].map((title) => ({
+    title,
+    align: 'right' as const,
+  })),
+];
+
+function agreementArgument(text: string): string {
+  if (text.trim() !== '') return text.trim();
+  throw new InvalidArgumentError('It is empty.');
+}
+
+function registerShow(agreement: Command, cli: Cli): void {
+  agreement
+    .command('show')
+    .summary('shows one agreement, and where its CALs are')
+    .description('Shows one agreement, and where its CALs are.')
+    .argument('<number>', 'agreement or enrollment number', agreementArgument)
+    .action(
+      cli.run(async (number: string) => {
+        const found = await cli.withApi('clearinghouse', (api) =>
+          api.call<Agreement>('GET', pathOf('v1', 'agreements', number)),
+        );
+        return done({ ...found }, (page) => showAgreement(page, found));
+      }),
+    );
+}

@@ -1,0 +1,18 @@
+/** `calyx clearinghouse …`: the publisher's side. Each command stands in a file of its own. */
+import type { Command } from 'commander';
+import { register as registerAgreement } from './clearinghouse-agreement.ts';
+import { register as registerAnswer } from './clearinghouse-answer.ts';
+import { register as registerInit } from './clearinghouse-init.ts';
+import { register as registerKit } from './clearinghouse-kit.ts';
+import { register as registerProduct } from './clearinghouse-product.ts';
+import { register as registerServe } from './clearinghouse-serve.ts';
+import type { Cli } from './main.ts';
+
+export function register(group: Command, cli: Cli): void {
+  registerInit(group, cli);
+  registerServe(group, cli);
+  registerProduct(group, cli);
+  registerAgreement(group, cli);
+  registerKit(group, cli);
+  registerAnswer(group, cli);
+}

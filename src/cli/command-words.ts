@@ -1,0 +1,16 @@
+/** Commands as they are shown, to be copied into a shell: words that need quotes get them. */
+
+const safe = /^[A-Za-z0-9_@%+=:,./\\-]+$/;
+
+/** One word for a POSIX shell or, without a quote in it, for Windows' as well. */
+function quoted(word: string): string {
+  if (safe.test(word)) return word;
+  return word.includes('"') || word.includes('$') || word.includes('`')
+    ? `'${word.replaceAll("'", "'\\''")}'`
+    : `"${word}"`;
+}
+
+/** A command line from its words: `calyx desk activate --data "my folder"`. */
+export function commandLine(...words: readonly (string | number)[]): string {
+  return words.map((word) => quoted(String(word))).join(' ');
+}

@@ -1,0 +1,27 @@
+/** `calyx desk cancel`: undoes a move where that is still possible. */
+import type { Command } from 'commander';
+import { pathOf } from './client.ts';
+import type { DeskMove } from './desk-move-view.ts';
+import { moveRow } from './desk-move-view.ts';
+import type { Cli } from './main.ts';
+import { done } from './outcome.ts';
+
+export function register(group: Command, cli: Cli): void {
+  group
+    .command('cancel')
+    .summary('undoes a move where that is still possible')
+    .description('Undoes a move that has not been granted yet. calyx desk moves shows the ids.')
+    .argument('<move>', 'id of the move')
+    .action(
+      cli.run(async (id: string) => {
+        const move = await cli.withApi('clearinghouse', (api) =>
+          api.call<DeskMove>('POST', pathOf('v1', 'desk', 'moves', id, 'cancel')),
+        );
+        return done({ ...move }, (page) =>
+          page
+            .title(move.state === 'aborted' ? 'The move is undone.' : 'The move is being undone.')
+            .keyValues(moveRow(move)),
+        );
+      }),
+    );
+}
