@@ -1,5 +1,6 @@
 /** A program of the benchmark in a process of its own, which is asked and answers over the IPC channel. */
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 interface Answer {
@@ -53,7 +54,8 @@ export function answerParent<Question>(work: (question: Question) => unknown): v
       .then(() => work(question))
       .then(
         (value) => process.send?.({ id, value }),
-        (error: unknown) => process.send?.({ id, error: error instanceof Error ? error.stack : String(error) }),
+        (error: unknown) =>
+          process.send?.({ id, error: error instanceof Error ? error.stack : String(error) }),
       );
   });
 }

@@ -3,7 +3,8 @@
  * answer looked at. Nothing of an HTTP client is between, because on a machine with two cores a
  * client that costs as much as the server would be what is measured.
  */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect } from 'node:net';
 import { answerParent } from './issue-child.ts';
 
 export interface LoadOrder {
@@ -34,17 +35,22 @@ const lengthName = 'content-length: ';
 const unitPattern = /"unit":(\d+)/;
 const headChars = 200;
 
+interface Done {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
 class Load {
   readonly #order: LoadOrder;
   readonly #requests: readonly Buffer[];
   readonly #latencies: Float64Array;
   readonly #units: Int32Array;
-  readonly #done: { readonly resolve: () => void; readonly reject: (error: Error) => void };
+  readonly #done: Done;
   #next = 0;
   #finished = 0;
   bodyBytes = 0;
 
-  constructor(order: LoadOrder, requests: readonly Buffer[], done: Load['#done']) {
+  constructor(order: LoadOrder, requests: readonly Buffer[], done: Done) {
     this.#order = order;
     this.#requests = requests;
     this.#latencies = new Float64Array(requests.length);
@@ -73,14 +79,14 @@ class Load {
       const bytes = held === undefined ? chunk : Buffer.concat([held, chunk]);
       held = undefined;
       const bodyAt = bytes.indexOf(headerEnd) + headerEnd.length;
-      const header = bodyAt < headerEnd.length ? undefined : bytes.latin1Slice(0, bodyAt);
+      const header = bodyAt < headerEnd.length ? undefined : bytes.toString('latin1', 0, bodyAt);
       const length = header === undefined ? 0 : lengthIn(header);
       if (header === undefined || bytes.length < bodyAt + length) {
         held = bytes;
         return;
       }
       this.#latencies[at] = (performance.now() - startedAt) * 1000;
-      this.#check(at, header, bytes.latin1Slice(bodyAt, Math.min(bodyAt + headChars, bytes.length)));
+      this.#check(at, header, bytes.toString('latin1', bodyAt, bodyAt + headChars));
       this.bodyBytes += length;
       this.#finished += 1;
       if (this.#finished === this.#requests.length) this.#done.resolve();

@@ -8,7 +8,8 @@ import { ok } from '../src/core/result.ts';
 import { dayMs } from '../src/core/time.ts';
 import { acquireLock } from '../src/platform/data-folder-lock.ts';
 import { listen } from '../src/platform/listen.ts';
-import { type OpenServer, openServer } from '../src/server/app.ts';
+import type { OpenServer } from '../src/server/app.ts';
+import { openServer } from '../src/server/app.ts';
 import { startService } from '../src/server/service.ts';
 import { answerParent } from './issue-child.ts';
 

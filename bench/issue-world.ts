@@ -16,7 +16,8 @@ import type { Result } from '../src/core/result.ts';
 import { openDataFolder } from '../src/platform/data-folder.ts';
 import { listen } from '../src/platform/listen.ts';
 import { initServer } from '../src/server/app.ts';
-import { type Child, startChild } from './issue-child.ts';
+import type { Child } from './issue-child.ts';
+import { startChild } from './issue-child.ts';
 import type { Books, ServerQuestion } from './issue-server.ts';
 
 /** A product with an agreement of its own; nothing of one serves the other. */
@@ -107,7 +108,8 @@ export async function makeWorld(dir: string): Promise<World> {
     ...{ port, ask, books },
     refill: async ({ agreement, product }, free) => {
       const quantity = free - ((await books()).balances.get(`${agreement}/0/unissued`) ?? 0);
-      if (quantity > 0) await post('install', { agreement, product, type: 'device', quantity, by: 'contact' });
+      if (quantity > 0)
+        await post('install', { agreement, product, type: 'device', quantity, by: 'contact' });
     },
     close: async () => {
       await child.stop();

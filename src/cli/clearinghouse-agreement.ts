@@ -5,7 +5,7 @@ import { programs } from '../core/agreement.ts';
 import { quantity } from './arguments.ts';
 import { agreementGiven, quotedFields, withQuotedFields } from './asked-agreement.ts';
 import { pathOf } from './client.ts';
-import { commandLine } from './command-words.ts';
+import { nextCommand } from './command-words.ts';
 import type { ListAnswer, ListOptions } from './list-options.ts';
 import { listFields, listQuery, showRest, withListOptions } from './list-options.ts';
 import type { Cli } from './main.ts';
@@ -76,7 +76,8 @@ function showAgreement(page: Page, agreement: Agreement): Page {
     ...(agreement.license === null ? [] : [['License', agreement.license] as const]),
   ]);
   for (const line of agreement.lines) {
-    page.keyValues([[`${line.name} (${line.product}), per ${line.type}`, '']]).verbatim(whereTheyAre(line));
+    page.text(`${line.name} (${line.product}), CALs per ${line.type}:
+${whereTheyAre(line)}`);
   }
   return page;
 }
@@ -110,8 +111,8 @@ function registerAdd(agreement: Command, cli: Cli): void {
       const added = await cli.withApi('clearinghouse', (api) =>
         api.call<Agreement>('POST', '/v1/agreements', { body }),
       );
-      const kit = commandLine(
-        'calyx',
+      const kit = nextCommand(
+        cli.settings,
         'clearinghouse',
         'kit',
         '--agreement',

@@ -1,6 +1,7 @@
 /** `calyx clearinghouse product …`: what the publisher sells CALs for. */
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
+import { nextCommand } from './command-words.ts';
 import type { Cli } from './main.ts';
 import { done } from './outcome.ts';
 
@@ -49,7 +50,9 @@ function registerAdd(product: Command, cli: Cli): void {
             .text(
               `${added.name} is entered as ${added.id} (family ${added.family}, version ${added.version}).`,
             )
-            .next('Enter what a customer bought: calyx clearinghouse agreement add --number NUMBER …'),
+            .next(
+              `Enter what a customer bought: ${nextCommand(cli.settings, 'clearinghouse', 'agreement', 'add')} --number NUMBER …`,
+            ),
         );
       }),
     );

@@ -1,4 +1,5 @@
 /** Commands as they are shown, to be copied into a shell: words that need quotes get them. */
+import type { GlobalSettings } from './main.ts';
 
 const safe = /^[A-Za-z0-9_@%+=:,./\\-]+$/;
 
@@ -13,4 +14,11 @@ function quoted(word: string): string {
 /** A command line from its words: `calyx desk activate --data "my folder"`. */
 export function commandLine(...words: readonly (string | number)[]): string {
   return words.map((word) => quoted(String(word))).join(' ');
+}
+
+/** A command of the program that the present one was about: with its `--data` or `--url`. */
+export function nextCommand(settings: GlobalSettings, ...words: readonly (string | number)[]): string {
+  const { data, url } = settings;
+  if (data !== undefined) return commandLine('calyx', ...words, '--data', data);
+  return url === undefined ? commandLine('calyx', ...words) : commandLine('calyx', ...words, '--url', url);
 }

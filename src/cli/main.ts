@@ -124,7 +124,6 @@ function createProgram(surroundings: Surroundings): Command {
     .option('--json', 'print one JSON object; answers questions with yes')
     .option('--yes', 'answer questions with yes')
     .option('--request-id <id>', 'the same id again gets the same answer again (CALYX_REQUEST_ID)')
-    .version(versionOf(), '--version')
     .helpCommand(true)
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
@@ -217,6 +216,8 @@ export async function runCli(
   const cli = createCli(invocation, (code) => {
     exitCode = code;
   });
+  // Options of the program are taken out of every command line, and product versions have this one, too.
+  if (!wiring.groups.some((group) => argv.includes(group.name))) program.version(versionOf(), '--version');
   for (const group of wiring.groups) {
     const command = program.command(group.name).summary(group.summary).description(group.summary);
     if (argv.includes(group.name)) (await group.load()).register(command, cli);

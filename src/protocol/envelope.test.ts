@@ -63,7 +63,7 @@ const bodies: Readonly<Record<MessageType, JsonObject>> = {
   released: { ...line, unissued: 25, held: 1, leases: [{ sub: holder.sub, leaseEnd: inDays(60) }] },
   relinquished: { unissued: 24, holders: [holder] },
   return: { ...line, quantity: 3 },
-  deactivate: { agreements: [agreement] },
+  deactivate: { agreements: [agreement], positions: [{ agreement, line: 0, freeK: 500, heldK: 0 }] },
   welcome: { received: ['a-1'], horizon: [{ agreement, e: 4, value: bytes16('horizon') }] },
   activated: { re: 'a-1', certificate: 'v4.public.AAAA', horizon: null },
   'key-pack': {

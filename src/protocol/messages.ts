@@ -80,7 +80,11 @@ const serverBodies = {
   relinquished: closed({ unissued: Units, holders: Holders }),
   return: closed({ ...Line, quantity: Quantity }),
   /** The last words of a server; its releases and returns have gone before, each in its own message. */
-  deactivate: closed({ agreements: Type.Array(AgreementNumber) }),
+  deactivate: closed({
+    agreements: Type.Array(AgreementNumber),
+    /** How far each line's chains were applied: what was granted beyond stays committed to the server. */
+    positions: Type.Array(closed({ ...Line, freeK: ChainPosition, heldK: ChainPosition })),
+  }),
 };
 
 /** From the clearinghouse to a license server. */

@@ -126,6 +126,15 @@ export async function waitingRequest(tx: ReadTx, kind: string, ask: string): Pro
   );
 }
 
+/** Whether anything of a kind was asked for and not answered yet. */
+export async function isWaiting(tx: ReadTx, kind: string): Promise<boolean> {
+  const row = await tx.get<{ id: string }>(
+    `select id from requests where kind = ? and state = 'waiting' limit 1`,
+    kind,
+  );
+  return row !== undefined;
+}
+
 export async function insertRequest(
   tx: WriteTx,
   row: Pick<RequestRow, 'id' | 'kind' | 'ask' | 'at'>,

@@ -25,6 +25,7 @@ import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { anchorsOf } from '../signer.ts';
+import { carryOver } from './close-authority.ts';
 import { idValue } from './find-confirmation.ts';
 import type { Handling } from './handle-message.ts';
 import { newId } from './new-id.ts';
@@ -76,6 +77,7 @@ export async function activateServer(
     id: message.id,
     at: nowMs,
     body: { server: id, generation, basis: 'key', aid: certified.aid, name },
+    postings: before === undefined ? [] : await carryOver(tx, { before, generation }),
     outbox: [answer],
   });
   return ok(null);

@@ -1,27 +1,18 @@
 /** Confirmations that move a move on: frozen, released, and released with the server's deactivation. */
-import { clearinghouseAccount } from '../../core/account.ts';
-import type { Posting } from '../../core/ledger.ts';
 import { awaited, isOver } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
-import { agreementLines } from '../../store/agreement-rows.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { movesOnLine, openMovesFrom } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
-import {
-  findGrantedAuthority,
-  findServer,
-  saveGrantedAuthority,
-  saveServer,
-} from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { advanceMove } from './advance-move.ts';
+import { closeAuthority } from './close-authority.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
 import type { Confirmed } from './desk-confirm.ts';
-import { newId } from './new-id.ts';
 
 /**
  * The source has frozen: what it reports leaves its account, and the unissued part can be read out at
@@ -75,10 +66,7 @@ export async function confirmReleased(
   return ok(deskAnswer(codes, nextAfterRelease(codes, authority), moveNumbers(released.value.move, read)));
 }
 
-/**
- * The source has released everything and closed: each open move ends, what it never typed goes back to
- * hand, and its generation is over.
- */
+/** The source has released everything and closed: each open move ends, and its generation is over. */
 export async function confirmDeactivated(
   context: ClearinghouseContext,
   tx: WriteTx,
@@ -111,37 +99,6 @@ export async function confirmDeactivated(
       moves: moves.map((move) => move.id),
     }),
   );
-}
-
-/** Ends an authority: what is left in its account was never typed, or given back, and goes to hand. */
-export async function closeAuthority(
-  context: ClearinghouseContext,
-  tx: WriteTx,
-  of: { readonly authority: GrantedAuthorityRow; readonly nowMs: number },
-): Promise<void> {
-  const { licenseServerId, agreement, generation } = of.authority;
-  const postings: Posting[] = [];
-  for (const line of await agreementLines(tx, agreement)) {
-    const account = clearinghouseAccount(agreement, line.line);
-    const debit = account.committed(licenseServerId, generation);
-    const amount = await tx.balance(debit);
-    if (amount > 0) postings.push({ kind: 'transfer', debit, credit: account.inHand, amount });
-  }
-  // Read again: the confirmation that closes it has just moved its ratchet on.
-  const authority = (await findGrantedAuthority(tx, licenseServerId, agreement)) ?? of.authority;
-  await saveGrantedAuthority(tx, { ...authority, state: 'closed' });
-  const server = await findServer(tx, licenseServerId);
-  if (server !== undefined && server.generation === generation) {
-    await saveServer(tx, { ...server, state: 'closed', generation: generation + 1 });
-  }
-  await tx.post({
-    log: agreement,
-    kind: 'deactivated',
-    id: newId(context),
-    at: of.nowMs,
-    body: { server: licenseServerId, generation },
-    postings,
-  });
 }
 
 async function openMoveOnLine(

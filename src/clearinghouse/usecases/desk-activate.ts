@@ -24,6 +24,7 @@ import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { codeOf, revealAt } from '../signer.ts';
 import { loadAgreement } from './agreements.ts';
+import { carryOver } from './close-authority.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
 import { idValue } from './find-confirmation.ts';
@@ -111,6 +112,7 @@ async function openSlot(
     id: `activate:${authority.aid}:${generation}`,
     at: nowMs,
     body: { server: of.id, generation, basis: 'slot', slot: of.slot },
+    postings: present === undefined ? [] : await carryOver(tx, { before: present, generation }),
   });
   return answer.desk;
 }

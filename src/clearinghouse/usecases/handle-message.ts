@@ -8,13 +8,13 @@ import { isoTime } from '../../core/time.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove } from '../../store/clearinghouse-rows.ts';
-import { authoritiesOfServer, findServer, saveServer } from '../../store/committed-server-rows.ts';
+import { authoritiesOfServer, chainsOf, findServer, saveChain, saveServer } from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { activateServer } from './activate-server.ts';
 import { advanceMove } from './advance-move.ts';
-import { closeAuthority } from './confirm-move.ts';
+import { closeAuthority } from './close-authority.ts';
 import { installRequest } from './install-request.ts';
 import { newId } from './new-id.ts';
 import { openAuthority } from './open-authority.ts';
@@ -181,6 +181,20 @@ async function handleReturn(tx: WriteTx, { message, nowMs }: Handling<MessageOf<
   return ok(null);
 }
 
+/** How far the server says that it has come on its chains, with its last words. */
+async function noteApplied(
+  tx: WriteTx,
+  of: { readonly aid: string; readonly agreement: string; readonly message: MessageOf<'deactivate'> },
+): Promise<void> {
+  for (const chain of await chainsOf(tx, of.aid)) {
+    const told = of.message.body.positions.find(
+      (row) => row.agreement === of.agreement && row.line === chain.line,
+    );
+    const k = Math.min(chain.k, (chain.kind === 'free' ? told?.freeK : told?.heldK) ?? 0);
+    if (k > chain.confirmedK) await saveChain(tx, { ...chain, confirmedK: k });
+  }
+}
+
 async function handleDeactivate(
   context: ClearinghouseContext,
   tx: WriteTx,
@@ -188,6 +202,7 @@ async function handleDeactivate(
 ): Handled {
   for (const authority of await authoritiesOfServer(tx, message.from.id)) {
     if (authority.state !== 'active') continue;
+    await noteApplied(tx, { aid: authority.aid, agreement: authority.agreement, message });
     await closeAuthority(context, tx, { authority, nowMs });
   }
   const server = await findServer(tx, message.from.id);

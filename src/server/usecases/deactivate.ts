@@ -3,6 +3,7 @@
  * 10; by telephone it prints one code for each agreement (protocol §3.6, kind 5).
  */
 import { allLines } from '../../core/confirmation.ts';
+import type { JsonObject } from '../../core/json.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -16,7 +17,7 @@ import {
   setAuthorityState,
 } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
-import { insertRequest, listConfirmations, openFreeze } from '../../store/server-rows.ts';
+import { insertRequest, isWaiting, listConfirmations, openFreeze } from '../../store/server-rows.ts';
 import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
@@ -65,6 +66,8 @@ export async function deactivateServer(
     if (authorities.length === 0) return err({ code: 'not-activated', agreement: null });
     const active = authorities.filter((row) => row.state === 'active');
     if (active.length === 0) return repeat(context, tx, authorities);
+    // A certificate that is under way would activate the server again, with what it vouches for.
+    if (await isWaiting(tx, 'activate')) return err({ code: 'answer-pending', waitingFor: 'the certificate' });
     const holdings: Holding[] = [];
     for (const authority of active) holdings.push(await holdingOf(tx, authority));
     const left = await remaining(tx, holdings);
@@ -208,7 +211,13 @@ async function sendDeactivate(
   const id = newId(context);
   const agreements = of.active.map((row) => row.agreement);
   await insertRequest(tx, { id, kind: 'deactivate', ask: JSON.stringify({ agreements }), at: of.nowMs });
-  const message = await outgoing(tx, { id, type: 'deactivate', body: { agreements } });
+  const positions: JsonObject[] = [];
+  for (const agreement of agreements) {
+    for (const { line, freeK, heldK } of await linesOfAgreement(tx, agreement)) {
+      positions.push({ agreement, line, freeK, heldK });
+    }
+  }
+  const message = await outgoing(tx, { id, type: 'deactivate', body: { agreements, positions } });
   await tx.post({
     ...{
       log: serverLog,

@@ -1,0 +1,82 @@
+/**
+ * The end of a server's authority under an agreement, and its beginning anew: what becomes of the units
+ * that its account still holds.
+ */
+import { clearinghouseAccount } from '../../core/account.ts';
+import type { Posting } from '../../core/ledger.ts';
+import { agreementLines } from '../../store/agreement-rows.ts';
+import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
+import {
+  chainsOf,
+  findGrantedAuthority,
+  findServer,
+  saveGrantedAuthority,
+  saveServer,
+} from '../../store/committed-server-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import type { ClearinghouseContext } from '../context.ts';
+import { newId } from './new-id.ts';
+
+/**
+ * Ends an authority. What the server has given up goes to hand. What it was granted and has not applied
+ * stays committed to it: a code that was read out cannot be unsaid, and on a server that is activated
+ * again (the same code does it, without a call) it would still install. Were it in hand meanwhile, it
+ * could be granted twice.
+ */
+export async function closeAuthority(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly authority: GrantedAuthorityRow; readonly nowMs: number },
+): Promise<void> {
+  const { licenseServerId, agreement, generation } = of.authority;
+  const waiting = await neverApplied(tx, of.authority.aid);
+  const postings: Posting[] = [];
+  for (const { line } of await agreementLines(tx, agreement)) {
+    const account = clearinghouseAccount(agreement, line);
+    const debit = account.committed(licenseServerId, generation);
+    const amount = (await tx.balance(debit)) - (waiting.get(line) ?? 0);
+    if (amount > 0) postings.push({ kind: 'transfer', debit, credit: account.inHand, amount });
+  }
+  // Read again: the confirmation that closes it has just moved its ratchet on.
+  const authority = (await findGrantedAuthority(tx, licenseServerId, agreement)) ?? of.authority;
+  await saveGrantedAuthority(tx, { ...authority, state: 'closed' });
+  const server = await findServer(tx, licenseServerId);
+  if (server !== undefined && server.generation === generation) {
+    await saveServer(tx, { ...server, state: 'closed', generation: generation + 1 });
+  }
+  await tx.post({
+    log: agreement,
+    kind: 'deactivated',
+    id: newId(context),
+    at: of.nowMs,
+    body: { server: licenseServerId, generation },
+    postings,
+  });
+}
+
+/** Units revealed beyond the positions that the server has vouched for, by line. */
+async function neverApplied(tx: WriteTx, aid: string): Promise<ReadonlyMap<number, number>> {
+  const waiting = new Map<number, number>();
+  for (const chain of await chainsOf(tx, aid)) {
+    waiting.set(chain.line, (waiting.get(chain.line) ?? 0) + chain.k - chain.confirmedK);
+  }
+  return waiting;
+}
+
+/** What stayed committed to the generation before, when a server is activated again. */
+export async function carryOver(
+  tx: WriteTx,
+  of: { readonly before: GrantedAuthorityRow; readonly generation: number },
+): Promise<readonly Posting[]> {
+  const { licenseServerId, agreement, generation } = of.before;
+  if (generation === of.generation) return [];
+  const postings: Posting[] = [];
+  for (const { line } of await agreementLines(tx, agreement)) {
+    const account = clearinghouseAccount(agreement, line);
+    const debit = account.committed(licenseServerId, generation);
+    const amount = await tx.balance(debit);
+    const credit = account.committed(licenseServerId, of.generation);
+    if (amount > 0) postings.push({ kind: 'transfer', debit, credit, amount });
+  }
+  return postings;
+}

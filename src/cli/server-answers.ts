@@ -1,0 +1,101 @@
+/** What the routes of a license server answer, as the commands read it. More fields may come. */
+import type { JsonObject } from '../core/json.ts';
+import type { ApiClient } from './client.ts';
+
+export type Pack = JsonObject & {
+  readonly agreement: string;
+  readonly product: string;
+  readonly name: string;
+  readonly type: string;
+  readonly installed: number;
+  readonly issued: number;
+  readonly unissued: number;
+  readonly held: number;
+  readonly reserved: number;
+  readonly quarantined: number;
+};
+
+export type Status = JsonObject & {
+  readonly licenseServerId: string;
+  readonly publicKey: string;
+  readonly name: string;
+  readonly publisher: string;
+  readonly activation: 'not-activated' | 'activated' | 'deactivated';
+  readonly generation: number;
+  readonly method: 'automatic' | 'web' | 'telephone';
+  readonly clearinghouseUrl: string | null;
+  readonly assurance: 'none' | 'slot' | 'key';
+  readonly horizon: string | null;
+  readonly horizonWarning: string;
+  readonly agreements: readonly {
+    readonly agreement: string;
+    readonly assurance: string;
+    readonly state: string;
+    readonly horizon: string | null;
+  }[];
+  readonly kits: readonly string[];
+  readonly packs: readonly Pack[];
+  readonly temporary: number;
+  readonly lastContactAt: string | null;
+};
+
+/** A code to be read to the clearinghouse. */
+export type ToldCode = JsonObject & {
+  readonly code: string;
+  readonly digits: string;
+  readonly spelled: readonly (readonly string[])[];
+  readonly kind: string;
+  readonly agreement: string;
+  readonly unissued: number;
+  readonly held: number;
+};
+
+export type MoveView = JsonObject & {
+  readonly id: string;
+  readonly role: 'source' | 'target';
+  readonly carrier: 'online' | 'telephone';
+  readonly agreement: string;
+  readonly product: string;
+  readonly type: string;
+  readonly quantity: number | 'all';
+  readonly source: string;
+  readonly target: string;
+  readonly state: string;
+  readonly unissued: number;
+  readonly held: number;
+  readonly hold: boolean;
+  readonly startedAt: string;
+  readonly updatedAt: string;
+  readonly resumed: boolean;
+  readonly awaited: { readonly from: string; readonly text: string };
+};
+
+/** What came of one message of the clearinghouse. */
+export type AppliedResult = JsonObject & {
+  readonly message: string;
+  readonly again: boolean;
+  readonly at: string;
+};
+
+export type Applied = JsonObject & {
+  readonly applied: readonly string[];
+  readonly again: readonly string[];
+  readonly results: readonly AppliedResult[];
+  readonly failed: readonly { readonly type: string; readonly refusal: JsonObject }[];
+};
+
+/** What a code that was read out to this server did, or would do. */
+export type CodeOutcome = JsonObject & {
+  readonly kind: string;
+  readonly agreement: string;
+  readonly horizon?: string;
+  readonly product?: string;
+  readonly productName?: string;
+  readonly type?: string;
+  readonly added?: number;
+  readonly installed?: number;
+};
+
+export async function readStatus(api: ApiClient): Promise<Status> {
+  return api.call<Status>('GET', '/v1/admin/status');
+}

@@ -1,0 +1,77 @@
+/**
+ * The web-browser method on the command line: what waits for the clearinghouse goes into a request
+ * file, and what it answered comes back in an answer file.
+ */
+import type { ApiClient } from './client.ts';
+import { commandLine } from './command-words.ts';
+import { readTextFile, writeOutFile } from './local-files.ts';
+import { Refused } from './outcome.ts';
+import type { Page } from './page.ts';
+import type { Applied, AppliedResult } from './server-answers.ts';
+
+/** A file is no secret: its messages are signed, and say nothing but numbers. */
+const fileModeOctal = 0o644;
+
+/** Writes everything that waits for the clearinghouse into a file; answers its full path. */
+export async function writeRequestFile(api: ApiClient, path: string): Promise<string> {
+  const { file } = await api.call<{ file: string }>('POST', '/v1/admin/request-file', { body: {} });
+  return writeOutFile(path, file, fileModeOctal);
+}
+
+export interface AppliedFile {
+  /** What was new in it, the welcome that every file begins with left out. */
+  readonly fresh: readonly AppliedResult[];
+  /** The receipt, where one was asked for. */
+  readonly requestFile: string | null;
+}
+
+/**
+ * Applies an answer file, and writes the receipt where one is asked for, also for a file that was
+ * applied before. Refused: what the server refuses, and what the clearinghouse refused in the file.
+ */
+export async function applyAnswerFile(
+  api: ApiClient,
+  files: { readonly response: string; readonly requestOut: string | undefined },
+): Promise<AppliedFile> {
+  const file = readTextFile(files.response);
+  const receipt = async (): Promise<string | null> =>
+    files.requestOut === undefined ? null : writeRequestFile(api, files.requestOut);
+  let applied: Applied;
+  try {
+    applied = await api.call<Applied>('POST', '/v1/admin/answer-file', { body: { file } });
+  } catch (error) {
+    if (!(error instanceof Refused) || error.refused.code !== 'already-applied') throw error;
+    const requestFile = await receipt();
+    if (requestFile === null) throw error;
+    const next = `Its receipt was written again: ${requestFile}. Carry it to the clearinghouse.`;
+    throw new Refused({ ...error.refused, next, requestFile });
+  }
+  const fresh = applied.results.filter((result) => !result.again && result.message !== 'welcome');
+  const requestFile = await receipt();
+  const good = fresh.filter((result) => result.message !== 'refused');
+  const [refused] = fresh.filter((result) => result.message === 'refused');
+  if (good.length === 0 && refused !== undefined) throw refusedByClearinghouse(refused);
+  return { fresh, requestFile };
+}
+
+/** A refusal of the clearinghouse, in the words that the server would have used. */
+function refusedByClearinghouse(result: AppliedResult): Refused {
+  return refusedWith(result['refused'] as unknown as Refusal);
+}
+
+/** What to do with a request file: the same for everything that is asked for by file. */
+export function showCarrying(
+  page: Page,
+  of: { readonly requestFile: string; readonly then: readonly string[]; readonly purpose: string },
+): void {
+  page
+    .text(`${of.purpose} is in ${of.requestFile}`)
+    .next(
+      'Carry the file to the clearinghouse (its web site, or the command below there), bring the answer back, ' +
+        'and apply it here:',
+    )
+    .verbatim([
+      commandLine('calyx', 'clearinghouse', 'answer', of.requestFile, '--out', 'ANSWER-FILE', '--data', 'CLEARINGHOUSE-DIR'),
+      ...of.then,
+    ]);
+}

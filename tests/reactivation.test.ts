@@ -1,0 +1,53 @@
+/** A deactivated server that is activated again: units are neither lost nor granted twice on the way. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
+import { activateByTelephone } from '../src/clearinghouse/usecases/desk-activate.ts';
+import { confirmByTelephone } from '../src/clearinghouse/usecases/desk-confirm.ts';
+import { grantKeyPack } from '../src/clearinghouse/usecases/desk-key-pack.ts';
+import { applyCode } from '../src/server/usecases/apply-code.ts';
+import { settleByContact } from '../src/server/usecases/contact.ts';
+import { deactivateServer } from '../src/server/usecases/deactivate.ts';
+import { requestActivation } from '../src/server/usecases/requests.ts';
+import { readStatus } from '../src/server/usecases/status.ts';
+import { agreement, makeWorld, product, value } from './world/world.ts';
+
+const type = 'device';
+
+it('a code that was never typed keeps its units committed, whoever activates again and how', async () => {
+  const world = await makeWorld(100);
+  const ch = world.clearinghouse.context;
+  const server = await world.addServer('LS', { kit: true, connected: true });
+  const { context } = server;
+  const serverId = context.licenseServerId;
+  const books = async () => {
+    const line = value(await showAgreement(ch, agreement)).lines[0];
+    return [line?.inHand, line?.committed];
+  };
+  const installed = async () => (await readStatus(context)).packs[0]?.installed ?? 0;
+  const activation = value(await activateByTelephone(ch, { agreement, serverId })).code ?? '';
+  value(await applyCode(context, { text: activation, confirmed: true }));
+  const order = { agreement, serverId, product, type };
+  const typed = value(await grantKeyPack(ch, { ...order, quantity: 10, requestId: 'one' })).code ?? '';
+  value(await applyCode(context, { text: typed, confirmed: true }));
+  const untyped = value(await grantKeyPack(ch, { ...order, quantity: 25, requestId: 'two' })).code ?? '';
+  const closed = value(await deactivateServer(context, { returnUnissued: true, by: 'telephone' }));
+  assert.deepEqual(closed.codes.map((code) => code.kind), ['returned', 'deactivated']);
+  for (const { code } of closed.codes) value(await confirmByTelephone(ch, { code }));
+  assert.deepEqual(await books(), [75, 25]);
+  const refused = await applyCode(context, { text: untyped, confirmed: true });
+  assert.equal(refused.ok ? '' : refused.error.code, 'deactivated');
+  // The same activation code activates again, without a call; then the old key pack still installs.
+  value(await applyCode(context, { text: activation, confirmed: true }));
+  value(await applyCode(context, { text: untyped, confirmed: true }));
+  assert.equal(await installed(), 25);
+  assert.deepEqual(await books(), [75, 25]);
+  // A call, and a certificate that names the key: still the same 25.
+  assert.equal(value(await activateByTelephone(ch, { agreement, serverId })).code, activation);
+  assert.deepEqual(await books(), [75, 25]);
+  value(await settleByContact(context, value(await requestActivation(context, { agreement })).id));
+  assert.equal((await readStatus(context)).assurance, 'key');
+  assert.equal(await installed(), 25);
+  assert.deepEqual(await books(), [75, 25]);
+  await world.close();
+});
