@@ -36,8 +36,8 @@ function writer(db: DatabaseSync): () => void {
   const account = db.prepare('update accounts set balance = ? where id = ?');
   const unit = db.prepare('update unit_ranges set first_unit = first_unit + 1 where position = 1');
   const license = db.prepare(
-    `insert into licenses (line_id, kind, holder, sub, unit, origin, state, jti, token, issued_at, renewed_at,
-       expires_at, lease_end) values (1, 'device', ?, ?, ?, '', 'issued', ?, ?, ?, ?, ?, ?)`,
+    `insert into licenses (line_id, kind, holder, sub, unit, origin, state, aid, jti, token, issued_at, renewed_at,
+       expires_at, lease_end) values (1, 'device', ?, ?, ?, '', 'issued', 'aid', ?, ?, ?, ?, ?, ?)`,
   );
   const journal = db.prepare(
     `insert into journal (log, position, id, kind, at, text, leaf) values ('server', ?, ?, 'issued', ?, ?, ?)`,

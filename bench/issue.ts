@@ -57,6 +57,8 @@ interface Bench {
   /** Devices with a permanent license. */
   readonly holders: readonly string[];
   readonly seen: Map<Stock, Set<number>>;
+  /** Where the profile of a measurement goes, if anywhere. */
+  readonly profile: string | null;
 }
 
 type Kind = 'empty' | 'unchanged' | 'renew' | 'issue' | 'issueAt100k';
@@ -157,9 +159,12 @@ async function timed(
   setting: Setting,
   order: Partial<LoadOrder> & Pick<LoadOrder, 'paths'>,
 ): Promise<Sample> {
-  await bench.world.ask({ ask: 'cpu' });
+  const { world } = bench;
+  await world.ask({ ask: 'cpu' });
+  if (bench.profile !== null) await world.ask({ ask: 'profile', file: null });
   const report = await send(bench, { ...order, connections: setting.connections });
-  const serverCpu = (await bench.world.ask<number>({ ask: 'cpu' })) / report.seconds;
+  if (bench.profile !== null) await world.ask({ ask: 'profile', file: bench.profile });
+  const serverCpu = (await world.ask<number>({ ask: 'cpu' })) / report.seconds;
   return { ...report, serverCpu, rate: order.paths.length / report.seconds };
 }
 
@@ -182,9 +187,7 @@ async function writeProfiles(bench: Bench, folder: string): Promise<void> {
   const [setting] = settings;
   if (setting === undefined) return;
   for (const kind of kinds.slice(1)) {
-    await bench.world.ask({ ask: 'profile', file: null });
-    await measure(bench, kind, setting);
-    await bench.world.ask({ ask: 'profile', file: join(folder, `${kind}.cpuprofile`) });
+    await measure({ ...bench, profile: join(folder, `${kind}.cpuprofile`) }, kind, setting);
   }
 }
 
@@ -211,7 +214,14 @@ async function run(dir: string): Promise<{ rows: readonly Row[]; raw: readonly R
   const world = await makeWorld(dir);
   try {
     const holders = newDevices(population, renewedPrefix);
-    const bench = { world, load, emptyPort: await empty.ask<number>({}), holders, seen: new Map() };
+    const bench = {
+      world,
+      load,
+      emptyPort: await empty.ask<number>({}),
+      holders,
+      seen: new Map(),
+      profile: null,
+    };
     await world.refill(small, population);
     const paths = await signedIn(bench, small, holders);
     noteUnits(bench, small, (await send(bench, { paths, ...issued })).units);

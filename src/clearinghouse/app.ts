@@ -179,11 +179,13 @@ export async function openClearinghouse(dir: string, options: OpenOptions = {}):
     },
     box: instanceSealBox(secret, systemRandom),
     mailbox: createMailbox(),
+    stopping: new AbortController(),
+    exchanges: new Set(),
   };
   const app = buildClearinghouseApp(context, { adminToken: folder.adminToken, ...options });
   const close = async (): Promise<void> => {
-    context.mailbox.wake();
     await app.close();
+    await Promise.allSettled(context.exchanges);
     await store.close();
   };
   return { app, context, store, close };
@@ -201,6 +203,11 @@ export function buildClearinghouseApp(
     ...(options.log === undefined ? {} : { log: options.log }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
     health: () => ({ publisher: context.publisher }),
+  });
+  // Before connections are closed: a long poll would hold the end up for as long as it may wait.
+  app.addHook('preClose', async () => {
+    context.stopping.abort();
+    context.mailbox.wake();
   });
   addMessageRoutes(app, context);
   addAgreementRoutes(app, context);

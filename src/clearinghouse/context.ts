@@ -26,4 +26,8 @@ export interface ClearinghouseContext {
   readonly box: SealBox;
   /** Wakes license servers that wait for messages. */
   readonly mailbox: Mailbox;
+  /** Aborted when the service stops: whoever waits for mail is answered with what there is. */
+  readonly stopping: AbortController;
+  /** Exchanges under way: one whose caller has hung up goes on, and the store stays open for it. */
+  readonly exchanges: Set<Promise<unknown>>;
 }

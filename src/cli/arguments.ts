@@ -17,6 +17,13 @@ export function quantityOrAll(text: string): number | 'all' {
   return text === 'all' ? 'all' : quantity(text);
 }
 
+/** The address of a clearinghouse: scheme, host and port, nothing behind them. */
+export function clearinghouseAddress(text: string): string {
+  const bare = text.replace(/\/$/, '');
+  if (/^https?:\/\/[^\s/?#@]+$/.test(bare) && URL.canParse(bare)) return bare;
+  throw new InvalidArgumentError('It must look like https://host:7400');
+}
+
 /** A TCP port to listen on; 0 takes a free one. */
 export function port(text: string): number {
   return wholeNumber(text, 0, 65_535);

@@ -8,7 +8,7 @@ import { acquireLock } from '../platform/data-folder-lock.ts';
 import type { TlsMaterial } from '../platform/http.ts';
 import type { Listening } from '../platform/listen.ts';
 import { listen } from '../platform/listen.ts';
-import { createLog } from '../platform/log.ts';
+import { createLog, type LogOptions } from '../platform/log.ts';
 import type { Program } from './connect.ts';
 import type { ServedProgram } from './connect-programs.ts';
 import { openServedClearinghouse, openServedServer } from './connect-programs.ts';
@@ -20,6 +20,8 @@ export interface ServingOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly tls?: TlsMaterial;
+  /** What is logged to stderr; warnings and errors unless told. */
+  readonly logLevel?: LogOptions['level'];
 }
 
 export interface Serving extends Listening {
@@ -36,7 +38,7 @@ export async function serveProgram(options: ServingOptions): Promise<Serving> {
   const folder = openDataFolder(options.dir, options.program);
   const lock = acquireLock(folder.dir);
   try {
-    const log = createLog({ level: 'warn' });
+    const log = createLog({ level: options.logLevel ?? 'warn' });
     const tls = options.tls === undefined ? {} : { tls: options.tls };
     const served = await open[options.program](folder.dir, { log, ...tls });
     const listening = await listenOrClose(served, lock, options);

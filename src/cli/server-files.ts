@@ -2,6 +2,8 @@
  * The web-browser method on the command line: what waits for the clearinghouse goes into a request
  * file, and what it answered comes back in an answer file.
  */
+import type { Refusal } from '../core/refusal.ts';
+import { refusedBody } from '../protocol/problem.ts';
 import type { ApiClient } from './client.ts';
 import { commandLine } from './command-words.ts';
 import { readTextFile, writeOutFile } from './local-files.ts';
@@ -56,7 +58,7 @@ export async function applyAnswerFile(
 
 /** A refusal of the clearinghouse, in the words that the server would have used. */
 function refusedByClearinghouse(result: AppliedResult): Refused {
-  return refusedWith(result['refused'] as unknown as Refusal);
+  return new Refused({ ...refusedBody(result['refused'] as unknown as Refusal) });
 }
 
 /** What to do with a request file: the same for everything that is asked for by file. */

@@ -14,6 +14,8 @@ export interface LicenseRow {
   readonly move: string | null;
   readonly inheritedFrom: string | null;
   readonly earlySource: string | null;
+  /** The authority that the token names. */
+  readonly aid: string;
   readonly jti: string;
   readonly token: string;
   readonly issuedAt: number;
@@ -23,7 +25,8 @@ export interface LicenseRow {
 }
 
 const columns = `l.id, l.line_id as "lineId", l.kind, l.holder, l.sub, l.unit, l.origin, l.state, l.move,
-  l.inherited_from as "inheritedFrom", l.early_source as "earlySource", l.jti, l.token, l.issued_at as "issuedAt", l.renewed_at as "renewedAt",
+  l.inherited_from as "inheritedFrom", l.early_source as "earlySource", l.aid, l.jti, l.token,
+  l.issued_at as "issuedAt", l.renewed_at as "renewedAt",
   l.expires_at as "expiresAt", l.lease_end as "leaseEnd"`;
 
 /** The live licenses of a holder, on whatever line. */
@@ -54,9 +57,9 @@ export async function insertLicense(
   row: Omit<LicenseRow, 'id' | 'move' | 'state'>,
 ): Promise<void> {
   await tx.run(
-    `insert into licenses (line_id, kind, holder, sub, unit, origin, state, inherited_from, early_source, jti,
-       token, issued_at, renewed_at, expires_at, lease_end)
-     values (?, ?, ?, ?, ?, ?, 'issued', ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `insert into licenses (line_id, kind, holder, sub, unit, origin, state, inherited_from, early_source, aid,
+       jti, token, issued_at, renewed_at, expires_at, lease_end)
+     values (?, ?, ?, ?, ?, ?, 'issued', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     row.lineId,
     row.kind,
     row.holder,
@@ -65,6 +68,7 @@ export async function insertLicense(
     row.origin,
     row.inheritedFrom,
     row.earlySource,
+    row.aid,
     row.jti,
     row.token,
     row.issuedAt,
@@ -76,10 +80,11 @@ export async function insertLicense(
 
 export async function renewLicense(
   tx: WriteTx,
-  row: Pick<LicenseRow, 'id' | 'jti' | 'token' | 'renewedAt' | 'expiresAt' | 'leaseEnd'>,
+  row: Pick<LicenseRow, 'id' | 'aid' | 'jti' | 'token' | 'renewedAt' | 'expiresAt' | 'leaseEnd'>,
 ): Promise<void> {
   await tx.run(
-    'update licenses set jti = ?, token = ?, renewed_at = ?, expires_at = ?, lease_end = ? where id = ?',
+    'update licenses set aid = ?, jti = ?, token = ?, renewed_at = ?, expires_at = ?, lease_end = ? where id = ?',
+    row.aid,
     row.jti,
     row.token,
     row.renewedAt,

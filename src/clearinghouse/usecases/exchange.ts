@@ -31,6 +31,15 @@ export const messageDays = 60;
 /** The most messages in one answer; the rest goes with the next contact. */
 const mostMessages = 500;
 
+interface Exchange {
+  readonly messages: readonly string[];
+  readonly waitMs: number;
+}
+
+interface Answer {
+  readonly messages: readonly string[];
+}
+
 /**
  * Takes messages in and answers with what waits for their sender, first of all a welcome that says what
  * was received. Where there is nothing else, waits up to `waitMs` for something. Refused: see
@@ -38,15 +47,25 @@ const mostMessages = 500;
  */
 export async function exchangeMessages(
   context: ClearinghouseContext,
-  call: { readonly messages: readonly string[]; readonly waitMs: number },
-): Promise<Result<{ readonly messages: readonly string[] }, Refusal>> {
+  call: Exchange,
+): Promise<Result<Answer, Refusal>> {
+  const exchange = exchangeNow(context, call);
+  context.exchanges.add(exchange);
+  try {
+    return await exchange;
+  } finally {
+    context.exchanges.delete(exchange);
+  }
+}
+
+async function exchangeNow(context: ClearinghouseContext, call: Exchange): Promise<Result<Answer, Refusal>> {
   const taken = await receiveMessages(context, call.messages);
   if (!taken.ok) return taken;
   const { licenseServerId } = taken.value;
   const until = context.clock.nowMs() + call.waitMs;
   while (!(await hasMail(context, licenseServerId))) {
     const leftMs = until - context.clock.nowMs();
-    if (leftMs <= 0) break;
+    if (leftMs <= 0 || context.stopping.signal.aborted) break;
     await context.mailbox.wait(leftMs);
   }
   return ok({

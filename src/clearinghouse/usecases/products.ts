@@ -10,7 +10,10 @@ import type { ClearinghouseContext } from '../context.ts';
 /** The journal of what belongs to no agreement. */
 export const publisherLog = 'publisher';
 
-/** Adds a product version. Refused: `invalid-input`, `product-exists`. */
+/**
+ * Adds a product version; word for word the same again changes nothing. Refused: `invalid-input`,
+ * `product-exists`.
+ */
 export async function addProduct(
   context: ClearinghouseContext,
   draft: Product,
@@ -20,8 +23,9 @@ export async function addProduct(
   const product = checked.value;
   const nowMs = context.clock.nowMs();
   return context.store.write(async (tx) => {
-    if ((await findProduct(tx, product.id)) !== undefined) {
-      return err({ code: 'product-exists', product: product.id });
+    const present = await findProduct(tx, product.id);
+    if (present !== undefined) {
+      return isSame(present, product) ? ok(product) : err({ code: 'product-exists', product: product.id });
     }
     await insertProduct(tx, product, nowMs);
     await tx.post({
@@ -33,6 +37,10 @@ export async function addProduct(
     });
     return ok(product);
   });
+}
+
+function isSame(a: Product, b: Product): boolean {
+  return a.name === b.name && a.family === b.family && a.version === b.version;
 }
 
 export async function listProducts(context: ClearinghouseContext): Promise<readonly Product[]> {

@@ -88,6 +88,8 @@ async function answerUnchanged(
     const line = facts.lines.find((each) => each.id === license.lineId);
     const authority = line && facts.authorities.get(line.agreement);
     if (authority === undefined || line?.product !== request.product) continue;
+    // Its token names an authority that a new certificate has replaced: it is signed again, in a write.
+    if (license.aid !== line.aid) return null;
     if (license.expiresAt - nowMs > renewalMs)
       return permanentAnswer('unchanged', { line, authority }, license);
   }
@@ -101,26 +103,25 @@ async function decideAndDo(
 ): Promise<Result<LicenseAnswer, Refusal>> {
   const facts = await serverFacts(context, tx);
   const situation = await situationOf(context, tx, { ...asked, facts });
-  const decision = decideRequest(situation.state);
-  if (!decision.ok) return decision;
-  const movedTo = await whereItWent(tx, asked.request, { situation, decision: decision.value });
+  const movedTo = await whereItWent(tx, asked.request, situation);
   if (movedTo !== null) {
     return err({ code: 'license-moved', product: asked.request.product, licenseServerId: movedTo });
   }
+  const decision = decideRequest(situation.state);
+  if (!decision.ok) return decision;
   return act(context, tx, { situation, decision: decision.value, asked });
 }
 
-/** The target of the move that took this holder's license, where it would else start afresh here. */
+/** The target of the move that took this holder's license, who has none here any more. */
 async function whereItWent(
   tx: ReadTx,
   request: LicenseRequest,
-  of: { readonly situation: Situation; readonly decision: RequestDecision },
+  situation: Situation,
 ): Promise<string | null> {
-  const { act: what } = of.decision;
-  if (of.situation.temporary !== null || (what !== 'temporary' && what !== 'issue')) return null;
+  if (situation.own !== null || situation.takeOver !== null) return null;
   const gone = await releasedLicense(tx, request.type, request.holder);
   if (gone === undefined) return null;
-  const line = of.situation.facts.lines.find((each) => each.id === gone.lineId);
+  const line = situation.facts.lines.find((each) => each.id === gone.lineId);
   const move = line?.product === request.product ? await findServerMove(tx, gone.move) : undefined;
   return move?.target ?? null;
 }
@@ -136,7 +137,7 @@ async function act(context: ServerContext, tx: WriteTx, deed: Deed): Promise<Res
   switch (decision.act) {
     case 'unchanged':
       if (decision.kind === 'temporary') return ok(temporaryAnswer('unchanged', deed, situation.temporary));
-      return ok(permanentAnswer('unchanged', must(situation.own), must(situation.own).license));
+      return ok(await unchanged(context, tx, deed));
     case 'renew':
       return ok(await renew(context, tx, deed));
     case 'issue':
@@ -158,12 +159,28 @@ function must<T>(value: T | null): T {
   return value;
 }
 
+/** The license as it stands; under a new certificate its token is signed again, to the same end. */
+async function unchanged(context: ServerContext, tx: WriteTx, deed: Deed): Promise<LicenseAnswer> {
+  const own = must(deed.situation.own);
+  if (own.license.aid === own.line.aid) return permanentAnswer('unchanged', own, own.license);
+  return { ...(await renewTo(context, tx, { ...deed, expiresAt: own.license.expiresAt })), status: 'unchanged' };
+}
+
 /** A new lease on the unit that the holder has. */
 async function renew(context: ServerContext, tx: WriteTx, deed: Deed): Promise<LicenseAnswer> {
+  const expiresAt = endOf(context, deed, must(deed.situation.own).authority);
+  return renewTo(context, tx, { ...deed, expiresAt });
+}
+
+async function renewTo(
+  context: ServerContext,
+  tx: WriteTx,
+  deed: Deed & { readonly expiresAt: number },
+): Promise<LicenseAnswer> {
   const own = must(deed.situation.own);
   const { nowMs } = deed.asked;
+  const { expiresAt } = deed;
   const late = deed.decision.act === 'renew' && deed.decision.late;
-  const expiresAt = endOf(context, deed, own.authority);
   const jti = newId(context);
   const { license, line, authority } = own;
   const token = permanentToken(context, {
@@ -172,6 +189,7 @@ async function renew(context: ServerContext, tx: WriteTx, deed: Deed): Promise<L
   });
   const renewed = {
     ...license,
+    aid: line.aid,
     jti,
     token,
     renewedAt: nowMs,
@@ -227,6 +245,7 @@ async function issue(
     ...{ lineId: line.id, kind: line.type, holder: asked.request.holder, sub, unit, origin, jti, token },
     inheritedFrom: inherited?.waitsFor ?? null,
     earlySource: early?.source ?? null,
+    aid: line.aid,
     ...{ issuedAt: nowMs, renewedAt: nowMs, expiresAt, leaseEnd: Math.max(expiresAt, known) },
   };
   await insertLicense(tx, license);

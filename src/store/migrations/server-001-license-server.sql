@@ -91,6 +91,8 @@ create table licenses (
   -- The source whose token was shown when the unit came out of this server's own, before the reserve of
   -- that source arrived: the reserve then gives the unit back.
   early_source text,
+  -- The authority that the token names; after a new certificate the token is signed again.
+  aid text not null,
   jti text not null,
   token text not null,
   issued_at integer not null,

@@ -1,0 +1,172 @@
+/** `calyx server install`: CALs by connection, by file or by the CAL Key Pack ID that was read out. */
+import type { Command } from 'commander';
+import { refusedBody } from '../protocol/problem.ts';
+import { quantity } from './arguments.ts';
+import type { ApiClient } from './client.ts';
+import type { Cli } from './main.ts';
+import type { Outcome } from './outcome.ts';
+import { done, Refused, WrongUsage } from './outcome.ts';
+import type { Page } from './page.ts';
+import type { AppliedResult, CodeOutcome, Status } from './server-answers.ts';
+import { readStatus } from './server-answers.ts';
+import { applyAnswerFile, showCarrying, writeRequestFile } from './server-files.ts';
+import { installTyped, readTyped } from './server-typed-code.ts';
+import { agreementOf, calsOf, serverCommand, spokenId, spokenIdFields } from './server-words.ts';
+
+interface InstallOptions {
+  readonly agreement?: string;
+  readonly product?: string;
+  readonly type?: string;
+  readonly quantity?: number;
+  readonly authorization?: string;
+  readonly license?: string;
+  readonly code?: string;
+  readonly from?: string;
+  readonly requestOut?: string;
+  readonly response?: string;
+}
+
+type Installed = {
+  readonly product: string;
+  readonly type: string;
+  readonly added: number;
+  readonly installed: number;
+};
+
+/** The words of step 9, the numbers, and how to try it. */
+export function showInstalled(page: Page, cli: Cli, installed: Installed): void {
+  const { product, type, added } = installed;
+  page
+    .title('The client access licenses were installed successfully.')
+    .keyValues([
+      ['Added', calsOf({ count: added, product, type })],
+      ['Installed in all', installed.installed],
+    ])
+    .next('See what is there, and try it with a client:')
+    .verbatim([
+      serverCommand(cli, 'status'),
+      `calyx license request --server ADDRESS --product ${product} --${type === 'user' ? 'user' : 'device'} NAME`,
+    ]);
+}
+
+/** The fields of the contract, and whatever else the server told. */
+function installedOf(answer: CodeOutcome | AppliedResult): Installed {
+  return {
+    ...answer,
+    product: String(answer['product'] ?? ''),
+    type: String(answer['type'] ?? ''),
+    added: Number(answer['added'] ?? 0),
+    installed: Number(answer['installed'] ?? 0),
+  };
+}
+
+async function byCode(cli: Cli, api: ApiClient, options: InstallOptions & { readonly code: string }): Promise<Outcome> {
+  const { code, from } = options;
+  readTyped(code, ['key-pack', 'held-key-pack']);
+  const installed = installedOf(await installTyped(cli, api, { code, from, quantity: options.quantity }));
+  return done(installed, (page) => showInstalled(page, cli, installed));
+}
+
+/** What is asked for, with everything in it that must be said. */
+function orderOf({ agreement, product, type, quantity: count, authorization, license }: InstallOptions) {
+  if (product === undefined || type === undefined || count === undefined) {
+    throw new WrongUsage('Say what is to be installed: --agreement N --product P --type device --quantity N (or --code CODE).');
+  }
+  return {
+    ...(agreement === undefined ? {} : { agreement }),
+    ...{ product, type, quantity: count },
+    ...(authorization === undefined ? {} : { authorization }),
+    ...(license === undefined ? {} : { license }),
+  };
+}
+
+async function byAnswerFile(cli: Cli, api: ApiClient, response: string, requestOut: string | undefined): Promise<Outcome> {
+  const { fresh, requestFile } = await applyAnswerFile(api, { response, requestOut });
+  const packs = fresh.filter((result) => result.message === 'key-pack').map(installedOf);
+  const last = packs.at(-1);
+  const receipt = requestFile === null ? {} : { requestFile };
+  if (last !== undefined) {
+    return done({ ...last, ...receipt, applied: packs }, (page) => {
+      for (const pack of packs) showInstalled(page, cli, pack);
+      if (requestFile !== null) page.text(`The receipt is in ${requestFile}: carry it to the clearinghouse.`);
+    });
+  }
+  const status = await readStatus(api);
+  return done({ applied: fresh, packs: status.packs, ...receipt }, (page) =>
+    page
+      .text(`The file was applied, but brought no key pack (${fresh.map((result) => result.message).join(', ')}).`)
+      .next('See what is there:')
+      .verbatim(serverCommand(cli, 'status')),
+  );
+}
+
+async function byRequestFile(cli: Cli, api: ApiClient, options: InstallOptions): Promise<Outcome> {
+  const order = orderOf(options);
+  const asked = await api.call('POST', '/v1/admin/install', { body: { ...order, by: 'file' } });
+  const requestFile = await writeRequestFile(api, options.requestOut ?? '');
+  return done({ ...asked, requestFile }, (page) =>
+    showCarrying(page, {
+      ...{ requestFile, purpose: `The request for ${calsOf({ ...order, count: order.quantity })}` },
+      then: [serverCommand(cli, 'install', '--response', 'ANSWER-FILE')],
+    }),
+  );
+}
+
+/** Step 6 of the source document: the License Server ID is there to be read out. */
+function byTelephone(cli: Cli, status: Status, options: InstallOptions): Outcome {
+  const { licenseServerId, activation } = status;
+  const ordering = [options.product, options.type, options.quantity].some((part) => part !== undefined);
+  if (ordering && options.agreement === undefined) throw new Refused({ ...refusedBody({ code: 'agreement-missing' }) });
+  if (activation !== 'activated') {
+    const refusal = activation === 'deactivated' ? ({ code: 'deactivated' } as const) : ({ code: 'not-activated', agreement: null } as const);
+    throw new Refused({ ...refusedBody(refusal) });
+  }
+  const agreement = options.agreement ?? agreementOf(status);
+  return done({ ...spokenIdFields(licenseServerId), agreement, method: status.method }, (page) =>
+    page
+      .code(`Read this License Server ID to the clearinghouse, agreement number ${agreement}, and say what you want installed:`, spokenId(licenseServerId))
+      .next('Type the CAL Key Pack ID that you are given (it begins with 6 or 7; 8 or 9: held, with --from SOURCE-ID):')
+      .verbatim(serverCommand(cli, 'install', '--code', 'CODE')),
+  );
+}
+
+async function install(cli: Cli, options: InstallOptions): Promise<Outcome> {
+  const { code, response, requestOut } = options;
+  if (code !== undefined && (response ?? requestOut) !== undefined) {
+    throw new WrongUsage('Give either --code, or --request-out and --response.');
+  }
+  return cli.withApi('server', async (api) => {
+    if (code !== undefined) return byCode(cli, api, { ...options, code });
+    if (response !== undefined) return byAnswerFile(cli, api, response, requestOut);
+    if (requestOut !== undefined) return byRequestFile(cli, api, options);
+    const status = await readStatus(api);
+    if (status.method === 'telephone') return byTelephone(cli, status, options);
+    if (status.method === 'web') {
+      throw new WrongUsage('The installation method is web: name the file to carry with --request-out FILE.');
+    }
+    const body = { ...orderOf(options), by: 'contact' };
+    const installed = installedOf(await api.call<AppliedResult>('POST', '/v1/admin/install', { body }));
+    return done(installed, (page) => showInstalled(page, cli, installed));
+  });
+}
+
+export function register(group: Command, cli: Cli): void {
+  group
+    .command('install')
+    .summary('installs CALs')
+    .description(
+      'Installs CALs: by connection where the method is automatic, by file with --request-out and --response, by ' +
+        'telephone with --code. Before a code brings anything it is asked: "+25 → total 125. Install?"',
+    )
+    .option('--agreement <number>', 'agreement or enrollment number of the paper agreement')
+    .option('--product <id>', 'product version, for example ts-2012r2')
+    .option('--type <type>', 'device, user or concurrent')
+    .option('--quantity <count>', 'how many CALs; with --code a help to find them', quantity)
+    .option('--authorization <number>', 'authorization number (Open License)')
+    .option('--license <number>', 'license number (Open License)')
+    .option('--code <code>', 'CAL Key Pack ID that was read out')
+    .option('--from <id>', 'License Server ID of the server that a held key pack comes from')
+    .option('--request-out <file>', 'write the request into a file to carry')
+    .option('--response <file>', 'apply the answer that was brought back')
+    .action(cli.run(async (options: InstallOptions) => install(cli, options)));
+}

@@ -1,0 +1,90 @@
+/** `calyx server status`: what a license server is, what it holds, and what is due. */
+import type { Command } from 'commander';
+import type { Cli } from './main.ts';
+import { done } from './outcome.ts';
+import type { Page } from './page.ts';
+import type { Status } from './server-answers.ts';
+import { readStatus } from './server-answers.ts';
+import { agreementOf, packTable, serverCommand, spokenId, when } from './server-words.ts';
+
+const activations: Readonly<Record<Status['activation'], string>> = {
+  'not-activated': 'not activated (temporary licenses only)',
+  activated: 'activated',
+  deactivated: 'deactivated (gives out no more licenses)',
+};
+
+const assurances: Readonly<Record<Status['assurance'], string>> = {
+  none: 'none',
+  slot: 'slot of an agreement kit (a first file or connection binds it to the key)',
+  key: 'bound to the key of this server',
+};
+
+const methods: Readonly<Record<Status['method'], string>> = {
+  automatic: 'Automatic connection',
+  web: 'Web browser (files carried by hand)',
+  telephone: 'Telephone',
+};
+
+function horizonText({ horizon, horizonWarning }: Status): string {
+  if (horizon === null) return 'none';
+  return horizonWarning === 'none' ? `${horizon} (new holders get licenses until then)` : `${horizon} – ${horizonWarning}`;
+}
+
+/** The facts and the key packs. */
+export function showStatus(page: Page, status: Status): void {
+  const { clearinghouseUrl, agreements } = status;
+  page
+    .title(`License server ${status.name}`)
+    .keyValues([
+      ['License Server ID', status.licenseServerId],
+      ['Publisher', status.publisher],
+      ['Activation', activations[status.activation]],
+      ['Agreements', agreements.map(({ agreement, state }) => `${agreement} (${state})`).join(', ')],
+      ['Method', `${methods[status.method]}${clearinghouseUrl === null ? '' : `, ${clearinghouseUrl}`}`],
+      ['Assurance', assurances[status.assurance]],
+      ['Horizon', horizonText(status)],
+      ['Last contact', status.lastContactAt === null ? 'never' : when(status.lastContactAt)],
+      ['Temporary licenses', status.temporary],
+    ]);
+  packTable(page, status.packs);
+}
+
+function showNext(page: Page, cli: Cli, status: Status): void {
+  const agreement = agreementOf(status);
+  if (status.activation === 'not-activated') {
+    page.code('Its License Server ID, to be read out:', spokenId(status.licenseServerId));
+    page.next('Activate it:').verbatim(activateCommand(cli, status, agreement));
+  } else if (status.activation === 'activated' && status.packs.length === 0) {
+    const automatic = ['--agreement', agreement, '--product', 'PRODUCT', '--type', 'device', '--quantity', 'QUANTITY'];
+    page
+      .next('Install CALs:')
+      .verbatim(serverCommand(cli, 'install', ...(status.method === 'telephone' ? ['--code', 'CODE'] : automatic)));
+  } else if (status.activation === 'activated' && status.horizonWarning !== 'none') {
+    const renew = serverCommand(cli, 'heartbeat', '--agreement', agreement, '--code-out');
+    page.next('Renew the horizon: read this code to the clearinghouse, and type its answer:');
+    page.verbatim([renew, serverCommand(cli, 'code', 'CODE')]);
+  }
+}
+
+/** The command that activates, by the method in force. */
+export function activateCommand(cli: Cli, status: Status, agreement: string): string {
+  const request = ['--agreement', agreement, '--request-out', 'REQUEST-FILE'];
+  if (status.method === 'automatic') return serverCommand(cli, 'activate', '--agreement', agreement);
+  return serverCommand(cli, 'activate', ...(status.method === 'web' ? request : ['--code', 'CODE']));
+}
+
+export function register(group: Command, cli: Cli): void {
+  group
+    .command('status')
+    .summary('shows identity, activation, method, horizon and key packs')
+    .description('Shows what a license server is, what it holds, and what is due.')
+    .action(
+      cli.run(async () => {
+        const status = await cli.withApi('server', readStatus);
+        return done(status, (page) => {
+          showStatus(page, status);
+          showNext(page, cli, status);
+        });
+      }),
+    );
+}

@@ -1,0 +1,83 @@
+/** What `calyx up` prints when its world is ready. */
+import type { JsonObject } from '../core/json.ts';
+import type { Page } from './page.ts';
+import type { ServerState } from './up-sample.ts';
+import { sample } from './up-sample.ts';
+import type { Shown } from './up-steps.ts';
+import { automaticSteps, telephoneSteps } from './up-steps.ts';
+import type { World, WorldProgram, WorldServer } from './up-world.ts';
+
+/** The one object of `--json`. */
+export function worldFields(world: World, shown: Shown): JsonObject {
+  const place = ({ address, dir }: WorldProgram): JsonObject => ({
+    address,
+    docs: `${address}/docs`,
+    data: dir,
+  });
+  const server = (of: WorldServer): JsonObject => ({ ...of.state, ...place(of) });
+  return {
+    ...{
+      data: world.dir,
+      continued: world.continued,
+      agreement: sample.agreement,
+      product: sample.product.id,
+    },
+    ...{ type: sample.type, kit: world.kit, bundle: world.bundle },
+    clearinghouse: place(world.clearinghouse),
+    servers: [server(world.old), server(world.fresh)],
+    steps: telephoneSteps(world, shown),
+    automatic: automaticSteps(world, shown),
+  };
+}
+
+const activationWords: Readonly<Record<string, string>> = {
+  'not-activated': 'not activated',
+  activated: 'activated',
+  deactivated: 'deactivated',
+};
+
+function inWords(state: ServerState): string {
+  const packs = state.packs.map(({ installed, issued, unissued }) => {
+    const rest = installed - issued - unissued;
+    const others = rest === 0 ? '' : `, ${rest} held or reserved`;
+    return `${installed} CALs installed: ${issued} issued, ${unissued} unissued${others}`;
+  });
+  const activation = activationWords[state.activation] ?? state.activation;
+  return [`${activation}, method ${state.method}`, ...(packs.length === 0 ? ['no CALs'] : packs)].join('; ');
+}
+
+/** Addresses, identities, and the commands to type next. */
+export function showWorld(page: Page, world: World, shown: Shown): void {
+  const { old, fresh, clearinghouse } = world;
+  page
+    .title(
+      world.continued
+        ? 'Calyx is up again, with the data of before.'
+        : 'Calyx is up: a clearinghouse and two license servers.',
+    )
+    .keyValues([
+      ['Clearinghouse', `${clearinghouse.address}   (API: ${clearinghouse.address}/docs)`],
+      ['LS-OLD', `${old.address}   (API: ${old.address}/docs)`],
+      ['', inWords(old.state)],
+      ['LS-NEW', `${fresh.address}   (API: ${fresh.address}/docs)`],
+      ['', inWords(fresh.state)],
+      [
+        'Agreement number',
+        `${sample.agreement}   (${sample.customer}, ${sample.entitled} ${sample.product.name} CALs per ${sample.type})`,
+      ],
+      ['Agreement kit', shown.path(world.kit)],
+      ['Data', shown.path(world.dir)],
+    ])
+    .keyValues([
+      ['License Server ID of LS-OLD', old.state.licenseServerId],
+      ['License Server ID of LS-NEW', fresh.state.licenseServerId],
+    ])
+    .title('Move the CALs from LS-OLD to LS-NEW by telephone (in another terminal, in this folder):');
+  for (const { step, text, commands } of telephoneSteps(world, shown)) {
+    page.text(`Step ${step}. ${text}`).verbatim(commands.map((each) => each.command));
+  }
+  page
+    .title('Or automatically, over the network, instead of the steps above:')
+    .verbatim(automaticSteps(world, shown).map((each) => each.command))
+    .text('Ctrl-C stops everything. The data stays; calyx up goes on with it.');
+}
