@@ -165,6 +165,23 @@ export class Page {
     return this.#add([lines].flat().map((line) => `  ${plain(line)}`));
   }
 
+  /** Lines for programs and spreadsheets, as they are; the caller has taken out what would act. */
+  raw(lines: readonly string[]): this {
+    return this.#add([...lines]);
+  }
+
+  /** One entry a paragraph: its head, and its text wrapped beside it. */
+  entries(entries: readonly (readonly [string, string])[]): this {
+    const headWidth = Math.max(0, ...entries.map(([head]) => head.length)) + 2;
+    const room = Math.max(20, this.#style.width - headWidth);
+    return this.#add(
+      entries.flatMap(([head, text]) => {
+        const [first = '', ...rest] = wrap(plain(text), room);
+        return [`${plain(head).padEnd(headWidth)}${first}`, ...indented(rest, ' '.repeat(headWidth))];
+      }),
+    );
+  }
+
   keyValues(pairs: readonly (readonly [string, Cell])[]): this {
     return this.#add(keyValueLines(pairs, this.#style));
   }

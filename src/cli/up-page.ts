@@ -56,21 +56,18 @@ export function showWorld(page: Page, world: World, shown: Shown): void {
         : 'Calyx is up: a clearinghouse and two license servers.',
     )
     .keyValues([
-      ['Clearinghouse', `${clearinghouse.address}   (API: ${clearinghouse.address}/docs)`],
-      ['LS-OLD', `${old.address}   (API: ${old.address}/docs)`],
-      ['', inWords(old.state)],
-      ['LS-NEW', `${fresh.address}   (API: ${fresh.address}/docs)`],
-      ['', inWords(fresh.state)],
+      ['Clearinghouse', `${clearinghouse.address}   (API: /docs)`],
+      ['LS-OLD', `${old.address}   (API: /docs)\n${inWords(old.state)}\nID ${old.state.licenseServerId}`],
+      [
+        'LS-NEW',
+        `${fresh.address}   (API: /docs)\n${inWords(fresh.state)}\nID ${fresh.state.licenseServerId}`,
+      ],
       [
         'Agreement number',
         `${sample.agreement}   (${sample.customer}, ${sample.entitled} ${sample.product.name} CALs per ${sample.type})`,
       ],
       ['Agreement kit', shown.path(world.kit)],
       ['Data', shown.path(world.dir)],
-    ])
-    .keyValues([
-      ['License Server ID of LS-OLD', old.state.licenseServerId],
-      ['License Server ID of LS-NEW', fresh.state.licenseServerId],
     ])
     .title('Move the CALs from LS-OLD to LS-NEW by telephone (in another terminal, in this folder):');
   for (const { step, text, commands } of telephoneSteps(world, shown)) {

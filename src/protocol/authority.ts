@@ -320,6 +320,13 @@ export function authorityOf(
   throw new Error(`the stored agreement kit cannot be read: ${kit.ok ? 'no such slot' : kit.error}`);
 }
 
+/** A certificate that its reader has signed, or verified, and stored. Throws where the database was altered. */
+export function readStoredCertificate(document: string): ServerCertificate {
+  const certificate = parseCertificate(readPayload(document));
+  if (certificate.ok) return certificate.value;
+  throw new Error(`the stored server certificate cannot be read: ${certificate.error}`);
+}
+
 /** A kit that this server has verified and stored itself. Throws where the database was altered. */
 export function readStoredKit(document: string): Kit {
   const kit = parseKit(readPayload(document));

@@ -8,8 +8,8 @@ import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { defaultSunsetMonths, horizonMonths } from '../../core/standing.ts';
-import { isoTime, monthOf } from '../../core/time.ts';
-import { monthText, sealCertificate } from '../../protocol/authority.ts';
+import { dayMs, isoTime, monthOf } from '../../core/time.ts';
+import { monthText, readStoredCertificate, sealCertificate } from '../../protocol/authority.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
 import { agreementLines, findAgreement } from '../../store/agreement-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
@@ -21,7 +21,7 @@ import {
   saveGrantedAuthority,
   saveServer,
 } from '../../store/committed-server-rows.ts';
-import type { WriteTx } from '../../store/port.ts';
+import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { anchorsOf } from '../signer.ts';
@@ -33,7 +33,7 @@ import { newId } from './new-id.ts';
 type Activate = Handling<MessageOf<'activate'>>;
 
 /** How long a certificate is valid: a year beyond its first horizon, and renewed long before. */
-const certificateMonths = 25;
+const certificateMs = 25 * 31 * dayMs;
 
 /** Certifies the sender. Refused: `agreement-unknown`, `message-invalid` (a key that is none). */
 export async function activateServer(
@@ -63,13 +63,26 @@ export async function activateServer(
     addedAt: present?.addedAt ?? nowMs,
   });
   const before = await findGrantedAuthority(tx, id, agreement);
-  const certified = await certify(context, tx, { message, nowMs, before, generation, exchange });
+  const k0 = firstKey(context.digest, exchange.shared, idValue(context, id));
+  const confirmationKey = context.box.seal('confirmation', k0);
+  const certified = await certify(context, tx, {
+    ...{
+      licenseServerId: id,
+      agreement,
+      generation,
+      publicKey,
+      ekCh: base64url(exchange.publicKey),
+      before,
+      nowMs,
+    },
+    confirmation: { confirmationKey, confirmationSeq: 0, freezes: 0, releases: 0, returns: 0 },
+  });
   const answer = await outgoing(tx, {
     id: newId(context),
     type: 'activated',
     to: id,
     agreement,
-    body: { re: message.id, certificate: certified.document ?? '', horizon: null },
+    body: { re: message.id, certificate: certified.document, horizon: null },
   });
   await tx.post({
     log: agreement,
@@ -83,66 +96,110 @@ export async function activateServer(
   return ok(null);
 }
 
+interface Certification {
+  readonly licenseServerId: string;
+  readonly agreement: string;
+  readonly generation: number;
+  /** The server's public key, base64url. */
+  readonly publicKey: string;
+  /** Our one-time key that K₀ was agreed with, base64url. */
+  readonly ekCh: string;
+  readonly before: GrantedAuthorityRow | undefined;
+  /** Ratchet and counters: started by a new key agreement, or carried on. */
+  readonly confirmation: Pick<
+    GrantedAuthorityRow,
+    'confirmationKey' | 'confirmationSeq' | 'freezes' | 'releases' | 'returns'
+  >;
+  readonly nowMs: number;
+}
+
 /** Signs a certificate with fresh chains; units granted before are certified as open. */
-async function certify(
+export async function certify(
   context: ClearinghouseContext,
   tx: WriteTx,
-  of: Activate & {
-    readonly before: GrantedAuthorityRow | undefined;
-    readonly generation: number;
-    readonly exchange: { readonly publicKey: Uint8Array; readonly shared: Uint8Array };
-  },
-): Promise<GrantedAuthorityRow> {
-  const { message, nowMs, before, generation } = of;
-  const { agreement } = message.body;
+  of: Certification,
+): Promise<GrantedAuthorityRow & { readonly document: string }> {
+  const { agreement, nowMs, before, generation, licenseServerId } = of;
   const aid = context.random.bytes(16);
-  const lines = await agreementLines(tx, agreement);
-  const anchors = anchorsOf(context, aid, lines.length);
   const open = await provenSoFar(tx, before);
   const baseMonth = monthOf(nowMs) + horizonMonths.automatic;
-  const row = await findAgreement(tx, agreement);
-  const document = sealCertificate(
-    context.digest,
-    {
-      ...{ t: 'ls-cert', v: 1, aid: base64url(aid), lsid: message.from.id, pk: message.body.publicKey },
-      ...{ ekCh: base64url(of.exchange.publicKey), gen: generation, agreement, publisher: context.publisher },
-      ...{ salt: row?.salt ?? '', base: monthText(baseMonth), sunsetMonths: defaultSunsetMonths },
-      lines: lines.map((line) => ({
-        ...{ product: line.product, type: line.type, open: open.get(line.line) ?? 0 },
-        ...(anchors.lines[line.line] ?? { free: '', held: '' }),
-      })),
-      horizon: anchors.horizon,
-      ...{
-        iat: isoTime(nowMs),
-        nbf: isoTime(nowMs),
-        exp: isoTime(nowMs + certificateMonths * 31 * 86_400_000),
-      },
-    },
-    context.issueKey,
-  );
+  const document = await signCertificate(context, tx, { ...of, aid, open, baseMonth });
   if (before !== undefined) await saveGrantedAuthority(tx, { ...before, state: 'superseded' });
-  const k0 = firstKey(context.digest, of.exchange.shared, idValue(context, message.from.id));
-  const authority: GrantedAuthorityRow = {
-    ...{
-      aid: base64url(aid),
-      agreement,
-      licenseServerId: message.from.id,
-      generation,
-      basis: 'key',
-      slot: null,
-    },
+  const { confirmationKey, confirmationSeq, freezes, releases, returns } = of.confirmation;
+  const authority: GrantedAuthorityRow & { readonly document: string } = {
+    ...{ aid: base64url(aid), agreement, licenseServerId, generation, basis: 'key', slot: null },
     ...{ baseMonth, sunsetMonths: defaultSunsetMonths, state: 'active', document },
-    confirmationKey: context.box.seal('confirmation', k0),
-    ...{ confirmationSeq: 0, freezes: 0, releases: 0, returns: 0, horizonE: 0, activatedAt: nowMs },
+    ...{ confirmationKey, confirmationSeq, freezes, releases, returns, horizonE: 0, activatedAt: nowMs },
   };
   await saveGrantedAuthority(tx, authority);
-  for (const line of lines) {
+  for (const { line } of await agreementLines(tx, agreement)) {
     for (const kind of ['free', 'held'] as const) {
-      const openUnits = kind === 'free' ? (open.get(line.line) ?? 0) : 0;
-      await saveChain(tx, { aid: authority.aid, line: line.line, kind, openUnits, k: 0, confirmedK: 0 });
+      const openUnits = kind === 'free' ? (open.get(line) ?? 0) : 0;
+      await saveChain(tx, { aid: authority.aid, line, kind, openUnits, k: 0, confirmedK: 0 });
     }
   }
   return authority;
+}
+
+async function signCertificate(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: Certification & {
+    readonly aid: Uint8Array;
+    readonly open: ReadonlyMap<number, number>;
+    readonly baseMonth: number;
+  },
+): Promise<string> {
+  const { agreement, nowMs, aid } = of;
+  const lines = await agreementLines(tx, agreement);
+  const anchors = anchorsOf(context, aid, lines.length);
+  const row = await findAgreement(tx, agreement);
+  return sealCertificate(
+    context.digest,
+    {
+      ...{
+        t: 'ls-cert',
+        v: 1,
+        aid: base64url(aid),
+        lsid: of.licenseServerId,
+        pk: of.publicKey,
+        ekCh: of.ekCh,
+      },
+      ...{ gen: of.generation, agreement, publisher: context.publisher, salt: row?.salt ?? '' },
+      ...{ base: monthText(of.baseMonth), sunsetMonths: defaultSunsetMonths },
+      lines: lines.map((line) => ({
+        ...{ product: line.product, type: line.type, open: of.open.get(line.line) ?? 0 },
+        ...(anchors.lines[line.line] ?? { free: '', held: '' }),
+      })),
+      horizon: anchors.horizon,
+      ...{ iat: isoTime(nowMs), nbf: isoTime(nowMs), exp: isoTime(nowMs + certificateMs) },
+    },
+    context.issueKey,
+  );
+}
+
+/**
+ * A certificate of the same key with fresh chains: where lines were added to the agreement since, or a
+ * chain's 65,535 positions are used up (protocol §3.4). Its ratchet goes on. Answers the message that
+ * brings it, which must leave before any grant under it.
+ */
+export async function certifyAgain(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly before: GrantedAuthorityRow; readonly nowMs: number },
+): Promise<{ readonly authority: GrantedAuthorityRow; readonly message: OutgoingMessage }> {
+  const { before, nowMs } = of;
+  const { licenseServerId, agreement, generation } = before;
+  const present = readStoredCertificate(before.document ?? '');
+  const authority = await certify(context, tx, {
+    ...{ licenseServerId, agreement, generation, publicKey: present.pk, ekCh: present.ekCh, before, nowMs },
+    confirmation: before,
+  });
+  const message = await outgoing(tx, {
+    ...{ id: newId(context), type: 'activated', to: licenseServerId, agreement },
+    body: { re: newId(context), certificate: authority.document, horizon: null },
+  });
+  return { authority, message };
 }
 
 /** Units ever granted under the authority before, by line: unit numbers go on, they never start again. */

@@ -4,6 +4,7 @@
  */
 import type { ClearinghouseAccounts } from '../../core/account.ts';
 import { clearinghouseAccount } from '../../core/account.ts';
+import { mostUnits } from '../../core/agreement.ts';
 import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import { freeChain, heldChain } from '../../core/chain.ts';
 import { licenseServerIdValue } from '../../core/code.ts';
@@ -22,7 +23,9 @@ import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { codeOf, grantUnits, revealAt } from '../signer.ts';
+import { certifyAgain } from './activate-server.ts';
 import type { CodeView } from './desk-answer.ts';
+import { chainRoom } from './decide-grant.ts';
 import { viewCode } from './desk-answer.ts';
 import { newId } from './new-id.ts';
 import { openAuthority } from './open-authority.ts';
@@ -160,6 +163,33 @@ async function grantPart(
   return grant.kAfter;
 }
 
+/**
+ * The target's authority, with room for both parts on its chains: a certificate is renewed where they
+ * are used up (or lack the line), and leaves before the grant. A kit slot cannot be renewed.
+ */
+async function roomyAuthority(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  { move, deeds, nowMs }: Doing,
+): Promise<Result<GrantedAuthorityRow, Refusal>> {
+  const authority = await openAuthority(tx, move.target, move.agreement);
+  if (!authority.ok) return authority;
+  let most = mostUnits;
+  for (const kind of ['free', 'held'] as const) {
+    const room = await chainRoom(tx, authority.value, { line: move.line, kind });
+    if (!room.ok) return room;
+    most = Math.min(most, room.value);
+  }
+  const wanted = Math.max(move.unissued, move.held);
+  if (wanted <= most) return authority;
+  if (authority.value.basis === 'slot' || move.carrier === 'telephone' || wanted > mostUnits) {
+    return err({ code: 'quantity-invalid', quantity: wanted, most });
+  }
+  const renewed = await certifyAgain(context, tx, { before: authority.value, nowMs });
+  deeds.outbox.push(renewed.message);
+  return ok(renewed.authority);
+}
+
 async function readOut(
   context: ClearinghouseContext,
   tx: WriteTx,
@@ -168,7 +198,7 @@ async function readOut(
   const { move, code, nowMs } = doing;
   const kind = code === 'key-pack' ? 'free' : 'held';
   if ((kind === 'free' ? move.unissued : move.held) === 0) return ok(null);
-  const authority = await openAuthority(tx, move.target, move.agreement);
+  const authority = await roomyAuthority(context, tx, doing);
   if (!authority.ok) return authority;
   const k = await grantPart(tx, { move, authority: authority.value, kind, nowMs });
   doing.deeds.codes.push(moveCode(context, { move, authority: authority.value, kind, k }));
@@ -246,10 +276,10 @@ function bodyOf(
 async function grantBody(
   context: ClearinghouseContext,
   tx: WriteTx,
-  doing: MoveHappening,
+  doing: Doing,
 ): Promise<Result<JsonObject, Refusal>> {
   const { move, nowMs } = doing;
-  const authority = await openAuthority(tx, move.target, move.agreement);
+  const authority = await roomyAuthority(context, tx, doing);
   if (!authority.ok) return authority;
   const free = await grantPart(tx, { move, authority: authority.value, kind: 'free', nowMs });
   const held = await grantPart(tx, { move, authority: authority.value, kind: 'held', nowMs });

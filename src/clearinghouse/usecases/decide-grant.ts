@@ -36,8 +36,14 @@ export interface Decided {
   readonly line: number;
 }
 
+export interface GrantDecision extends Decided {
+  /** Whether the chain can carry it; a certificate can be renewed where it cannot, a kit slot cannot. */
+  readonly fits: boolean;
+  readonly room: number;
+}
+
 /** Every reason to refuse, in the order in which a caller can do something about it. */
-export async function decideGrant(tx: ReadTx, call: GrantAsked): Promise<Result<Decided, Refusal>> {
+export async function decideGrant(tx: ReadTx, call: GrantAsked): Promise<Result<GrantDecision, Refusal>> {
   const type = checkCalType(call.type);
   if (!type.ok) return type;
   const agreement = await loadAgreement(tx, call.agreement);
@@ -59,11 +65,9 @@ export async function decideGrant(tx: ReadTx, call: GrantAsked): Promise<Result<
     entitled: await tx.balance(account.entitled),
   });
   if (!covered.ok) return covered;
-  const room = await chainRoom(tx, authority.value, line);
+  const room = await chainRoom(tx, authority.value, { line, kind: 'free' });
   if (!room.ok) return room;
-  if (call.quantity > room.value)
-    return err({ code: 'quantity-invalid', quantity: call.quantity, most: room.value });
-  return ok({ authority: authority.value, line });
+  return ok({ authority: authority.value, line, fits: call.quantity <= room.value, room: room.value });
 }
 
 /** Moves the units from what is in hand to the server, and reveals them on its free chain. */
@@ -78,7 +82,11 @@ export async function commitUnits(
 ): Promise<{
   readonly kAfter: number;
   readonly total: number;
-  readonly entry: { readonly kind: 'granted'; readonly postings: readonly Posting[]; readonly body: JsonObject };
+  readonly entry: {
+    readonly kind: 'granted';
+    readonly postings: readonly Posting[];
+    readonly body: JsonObject;
+  };
 }> {
   const { authority, line, id, amount, carrier, nowMs } = of;
   const { agreement, licenseServerId, generation } = authority;
@@ -92,26 +100,25 @@ export async function commitUnits(
 }
 
 /**
- * How many more units a line's free chain can carry on the telephone. Refused: `kit-missing` where the
- * line was added to the agreement after the kit was made.
+ * How many more units a chain of a line can carry. Refused: `kit-missing` where the line was added to
+ * the agreement after the kit was made. A line that the certificate does not have can carry none.
  */
-async function chainRoom(
+export async function chainRoom(
   tx: ReadTx,
   authority: GrantedAuthorityRow,
-  line: number,
+  of: { readonly line: number; readonly kind: 'free' | 'held' },
 ): Promise<Result<number, Refusal>> {
-  if (authority.basis === 'slot') {
+  const { slot } = authority;
+  if (authority.basis === 'slot' && slot !== null) {
     const kits = await agreementKits(tx, authority.agreement);
-    const kit = kits.find(
-      (row) =>
-        authority.slot !== null &&
-        authority.slot >= row.firstSlot &&
-        authority.slot < row.firstSlot + row.slots,
-    );
-    if (kit === undefined || kit.lines <= line)
+    const kit = kits.find((row) => slot >= row.firstSlot && slot < row.firstSlot + row.slots);
+    if (kit === undefined || kit.lines <= of.line) {
       return err({ code: 'kit-missing', agreement: authority.agreement });
+    }
   }
-  const chains = await chainsOf(tx, authority.aid);
-  const k = chains.find((row) => row.line === line && row.kind === 'free')?.k ?? 0;
-  return ok(chainLength(freeChain(line)) - k);
+  const chain = (await chainsOf(tx, authority.aid)).find(
+    (row) => row.line === of.line && row.kind === of.kind,
+  );
+  if (authority.basis === 'key' && chain === undefined) return ok(0);
+  return ok(chainLength(freeChain(of.line)) - (chain?.k ?? 0));
 }

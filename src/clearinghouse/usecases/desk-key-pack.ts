@@ -5,7 +5,7 @@
 import { normalizeLicenseServerId } from '../../core/code.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
-import { ok } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import type { OnceKey } from '../../store/once.ts';
 import { once } from '../../store/once.ts';
 import type { WriteTx } from '../../store/port.ts';
@@ -36,7 +36,10 @@ export async function grantKeyPack(
   return context.store.write((tx) =>
     once<DeskAnswer>(tx, key, async () => {
       const decided = await decideGrant(tx, { ...call, serverId: id.value });
-      return decided.ok ? grant(context, tx, { ...decided.value, call, key }) : decided;
+      if (!decided.ok) return decided;
+      const { fits, room: most } = decided.value;
+      if (!fits) return err({ code: 'quantity-invalid', quantity: call.quantity, most });
+      return grant(context, tx, { ...decided.value, call, key });
     }),
   );
 }

@@ -8,7 +8,13 @@ import { isoTime } from '../../core/time.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove } from '../../store/clearinghouse-rows.ts';
-import { authoritiesOfServer, chainsOf, findServer, saveChain, saveServer } from '../../store/committed-server-rows.ts';
+import {
+  authoritiesOfServer,
+  chainsOf,
+  findServer,
+  saveChain,
+  saveServer,
+} from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';

@@ -8,12 +8,12 @@ import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import type { Authority, ServerCertificate } from '../../protocol/authority.ts';
-import { authorityOfCertificate, openCertificate } from '../../protocol/authority.ts';
+import { authorityOfCertificate, openCertificate, readStoredCertificate } from '../../protocol/authority.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
 import { openTrustList } from '../../protocol/trust.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
-import type { LineRow } from '../../store/server-authority-rows.ts';
+import type { AuthorityRow, LineRow } from '../../store/server-authority-rows.ts';
 import {
   insertAuthority,
   linesOfAgreement,
@@ -45,17 +45,17 @@ export async function applyCertificate(
   if (lsid !== context.licenseServerId || pk !== base64url(context.key.publicKey)) {
     return err({ code: 'message-not-for-us', recipient: lsid });
   }
-  const ikm = await sharedSecret(context, tx, certificate.value);
-  if (ikm === undefined)
+  const confirmation = await confirmationOf(context, tx, certificate.value);
+  if (confirmation === undefined) {
     return err({ code: 'message-invalid', problem: 'its one-time key is not the one asked for' });
+  }
   const nowMs = context.clock.nowMs();
   const authority = authorityOfCertificate(certificate.value);
   await supersede(tx, agreement);
   await insertAuthority(tx, {
     ...{ aid: base64url(authority.aid), agreement, basis: 'key', slot: null },
     ...{ document: message.body.certificate, trustList, state: 'active' },
-    confirmationKey: context.box.seal('confirmation', firstKey(context.digest, ikm, context.lsidValue)),
-    ...{ confirmationSeq: 0, freezes: 0, releases: 0, returns: 0 },
+    ...confirmation,
     ...{ horizonE: 0, horizonValue: base64url(authority.horizonAnchor), activatedAt: nowMs },
   });
   const before = await linesOfAgreement(tx, agreement);
@@ -73,16 +73,34 @@ export async function applyCertificate(
   return ok(null);
 }
 
-/** X25519 of the two one-time keys; ours is forgotten once the certificate is in. */
-async function sharedSecret(
+type Confirmation = Pick<
+  AuthorityRow,
+  'confirmationKey' | 'confirmationSeq' | 'freezes' | 'releases' | 'returns'
+>;
+
+/**
+ * The ratchet under the new certificate: started by X25519 of the two one-time keys, or carried on where
+ * the certificate only renews the chains of the one before.
+ */
+async function confirmationOf(
   context: ServerContext,
   tx: WriteTx,
   certificate: ServerCertificate,
-): Promise<Uint8Array | undefined> {
-  const sealed = bytesOfBase64url((await readMeta(tx, `one-time-key:${certificate.agreement}`)) ?? '');
-  const other = bytesOfBase64url(certificate.ekCh);
+): Promise<Confirmation | undefined> {
+  const { agreement, ekCh } = certificate;
+  const present = (await listAuthorities(tx)).find((row) => row.agreement === agreement && row.basis === 'key');
+  if (present !== undefined && readStoredCertificate(present.document).ekCh === ekCh) {
+    const { confirmationKey, confirmationSeq, freezes, releases, returns } = present;
+    return { confirmationKey, confirmationSeq, freezes, releases, returns };
+  }
+  const sealed = bytesOfBase64url((await readMeta(tx, `one-time-key:${agreement}`)) ?? '');
+  const other = bytesOfBase64url(ekCh);
   if (sealed === undefined || sealed.length === 0 || other === undefined) return undefined;
-  return context.agreeWith(context.box.unseal('one-time-key', sealed), other);
+  const ikm = context.agreeWith(context.box.unseal('one-time-key', sealed), other);
+  if (ikm === undefined) return undefined;
+  const k0 = firstKey(context.digest, ikm, context.lsidValue);
+  const confirmationKey = context.box.seal('confirmation', k0);
+  return { confirmationKey, confirmationSeq: 0, freezes: 0, releases: 0, returns: 0 };
 }
 
 async function supersede(tx: WriteTx, agreement: string): Promise<void> {

@@ -1,0 +1,132 @@
+/** `calyx server deactivate`: step 10 of the source document, by connection, file or telephone. */
+import type { Command } from 'commander';
+import type { JsonObject } from '../core/json.ts';
+import type { ApiClient } from './client.ts';
+import type { Cli } from './main.ts';
+import type { Outcome } from './outcome.ts';
+import { done, Refused, WrongUsage } from './outcome.ts';
+import type { Page } from './page.ts';
+import type { Status, ToldCode } from './server-answers.ts';
+import { readStatus } from './server-answers.ts';
+import { applyAnswerFile, showCarrying, writeRequestFile } from './server-files.ts';
+import { showTold } from './server-told.ts';
+import { otherServerCommand, serverCommand } from './server-words.ts';
+
+interface DeactivateOptions {
+  readonly return?: boolean;
+  readonly codeOut?: boolean;
+  readonly requestOut?: string;
+  readonly response?: string;
+}
+
+type Deactivated = JsonObject & {
+  readonly codes: readonly ToldCode[];
+  readonly request: string | null;
+  readonly unissued: number;
+  readonly held: number;
+};
+
+async function post(api: ApiClient, options: DeactivateOptions, by: 'contact' | 'file' | 'telephone'): Promise<Deactivated> {
+  const body = { returnUnissued: options.return === true, by };
+  return api.call<Deactivated>('POST', '/v1/admin/deactivate', { body });
+}
+
+const told = 'The license server is deactivated: it gives out no more licenses. Present holders keep theirs until they end.';
+
+/** Where the CALs went, and how the clients get there. */
+function showAfter(page: Page, status: Status, held: number): void {
+  if (held === 0) {
+    page.text('Nothing was held for a move.');
+    return;
+  }
+  page
+    .next('The representative answers with the key pack of the CALs that have holders. Type it on the new license server:')
+    .verbatim(otherServerCommand('install', '--code', 'CODE', '--from', status.licenseServerId));
+}
+
+function byTelephone(status: Status, result: Deactivated): Outcome {
+  const { codes, unissued, held } = result;
+  const last = codes.at(-1);
+  const { code, digits, spelled, kind } = last ?? { code: null, digits: null, spelled: null, kind: 'deactivated' };
+  const fields = { activation: 'deactivated', code, digits, spelled, kind, unissued, held, codes };
+  return done(fields, (page) => {
+    page.title(told);
+    if (codes.length > 1) page.text(`There are ${codes.length} codes to read, in this order.`);
+    for (const each of codes) showTold(page, each);
+    showAfter(page, status, held);
+  });
+}
+
+function byContact(cli: Cli, result: Deactivated): Outcome {
+  const { unissued, held } = result;
+  return done({ activation: 'deactivated', code: null, codes: [], unissued, held }, (page) =>
+    page
+      .title(told)
+      .text('The clearinghouse knows of it.')
+      .next('This server may be switched off now. What it was is shown by:')
+      .verbatim(serverCommand(cli, 'status')),
+  );
+}
+
+/** A server that is closed already still has its message to carry, until the answer is here. */
+async function byFile(cli: Cli, api: ApiClient, options: DeactivateOptions & { readonly requestOut: string }): Promise<Outcome> {
+  let again = false;
+  try {
+    await post(api, options, 'file');
+  } catch (error) {
+    if (!(error instanceof Refused) || error.refused.code !== 'deactivated') throw error;
+    again = true;
+  }
+  const requestFile = await writeRequestFile(api, options.requestOut);
+  return done({ activation: 'deactivated', code: null, codes: [], requestFile, again }, (page) => {
+    page.title(told);
+    showCarrying(page, {
+      ...{ requestFile, purpose: 'The report to the clearinghouse' },
+      then: [serverCommand(cli, 'deactivate', '--response', 'ANSWER-FILE')],
+    });
+  });
+}
+
+async function byAnswer(cli: Cli, api: ApiClient, response: string, requestOut: string | undefined): Promise<Outcome> {
+  const { fresh, requestFile } = await applyAnswerFile(api, { response, requestOut });
+  const { activation } = await readStatus(api);
+  return done({ activation, applied: fresh, ...(requestFile === null ? {} : { requestFile }) }, (page) =>
+    page
+      .title('The answer is applied.')
+      .keyValues([['Activation', activation]])
+      .next('This server may be switched off now. What it was is shown by:')
+      .verbatim(serverCommand(cli, 'status')),
+  );
+}
+
+async function deactivate(cli: Cli, options: DeactivateOptions): Promise<Outcome> {
+  const { codeOut, requestOut, response } = options;
+  if (codeOut === true && (requestOut ?? response) !== undefined) {
+    throw new WrongUsage('Give either --code-out, or --request-out and --response.');
+  }
+  return cli.withApi('server', async (api) => {
+    if (response !== undefined) return byAnswer(cli, api, response, requestOut);
+    if (requestOut !== undefined) return byFile(cli, api, { ...options, requestOut });
+    const status = await readStatus(api);
+    if (codeOut === true || status.method === 'telephone') return byTelephone(status, await post(api, options, 'telephone'));
+    if (status.method === 'web') {
+      throw new WrongUsage('The installation method is web: name the file to carry with --request-out FILE.');
+    }
+    return byContact(cli, await post(api, options, 'contact'));
+  });
+}
+
+export function register(group: Command, cli: Cli): void {
+  group
+    .command('deactivate')
+    .summary('releases what is frozen, gives back what is unissued, and closes')
+    .description(
+      'Deactivates this license server, after its CALs were moved: what is frozen is given up to the move, what is ' +
+        'unissued is given back with --return, and the clearinghouse is told by connection, file or code.',
+    )
+    .option('--return', 'give back what is unissued')
+    .option('--code-out', 'show the codes that tell the clearinghouse')
+    .option('--request-out <file>', 'write the report into a file to carry')
+    .option('--response <file>', 'apply the answer that was brought back')
+    .action(cli.run(async (options: DeactivateOptions) => deactivate(cli, options)));
+}
