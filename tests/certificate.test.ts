@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { addAgreement, showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
 import { addProduct } from '../src/clearinghouse/usecases/products.ts';
+import { readLicenseBundle, verifyLicense } from '../src/protocol/license-bundle.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { settleByContact } from '../src/server/usecases/contact.ts';
+import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
 import { validateLicense } from '../src/server/usecases/return-license.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
-import { readLicenseBundle, verifyLicense } from '../src/protocol/license-bundle.ts';
-import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
 import { agreement, makeWorld, product, value } from './world/world.ts';
 
 const type = 'device';
@@ -32,7 +32,9 @@ it('a certificate grows with the agreement and past 65,535 units, and tokens fol
   const world = await makeWorld(100_000);
   const ch = world.clearinghouse.context;
   const server = await world.addServer('LS', { connected: true });
-  value(await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id));
+  value(
+    await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id),
+  );
   await install(server, { product, quantity: 60_000 });
   const request = { product, type, holder: 'ws-1' } as const;
   value(await requestLicense(server.context, request));
@@ -44,7 +46,13 @@ it('a certificate grows with the agreement and past 65,535 units, and tokens fol
   assert.deepEqual([again.status, again.unit, again.expiresAt], ['unchanged', first.unit, first.expiresAt]);
   assert.equal(verified(server, again), 'valid');
   value(await addProduct(ch, { id: 'ts-2016', name: 'Terminal Server 2016', family: 'ts', version: 10 }));
-  const more = { number: agreement, program: 'select', customer: 'Contoso', product: 'ts-2016', type } as const;
+  const more = {
+    number: agreement,
+    program: 'select',
+    customer: 'Contoso',
+    product: 'ts-2016',
+    type,
+  } as const;
   value(await addAgreement(ch, { ...more, quantity: 5, requestId: 'second' }));
   await install(server, { product: 'ts-2016', quantity: 5 });
   const packs = (await readStatus(server.context)).packs.map((pack) => [pack.product, pack.installed]);

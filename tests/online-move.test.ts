@@ -1,3 +1,4 @@
+/** Moves by automatic connection and by files carried by hand, on real stores. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';

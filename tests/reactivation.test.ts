@@ -32,7 +32,10 @@ it('a code that was never typed keeps its units committed, whoever activates aga
   value(await applyCode(context, { text: typed, confirmed: true }));
   const untyped = value(await grantKeyPack(ch, { ...order, quantity: 25, requestId: 'two' })).code ?? '';
   const closed = value(await deactivateServer(context, { returnUnissued: true, by: 'telephone' }));
-  assert.deepEqual(closed.codes.map((code) => code.kind), ['returned', 'deactivated']);
+  assert.deepEqual(
+    closed.codes.map((code) => code.kind),
+    ['returned', 'deactivated'],
+  );
   for (const { code } of closed.codes) value(await confirmByTelephone(ch, { code }));
   assert.deepEqual(await books(), [75, 25]);
   const refused = await applyCode(context, { text: untyped, confirmed: true });

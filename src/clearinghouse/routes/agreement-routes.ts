@@ -30,6 +30,11 @@ const NumberParam = Type.Object({ number: AgreementNumber });
 
 export function addAgreementRoutes(app: App, context: ClearinghouseContext): void {
   addProductRoutes(app, context);
+  addEntering(app, context);
+  addShowing(app, context);
+}
+
+function addEntering(app: App, context: ClearinghouseContext): void {
   app.post(
     '/v1/agreements',
     {
@@ -56,14 +61,12 @@ export function addAgreementRoutes(app: App, context: ClearinghouseContext): voi
     },
     async (request, reply) => {
       const requestId = request.idempotencyKey ?? newId(context);
-      const added = await addAgreement(context, { ...request.body, requestId });
-      sendResult(
-        reply,
-        added.ok ? { ok: true, value: { ...added.value, lines: [...added.value.lines] } } : added,
-        201,
-      );
+      sendResult(reply, await addAgreement(context, { ...request.body, requestId }), 201);
     },
   );
+}
+
+function addShowing(app: App, context: ClearinghouseContext): void {
   app.get(
     '/v1/agreements',
     {
@@ -91,13 +94,7 @@ export function addAgreementRoutes(app: App, context: ClearinghouseContext): voi
         response: { 200: AgreementAnswer },
       },
     },
-    async (request, reply) => {
-      const found = await showAgreement(context, request.params.number);
-      sendResult(
-        reply,
-        found.ok ? { ok: true, value: { ...found.value, lines: [...found.value.lines] } } : found,
-      );
-    },
+    async (request, reply) => sendResult(reply, await showAgreement(context, request.params.number)),
   );
   app.post(
     '/v1/agreements/:number/kit',
@@ -114,10 +111,7 @@ export function addAgreementRoutes(app: App, context: ClearinghouseContext): voi
         },
       },
     },
-    async (request, reply) => {
-      const kit = await makeKit(context, request.params.number);
-      sendResult(reply, kit.ok ? { ok: true, value: { ...kit.value, slots: [...kit.value.slots] } } : kit);
-    },
+    async (request, reply) => sendResult(reply, await makeKit(context, request.params.number)),
   );
 }
 

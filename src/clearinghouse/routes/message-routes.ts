@@ -35,11 +35,7 @@ export function addMessageRoutes(app: App, context: ClearinghouseContext): void 
     },
     async (request, reply) => {
       const { messages, waitMs } = request.body;
-      const answered = await exchangeMessages(context, { messages, waitMs: waitMs ?? 0 });
-      sendResult(
-        reply,
-        answered.ok ? { ok: true, value: { messages: [...answered.value.messages] } } : answered,
-      );
+      sendResult(reply, await exchangeMessages(context, { messages, waitMs: waitMs ?? 0 }));
     },
   );
   app.post(
@@ -55,12 +51,6 @@ export function addMessageRoutes(app: App, context: ClearinghouseContext): void 
         },
       },
     },
-    async (request, reply) => {
-      const answered = await answerFile(context, request.body.file);
-      sendResult(
-        reply,
-        answered.ok ? { ok: true, value: { ...answered.value, for: [...answered.value.for] } } : answered,
-      );
-    },
+    async (request, reply) => sendResult(reply, await answerFile(context, request.body.file)),
   );
 }

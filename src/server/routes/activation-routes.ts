@@ -30,6 +30,7 @@ const By = Type.Enum(['contact', 'file']);
 export function addActivationRoutes(app: App, context: ServerContext): void {
   addSettings(app, context);
   addRequests(app, context);
+  addDeactivation(app, context);
   addCodes(app, context);
 }
 
@@ -60,10 +61,7 @@ function addSettings(app: App, context: ServerContext): void {
         response: { 200: answer({ hosts: Type.Array(Type.String()) }) },
       },
     },
-    async (request, reply) => {
-      const set = await setHosts(context, request.body.hosts);
-      sendResult(reply, set.ok ? { ok: true, value: { hosts: [...set.value.hosts] } } : set);
-    },
+    async (request, reply) => sendResult(reply, await setHosts(context, request.body.hosts)),
   );
   app.post(
     '/v1/admin/kits',
@@ -150,6 +148,9 @@ function addRequests(app: App, context: ServerContext): void {
       sendResult(reply, await settle(context, await requestInstall(context, { ...order, agreement }), by));
     },
   );
+}
+
+function addDeactivation(app: App, context: ServerContext): void {
   app.post(
     '/v1/admin/deactivate',
     {

@@ -8,6 +8,11 @@ import { listEvents, listLicenses, listPacks, readStatus } from '../usecases/sta
 const Identity = { licenseServerId: Type.String(), name: Type.String(), publisher: Type.String() };
 
 export function addListRoutes(app: App, context: ServerContext): void {
+  addIdentity(app, context);
+  addLists(app, context);
+}
+
+function addIdentity(app: App, context: ServerContext): void {
   app.get(
     '/v1/server',
     {
@@ -33,6 +38,9 @@ export function addListRoutes(app: App, context: ServerContext): void {
     },
     async () => readStatus(context),
   );
+}
+
+function addLists(app: App, context: ServerContext): void {
   app.get(
     '/v1/admin/packs',
     {

@@ -88,7 +88,9 @@ async function confirmationOf(
   certificate: ServerCertificate,
 ): Promise<Confirmation | undefined> {
   const { agreement, ekCh } = certificate;
-  const present = (await listAuthorities(tx)).find((row) => row.agreement === agreement && row.basis === 'key');
+  const present = (await listAuthorities(tx)).find(
+    (row) => row.agreement === agreement && row.basis === 'key',
+  );
   if (present !== undefined && readStoredCertificate(present.document).ekCh === ekCh) {
     const { confirmationKey, confirmationSeq, freezes, releases, returns } = present;
     return { confirmationKey, confirmationSeq, freezes, releases, returns };

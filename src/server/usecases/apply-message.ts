@@ -94,7 +94,11 @@ async function resultOf(
   message: Message,
   done: { readonly again: boolean; readonly at: string },
 ): Promise<AppliedResult> {
-  const result = { message: message.t, ...done, ...(message.move === undefined ? {} : { move: message.move }) };
+  const result = {
+    message: message.t,
+    ...done,
+    ...(message.move === undefined ? {} : { move: message.move }),
+  };
   const re = 're' in message.body ? message.body.re : undefined;
   if (message.t === 'refused') return { ...result, refused: message.body.refused };
   const request = re === undefined ? undefined : await context.store.read((tx) => findRequest(tx, re));

@@ -67,7 +67,8 @@ export async function deactivateServer(
     const active = authorities.filter((row) => row.state === 'active');
     if (active.length === 0) return repeat(context, tx, authorities);
     // A certificate that is under way would activate the server again, with what it vouches for.
-    if (await isWaiting(tx, 'activate')) return err({ code: 'answer-pending', waitingFor: 'the certificate' });
+    if (await isWaiting(tx, 'activate'))
+      return err({ code: 'answer-pending', waitingFor: 'the certificate' });
     const holdings: Holding[] = [];
     for (const authority of active) holdings.push(await holdingOf(tx, authority));
     const left = await remaining(tx, holdings);

@@ -163,7 +163,10 @@ function must<T>(value: T | null): T {
 async function unchanged(context: ServerContext, tx: WriteTx, deed: Deed): Promise<LicenseAnswer> {
   const own = must(deed.situation.own);
   if (own.license.aid === own.line.aid) return permanentAnswer('unchanged', own, own.license);
-  return { ...(await renewTo(context, tx, { ...deed, expiresAt: own.license.expiresAt })), status: 'unchanged' };
+  return {
+    ...(await renewTo(context, tx, { ...deed, expiresAt: own.license.expiresAt })),
+    status: 'unchanged',
+  };
 }
 
 /** A new lease on the unit that the holder has. */
