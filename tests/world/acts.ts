@@ -1,7 +1,8 @@
 /** What people do in a world, in one line each, as the tests that are about something else need it. */
-import { answerFile } from '../../src/clearinghouse/usecases/exchange.ts';
+
 import { activateByTelephone } from '../../src/clearinghouse/usecases/desk-activate.ts';
 import { grantKeyPack } from '../../src/clearinghouse/usecases/desk-key-pack.ts';
+import { answerFile } from '../../src/clearinghouse/usecases/exchange.ts';
 import { startDeskMove } from '../../src/clearinghouse/usecases/start-move.ts';
 import type { CalType } from '../../src/core/product.ts';
 import type { OpenServer } from '../../src/server/app.ts';
@@ -31,12 +32,17 @@ export const idOf = (server: OpenServer): string => server.context.licenseServer
 
 /** The activation code of a server, as it is read out. */
 export async function activationCode(world: World, server: OpenServer, number = agreement): Promise<string> {
-  const desk = await activateByTelephone(world.clearinghouse.context, { agreement: number, serverId: idOf(server) });
+  const desk = await activateByTelephone(world.clearinghouse.context, {
+    agreement: number,
+    serverId: idOf(server),
+  });
   return value(desk).code ?? '';
 }
 
 export async function activate(world: World, server: OpenServer, number = agreement): Promise<void> {
-  value(await applyCode(server.context, { text: await activationCode(world, server, number), confirmed: true }));
+  value(
+    await applyCode(server.context, { text: await activationCode(world, server, number), confirmed: true }),
+  );
 }
 
 export interface Pack {
@@ -48,7 +54,12 @@ export interface Pack {
 /** A key pack for a server, as it is read out. */
 export async function packCode(world: World, server: OpenServer, pack: Pack): Promise<string> {
   const desk = await grantKeyPack(world.clearinghouse.context, {
-    ...{ agreement: pack.agreement ?? agreement, serverId: idOf(server), product, type: pack.type ?? 'device' },
+    ...{
+      agreement: pack.agreement ?? agreement,
+      serverId: idOf(server),
+      product,
+      type: pack.type ?? 'device',
+    },
     ...{ quantity: pack.quantity, requestId: newRequest() },
   });
   return value(desk).code ?? '';
@@ -75,7 +86,9 @@ export async function setUp(world: World, server: OpenServer, quantity: number):
 
 /** Activates over the network and installs so many per device. */
 export async function connect(server: OpenServer, quantity: number): Promise<void> {
-  value(await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id));
+  value(
+    await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id),
+  );
   if (quantity === 0) return;
   const order = { agreement, product, type: 'device', quantity };
   value(await settleByContact(server.context, value(await requestInstall(server.context, order)).id));

@@ -21,11 +21,16 @@ export async function takeSnapshot(programs: readonly Program[]): Promise<Snapsh
     await store.read(async (tx) => {
       const tables = await tx.all<{ name: string }>("select name from sqlite_master where type = 'table'");
       for (const table of tables.map((row) => row.name).filter((each) => !derived.test(each))) {
-        const rows = await tx.all<Record<string, unknown>>(`select ${await columnsOf(tx, table)} from ${table}`);
+        const rows = await tx.all<Record<string, unknown>>(
+          `select ${await columnsOf(tx, table)} from ${table}`,
+        );
         snapshot.set(`${name}.${table}`, rows.map(rowText));
       }
       // The one way of asking for balances that the use cases have must see the same books.
-      snapshot.set(`${name}.balances`, [...(await tx.balances(''))].map((each) => each.join(' ')));
+      snapshot.set(
+        `${name}.balances`,
+        [...(await tx.balances(''))].map((each) => each.join(' ')),
+      );
     });
   }
   return snapshot;
@@ -77,7 +82,9 @@ export function differences(before: Snapshot, after: Snapshot): readonly string[
   const found = new Set<string>();
   for (const table of new Set([...before.keys(), ...after.keys()])) {
     const added = without(after.get(table) ?? [], before.get(table) ?? []).map((row) => labelOf(table, row));
-    const removed = without(before.get(table) ?? [], after.get(table) ?? []).map((row) => labelOf(table, row));
+    const removed = without(before.get(table) ?? [], after.get(table) ?? []).map((row) =>
+      labelOf(table, row),
+    );
     for (const label of added) found.add(`${table}${removed.includes(label) ? '~' : '+'}${label}`);
     for (const label of removed) if (!added.includes(label)) found.add(`${table}-${label}`);
   }

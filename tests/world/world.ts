@@ -13,20 +13,39 @@ import { makeKit } from '../../src/clearinghouse/usecases/make-kit.ts';
 import { addProduct } from '../../src/clearinghouse/usecases/products.ts';
 import type { Refusal } from '../../src/core/refusal.ts';
 import type { Result } from '../../src/core/result.ts';
+import type { Clock } from '../../src/platform/clock.ts';
 import type { Delivery } from '../../src/platform/delivery.ts';
 import type { OpenServer } from '../../src/server/app.ts';
 import { initServer, openServer } from '../../src/server/app.ts';
 import { addKit } from '../../src/server/usecases/settings.ts';
+import type { Store } from '../../src/store/port.ts';
 
 export const agreement = '4965437';
 export const product = 'ts-2012r2';
 
+/** A clock that runs, and that a test puts forward or back. */
+export interface TestClock extends Clock {
+  readonly set: (ms: number) => void;
+  readonly advanceDays: (days: number) => void;
+}
+
+export interface ServerOptions {
+  readonly kit?: boolean;
+  readonly connected?: boolean;
+  /** A clock of its own, which may lie; else that of the world. */
+  readonly clock?: Clock;
+}
+
 export interface World {
-  readonly clock: { nowMs: () => number; set: (ms: number) => void; advanceDays: (days: number) => void };
+  readonly clock: TestClock;
   readonly clearinghouse: OpenClearinghouse;
   /** A new license server, with the kit where `kit` is true. */
-  readonly addServer: (name: string, options?: { kit?: boolean; connected?: boolean }) => Promise<OpenServer>;
+  readonly addServer: (name: string, options?: ServerOptions) => Promise<OpenServer>;
+  /** Both programs by name, for looking at everything that they have stored. */
+  readonly programs: () => readonly { readonly name: string; readonly store: Store }[];
   readonly kitFile: string;
+  /** The publisher bundle that servers are made with. */
+  readonly bundle: string;
   readonly dir: string;
   readonly close: () => Promise<void>;
 }
@@ -43,19 +62,23 @@ export function refusalOf<T>(result: Result<T, Refusal>): Refusal {
   throw new Error(`not refused: ${JSON.stringify(result.value)}`);
 }
 
-export async function makeWorld(quantity = 1000): Promise<World> {
-  const dir = mkdtempSync(join(tmpdir(), 'calyx-world-'));
+export function makeClock(): TestClock {
   let offsetMs = 0;
-  const clock = {
+  return {
     nowMs: () => Date.now() + offsetMs,
-    set: (ms: number) => {
+    set: (ms) => {
       offsetMs = ms - Date.now();
     },
-    advanceDays: (days: number) => {
+    advanceDays: (days) => {
       offsetMs += days * 86_400_000;
     },
   };
-  const made = await initClearinghouse({ dir: join(dir, 'ch'), publisher: 'Sample Publisher' });
+}
+
+export async function makeWorld(quantity = 1000, publisher = 'Sample Publisher'): Promise<World> {
+  const dir = mkdtempSync(join(tmpdir(), 'calyx-world-'));
+  const clock = makeClock();
+  const made = await initClearinghouse({ dir: join(dir, 'ch'), publisher });
   const clearinghouse = await openClearinghouse(join(dir, 'ch'), { clock });
   const bundle = readFileSync(made.bundle, 'utf8');
   const { context } = clearinghouse;
@@ -64,12 +87,17 @@ export async function makeWorld(quantity = 1000): Promise<World> {
   );
   value(
     await addAgreement(context, {
-      ...{ number: agreement, program: 'select', customer: 'Contoso', product, type: 'device', quantity },
+      number: agreement,
+      program: 'select',
+      customer: 'Contoso',
+      product,
+      type: 'device',
+      quantity,
       requestId: 'first',
     }),
   );
   const kitFile = value(await makeKit(context, agreement)).file;
-  const servers: OpenServer[] = [];
+  const servers = new Map<string, OpenServer>();
   const delivery: Delivery = {
     exchange: async ({ messages, waitMs }) => {
       const answered = await exchangeMessages(context, { messages, waitMs: Math.min(waitMs, 10) });
@@ -80,15 +108,19 @@ export async function makeWorld(quantity = 1000): Promise<World> {
     const home = join(dir, name);
     const url = options.connected === true ? { clearinghouseUrl: 'http://127.0.0.1:9' } : {};
     await initServer({ dir: home, name, bundle, ...url });
-    const server = await openServer(home, { clock, delivery });
-    servers.push(server);
+    const server = await openServer(home, { clock: options.clock ?? clock, delivery });
+    servers.set(name, server);
     if (options.kit === true) value(await addKit(server.context, kitFile));
     return server;
   };
   const close = async (): Promise<void> => {
-    for (const server of servers) await server.close();
+    for (const server of servers.values()) await server.close();
     await clearinghouse.close();
     rmSync(dir, { recursive: true, force: true });
   };
-  return { clock, clearinghouse, addServer, kitFile, dir, close };
+  const programs: World['programs'] = () => [
+    { name: 'clearinghouse', store: clearinghouse.store },
+    ...[...servers].map(([name, { store }]) => ({ name, store })),
+  ];
+  return { clock, clearinghouse, addServer, programs, kitFile, bundle, dir, close };
 }

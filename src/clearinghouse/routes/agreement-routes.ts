@@ -50,11 +50,17 @@ function addEntering(app: App, context: ClearinghouseContext): void {
         ],
       },
       schema: {
-        ...{ tags: ['Agreements'], summary: 'Enters an agreement, or adds to a known one' },
+        tags: ['Agreements'],
+        summary: 'Enters an agreement, or adds to a known one',
         body: body({
-          ...{ number: AgreementNumber, program: Program, customer: text(128, 'Who bought it') },
-          ...{ product: ProductId, type: CalTypeName, quantity: Type.Integer() },
-          ...{ authorization: Type.Optional(Type.String()), license: Type.Optional(Type.String()) },
+          number: AgreementNumber,
+          program: Program,
+          customer: text(128, 'Who bought it'),
+          product: ProductId,
+          type: CalTypeName,
+          quantity: Type.Integer(),
+          authorization: Type.Optional(Type.String()),
+          license: Type.Optional(Type.String()),
         }),
         response: { 201: AgreementAnswer },
       },
@@ -101,11 +107,9 @@ function addShowing(app: App, context: ClearinghouseContext): void {
     {
       config: { admin: true, refusals: ['agreement-unknown', 'kit-full'] },
       schema: {
-        ...{
-          tags: ['Agreements'],
-          summary: 'The agreement kit, extended or renewed where needed',
-          params: NumberParam,
-        },
+        tags: ['Agreements'],
+        summary: 'The agreement kit, extended or renewed where needed',
+        params: NumberParam,
         response: {
           200: answer({ kitId: Type.String(), slots: Type.Array(Type.Integer()), file: Type.String() }),
         },
@@ -127,7 +131,8 @@ function addProductRoutes(app: App, context: ClearinghouseContext): void {
     {
       config: { admin: true, refusals: ['invalid-input', 'product-exists'] },
       schema: {
-        ...{ tags: ['Products'], summary: 'Adds a product version' },
+        tags: ['Products'],
+        summary: 'Adds a product version',
         body: body({ id: ProductId, name: text(128), family: text(64), version: Type.Integer() }),
         response: { 201: ProductAnswer },
       },

@@ -51,7 +51,10 @@ function addCodes(app: App, context: ClearinghouseContext): void {
   );
   const keyPack = desk('A CAL Key Pack ID', {
     ...Caller,
-    ...{ product: ProductId, type: CalTypeName, quantity: Type.Integer(), ...Quoted },
+    product: ProductId,
+    type: CalTypeName,
+    quantity: Type.Integer(),
+    ...Quoted,
   });
   app.post('/v1/desk/key-pack', keyPack, async (request, reply) =>
     sendResult(
@@ -78,8 +81,14 @@ function addCodes(app: App, context: ClearinghouseContext): void {
 
 function addMoves(app: App, context: ClearinghouseContext): void {
   const move = desk('Starts a move by telephone', {
-    ...{ agreement: AgreementNumber, from: ServerId, to: ServerId, product: ProductId, type: CalTypeName },
-    ...{ quantity: QuantityOrAll, reason: Type.Enum(['replaced', 'dead']), ...Quoted },
+    agreement: AgreementNumber,
+    from: ServerId,
+    to: ServerId,
+    product: ProductId,
+    type: CalTypeName,
+    quantity: QuantityOrAll,
+    reason: Type.Enum(['replaced', 'dead']),
+    ...Quoted,
   });
   app.post('/v1/desk/moves', move, async (request, reply) =>
     sendResult(
@@ -92,7 +101,9 @@ function addMoves(app: App, context: ClearinghouseContext): void {
     {
       config: { admin: true },
       schema: {
-        ...{ tags: ['Desk'], summary: 'All moves and what they wait for', querystring: PageQuery },
+        tags: ['Desk'],
+        summary: 'All moves and what they wait for',
+        querystring: PageQuery,
         response: { 200: answer({ items: Type.Array(MoveAnswer) }) },
       },
     },

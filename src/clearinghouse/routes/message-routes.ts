@@ -25,7 +25,8 @@ export function addMessageRoutes(app: App, context: ClearinghouseContext): void 
       config: { refusals: [...refusals] },
       bodyLimit: fileLimitBytes,
       schema: {
-        ...{ tags: ['Messages'], summary: "Takes a license server's messages in and answers with its mail" },
+        tags: ['Messages'],
+        summary: "Takes a license server's messages in and answers with its mail",
         body: body({
           messages: Type.Array(Type.String(), { minItems: 1, maxItems: 10_000 }),
           waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: longestWaitMs })),
@@ -44,7 +45,8 @@ export function addMessageRoutes(app: App, context: ClearinghouseContext): void 
       config: { refusals: [...refusals, 'file-damaged', 'file-other-kind'] },
       bodyLimit: fileLimitBytes,
       schema: {
-        ...{ tags: ['Messages'], summary: 'The web-browser method: a request file in, an answer file out' },
+        tags: ['Messages'],
+        summary: 'The web-browser method: a request file in, an answer file out',
         body: body({ file: FileText }),
         response: {
           200: answer({ file: Type.String(), messages: Type.Integer(), for: Type.Array(Type.String()) }),

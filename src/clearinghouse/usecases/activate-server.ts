@@ -66,15 +66,13 @@ export async function activateServer(
   const k0 = firstKey(context.digest, exchange.shared, idValue(context, id));
   const confirmationKey = context.box.seal('confirmation', k0);
   const certified = await certify(context, tx, {
-    ...{
-      licenseServerId: id,
-      agreement,
-      generation,
-      publicKey,
-      ekCh: base64url(exchange.publicKey),
-      before,
-      nowMs,
-    },
+    licenseServerId: id,
+    agreement,
+    generation,
+    publicKey,
+    ekCh: base64url(exchange.publicKey),
+    before,
+    nowMs,
     confirmation: { confirmationKey, confirmationSeq: 0, freezes: 0, releases: 0, returns: 0 },
   });
   const answer = await outgoing(tx, {
@@ -127,9 +125,23 @@ export async function certify(
   if (before !== undefined) await saveGrantedAuthority(tx, { ...before, state: 'superseded' });
   const { confirmationKey, confirmationSeq, freezes, releases, returns } = of.confirmation;
   const authority: GrantedAuthorityRow & { readonly document: string } = {
-    ...{ aid: base64url(aid), agreement, licenseServerId, generation, basis: 'key', slot: null },
-    ...{ baseMonth, sunsetMonths: defaultSunsetMonths, state: 'active', document },
-    ...{ confirmationKey, confirmationSeq, freezes, releases, returns, horizonE: 0, activatedAt: nowMs },
+    aid: base64url(aid),
+    agreement,
+    licenseServerId,
+    generation,
+    basis: 'key',
+    slot: null,
+    baseMonth,
+    sunsetMonths: defaultSunsetMonths,
+    state: 'active',
+    document,
+    confirmationKey,
+    confirmationSeq,
+    freezes,
+    releases,
+    returns,
+    horizonE: 0,
+    activatedAt: nowMs,
   };
   await saveGrantedAuthority(tx, authority);
   for (const { line } of await agreementLines(tx, agreement)) {
@@ -157,22 +169,28 @@ async function signCertificate(
   return sealCertificate(
     context.digest,
     {
-      ...{
-        t: 'ls-cert',
-        v: 1,
-        aid: base64url(aid),
-        lsid: of.licenseServerId,
-        pk: of.publicKey,
-        ekCh: of.ekCh,
-      },
-      ...{ gen: of.generation, agreement, publisher: context.publisher, salt: row?.salt ?? '' },
-      ...{ base: monthText(of.baseMonth), sunsetMonths: defaultSunsetMonths },
+      t: 'ls-cert',
+      v: 1,
+      aid: base64url(aid),
+      lsid: of.licenseServerId,
+      pk: of.publicKey,
+      ekCh: of.ekCh,
+      gen: of.generation,
+      agreement,
+      publisher: context.publisher,
+      salt: row?.salt ?? '',
+      base: monthText(of.baseMonth),
+      sunsetMonths: defaultSunsetMonths,
       lines: lines.map((line) => ({
-        ...{ product: line.product, type: line.type, open: of.open.get(line.line) ?? 0 },
+        product: line.product,
+        type: line.type,
+        open: of.open.get(line.line) ?? 0,
         ...(anchors.lines[line.line] ?? { free: '', held: '' }),
       })),
       horizon: anchors.horizon,
-      ...{ iat: isoTime(nowMs), nbf: isoTime(nowMs), exp: isoTime(nowMs + certificateMs) },
+      iat: isoTime(nowMs),
+      nbf: isoTime(nowMs),
+      exp: isoTime(nowMs + certificateMs),
     },
     context.issueKey,
   );
@@ -192,11 +210,20 @@ export async function certifyAgain(
   const { licenseServerId, agreement, generation } = before;
   const present = readStoredCertificate(before.document ?? '');
   const authority = await certify(context, tx, {
-    ...{ licenseServerId, agreement, generation, publicKey: present.pk, ekCh: present.ekCh, before, nowMs },
+    licenseServerId,
+    agreement,
+    generation,
+    publicKey: present.pk,
+    ekCh: present.ekCh,
+    before,
+    nowMs,
     confirmation: before,
   });
   const message = await outgoing(tx, {
-    ...{ id: newId(context), type: 'activated', to: licenseServerId, agreement },
+    id: newId(context),
+    type: 'activated',
+    to: licenseServerId,
+    agreement,
     body: { re: newId(context), certificate: authority.document, horizon: null },
   });
   return { authority, message };

@@ -95,7 +95,10 @@ export async function confirmDeactivated(
       : nextAfterRelease(codes, authority);
   return ok(
     deskAnswer(codes, next, {
-      ...{ kind: read.kind, unissued: read.unissued, held: read.held, server: authority.licenseServerId },
+      kind: read.kind,
+      unissued: read.unissued,
+      held: read.held,
+      server: authority.licenseServerId,
       moves: moves.map((move) => move.id),
     }),
   );

@@ -82,7 +82,10 @@ async function openServer(
   const fresh = { publicKey: null, generation: 1, seq: 0, logSize: 0, logRoot: '', method: 'telephone' };
   const row: ServerRow = {
     ...(server ?? { ...fresh, addedAt: nowMs }),
-    ...{ licenseServerId: of.id, name: of.name ?? server?.name ?? '', state: 'ok', lastContactAt: nowMs },
+    licenseServerId: of.id,
+    name: of.name ?? server?.name ?? '',
+    state: 'ok',
+    lastContactAt: nowMs,
   };
   await saveServer(tx, row);
   return row;
@@ -156,11 +159,23 @@ function newAuthority(context: ClearinghouseContext, order: SlotOrder): GrantedA
   const activation = revealAt(context, { aid, chain: activationChain, k: 1 });
   const k0 = firstKey(context.digest, activation, idValue(context, order.id));
   return {
-    ...{ aid: base64url(aid), agreement: order.agreement, licenseServerId: order.id },
-    ...{ generation: order.generation, basis: 'slot', slot: order.slot, baseMonth: order.kit.baseMonth },
-    ...{ sunsetMonths: order.kit.sunsetMonths, state: 'active', document: null },
+    aid: base64url(aid),
+    agreement: order.agreement,
+    licenseServerId: order.id,
+    generation: order.generation,
+    basis: 'slot',
+    slot: order.slot,
+    baseMonth: order.kit.baseMonth,
+    sunsetMonths: order.kit.sunsetMonths,
+    state: 'active',
+    document: null,
     confirmationKey: context.box.seal('confirmation', k0),
-    ...{ confirmationSeq: 0, freezes: 0, releases: 0, returns: 0, horizonE: 0, activatedAt: order.nowMs },
+    confirmationSeq: 0,
+    freezes: 0,
+    releases: 0,
+    returns: 0,
+    horizonE: 0,
+    activatedAt: order.nowMs,
   };
 }
 

@@ -181,7 +181,10 @@ async function confirmHeartbeat(
   const code = await extendHorizon(context, tx, { authority, nowMs });
   return ok(
     deskAnswer([code], 'Read out the horizon code. The caller types: calyx server code CODE', {
-      ...{ kind: read.kind, unissued: 0, held: 0, server: authority.licenseServerId },
+      kind: read.kind,
+      unissued: 0,
+      held: 0,
+      server: authority.licenseServerId,
     }),
   );
 }
@@ -207,14 +210,19 @@ async function confirmReturned(
     body: { server: authority.licenseServerId, line: read.line, amount: read.unissued, carrier: 'telephone' },
     postings: [
       {
-        ...{ kind: 'transfer', debit: account.committed(authority.licenseServerId, authority.generation) },
-        ...{ credit: account.inHand, amount: read.unissued },
+        kind: 'transfer',
+        debit: account.committed(authority.licenseServerId, authority.generation),
+        credit: account.inHand,
+        amount: read.unissued,
       },
     ],
   });
   return ok(
     deskAnswer([], `${read.unissued} CALs are back in hand. Nothing to read out.`, {
-      ...{ kind: read.kind, unissued: read.unissued, held: 0, server: authority.licenseServerId },
+      kind: read.kind,
+      unissued: read.unissued,
+      held: 0,
+      server: authority.licenseServerId,
     }),
   );
 }

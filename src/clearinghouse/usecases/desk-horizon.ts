@@ -51,7 +51,9 @@ export async function extendHorizon(
       id: newId(context),
       at: nowMs,
       body: {
-        ...{ server: authority.licenseServerId, e, until: isoDate(endOfMonthMs(authority.baseMonth + e)) },
+        server: authority.licenseServerId,
+        e,
+        until: isoDate(endOfMonthMs(authority.baseMonth + e)),
       },
     });
   }

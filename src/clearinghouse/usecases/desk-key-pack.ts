@@ -56,10 +56,16 @@ async function grant(
   const move = { source: '', target: authority.licenseServerId, line };
   const view = moveCode(context, { move, authority, kind: 'free', k: granted.kAfter });
   const answer = deskAnswer([view], keyPackNext, {
-    ...{ product: call.product, type: call.type, quantity: amount, total: granted.total },
+    product: call.product,
+    type: call.type,
+    quantity: amount,
+    total: granted.total,
   });
   await tx.post({
-    ...{ log: call.agreement, id: key.id, at: nowMs, ...granted.entry },
+    log: call.agreement,
+    id: key.id,
+    at: nowMs,
+    ...granted.entry,
     answer: { ...key, body: answer },
   });
   return ok(answer);

@@ -94,7 +94,15 @@ async function handleMoveRequest(
     return err({ code: 'message-untrusted', signer: message.from.id });
   }
   const started = await startOnlineMove(context, tx, {
-    ...{ id: message.move, agreement, from: source, to: target, product, type, quantity, reason, hold },
+    id: message.move,
+    agreement,
+    from: source,
+    to: target,
+    product,
+    type,
+    quantity,
+    reason,
+    hold,
   });
   return started.ok ? ok(null) : started;
 }

@@ -139,14 +139,12 @@ function forkReason({ server, message }: { readonly server: ServerRow; readonly 
 async function noteReceived(tx: WriteTx, opened: Opened, nowMs: number): Promise<void> {
   const { from, id } = opened.envelope;
   await insertReceived(tx, {
-    ...{
-      licenseServerId: from.id,
-      generation: from.gen,
-      seq: from.seq,
-      id,
-      digest: opened.requestDigest,
-      at: nowMs,
-    },
+    licenseServerId: from.id,
+    generation: from.gen,
+    seq: from.seq,
+    id,
+    digest: opened.requestDigest,
+    at: nowMs,
   });
   const server = await findServer(tx, from.id);
   if (server === undefined) return;

@@ -65,8 +65,13 @@ export async function startDeskMove(
       });
       if (!started.ok) return started;
       const answer = deskAnswer([], awaited('reserved', 'telephone').text, {
-        ...{ move: id, state: started.value.state, product: order.product, type: order.type },
-        ...{ quantity: order.quantity, from: call.from, to: call.to },
+        move: id,
+        state: started.value.state,
+        product: order.product,
+        type: order.type,
+        quantity: order.quantity,
+        from: call.from,
+        to: call.to,
       });
       await tx.post({
         log: order.agreement,
@@ -74,8 +79,13 @@ export async function startDeskMove(
         id: key.id,
         at: context.clock.nowMs(),
         body: {
-          ...{ move: id, line: started.value.line, source: call.from, target: call.to },
-          ...{ quantity: order.quantity, carrier: 'telephone', reason: order.reason },
+          move: id,
+          line: started.value.line,
+          source: call.from,
+          target: call.to,
+          quantity: order.quantity,
+          carrier: 'telephone',
+          reason: order.reason,
         },
         answer: { ...key, body: answer },
       });
@@ -141,11 +151,26 @@ export async function beginMove(
   if (!step.ok) return step;
   const nowMs = context.clock.nowMs();
   const row: MoveRow = {
-    ...{ id: start.id, agreement: start.agreement, line, product: start.product, type: type.value },
-    ...{ quantity: start.quantity, source: start.from, sourceGeneration: source.value.generation },
-    ...{ target: start.to, targetGeneration: target.value.generation, reason: start.reason },
-    ...{ carrier: start.carrier, state: step.value.state, unissued: 0, held: 0, hold: start.hold },
-    ...{ verified: false, holders: '[]', startedAt: nowMs, updatedAt: nowMs },
+    id: start.id,
+    agreement: start.agreement,
+    line,
+    product: start.product,
+    type: type.value,
+    quantity: start.quantity,
+    source: start.from,
+    sourceGeneration: source.value.generation,
+    target: start.to,
+    targetGeneration: target.value.generation,
+    reason: start.reason,
+    carrier: start.carrier,
+    state: step.value.state,
+    unissued: 0,
+    held: 0,
+    hold: start.hold,
+    verified: false,
+    holders: '[]',
+    startedAt: nowMs,
+    updatedAt: nowMs,
   };
   await insertMove(tx, row);
   return ok(row);
@@ -182,8 +207,13 @@ export async function startOnlineMove(
     id: `move:${move.id}`,
     at: move.startedAt,
     body: {
-      ...{ move: move.id, line: move.line, source: move.source, target: move.target },
-      ...{ quantity: move.quantity, carrier: 'online', reason: move.reason },
+      move: move.id,
+      line: move.line,
+      source: move.source,
+      target: move.target,
+      quantity: move.quantity,
+      carrier: 'online',
+      reason: move.reason,
     },
     outbox: [freeze],
   });

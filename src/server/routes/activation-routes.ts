@@ -40,7 +40,8 @@ function addSettings(app: App, context: ServerContext): void {
     {
       config: { admin: true, refusals: ['no-clearinghouse-address'] },
       schema: {
-        ...{ tags: ['Settings'], summary: 'Sets the installation method' },
+        tags: ['Settings'],
+        summary: 'Sets the installation method',
         body: body({
           method: Type.Enum(['automatic', 'web', 'telephone']),
           clearinghouseUrl: Type.Optional(Type.String({ maxLength: 256 })),
@@ -69,7 +70,9 @@ function addSettings(app: App, context: ServerContext): void {
       config: { admin: true, refusals: ['file-damaged', 'file-other-kind', 'message-untrusted'] },
       bodyLimit: fileLimitBytes,
       schema: {
-        ...{ tags: ['Settings'], summary: 'Adds an agreement kit', body: body({ file: FileText }) },
+        tags: ['Settings'],
+        summary: 'Adds an agreement kit',
+        body: body({ file: FileText }),
         response: {
           200: answer({ agreement: Type.String(), customer: Type.String(), slots: Type.Integer() }),
         },
@@ -107,7 +110,8 @@ function addRequests(app: App, context: ServerContext): void {
         ],
       },
       schema: {
-        ...{ tags: ['Activation'], summary: 'Asks for activation under an agreement' },
+        tags: ['Activation'],
+        summary: 'Asks for activation under an agreement',
         body: body({ agreement: Type.Optional(AgreementNumber), by: By }),
         response: { 200: Settled },
       },
@@ -130,15 +134,16 @@ function addRequests(app: App, context: ServerContext): void {
         ],
       },
       schema: {
-        ...{ tags: ['Installation'], summary: 'Asks for a key pack and installs it' },
+        tags: ['Installation'],
+        summary: 'Asks for a key pack and installs it',
         body: body({
-          ...{
-            agreement: Type.Optional(AgreementNumber),
-            product: ProductId,
-            type: CalTypeName,
-            quantity: Quantity,
-          },
-          ...{ authorization: Type.Optional(Type.String()), license: Type.Optional(Type.String()), by: By },
+          agreement: Type.Optional(AgreementNumber),
+          product: ProductId,
+          type: CalTypeName,
+          quantity: Quantity,
+          authorization: Type.Optional(Type.String()),
+          license: Type.Optional(Type.String()),
+          by: By,
         }),
         response: { 200: Settled },
       },
@@ -156,7 +161,8 @@ function addDeactivation(app: App, context: ServerContext): void {
     {
       config: { admin: true, refusals: ['not-activated', 'holders-remain', 'deactivated'] },
       schema: {
-        ...{ tags: ['Activation'], summary: 'Releases what is frozen, gives back what is unissued, closes' },
+        tags: ['Activation'],
+        summary: 'Releases what is frozen, gives back what is unissued, closes',
         body: body({ returnUnissued: Type.Boolean(), by: Type.Enum(['contact', 'file', 'telephone']) }),
         response: { 200: answer({ unissued: Type.Integer(), held: Type.Integer() }) },
       },
@@ -198,12 +204,12 @@ function addCodes(app: App, context: ServerContext): void {
         ],
       },
       schema: {
-        ...{
-          tags: ['Installation'],
-          summary: 'Takes in a code that was read out; unconfirmed, only says what it would do',
-        },
+        tags: ['Installation'],
+        summary: 'Takes in a code that was read out; unconfirmed, only says what it would do',
         body: body({
-          ...{ code: CodeText, quantity: Type.Optional(Quantity), from: Type.Optional(ServerId) },
+          code: CodeText,
+          quantity: Type.Optional(Quantity),
+          from: Type.Optional(ServerId),
           confirmed: Type.Boolean(),
         }),
         response: { 200: answer({ kind: Type.String() }) },

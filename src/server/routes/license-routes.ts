@@ -90,8 +90,11 @@ function addGroup(app: App, context: ServerContext, group: (typeof groups)[numbe
     {
       config: { refusals: [...refusals] },
       schema: {
-        ...{ tags: ['Licenses'], summary: `Asks for a license for a ${type}, or renews it`, params },
-        ...{ body: RequestBody, response: { 200: LicenseSchema, 201: LicenseSchema } },
+        tags: ['Licenses'],
+        summary: `Asks for a license for a ${type}, or renews it`,
+        params,
+        body: RequestBody,
+        response: { 200: LicenseSchema, 201: LicenseSchema },
       },
       serializerCompiler: () => String,
     },
@@ -114,7 +117,9 @@ function addGroup(app: App, context: ServerContext, group: (typeof groups)[numbe
     {
       config: { refusals: ['license-unknown', 'move-open', 'host-not-allowed'] },
       schema: {
-        ...{ tags: ['Licenses'], summary: `Returns the license of a ${type}`, params },
+        tags: ['Licenses'],
+        summary: `Returns the license of a ${type}`,
+        params,
         response: { 200: answer({ returned: Type.Boolean(), unit: Type.Integer() }) },
       },
     },
@@ -132,7 +137,9 @@ function addGroup(app: App, context: ServerContext, group: (typeof groups)[numbe
     {
       config: { refusals: ['license-unknown', 'host-not-allowed'] },
       schema: {
-        ...{ tags: ['Licenses'], summary: `Reports that the ${type} has really signed in`, params },
+        tags: ['Licenses'],
+        summary: `Reports that the ${type} has really signed in`,
+        params,
         response: { 200: answer({ validated: Type.Boolean(), expiresAt: Type.String() }) },
       },
     },

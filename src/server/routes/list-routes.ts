@@ -17,7 +17,8 @@ function addIdentity(app: App, context: ServerContext): void {
     '/v1/server',
     {
       schema: {
-        ...{ tags: ['Operation'], summary: 'Which license server this is' },
+        tags: ['Operation'],
+        summary: 'Which license server this is',
         response: { 200: answer({ ...Identity, activation: Type.String() }) },
       },
     },
@@ -46,7 +47,8 @@ function addLists(app: App, context: ServerContext): void {
     {
       config: { admin: true },
       schema: {
-        ...{ tags: ['Lists'], summary: 'Key packs with their counts' },
+        tags: ['Lists'],
+        summary: 'Key packs with their counts',
         response: {
           200: answer({ items: Type.Array(Type.Unsafe<object>(answer({ product: Type.String() }))) }),
         },

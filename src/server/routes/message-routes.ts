@@ -21,7 +21,8 @@ export function addMessageRoutes(app: App, context: ServerContext): void {
     {
       config: { admin: true },
       schema: {
-        ...{ tags: ['Files'], summary: 'Everything that waits for the clearinghouse, as a file to carry' },
+        tags: ['Files'],
+        summary: 'Everything that waits for the clearinghouse, as a file to carry',
         response: { 200: answer({ file: Type.String() }) },
       },
     },
@@ -42,11 +43,9 @@ export function addMessageRoutes(app: App, context: ServerContext): void {
       },
       bodyLimit: fileLimitBytes,
       schema: {
-        ...{
-          tags: ['Files'],
-          summary: 'Applies what the clearinghouse answered',
-          body: body({ file: FileText }),
-        },
+        tags: ['Files'],
+        summary: 'Applies what the clearinghouse answered',
+        body: body({ file: FileText }),
         response: { 200: Applied },
       },
     },
@@ -57,7 +56,8 @@ export function addMessageRoutes(app: App, context: ServerContext): void {
     {
       config: { admin: true, refusals: ['no-clearinghouse-address', 'clearinghouse-unreachable'] },
       schema: {
-        ...{ tags: ['Files'], summary: 'Contacts the clearinghouse now' },
+        tags: ['Files'],
+        summary: 'Contacts the clearinghouse now',
         body: body({ waitMs: Type.Integer({ minimum: 0, maximum: 30_000 }) }),
         response: { 200: Applied },
       },

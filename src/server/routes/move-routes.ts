@@ -45,18 +45,15 @@ function addMoves(app: App, context: ServerContext): void {
         ],
       },
       schema: {
-        ...{
-          tags: ['Moves'],
-          summary: 'Starts a move to another license server, or goes on with the open one',
-        },
+        tags: ['Moves'],
+        summary: 'Starts a move to another license server, or goes on with the open one',
         body: body({
           ...LineFields,
-          ...{
-            to: ServerId,
-            toName: Type.Optional(Type.String({ maxLength: 128 })),
-            quantity: QuantityOrAll,
-          },
-          ...{ reason: Type.Enum(['replaced', 'dead']), hold: Type.Boolean() },
+          to: ServerId,
+          toName: Type.Optional(Type.String({ maxLength: 128 })),
+          quantity: QuantityOrAll,
+          reason: Type.Enum(['replaced', 'dead']),
+          hold: Type.Boolean(),
         }),
         response: { 200: MoveAnswer },
       },
@@ -83,11 +80,9 @@ function addMoves(app: App, context: ServerContext): void {
     {
       config: { admin: true, refusals: ['move-unknown'] },
       schema: {
-        ...{
-          tags: ['Moves'],
-          summary: 'How a move stands',
-          params: Type.Object({ id: Type.String({ maxLength: 128 }) }),
-        },
+        tags: ['Moves'],
+        summary: 'How a move stands',
+        params: Type.Object({ id: Type.String({ maxLength: 128 }) }),
         response: { 200: MoveAnswer },
       },
     },
@@ -109,7 +104,8 @@ function addTelephone(app: App, context: ServerContext): void {
   });
   const freeze = route('freeze', 'Freezes CALs for a move and answers the code to read', {
     ...LineFields,
-    ...{ to: ServerId, quantity: QuantityOrAll },
+    to: ServerId,
+    quantity: QuantityOrAll,
   });
   app.post(freeze.url, freeze.options, async (request, reply) =>
     sendResult(reply, await freezeByTelephone(context, request.body)),

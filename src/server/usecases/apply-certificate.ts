@@ -53,10 +53,17 @@ export async function applyCertificate(
   const authority = authorityOfCertificate(certificate.value);
   await supersede(tx, agreement);
   await insertAuthority(tx, {
-    ...{ aid: base64url(authority.aid), agreement, basis: 'key', slot: null },
-    ...{ document: message.body.certificate, trustList, state: 'active' },
+    aid: base64url(authority.aid),
+    agreement,
+    basis: 'key',
+    slot: null,
+    document: message.body.certificate,
+    trustList,
+    state: 'active',
     ...confirmation,
-    ...{ horizonE: 0, horizonValue: base64url(authority.horizonAnchor), activatedAt: nowMs },
+    horizonE: 0,
+    horizonValue: base64url(authority.horizonAnchor),
+    activatedAt: nowMs,
   });
   const before = await linesOfAgreement(tx, agreement);
   await enterLines(tx, authority);
@@ -126,7 +133,10 @@ async function bringOpenUnits(
     await addUnits(tx, { lineId: line.id, pool: freePool, first, last: line.lastUnit + added });
     await setLastUnit(tx, line.id, line.lastUnit + added);
     await tx.post({
-      ...{ log: serverLog, kind: 'installed', id: newId(context), at: of.nowMs },
+      log: serverLog,
+      kind: 'installed',
+      id: newId(context),
+      at: of.nowMs,
       body: {
         agreement: line.agreement,
         line: line.line,

@@ -192,7 +192,9 @@ async function findApplied(context: ServerContext, tx: ReadTx, attempt: Attempt)
     const position = findAppliedPosition(context.digest, { ...place, value, ctx: attempt.search.code.ctx });
     if (position === null) continue;
     const record = await findAppliedReveal(tx, {
-      ...{ aid: line.aid, chain: place.chain, value: base64url(value) },
+      aid: line.aid,
+      chain: place.chain,
+      value: base64url(value),
     });
     return {
       code: 'already-applied',
@@ -230,10 +232,21 @@ async function linesOfKits(context: ServerContext, tx: ReadTx): Promise<readonly
       const authority = authorityOfSlot(context.digest, kit, slot);
       for (const [line, entry] of (authority?.lines ?? []).entries()) {
         lines.push({
-          ...{ id: -1, agreement: row.agreement, line, aid: base64url(authority?.aid ?? new Uint8Array(16)) },
-          ...{ product: entry.product.id, productName: entry.product.name, family: entry.product.family },
-          ...{ version: entry.product.version, type: entry.type, openUnits: 0, lastUnit: 0 },
-          ...{ freeK: 0, freeValue: base64url(entry.free), heldK: 0, heldValue: base64url(entry.held) },
+          id: -1,
+          agreement: row.agreement,
+          line,
+          aid: base64url(authority?.aid ?? new Uint8Array(16)),
+          product: entry.product.id,
+          productName: entry.product.name,
+          family: entry.product.family,
+          version: entry.product.version,
+          type: entry.type,
+          openUnits: 0,
+          lastUnit: 0,
+          freeK: 0,
+          freeValue: base64url(entry.free),
+          heldK: 0,
+          heldValue: base64url(entry.held),
         });
       }
     }
@@ -282,8 +295,14 @@ async function install(
     id: newId(context),
     at: nowMs,
     body: {
-      ...{ agreement: line.agreement, line: line.line, aid: line.aid, chain: proof.chain, k: proof.k, added },
-      ...{ carrier: 'telephone', source: source?.licenseServerId ?? null },
+      agreement: line.agreement,
+      line: line.line,
+      aid: line.aid,
+      chain: proof.chain,
+      k: proof.k,
+      added,
+      carrier: 'telephone',
+      source: source?.licenseServerId ?? null,
     },
     postings: [bringIn(line, source === null ? 'unissued' : 'reserved', added)],
   });

@@ -61,8 +61,15 @@ export async function confirmAct(context: ServerContext, tx: WriteTx, act: Act):
     ...counters,
   });
   const row: ConfirmationRow = {
-    ...{ agreement: authority.agreement, seq, kind, line, unissued, held },
-    ...{ move: act.move, code: formatCode(code), at: act.nowMs },
+    agreement: authority.agreement,
+    seq,
+    kind,
+    line,
+    unissued,
+    held,
+    move: act.move,
+    code: formatCode(code),
+    at: act.nowMs,
   };
   await insertConfirmation(tx, row);
   return viewConfirmation(context, row);
@@ -77,8 +84,13 @@ export function viewConfirmation(
   if (!code.ok) throw new Error('A confirmation in the database cannot be read.');
   const { agreement, kind, unissued, held } = row;
   return {
-    ...{ code: row.code, digits: formatDigits(context.digest, code.value), spelled: spellGroups(row.code) },
-    ...{ kind, agreement, unissued, held },
+    code: row.code,
+    digits: formatDigits(context.digest, code.value),
+    spelled: spellGroups(row.code),
+    kind,
+    agreement,
+    unissued,
+    held,
   };
 }
 

@@ -57,7 +57,9 @@ async function contactOnce(
   const messages = await sealOutbox(context);
   const { signal } = context.stopping;
   const answer = await context.delivery.exchange({
-    ...{ url, messages, waitMs: call.waitMs },
+    url,
+    messages,
+    waitMs: call.waitMs,
     signal: call.poll === null ? signal : AbortSignal.any([signal, call.poll.signal]),
   });
   if (!answer.ok) return isCut(call.poll) ? ok(nothing) : answer;

@@ -156,7 +156,10 @@ async function closeHolding(
   }
   await setAuthorityState(tx, aid, 'deactivated');
   await tx.post({
-    ...{ log: serverLog, kind: 'deactivated', id: newId(context), at: nowMs },
+    log: serverLog,
+    kind: 'deactivated',
+    id: newId(context),
+    at: nowMs,
     body: { agreement, unissued, held, releases },
   });
   await noteEvent(context, tx, { number: 5010, data: { agreement } });
@@ -194,7 +197,12 @@ async function returnLeft(
   const body = { agreement: line.agreement, line: line.line, quantity };
   const message = await outgoing(tx, { id, type: 'return', body });
   await tx.post({
-    ...{ log: serverLog, kind: 'given-back', id, at: nowMs, body, outbox: [message] },
+    log: serverLog,
+    kind: 'given-back',
+    id,
+    at: nowMs,
+    body,
+    outbox: [message],
     postings: [{ kind: 'transfer', debit: accounts.unissued, credit: accounts.installed, amount: quantity }],
   });
   await noteEvent(context, tx, {
@@ -220,14 +228,12 @@ async function sendDeactivate(
   }
   const message = await outgoing(tx, { id, type: 'deactivate', body: { agreements, positions } });
   await tx.post({
-    ...{
-      log: serverLog,
-      kind: 'deactivate-requested',
-      id,
-      at: of.nowMs,
-      body: { agreements },
-      outbox: [message],
-    },
+    log: serverLog,
+    kind: 'deactivate-requested',
+    id,
+    at: of.nowMs,
+    body: { agreements },
+    outbox: [message],
   });
   return id;
 }

@@ -51,7 +51,12 @@ export async function freezeUnits(
   await freezeReserved(tx, { lineId: line.id, move, amount: reserved });
   const postings = takesOf(line, move, split.value).map(
     ({ id, debit, amount }): Posting => ({
-      ...{ kind: 'pending', id, debit, hold: accounts.held, credit: accounts.installed, amount },
+      kind: 'pending',
+      id,
+      debit,
+      hold: accounts.held,
+      credit: accounts.installed,
+      amount,
     }),
   );
   return ok({ split: split.value, postings });

@@ -94,7 +94,10 @@ async function handleKeyPack(context: ServerContext, tx: WriteTx, message: Messa
   if (checked.value.added === 0) return settle(tx, { re: body.re, answer: { added: 0 } });
   const { added, installed } = await takeProof(tx, { line, proof, pool: freePool, nowMs });
   await tx.post({
-    ...{ log: serverLog, kind: 'installed', id: newId(context), at: nowMs },
+    log: serverLog,
+    kind: 'installed',
+    id: newId(context),
+    at: nowMs,
     body: {
       agreement: line.agreement,
       line: line.line,

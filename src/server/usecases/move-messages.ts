@@ -87,7 +87,9 @@ async function onFreeze(
   if (line === undefined) return err({ code: 'not-activated', agreement });
   const open = await openFreeze(tx, agreement, number);
   const allowed = checkFreeze({
-    ...{ move: id, source: context.licenseServerId, target },
+    move: id,
+    source: context.licenseServerId,
+    target,
     open: open === undefined ? null : { id: open.id, state: 'frozen' },
   });
   const frozen = allowed.ok ? await freezeUnits(tx, { line, move: id, quantity }) : allowed;
@@ -95,39 +97,43 @@ async function onFreeze(
   const { unissued, held, reserved, quarantined } = frozen.value.split;
   const nowMs = context.clock.nowMs();
   const row: ServerMoveRow = {
-    ...{
-      id,
-      role: 'source',
-      carrier: 'online',
-      agreement,
-      line: number,
-      product: line.product,
-      type: line.type,
-    },
-    ...{
-      quantity,
-      source: context.licenseServerId,
-      target,
-      state: 'frozen',
-      unissued,
-      held,
-      reserved,
-      quarantined,
-    },
-    ...{ hold: move?.hold ?? false, startedAt: move?.startedAt ?? nowMs, updatedAt: nowMs },
+    id,
+    role: 'source',
+    carrier: 'online',
+    agreement,
+    line: number,
+    product: line.product,
+    type: line.type,
+    quantity,
+    source: context.licenseServerId,
+    target,
+    state: 'frozen',
+    unissued,
+    held,
+    reserved,
+    quarantined,
+    hold: move?.hold ?? false,
+    startedAt: move?.startedAt ?? nowMs,
+    updatedAt: nowMs,
   };
   if (move === undefined) await insertServerMove(tx, row);
   else await updateServerMove(tx, row);
   await savePeer(tx, { licenseServerId: target, name: null, url: null });
   const holders = await holdersOf(tx, id);
   const receipt = await outgoing(tx, {
-    ...{ id: newId(context), type: 'frozen', move: id },
+    id: newId(context),
+    type: 'frozen',
+    move: id,
     body: { agreement, line: number, unissued, held, holders },
   });
   await tx.post({
-    ...{ log: serverLog, kind: 'frozen', id: `freeze:${id}`, at: nowMs },
+    log: serverLog,
+    kind: 'frozen',
+    id: `freeze:${id}`,
+    at: nowMs,
     body: { agreement, line: number, move: id, target, unissued, held },
-    ...{ postings: frozen.value.postings, outbox: [receipt] },
+    postings: frozen.value.postings,
+    outbox: [receipt],
   });
   await noteEvent(context, tx, { number: 5001, data: eventData(row) });
   return ok(null);
@@ -145,11 +151,24 @@ async function decline(
   const { id, move, line, refusal } = of;
   const nowMs = context.clock.nowMs();
   const row: ServerMoveRow = {
-    ...{ id, role: 'source', carrier: 'online', agreement: line.agreement, line: line.line },
-    ...{ product: line.product, type: line.type, quantity: of.message.body.quantity },
-    ...{ source: context.licenseServerId, target: of.message.body.target, state: 'refused' },
-    ...{ unissued: 0, held: 0, reserved: 0, quarantined: 0, hold: false },
-    ...{ startedAt: move?.startedAt ?? nowMs, updatedAt: nowMs },
+    id,
+    role: 'source',
+    carrier: 'online',
+    agreement: line.agreement,
+    line: line.line,
+    product: line.product,
+    type: line.type,
+    quantity: of.message.body.quantity,
+    source: context.licenseServerId,
+    target: of.message.body.target,
+    state: 'refused',
+    unissued: 0,
+    held: 0,
+    reserved: 0,
+    quarantined: 0,
+    hold: false,
+    startedAt: move?.startedAt ?? nowMs,
+    updatedAt: nowMs,
   };
   if (move === undefined) await insertServerMove(tx, row);
   else await updateServerMove(tx, row);
@@ -161,7 +180,11 @@ async function decline(
     body: { refused: { ...refusal } },
   });
   await tx.post({
-    ...{ log: serverLog, kind: 'declined', id: `decline:${id}`, at: nowMs, outbox: [message] },
+    log: serverLog,
+    kind: 'declined',
+    id: `decline:${id}`,
+    at: nowMs,
+    outbox: [message],
     body: { agreement: line.agreement, line: line.line, move: id, refused: refusal.code },
   });
   await noteEvent(context, tx, {
@@ -174,11 +197,17 @@ async function decline(
 /** Everybody whose unit goes along: with the last end of every token known here. */
 async function holdersOf(tx: WriteTx, move: string): Promise<readonly JsonObject[]> {
   const held = (await heldLicenses(tx, move)).map((license) => ({
-    ...{ sub: license.sub, kind: license.kind, origin: license.origin, unit: license.unit },
+    sub: license.sub,
+    kind: license.kind,
+    origin: license.origin,
+    unit: license.unit,
     leaseEnd: isoTime(license.leaseEnd),
   }));
   const reserved = (await frozenReservations(tx, move)).map((row) => ({
-    ...{ sub: row.sub, kind: row.kind, origin: row.origin, unit: Number(row.origin.split('/').at(-1)) },
+    sub: row.sub,
+    kind: row.kind,
+    origin: row.origin,
+    unit: Number(row.origin.split('/').at(-1)),
     leaseEnd: isoTime(row.leaseEnd),
   }));
   return [...held, ...reserved];
@@ -203,10 +232,24 @@ async function onUnfreeze(
   if (move === undefined) {
     // A tombstone: a freeze of this move that is still under way must find it (protocol §2.6, M4).
     await insertServerMove(tx, {
-      ...{ id, role: 'source', carrier: 'online', agreement: line.agreement, line: line.line },
-      ...{ product: line.product, type: line.type, quantity: 'all', source: context.licenseServerId },
-      ...{ target: '', state: 'undone', unissued: 0, held: 0, reserved: 0, quarantined: 0, hold: false },
-      ...{ startedAt: nowMs, updatedAt: nowMs },
+      id,
+      role: 'source',
+      carrier: 'online',
+      agreement: line.agreement,
+      line: line.line,
+      product: line.product,
+      type: line.type,
+      quantity: 'all',
+      source: context.licenseServerId,
+      target: '',
+      state: 'undone',
+      unissued: 0,
+      held: 0,
+      reserved: 0,
+      quarantined: 0,
+      hold: false,
+      startedAt: nowMs,
+      updatedAt: nowMs,
     });
     return ok(null);
   }
@@ -214,7 +257,11 @@ async function onUnfreeze(
   const postings = frozen ? await unfreezeUnits(tx, { line, move }) : [];
   await updateServerMove(tx, { ...move, state: 'undone', updatedAt: nowMs });
   await tx.post({
-    ...{ log: serverLog, kind: 'unfrozen', id: `unfreeze:${id}`, at: nowMs, postings },
+    log: serverLog,
+    kind: 'unfrozen',
+    id: `unfreeze:${id}`,
+    at: nowMs,
+    postings,
     body: { agreement: line.agreement, line: line.line, move: id },
   });
   if (frozen) await noteEvent(context, tx, { number: 5003, data: eventData(move) });
@@ -251,11 +298,18 @@ export async function releaseOnline(
   await updateServerMove(tx, { ...move, state: 'closed', updatedAt: nowMs });
   const { unissued, held } = move;
   const receipt: OutgoingMessage = await outgoing(tx, {
-    ...{ id: newId(context), type: 'released', move: move.id },
+    id: newId(context),
+    type: 'released',
+    move: move.id,
     body: { agreement: line.agreement, line: line.line, unissued, held, leases },
   });
   await tx.post({
-    ...{ log: serverLog, kind: 'released', id: `release:${move.id}`, at: nowMs, postings, outbox: [receipt] },
+    log: serverLog,
+    kind: 'released',
+    id: `release:${move.id}`,
+    at: nowMs,
+    postings,
+    outbox: [receipt],
     body: { agreement: line.agreement, line: line.line, move: move.id, unissued, held },
   });
   await noteEvent(context, tx, { number: 5002, data: eventData(move) });
@@ -284,23 +338,43 @@ async function onGrant(
   }
   const nowMs = context.clock.nowMs();
   const granted = await applyGrant(context, tx, {
-    ...{ line, move: id, source: body.source, holders: body.holders, nowMs },
+    line,
+    move: id,
+    source: body.source,
+    holders: body.holders,
+    nowMs,
     free: { chain: 'free', k: body.free.k, value: freeValue },
     held: { chain: 'held', k: body.heldChain.k, value: heldValue },
   });
   if (!granted.ok) return granted;
   const row: ServerMoveRow = {
-    ...{ id, role: 'target', carrier: 'online', agreement: line.agreement, line: line.line },
-    ...{ product: line.product, type: line.type, quantity: body.unissued + body.held, source: body.source },
-    ...{ target: context.licenseServerId, state: 'provisional', unissued: body.unissued, held: body.held },
-    ...{ reserved: 0, quarantined: 0, hold: body.hold, startedAt: nowMs, updatedAt: nowMs },
+    id,
+    role: 'target',
+    carrier: 'online',
+    agreement: line.agreement,
+    line: line.line,
+    product: line.product,
+    type: line.type,
+    quantity: body.unissued + body.held,
+    source: body.source,
+    target: context.licenseServerId,
+    state: 'provisional',
+    unissued: body.unissued,
+    held: body.held,
+    reserved: 0,
+    quarantined: 0,
+    hold: body.hold,
+    startedAt: nowMs,
+    updatedAt: nowMs,
   };
   await insertServerMove(tx, row);
   await savePeer(tx, { licenseServerId: body.source, name: null, url: null });
   const { agreement, line: number } = line;
   const receipts = [
     await outgoing(tx, {
-      ...{ id: newId(context), type: 'installed', move: id },
+      id: newId(context),
+      type: 'installed',
+      move: id,
       body: { agreement, line: number, freeK: body.free.k, heldK: body.heldChain.k },
     }),
   ];
@@ -308,7 +382,11 @@ async function onGrant(
   if (!body.hold)
     receipts.push(await outgoing(tx, { id: newId(context), type: 'verified', move: id, body: {} }));
   await tx.post({
-    ...{ log: serverLog, kind: 'move-installed', id: `grant:${id}`, at: nowMs, outbox: receipts },
+    log: serverLog,
+    kind: 'move-installed',
+    id: `grant:${id}`,
+    at: nowMs,
+    outbox: receipts,
     body: {
       agreement,
       line: number,

@@ -187,8 +187,17 @@ async function renewTo(
   const jti = newId(context);
   const { license, line, authority } = own;
   const token = permanentToken(context, {
-    ...{ facts: deed.situation.facts, authority, line, sub: license.sub, unit: license.unit },
-    ...{ origin: license.origin, late, nowMs, expiresAt, jti, head: await tx.head(serverLog) },
+    facts: deed.situation.facts,
+    authority,
+    line,
+    sub: license.sub,
+    unit: license.unit,
+    origin: license.origin,
+    late,
+    nowMs,
+    expiresAt,
+    jti,
+    head: await tx.head(serverLog),
   });
   const renewed = {
     ...license,
@@ -240,16 +249,35 @@ async function issue(
   const late = deed.decision.act === 'take-over' && deed.decision.late;
   const { nowMs } = asked;
   const token = permanentToken(context, {
-    ...{ facts: situation.facts, authority, line, sub, unit, origin, late, nowMs, expiresAt, jti },
+    facts: situation.facts,
+    authority,
+    line,
+    sub,
+    unit,
+    origin,
+    late,
+    nowMs,
+    expiresAt,
+    jti,
     head: await tx.head(serverLog),
   });
   const known = inherited === null ? 0 : Math.max(inherited.leaseEnd, await latestLeaseEnd(tx, line.id, sub));
   const license = {
-    ...{ lineId: line.id, kind: line.type, holder: asked.request.holder, sub, unit, origin, jti, token },
+    lineId: line.id,
+    kind: line.type,
+    holder: asked.request.holder,
+    sub,
+    unit,
+    origin,
+    jti,
+    token,
     inheritedFrom: inherited?.waitsFor ?? null,
     earlySource: early?.source ?? null,
     aid: line.aid,
-    ...{ issuedAt: nowMs, renewedAt: nowMs, expiresAt, leaseEnd: Math.max(expiresAt, known) },
+    issuedAt: nowMs,
+    renewedAt: nowMs,
+    expiresAt,
+    leaseEnd: Math.max(expiresAt, known),
   };
   await insertLicense(tx, license);
   if (situation.temporary !== null) await markUpgraded(tx, { ...situation.temporary, nowMs });

@@ -39,7 +39,12 @@ async function ask(context: ServerContext, tx: WriteTx, order: Ask): Promise<Ask
   await insertRequest(tx, { id, kind: order.kind, ask: text, at: nowMs });
   const message = await outgoing(tx, { id, type: order.kind, body: order.message(id) });
   await tx.post({
-    ...{ log: serverLog, kind: `${order.kind}-requested`, id, at: nowMs, body: order.ask, outbox: [message] },
+    log: serverLog,
+    kind: `${order.kind}-requested`,
+    id,
+    at: nowMs,
+    body: order.ask,
+    outbox: [message],
   });
   return { id, kind: order.kind, resumed: false };
 }
@@ -109,7 +114,10 @@ export async function requestInstall(
       ...(license === undefined ? {} : { license }),
     };
     const body = {
-      ...{ agreement: agreement.value, product, type: type.value, quantity },
+      agreement: agreement.value,
+      product,
+      type: type.value,
+      quantity,
       ...(Object.keys(program).length === 0 ? {} : { program }),
     };
     return ok(await ask(context, tx, { kind: 'install', ask: body, message: () => body }));

@@ -52,7 +52,10 @@ export async function setMethod(
     if (change.method === 'automatic' && address === '') return err({ code: 'no-clearinghouse-address' });
     await writeMeta(tx, 'method', change.method);
     await tx.post({
-      ...{ log: serverLog, kind: 'method', id: newId(context), at: context.clock.nowMs() },
+      log: serverLog,
+      kind: 'method',
+      id: newId(context),
+      at: context.clock.nowMs(),
       body: { method: change.method },
     });
     if (before !== change.method) {
@@ -81,13 +84,11 @@ export async function setHosts(
   return administer(context, async (tx) => {
     await writeMeta(tx, 'allowedHosts', JSON.stringify(sorted));
     await tx.post({
-      ...{
-        log: serverLog,
-        kind: 'hosts',
-        id: newId(context),
-        at: context.clock.nowMs(),
-        body: { hosts: sorted },
-      },
+      log: serverLog,
+      kind: 'hosts',
+      id: newId(context),
+      at: context.clock.nowMs(),
+      body: { hosts: sorted },
     });
     context.cache.hosts = new Set(sorted);
     return ok({ hosts: sorted });
@@ -119,10 +120,15 @@ export async function addKit(context: ServerContext, text: string): Promise<Resu
     const nowMs = context.clock.nowMs();
     await saveKit(tx, { kitId, agreement, document: file.value.kit, trustList: file.value.trustList }, nowMs);
     await extendAuthority(context, tx, {
-      ...{ kit: kit.value, document: file.value.kit, trustList: file.value.trustList },
+      kit: kit.value,
+      document: file.value.kit,
+      trustList: file.value.trustList,
     });
     await tx.post({
-      ...{ log: serverLog, kind: 'kit-added', id: newId(context), at: nowMs },
+      log: serverLog,
+      kind: 'kit-added',
+      id: newId(context),
+      at: nowMs,
       body: { kitId, agreement, slots: slots.length, lines: lines.length },
     });
     await noteEvent(context, tx, { number: 5008, data: { agreement, slots: slots.length } });

@@ -111,23 +111,49 @@ async function begin(
   const nowMs = context.clock.nowMs();
   const id = newId(context);
   const move: ServerMoveRow = {
-    ...{ id, role: 'source', carrier: 'online', agreement: line.agreement, line: line.line },
-    ...{ product: line.product, type: line.type, quantity: order.quantity, source: context.licenseServerId },
-    ...{ target, state: 'requested', unissued: 0, held: 0, reserved: 0, quarantined: 0, hold: order.hold },
-    ...{ startedAt: nowMs, updatedAt: nowMs },
+    id,
+    role: 'source',
+    carrier: 'online',
+    agreement: line.agreement,
+    line: line.line,
+    product: line.product,
+    type: line.type,
+    quantity: order.quantity,
+    source: context.licenseServerId,
+    target,
+    state: 'requested',
+    unissued: 0,
+    held: 0,
+    reserved: 0,
+    quarantined: 0,
+    hold: order.hold,
+    startedAt: nowMs,
+    updatedAt: nowMs,
   };
   await insertServerMove(tx, move);
   await savePeer(tx, { licenseServerId: target, name: order.toName ?? null, url: null });
   await insertRequest(tx, { id: `move:${id}`, kind: 'move', ask: id, at: nowMs });
   const message = await outgoing(tx, {
-    ...{ id: `move:${id}`, type: 'move-request', move: id },
+    id: `move:${id}`,
+    type: 'move-request',
+    move: id,
     body: {
-      ...{ agreement: line.agreement, product: line.product, type: line.type, quantity: order.quantity },
-      ...{ source: context.licenseServerId, target, reason: order.reason, hold: order.hold },
+      agreement: line.agreement,
+      product: line.product,
+      type: line.type,
+      quantity: order.quantity,
+      source: context.licenseServerId,
+      target,
+      reason: order.reason,
+      hold: order.hold,
     },
   });
   await tx.post({
-    ...{ log: serverLog, kind: 'move-requested', id: `move:${id}`, at: nowMs, outbox: [message] },
+    log: serverLog,
+    kind: 'move-requested',
+    id: `move:${id}`,
+    at: nowMs,
+    outbox: [message],
     body: { agreement: line.agreement, line: line.line, move: id, target, quantity: order.quantity },
   });
   return move;
@@ -150,7 +176,12 @@ async function resume(
   const id = `verified:${open.id}`;
   const message = await outgoing(tx, { id, type: 'verified', move: open.id, body: {} });
   await tx.post({
-    ...{ log: serverLog, kind: 'move-verified', id, at: nowMs, body: { move: open.id }, outbox: [message] },
+    log: serverLog,
+    kind: 'move-verified',
+    id,
+    at: nowMs,
+    body: { move: open.id },
+    outbox: [message],
   });
   return ok(viewMove(move, true));
 }

@@ -85,7 +85,10 @@ export async function readStatus(context: ServerContext): Promise<StatusView> {
       horizon: earliest === undefined ? null : isoDate(earliest),
       horizonWarning: active.map((row) => row.warning).find((warning) => warning !== 'none') ?? 'none',
       agreements: agreements.map(({ agreement, assurance, state, horizonMs }) => ({
-        ...{ agreement, assurance, state, horizon: horizonMs === null ? null : isoDate(horizonMs) },
+        agreement,
+        assurance,
+        state,
+        horizon: horizonMs === null ? null : isoDate(horizonMs),
       })),
       kits: (await listKits(tx)).map((kit) => kit.agreement),
       packs: await packsOf(tx, facts),
@@ -109,13 +112,11 @@ async function packsOf(tx: ReadTx, facts: ServerFacts): Promise<readonly PackVie
     const installed = await tx.balance(accounts.installed);
     if (installed === 0 && line.freeK + line.heldK + line.openUnits === 0) continue;
     packs.push({
-      ...{
-        agreement: line.agreement,
-        product: line.product,
-        name: line.productName,
-        type: line.type,
-        installed,
-      },
+      agreement: line.agreement,
+      product: line.product,
+      name: line.productName,
+      type: line.type,
+      installed,
       issued: await tx.balance(accounts.issued),
       unissued: await tx.balance(accounts.unissued),
       held: await tx.balance(accounts.held),

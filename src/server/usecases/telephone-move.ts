@@ -66,34 +66,45 @@ export async function freezeByTelephone(
       return err({ code: 'quantity-invalid', quantity: unissued + held, most: 65_535 });
     }
     const move: ServerMoveRow = {
-      ...{ id, role: 'source', carrier: 'telephone', agreement: line.agreement, line: line.line },
-      ...{
-        product: line.product,
-        type: line.type,
-        quantity: order.quantity,
-        source: context.licenseServerId,
-      },
-      ...{ target: target.value, state: 'frozen', unissued, held, reserved, quarantined, hold: false },
-      ...{ startedAt: nowMs, updatedAt: nowMs },
+      id,
+      role: 'source',
+      carrier: 'telephone',
+      agreement: line.agreement,
+      line: line.line,
+      product: line.product,
+      type: line.type,
+      quantity: order.quantity,
+      source: context.licenseServerId,
+      target: target.value,
+      state: 'frozen',
+      unissued,
+      held,
+      reserved,
+      quarantined,
+      hold: false,
+      startedAt: nowMs,
+      updatedAt: nowMs,
     };
     await insertServerMove(tx, move);
     await savePeer(tx, { licenseServerId: target.value, name: null, url: null });
     await tx.post({
-      ...{ log: serverLog, kind: 'frozen', id, at: nowMs, postings: frozen.value.postings },
+      log: serverLog,
+      kind: 'frozen',
+      id,
+      at: nowMs,
+      postings: frozen.value.postings,
       body: { agreement: line.agreement, line: line.line, move: id, target: target.value, unissued, held },
     });
     await noteEvent(context, tx, { number: 5001, data: eventData(move) });
     const told = await confirmAct(context, tx, {
-      ...{
-        authority,
-        kind: 'frozen',
-        line: line.line,
-        unissued,
-        held,
-        counts: { freezes: 1 },
-        move: id,
-        nowMs,
-      },
+      authority,
+      kind: 'frozen',
+      line: line.line,
+      unissued,
+      held,
+      counts: { freezes: 1 },
+      move: id,
+      nowMs,
     });
     return ok({ ...told, product: line.product, type: line.type, move: id });
   });
@@ -140,8 +151,14 @@ export async function releaseByTelephone(
     await release(context, tx, { line, move, nowMs });
     const { unissued, held } = move;
     const told = await confirmAct(context, tx, {
-      ...{ authority, kind: 'released', line: line.line, unissued, held, counts: { releases: 1 } },
-      ...{ move: move.id, nowMs },
+      authority,
+      kind: 'released',
+      line: line.line,
+      unissued,
+      held,
+      counts: { releases: 1 },
+      move: move.id,
+      nowMs,
     });
     return ok({ ...told, product: line.product, type: line.type, move: move.id });
   });
@@ -169,7 +186,11 @@ export async function release(
   const postings = await releaseUnits(tx, { line, move });
   await updateServerMove(tx, { ...move, state: 'closed', updatedAt: nowMs });
   await tx.post({
-    ...{ log: serverLog, kind: 'released', id: newId(context), at: nowMs, postings },
+    log: serverLog,
+    kind: 'released',
+    id: newId(context),
+    at: nowMs,
+    postings,
     body: {
       agreement: line.agreement,
       line: line.line,
@@ -218,7 +239,10 @@ export async function giveBack(
   await shiftUnits(tx, { lineId: line.id, from: freePool, to: id, amount: quantity });
   await dropUnits(tx, line.id, id);
   await tx.post({
-    ...{ log: serverLog, kind: 'given-back', id, at: nowMs },
+    log: serverLog,
+    kind: 'given-back',
+    id,
+    at: nowMs,
     body: { agreement: line.agreement, line: line.line, amount: quantity },
     postings: [{ kind: 'transfer', debit: accounts.unissued, credit: accounts.installed, amount: quantity }],
   });
@@ -227,8 +251,14 @@ export async function giveBack(
     data: { count: quantity, product: line.product, type: line.type },
   });
   const told = await confirmAct(context, tx, {
-    ...{ authority, kind: 'returned', line: line.line, unissued: quantity, held: 0 },
-    ...{ counts: { returns: 1 }, move: null, nowMs },
+    authority,
+    kind: 'returned',
+    line: line.line,
+    unissued: quantity,
+    held: 0,
+    counts: { returns: 1 },
+    move: null,
+    nowMs,
   });
   return ok(told);
 }
@@ -247,10 +277,21 @@ export async function heartbeatByTelephone(
     if (second !== undefined) return err({ code: 'agreement-missing' });
     const kind: ConfirmationKind = 'heartbeat';
     const told = await confirmAct(context, tx, {
-      ...{ authority, kind, line: allLines, unissued: 0, held: 0, counts: {}, move: null, nowMs },
+      authority,
+      kind,
+      line: allLines,
+      unissued: 0,
+      held: 0,
+      counts: {},
+      move: null,
+      nowMs,
     });
     await tx.post({
-      ...{ log: serverLog, kind, id: newId(context), at: nowMs, body: { agreement: authority.agreement } },
+      log: serverLog,
+      kind,
+      id: newId(context),
+      at: nowMs,
+      body: { agreement: authority.agreement },
     });
     return ok(told);
   });
