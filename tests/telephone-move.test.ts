@@ -1,3 +1,4 @@
+/** A move by telephone on real stores: codes alone go to and fro. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
@@ -12,6 +13,7 @@ import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { validateLicense } from '../src/server/usecases/return-license.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
 import { freezeByTelephone } from '../src/server/usecases/telephone-move.ts';
+import type { World } from './world/world.ts';
 import { agreement, makeWorld, product, value } from './world/world.ts';
 
 const type = 'device';
@@ -24,7 +26,16 @@ async function permanent(server: OpenServer, holder: string, source?: { token: s
   return value(await requestLicense(server.context, request));
 }
 
-it('moves 40 CALs, 15 of them issued, by telephone alone', async () => {
+interface Scene {
+  readonly world: World;
+  readonly old: OpenServer;
+  readonly next: OpenServer;
+  /** What each of the 15 holders has from the old server. */
+  readonly before: ReadonlyMap<string, { token: string; bundle: unknown; origin: string | null }>;
+}
+
+/** Two servers activated by telephone; 40 CALs on the old one, 15 of them issued. */
+async function setTheScene(): Promise<Scene> {
   const world = await makeWorld();
   const ch = world.clearinghouse.context;
   const old = await world.addServer('LS-OLD', { kit: true });
@@ -53,6 +64,35 @@ it('moves 40 CALs, 15 of them issued, by telephone alone', async () => {
       origin: license.origin,
     });
   }
+  return { world, old, next, before };
+}
+
+/** The books of all three, when everything is over: one more device than the 15 has a CAL. */
+async function assertSettled({ world, old, next }: Scene): Promise<void> {
+  const ch = world.clearinghouse.context;
+  const status = await readStatus(next.context);
+  assert.deepEqual(
+    status.packs.map(({ installed: total, issued, unissued, held: h, reserved, quarantined }) => ({
+      total,
+      issued,
+      unissued,
+      h,
+      reserved,
+      quarantined,
+    })),
+    [{ total: 40, issued: 16, unissued: 24, h: 0, reserved: 0, quarantined: 0 }],
+  );
+  const books = value(await showAgreement(ch, agreement)).lines[0];
+  assert.deepEqual(
+    [books?.entitled, books?.inHand, books?.committed, books?.inTransit, books?.quarantined, books?.retired],
+    [1000, 960, 40, 0, 0, 0],
+  );
+  assert.equal((await readStatus(old.context)).activation, 'deactivated');
+}
+
+it('moves 40 CALs, 15 of them issued, by telephone alone', async () => {
+  const { world, old, next, before } = await setTheScene();
+  const ch = world.clearinghouse.context;
   const from = old.context.licenseServerId;
   const to = next.context.licenseServerId;
   value(
@@ -93,23 +133,6 @@ it('moves 40 CALs, 15 of them issued, by telephone alone', async () => {
     assert.equal(license.kind, 'permanent', holder);
     assert.equal(license.origin, source.origin, holder);
   }
-  const status = await readStatus(next.context);
-  assert.deepEqual(
-    status.packs.map(({ installed: total, issued, unissued, held: h, reserved, quarantined }) => ({
-      total,
-      issued,
-      unissued,
-      h,
-      reserved,
-      quarantined,
-    })),
-    [{ total: 40, issued: 16, unissued: 24, h: 0, reserved: 0, quarantined: 0 }],
-  );
-  const books = value(await showAgreement(ch, agreement)).lines[0];
-  assert.deepEqual(
-    [books?.entitled, books?.inHand, books?.committed, books?.inTransit, books?.quarantined, books?.retired],
-    [1000, 960, 40, 0, 0, 0],
-  );
-  assert.equal((await readStatus(old.context)).activation, 'deactivated');
+  await assertSettled({ world, old, next, before });
   await world.close();
 });

@@ -17,6 +17,11 @@ export function quantityOrAll(text: string): number | 'all' {
   return text === 'all' ? 'all' : quantity(text);
 }
 
+/** How long to wait, in seconds: up to a day. */
+export function waitSeconds(text: string): number {
+  return wholeNumber(text, 0, 86_400);
+}
+
 /** The address of a clearinghouse: scheme, host and port, nothing behind them. */
 export function clearinghouseAddress(text: string): string {
   const bare = text.replace(/\/$/, '');

@@ -1,7 +1,7 @@
 /** What customers bought: entering an agreement, adding to it, and showing where its CALs are. */
 import { clearinghouseAccount } from '../../core/account.ts';
 import type { Agreement } from '../../core/agreement.ts';
-import { addLine, checkAgreement } from '../../core/agreement.ts';
+import { addLine, checkAgreement, checkAgreementNumber } from '../../core/agreement.ts';
 import { base64url } from '../../core/bytes.ts';
 import { checkCalType } from '../../core/product.ts';
 import type { Refusal } from '../../core/refusal.ts';
@@ -61,7 +61,7 @@ const mostEntitled = 100_000_000;
 /**
  * Enters an agreement, or adds a quantity (and a line, where needed) to a known one of the same
  * program and customer. Refused: the fields of its program, `product-unknown`, `agreement-exists`,
- * `lines-full`, `quantity-invalid`.
+ * `lines-full`, `quantity-invalid`, `idempotency-key-reused`.
  */
 export async function addAgreement(
   context: ClearinghouseContext,
@@ -77,8 +77,12 @@ export async function addAgreement(
   const nowMs = context.clock.nowMs();
   return context.store.write(async (tx) => {
     const entitleId = `entitle:${order.requestId}`;
+    const requestDigest = digestOf(agreement.value, order);
     const repeat = await tx.answer(entitleId);
-    if (repeat !== undefined) return viewAgreement(tx, agreement.value.number);
+    if (repeat !== undefined) {
+      if (repeat.requestDigest !== requestDigest) return err({ code: 'idempotency-key-reused', id: order.requestId });
+      return viewAgreement(tx, agreement.value.number);
+    }
     if ((await findProduct(tx, order.product)) === undefined) {
       const known = (await listProducts(tx)).map((product) => product.id);
       return err({ code: 'product-unknown', product: order.product, known });
@@ -111,10 +115,16 @@ export async function addAgreement(
       postings: [
         { kind: 'transfer', debit: account.entitled, credit: account.inHand, amount: order.quantity },
       ],
-      answer: { id: entitleId, requestDigest: number, body: { agreement: number } },
+      answer: { id: entitleId, requestDigest, body: { agreement: number } },
     });
     return viewAgreement(tx, number);
   });
+}
+
+/** What the idempotency key of an entry stands for: all that was asked. */
+function digestOf(agreement: Agreement, order: AgreementOrder): string {
+  const { number, program, customer, authorization, license } = agreement;
+  return JSON.stringify([number, program, customer, authorization, license, order.product, order.type, order.quantity]);
 }
 
 /** The agreement as stored, with its lines; entered now where it is new. */
@@ -145,8 +155,13 @@ async function keepAgreement(
   return loadAgreement(tx, agreement.number);
 }
 
-/** An agreement with its lines, as the rules want it. Refused: `agreement-unknown`. */
+/**
+ * An agreement with its lines, as the rules want it. Refused: `agreement-missing` where no number is
+ * given, `invalid-input`, `agreement-unknown`.
+ */
 export async function loadAgreement(tx: ReadTx, number: string): Promise<Result<Agreement, Refusal>> {
+  const checked = checkAgreementNumber(number);
+  if (!checked.ok) return checked;
   const row = await findAgreement(tx, number);
   if (row === undefined) return err({ code: 'agreement-unknown', agreement: number });
   const lines = await agreementLines(tx, number);

@@ -1,4 +1,5 @@
 /** License requests of clients and session hosts (design §9): open, or limited to listed hosts. */
+import type { TObject } from 'typebox';
 import Type from 'typebox';
 import type { CalType } from '../../core/product.ts';
 import type { Refusal } from '../../core/refusal.ts';
@@ -68,7 +69,12 @@ const groups: readonly { readonly path: string; readonly parameter: string; read
 ];
 
 export function addLicenseRoutes(app: App, context: ServerContext): void {
-  for (const group of groups) addGroup(app, context, group);
+  for (const each of groups) {
+    const group = groupOf(each);
+    addRequest(app, context, group);
+    addReturn(app, context, group);
+    addValidate(app, context, group);
+  }
 }
 
 function checkHost(context: ServerContext, host: string): Result<null, Refusal> {
@@ -76,15 +82,27 @@ function checkHost(context: ServerContext, host: string): Result<null, Refusal> 
   return err({ code: 'host-not-allowed', host });
 }
 
-function addGroup(app: App, context: ServerContext, group: (typeof groups)[number]): void {
-  const { type, parameter } = group;
-  const url = `/v1/licenses/:product/${group.path}/:${parameter}`;
-  const params = Type.Object({ product: ProductId, [parameter]: HolderName });
-  const nameOf = (found: Record<string, string>): { product: string; type: CalType; holder: string } => ({
-    product: found['product'] ?? '',
+/** What the routes of devices and of users have in common. */
+interface Group {
+  readonly type: CalType;
+  readonly url: string;
+  readonly params: TObject;
+  readonly nameOf: (params: unknown) => { product: string; type: CalType; holder: string };
+}
+
+function groupOf({ path, parameter, type }: (typeof groups)[number]): Group {
+  return {
     type,
-    holder: found[parameter] ?? '',
-  });
+    url: `/v1/licenses/:product/${path}/:${parameter}`,
+    params: Type.Object({ product: ProductId, [parameter]: HolderName }),
+    nameOf: (params) => {
+      const found = params as Readonly<Record<string, string>>;
+      return { product: found['product'] ?? '', type, holder: found[parameter] ?? '' };
+    },
+  };
+}
+
+function addRequest(app: App, context: ServerContext, { type, url, params, nameOf }: Group): void {
   app.put(
     url,
     {
@@ -101,10 +119,9 @@ function addGroup(app: App, context: ServerContext, group: (typeof groups)[numbe
     async (request, reply) => {
       const allowed = checkHost(context, request.ip);
       if (!allowed.ok) return sendRefusal(reply, allowed.error);
-      const source = request.body?.source;
       const license = await requestLicense(context, {
-        ...nameOf(request.params as Record<string, string>),
-        source,
+        ...nameOf(request.params),
+        source: request.body?.source,
       });
       if (!license.ok) return sendRefusal(reply, license.error);
       reply.code(license.value.status === 'issued' ? 201 : 200).type('application/json; charset=utf-8');
@@ -112,6 +129,9 @@ function addGroup(app: App, context: ServerContext, group: (typeof groups)[numbe
       return reply.send(licenseText(license.value) as never);
     },
   );
+}
+
+function addReturn(app: App, context: ServerContext, { type, url, params, nameOf }: Group): void {
   app.delete(
     url,
     {
@@ -126,12 +146,12 @@ function addGroup(app: App, context: ServerContext, group: (typeof groups)[numbe
     async (request, reply) => {
       const allowed = checkHost(context, request.ip);
       if (!allowed.ok) return sendRefusal(reply, allowed.error);
-      return sendResult(
-        reply,
-        await returnLicense(context, nameOf(request.params as Record<string, string>)),
-      );
+      return sendResult(reply, await returnLicense(context, nameOf(request.params)));
     },
   );
+}
+
+function addValidate(app: App, context: ServerContext, { type, url, params, nameOf }: Group): void {
   app.post(
     `${url}/validate`,
     {
@@ -146,10 +166,7 @@ function addGroup(app: App, context: ServerContext, group: (typeof groups)[numbe
     async (request, reply) => {
       const allowed = checkHost(context, request.ip);
       if (!allowed.ok) return sendRefusal(reply, allowed.error);
-      return sendResult(
-        reply,
-        await validateLicense(context, nameOf(request.params as Record<string, string>)),
-      );
+      return sendResult(reply, await validateLicense(context, nameOf(request.params)));
     },
   );
 }

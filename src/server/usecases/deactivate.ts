@@ -25,7 +25,7 @@ import type { ConfirmationView } from './confirm.ts';
 import { confirmAct, tooMuchToTell, viewConfirmation } from './confirm.ts';
 import { noteEvent } from './events.ts';
 import { accountsOf, serverLog } from './license-token.ts';
-import { releaseOnline } from './move-messages.ts';
+import { releaseOnline } from './move-as-source.ts';
 import { newId } from './new-id.ts';
 import { administer } from './server-facts.ts';
 import { giveBack, release } from './telephone-move.ts';

@@ -227,66 +227,19 @@ async function renewTo(
 }
 
 /** Gives a unit to a new holder: a free one, or the one that came with a move for it. */
-async function issue(
-  context: ServerContext,
-  tx: WriteTx,
-  deed: Deed & { readonly to: Candidate; readonly inherited: Inherited | null },
-): Promise<LicenseAnswer> {
+async function issue(context: ServerContext, tx: WriteTx, deed: Giving): Promise<LicenseAnswer> {
   const { to, inherited, asked, situation } = deed;
-  const { line, authority } = to;
-  const unit = await takeUnit(tx, line.id, inherited?.pool ?? freePool);
-  if (unit === undefined)
-    throw new Error(`Line ${line.agreement}/${line.line} has units but no unit number.`);
-  const sub = subjectOf(context.digest, {
-    salt: authority.salt,
-    kind: line.type,
-    name: asked.request.holder,
-  });
-  const expiresAt = endOf(context, deed, authority);
-  const early = inherited === null ? situation.shown : null;
-  const origin = inherited?.origin ?? early?.origin ?? `${context.licenseServerId}/${unit}`;
-  const jti = newId(context);
-  const late = deed.decision.act === 'take-over' && deed.decision.late;
-  const { nowMs } = asked;
-  const token = permanentToken(context, {
-    facts: situation.facts,
-    authority,
-    line,
-    sub,
-    unit,
-    origin,
-    late,
-    nowMs,
-    expiresAt,
-    jti,
-    head: await tx.head(serverLog),
-  });
-  const known = inherited === null ? 0 : Math.max(inherited.leaseEnd, await latestLeaseEnd(tx, line.id, sub));
-  const license = {
-    lineId: line.id,
-    kind: line.type,
-    holder: asked.request.holder,
-    sub,
-    unit,
-    origin,
-    jti,
-    token,
-    inheritedFrom: inherited?.waitsFor ?? null,
-    earlySource: early?.source ?? null,
-    aid: line.aid,
-    issuedAt: nowMs,
-    renewedAt: nowMs,
-    expiresAt,
-    leaseEnd: Math.max(expiresAt, known),
-  };
+  const { line } = to;
+  const license = await makeLicense(context, tx, deed);
   await insertLicense(tx, license);
-  if (situation.temporary !== null) await markUpgraded(tx, { ...situation.temporary, nowMs });
+  if (situation.temporary !== null) await markUpgraded(tx, { ...situation.temporary, nowMs: asked.nowMs });
   const accounts = accountsOf(line);
+  const { unit, origin, sub, jti, expiresAt } = license;
   await tx.post({
     log: serverLog,
     kind: inherited === null ? 'issued' : 'taken-over',
     id: jti,
-    at: nowMs,
+    at: asked.nowMs,
     body: { agreement: line.agreement, line: line.line, unit, origin, sub, until: expiresAt },
     postings: [
       {
@@ -297,8 +250,64 @@ async function issue(
       },
     ],
   });
-  if (inherited === null) await noteIssued(context, tx, { line, nowMs });
+  if (inherited === null) await noteIssued(context, tx, { line, nowMs: asked.nowMs });
   return permanentAnswer('issued', to, license);
+}
+
+type Giving = Deed & { readonly to: Candidate; readonly inherited: Inherited | null };
+
+/** Takes a unit number out of its pool and signs the token; the row is the caller's to insert. */
+async function makeLicense(
+  context: ServerContext,
+  tx: WriteTx,
+  deed: Giving,
+): Promise<Parameters<typeof insertLicense>[1]> {
+  const { to, inherited, situation } = deed;
+  const { line, authority } = to;
+  const { facts } = situation;
+  const { nowMs, request } = deed.asked;
+  const unit = await takeUnit(tx, line.id, inherited?.pool ?? freePool);
+  if (unit === undefined) {
+    throw new Error(`Line ${line.agreement}/${line.line} has units but no unit number.`);
+  }
+  const kind = line.type;
+  const sub = subjectOf(context.digest, { salt: authority.salt, kind, name: request.holder });
+  const expiresAt = endOf(context, deed, authority);
+  const early = inherited === null ? situation.shown : null;
+  const origin = inherited?.origin ?? early?.origin ?? `${context.licenseServerId}/${unit}`;
+  const jti = newId(context);
+  const late = deed.decision.act === 'take-over' && deed.decision.late;
+  const head = await tx.head(serverLog);
+  const known = inherited === null ? 0 : Math.max(inherited.leaseEnd, await latestLeaseEnd(tx, line.id, sub));
+  return {
+    lineId: line.id,
+    kind,
+    holder: request.holder,
+    sub,
+    unit,
+    origin,
+    inheritedFrom: inherited?.waitsFor ?? null,
+    earlySource: early?.source ?? null,
+    aid: line.aid,
+    jti,
+    token: permanentToken(context, {
+      facts,
+      authority,
+      line,
+      sub,
+      unit,
+      origin,
+      late,
+      nowMs,
+      expiresAt,
+      jti,
+      head,
+    }),
+    issuedAt: nowMs,
+    renewedAt: nowMs,
+    expiresAt,
+    leaseEnd: Math.max(expiresAt, known),
+  };
 }
 
 async function giveTemporary(context: ServerContext, tx: WriteTx, deed: Deed): Promise<LicenseAnswer> {

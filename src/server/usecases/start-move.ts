@@ -26,6 +26,7 @@ import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { findNamedLine } from './find-line.ts';
 import { accountsOf, serverLog } from './license-token.ts';
+import { moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
 
 export interface MoveOrder {
@@ -110,26 +111,13 @@ async function begin(
   const { line, order, target } = of;
   const nowMs = context.clock.nowMs();
   const id = newId(context);
-  const move: ServerMoveRow = {
-    id,
-    role: 'source',
-    carrier: 'online',
-    agreement: line.agreement,
-    line: line.line,
-    product: line.product,
-    type: line.type,
-    quantity: order.quantity,
-    source: context.licenseServerId,
-    target,
-    state: 'requested',
-    unissued: 0,
-    held: 0,
-    reserved: 0,
-    quarantined: 0,
-    hold: order.hold,
-    startedAt: nowMs,
-    updatedAt: nowMs,
-  };
+  const { quantity, hold } = order;
+  const source = context.licenseServerId;
+  const move = moveRow(
+    line,
+    { id, role: 'source', carrier: 'online', quantity, source, target, state: 'requested', hold },
+    nowMs,
+  );
   await insertServerMove(tx, move);
   await savePeer(tx, { licenseServerId: target, name: order.toName ?? null, url: null });
   await insertRequest(tx, { id: `move:${id}`, kind: 'move', ask: id, at: nowMs });

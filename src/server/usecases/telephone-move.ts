@@ -28,6 +28,7 @@ import type { LineName } from './find-line.ts';
 import { findNamedLine } from './find-line.ts';
 import { freezeUnits, releaseUnits } from './freeze.ts';
 import { accountsOf, serverLog } from './license-token.ts';
+import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
 import { administer } from './server-facts.ts';
 
@@ -65,26 +66,18 @@ export async function freezeByTelephone(
     if (tooMuchToTell(unissued) || tooMuchToTell(held)) {
       return err({ code: 'quantity-invalid', quantity: unissued + held, most: 65_535 });
     }
-    const move: ServerMoveRow = {
+    const { quantity } = order;
+    const source = context.licenseServerId;
+    const begun = {
       id,
       role: 'source',
       carrier: 'telephone',
-      agreement: line.agreement,
-      line: line.line,
-      product: line.product,
-      type: line.type,
-      quantity: order.quantity,
-      source: context.licenseServerId,
+      quantity,
+      source,
       target: target.value,
-      state: 'frozen',
-      unissued,
-      held,
-      reserved,
-      quarantined,
-      hold: false,
-      startedAt: nowMs,
-      updatedAt: nowMs,
-    };
+    } as const;
+    const amounts = { unissued, held, reserved, quarantined };
+    const move = moveRow(line, { ...begun, ...amounts, state: 'frozen' }, nowMs);
     await insertServerMove(tx, move);
     await savePeer(tx, { licenseServerId: target.value, name: null, url: null });
     await tx.post({
@@ -95,7 +88,7 @@ export async function freezeByTelephone(
       postings: frozen.value.postings,
       body: { agreement: line.agreement, line: line.line, move: id, target: target.value, unissued, held },
     });
-    await noteEvent(context, tx, { number: 5001, data: eventData(move) });
+    await noteEvent(context, tx, { number: 5001, data: moveEvent(move) });
     const told = await confirmAct(context, tx, {
       authority,
       kind: 'frozen',
@@ -108,11 +101,6 @@ export async function freezeByTelephone(
     });
     return ok({ ...told, product: line.product, type: line.type, move: id });
   });
-}
-
-function eventData(move: ServerMoveRow): Record<string, string | number> {
-  const { product, type, unissued, held, target, source, id } = move;
-  return { product, type, unissued, held, total: unissued + held, target, source, move: id };
 }
 
 /** Asked again for the same target: the code as it was made. For another target: one at a time. */
@@ -199,7 +187,7 @@ export async function release(
       held: move.held,
     },
   });
-  await noteEvent(context, tx, { number: 5002, data: eventData(move) });
+  await noteEvent(context, tx, { number: 5002, data: moveEvent(move) });
 }
 
 /** Gives unissued CALs back to the publisher. Refused: `move-more-than-there-is`, `quantity-invalid`. */

@@ -1,0 +1,99 @@
+/**
+ * A move by files carried by hand: each step applies what was brought, writes what is to be carried
+ * on, and says where to. The same commands on the source and on the target.
+ */
+import type { ApiClient } from './client.ts';
+import { commandLine } from './command-words.ts';
+import type { Cli } from './main.ts';
+import type { Outcome } from './outcome.ts';
+import { done } from './outcome.ts';
+import type { Page } from './page.ts';
+import type { MoveView } from './server-answers.ts';
+import { applyAnswerFile, writeRequestFile } from './server-files.ts';
+import { startMove } from './server-move-online.ts';
+import type { MoveOptions } from './server-move-order.ts';
+import { orderOf } from './server-move-order.ts';
+import { targetOf } from './server-move-target.ts';
+import { showMoves } from './server-move-status.ts';
+import { serverCommand } from './server-words.ts';
+
+async function listMoves(api: ApiClient): Promise<readonly MoveView[]> {
+  return (await api.call<{ items: readonly MoveView[] }>('GET', '/v1/admin/moves')).items;
+}
+
+/** Who has to apply the answer to this server's next file, by where its newest move stands. */
+function nextHolder(move: MoveView | undefined): 'here' | 'target' | 'source' | 'nobody' {
+  if (move === undefined) return 'here';
+  if (move.role === 'source') {
+    if (move.state === 'frozen' || move.state === 'closed') return 'target';
+    return move.state === 'requested' ? 'here' : 'nobody';
+  }
+  return move.state === 'provisional' ? 'source' : 'nobody';
+}
+
+const holders = {
+  here: 'and apply its answer here:',
+  target: 'and apply its answer on the target:',
+  source: 'and apply its answer on the source (and then here):',
+  nobody: 'so that it knows; nothing is left to be done here.',
+} as const;
+
+/** The two commands that come now: one at the clearinghouse, one where its answer goes. */
+function showRoute(page: Page, cli: Cli, of: { readonly requestFile: string; readonly move: MoveView | undefined }): void {
+  const { requestFile, move } = of;
+  const holder = nextHolder(move);
+  const apply = ['--response', 'ANSWER-FILE', '--request-out', 'NEXT-REQUEST-FILE'];
+  const command =
+    holder === 'here'
+      ? serverCommand(cli, 'move', ...apply)
+      : commandLine('calyx', 'server', 'move', '--data', holder === 'target' ? 'TARGET-DIR' : 'SOURCE-DIR', ...apply);
+  page
+    .text(`What this server has to tell is in ${requestFile}`)
+    .next(`Carry it to the clearinghouse (its web site, or the command below there), ${holders[holder]}`)
+    .verbatim([
+      commandLine('calyx', 'clearinghouse', 'answer', requestFile, '--out', 'ANSWER-FILE', '--data', 'CLEARINGHOUSE-DIR'),
+      ...(holder === 'nobody' ? [] : [command]),
+    ]);
+}
+
+/** The move that changed last. */
+const newest = (moves: readonly MoveView[]): MoveView | undefined =>
+  moves.toSorted((one, other) => one.updatedAt.localeCompare(other.updatedAt)).at(-1);
+
+/** Applies an answer, where one was brought. */
+async function applyMoveFile(cli: Cli, api: ApiClient, files: { response: string; requestOut: string | undefined }): Promise<Outcome> {
+  const { fresh, requestFile } = await applyAnswerFile(api, files);
+  const moves = await listMoves(api);
+  const move = newest(moves);
+  const fields = { ...(move ?? {}), applied: fresh, moves, ...(requestFile === null ? {} : { requestFile }) };
+  return done(fields, (page) => {
+    page.title('The answer is applied.');
+    showMoves(page, moves);
+    if (requestFile !== null) {
+      showRoute(page, cli, { requestFile, move });
+    } else {
+      page
+        .next('Write what this server has to tell the clearinghouse now:')
+        .verbatim(serverCommand(cli, 'move', '--request-out', 'REQUEST-FILE'));
+    }
+  });
+}
+
+/** Starts the move where a target is named, and writes the file; without one only writes the file. */
+async function writeMoveFile(cli: Cli, api: ApiClient, options: MoveOptions & { requestOut: string }): Promise<Outcome> {
+  let move: MoveView | undefined;
+  if (options.to !== undefined) move = await startMove(api, options, await targetOf(cli, orderOf(options).to));
+  const requestFile = await writeRequestFile(api, options.requestOut);
+  move ??= newest(await listMoves(api));
+  return done({ ...(move ?? {}), requestFile }, (page) => {
+    if (move !== undefined) showMoves(page, [move]);
+    showRoute(page, cli, { requestFile, move });
+  });
+}
+
+/** The move by files: with an answer, without one, or both in one step. */
+export async function moveByFile(cli: Cli, api: ApiClient, options: MoveOptions): Promise<Outcome> {
+  const { response, requestOut } = options;
+  if (response !== undefined) return applyMoveFile(cli, api, { response, requestOut });
+  return writeMoveFile(cli, api, { ...options, requestOut: requestOut ?? '' });
+}

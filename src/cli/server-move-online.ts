@@ -1,0 +1,170 @@
+/**
+ * A move by automatic connection, watched from its source until it is finished. The command may be
+ * interrupted anywhere: the move is the servers' own, and the same command goes on watching it.
+ */
+import type { JsonObject } from '../core/json.ts';
+import { secondMs } from '../core/time.ts';
+import { systemClock } from '../platform/clock.ts';
+import { Failure } from '../platform/failure.ts';
+import { refusedBody } from '../protocol/problem.ts';
+import type { ApiClient } from './client.ts';
+import { pathOf } from './client.ts';
+import type { Cli } from './main.ts';
+import type { Outcome } from './outcome.ts';
+import { done, Refused } from './outcome.ts';
+import type { Progress } from './progress.ts';
+import type { MoveView, Status } from './server-answers.ts';
+import { readStatus } from './server-answers.ts';
+import type { MoveOptions } from './server-move-order.ts';
+import { orderOf, orderWords } from './server-move-order.ts';
+import type { Target } from './server-move-target.ts';
+import { targetOf } from './server-move-target.ts';
+import { calsOf, serverCommand } from './server-words.ts';
+
+/** How long one contact may be held back by the clearinghouse, milliseconds. */
+const contactWaitMs = 2 * secondMs;
+
+/** The phases as the source sees them, in their order. */
+const phases: Readonly<Record<string, { readonly place: number; readonly text: string }>> = {
+  requested: { place: 1, text: 'Asking the clearinghouse' },
+  frozen: { place: 2, text: 'Frozen here; the target installs' },
+  closed: { place: 3, text: 'Given up here; the move is finished' },
+};
+const phaseCount = 3;
+
+/** Only the automatic method carries a move by itself; the others are told before anything is started. */
+function checkMethod(cli: Cli, status: Status, options: MoveOptions): void {
+  if (status.clearinghouseUrl === null) throw new Refused({ ...refusedBody({ code: 'no-clearinghouse-address' }) });
+  if (status.method === 'automatic') return;
+  const way = status.method === 'web' ? ['--request-out', 'REQUEST-FILE'] : ['--freeze'];
+  throw new Failure(`The installation method of this license server is ${status.method}. Nothing was started.`, {
+    code: 'method-differs',
+    next: `Move by it: ${serverCommand(cli, 'move', ...orderWords(options), ...way)}. Or set it: ${serverCommand(cli, 'method', 'automatic')}`,
+    details: { method: status.method },
+  });
+}
+
+/** Starts the move, or finds the one that is open. */
+export async function startMove(api: ApiClient, options: MoveOptions, target: Target): Promise<MoveView> {
+  const { product, type, quantity, agreement } = orderOf(options);
+  return api.call<MoveView>('POST', '/v1/admin/moves', {
+    body: {
+      ...{ product, type, quantity, to: target.licenseServerId },
+      ...{ reason: options.reason, hold: options.hold === true },
+      ...(agreement === undefined ? {} : { agreement }),
+      ...(target.name === undefined ? {} : { toName: target.name }),
+    },
+  });
+}
+
+interface Watch {
+  readonly api: ApiClient;
+  readonly move: MoveView;
+  readonly hold: boolean;
+  readonly untilMs: number;
+  readonly progress: Progress;
+}
+
+/**
+ * Contacts and looks until the move is over, held, or the time is up. Held means frozen, and the
+ * receipt of that delivered: a contact that succeeded after the freeze.
+ */
+async function watch({ api, move: started, hold, untilMs, progress }: Watch): Promise<MoveView> {
+  let move = started;
+  for (;;) {
+    const phase = phases[move.state];
+    progress.update(phase?.place ?? 0, phase?.text ?? move.state);
+    if (move.state === 'closed' || move.state === 'undone') return move;
+    const before = move.state;
+    const leftMs = untilMs - systemClock.nowMs();
+    if (leftMs <= 0) return move;
+    const waitMs = hold && before === 'frozen' ? 0 : Math.min(contactWaitMs, leftMs);
+    await api.call('POST', '/v1/admin/contact', { body: { waitMs } });
+    move = await api.call<MoveView>('GET', `/v1/admin/moves${pathOf(move.id)}`);
+    if (hold && before === 'frozen' && move.state === 'frozen') return move;
+  }
+}
+
+/** What is still missing, said of the source's own state. */
+function pending(cli: Cli, options: MoveOptions, move: MoveView): Refused {
+  const waitingFor =
+    move.state === 'frozen'
+      ? `the target: it has to fetch the CALs from the clearinghouse (it must be running, activated and connected)`
+      : 'the clearinghouse';
+  const { id, state, unissued, held } = move;
+  const words = refusedBody({ code: 'answer-pending', waitingFor });
+  const hold = options.hold === true ? ['--hold'] : [];
+  const command = serverCommand(cli, 'move', ...orderWords(options), ...hold);
+  const next = `Nothing is lost, and present holders go on. The same command goes on with this move: ${command}`;
+  return new Refused({ ...words, next, move: id, state, unissued, held });
+}
+
+function undone(move: MoveView): Failure {
+  return new Failure('The move was undone by the clearinghouse. The CALs are in use on this license server again.', {
+    code: 'move-undone',
+    next: 'See what is here with calyx server packs, and start the move again when what was in its way is settled.',
+    details: { move: move.id, state: move.state },
+  });
+}
+
+function finished(cli: Cli, of: { readonly move: MoveView; readonly target: Target; readonly status: Status }): Outcome {
+  const { move, target, status } = of;
+  const { product, type, unissued, held } = move;
+  const left = status.packs.reduce((sum, pack) => sum + pack.installed, 0);
+  const fields: JsonObject = { ...move, moved: unissued + held };
+  return done(fields, (page) => {
+    page
+      .title(`${calsOf({ count: unissued + held, product, type })} have moved to ${target.name ?? move.target}.`)
+      .keyValues([
+        ['Unissued', unissued],
+        ['With holders', `${held} (each is taken over when it next asks the target)`],
+        ['Target', move.target],
+        ['Left on this server', left],
+      ]);
+    if (left === 0) {
+      page
+        .next('Send the clients to the target, see that it works, then deactivate this license server:')
+        .verbatim(serverCommand(cli, 'deactivate'));
+    } else {
+      page.next('Send the clients to the target. What is left here is shown by:').verbatim(serverCommand(cli, 'packs'));
+    }
+  });
+}
+
+function heldBack(cli: Cli, options: MoveOptions, move: MoveView): Outcome {
+  const { product, type, unissued, held } = move;
+  return done({ ...move, moved: 0 }, (page) =>
+    page
+      .title(`${calsOf({ count: unissued + held, product, type })} are frozen here; the move is held before its commit.`)
+      .keyValues([
+        ['Unissued', unissued],
+        ['With holders', held],
+        ['Target', move.target],
+      ])
+      .text('The target installs them at its next contact. Present holders go on renewing here; nobody new gets one of them here.')
+      .next('Try the target with a client. When it works, finish the move:')
+      .verbatim(serverCommand(cli, 'move', ...orderWords(options))),
+  );
+}
+
+/** The move by automatic connection. */
+export async function moveOnline(cli: Cli, api: ApiClient, options: MoveOptions): Promise<Outcome> {
+  const { to } = orderOf(options);
+  checkMethod(cli, await readStatus(api), options);
+  const target = await targetOf(cli, to);
+  const started = await startMove(api, options, target);
+  if (started.resumed) cli.output.note(`Going on with the move that was started on ${started.startedAt}.`);
+  const progress = cli.progress('Moving', phaseCount);
+  const untilMs = systemClock.nowMs() + options.wait * secondMs;
+  const hold = options.hold === true;
+  let move: MoveView;
+  try {
+    move = await watch({ api, move: started, hold, untilMs, progress });
+  } finally {
+    progress.end();
+  }
+  if (move.state === 'undone') throw undone(move);
+  if (move.state === 'closed') return finished(cli, { move, target, status: await readStatus(api) });
+  if (hold && move.state === 'frozen') return heldBack(cli, options, move);
+  throw pending(cli, options, move);
+}

@@ -1,0 +1,88 @@
+/** What `calyx server move` was asked for: its options, checked where that needs no server. */
+import { refusedBody } from '../protocol/problem.ts';
+import { Refused, WrongUsage } from './outcome.ts';
+
+export interface MoveOptions {
+  readonly to?: string;
+  readonly from?: string;
+  readonly agreement?: string;
+  readonly product?: string;
+  readonly type?: string;
+  readonly quantity?: number | 'all';
+  readonly reason: 'replaced' | 'dead';
+  readonly hold?: boolean;
+  readonly dryRun?: boolean;
+  readonly wait: number;
+  readonly requestOut?: string;
+  readonly response?: string;
+  readonly freeze?: boolean;
+  readonly release?: boolean;
+  readonly status?: boolean;
+}
+
+export interface MoveOrder {
+  readonly to: string;
+  readonly agreement: string | undefined;
+  readonly product: string;
+  readonly type: string;
+  readonly quantity: number | 'all';
+}
+
+/** Product and type, which every act on CALs names. */
+export function lineOf(options: MoveOptions): { readonly product: string; readonly type: string } {
+  const { product, type } = options;
+  if (product === undefined || type === undefined) {
+    throw new WrongUsage('Say which CALs: --product P --type device (calyx server packs lists them).');
+  }
+  return { product, type };
+}
+
+/** Target, CALs and quantity of a move. */
+export function orderOf(options: MoveOptions): MoveOrder {
+  const { to, agreement, quantity } = options;
+  if (to === undefined) {
+    throw new WrongUsage('Say where to: --to with the address or the License Server ID of the new license server.');
+  }
+  const line = lineOf(options);
+  if (quantity === undefined) throw new WrongUsage('Say how many CALs: --quantity N, or --quantity all.');
+  return { to, agreement, ...line, quantity };
+}
+
+/** What this version does not do is said before anything is asked of a server. */
+export function refuseUnsupported(options: MoveOptions): void {
+  const refuse = (what: string): never => {
+    throw new Refused({ ...refusedBody({ code: 'not-yet-supported', what }) });
+  };
+  if (options.reason === 'dead') refuse('a move from a license server that no longer functions');
+  if (options.dryRun === true) refuse('a dry run of a move (calyx server packs shows what could be moved)');
+  if (options.from !== undefined) {
+    throw new WrongUsage(
+      'A move is started on the server that has the CALs: run it there, with --to. (--from is for --reason dead.)',
+    );
+  }
+}
+
+/** At most one way of carrying a move may be named. */
+export function checkModes(options: MoveOptions): void {
+  const { freeze, release, requestOut, response, status } = options;
+  const modes = [
+    ...(freeze === true ? ['--freeze'] : []),
+    ...(release === true ? ['--release'] : []),
+    ...(status === true ? ['--status'] : []),
+    ...(requestOut !== undefined || response !== undefined ? ['--request-out and --response'] : []),
+  ];
+  if (modes.length > 1) throw new WrongUsage(`Give only one of ${modes.join(', ')}.`);
+}
+
+/** The words of an order, to repeat it. */
+export function orderWords(options: MoveOptions): readonly (string | number)[] {
+  const words = (name: string, value: string | number | undefined): readonly (string | number)[] =>
+    value === undefined ? [] : [name, value];
+  return [
+    ...words('--to', options.to),
+    ...words('--agreement', options.agreement),
+    ...words('--product', options.product),
+    ...words('--type', options.type),
+    ...words('--quantity', options.quantity),
+  ];
+}

@@ -1,0 +1,55 @@
+/** The telephone move on its source: freezing and giving up, each told by a code (protocol §3.6). */
+import type { ApiClient } from './client.ts';
+import { commandLine } from './command-words.ts';
+import type { Cli } from './main.ts';
+import type { Outcome } from './outcome.ts';
+import { done } from './outcome.ts';
+import type { ToldCode } from './server-answers.ts';
+import { readStatus } from './server-answers.ts';
+import type { MoveOptions } from './server-move-order.ts';
+import { lineOf, orderOf } from './server-move-order.ts';
+import { targetOf } from './server-move-target.ts';
+import { showTold } from './server-told.ts';
+import { calsOf, otherServerCommand, serverCommand } from './server-words.ts';
+
+const agreementField = ({ agreement }: MoveOptions) => (agreement === undefined ? {} : { agreement });
+
+/** Freezes, and shows the code to read; asked again, the same code. */
+export async function freeze(cli: Cli, api: ApiClient, options: MoveOptions): Promise<Outcome> {
+  const { product, type, quantity, to } = orderOf(options);
+  const target = await targetOf(cli, to);
+  const body = { product, type, quantity, to: target.licenseServerId, ...agreementField(options) };
+  const told = await api.call<ToldCode>('POST', '/v1/admin/telephone/freeze', { body });
+  const count = told.unissued + told.held;
+  return done(told, (page) => {
+    page.title(`${calsOf({ count, product, type })} are frozen for the move. Present holders go on renewing here.`);
+    showTold(page, told);
+    const fields = ['--agreement', told.agreement, '--from', 'THIS-ID', '--to', 'TARGET-ID'];
+    page.text(`The representative needs both License Server IDs (${fields.join(' ')}), and the code.`);
+    if (told.unissued === 0) {
+      page.next('All of them have holders, so nothing is to be installed yet. Give them up here, and read that code:');
+      page.verbatim(serverCommand(cli, 'deactivate', '--code-out'));
+      return;
+    }
+    page
+      .next('Type the CAL Key Pack ID that you are given (it begins with 6 or 7) on the new license server, and try it there. Then deactivate this one:')
+      .verbatim([otherServerCommand('install', '--code', 'CODE'), serverCommand(cli, 'deactivate', '--code-out')]);
+  });
+}
+
+/** Gives up what is frozen, and shows the code to read; asked again, the same code. */
+export async function release(cli: Cli, api: ApiClient, options: MoveOptions): Promise<Outcome> {
+  const { product, type } = lineOf(options);
+  const body = { product, type, ...agreementField(options) };
+  const told = await api.call<ToldCode>('POST', '/v1/admin/telephone/release', { body });
+  const { licenseServerId } = await readStatus(api);
+  return done(told, (page) => {
+    page.title(`${calsOf({ count: told.unissued + told.held, product, type })} are given up by this server.`);
+    showTold(page, told);
+    page.text(`At the desk: ${commandLine('calyx', 'desk', 'confirm', told.code)}`);
+    if (told.held === 0) return;
+    page
+      .next('Type the key pack of the CALs that have holders (it begins with 8 or 9) on the new license server:')
+      .verbatim(otherServerCommand('install', '--code', 'CODE', '--from', licenseServerId));
+  });
+}

@@ -1,0 +1,55 @@
+/** `calyx server move`: one command for every way of moving CALs to another license server. */
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { quantityOrAll, waitSeconds } from './arguments.ts';
+import type { Cli } from './main.ts';
+import type { Outcome } from './outcome.ts';
+import { moveByFile } from './server-move-files.ts';
+import { moveOnline } from './server-move-online.ts';
+import type { MoveOptions } from './server-move-order.ts';
+import { checkModes, lineOf, orderOf, refuseUnsupported } from './server-move-order.ts';
+import { moveStatus } from './server-move-status.ts';
+import { freeze, release } from './server-move-telephone.ts';
+
+async function move(cli: Cli, options: MoveOptions): Promise<Outcome> {
+  checkModes(options);
+  if (options.status !== true) refuseUnsupported(options);
+  const byFile = options.requestOut !== undefined || options.response !== undefined;
+  // What is missing is said before a server is asked.
+  if (options.release === true) lineOf(options);
+  else if (options.status !== true && (!byFile || options.to !== undefined)) orderOf(options);
+  return cli.withApi('server', async (api) => {
+    if (options.status === true) return moveStatus(api);
+    if (options.freeze === true) return freeze(cli, api, options);
+    if (options.release === true) return release(cli, api, options);
+    return byFile ? moveByFile(cli, api, options) : moveOnline(cli, api, options);
+  });
+}
+
+export function register(group: Command, cli: Cli): void {
+  group
+    .command('move')
+    .summary('moves CALs to another license server')
+    .description(
+      'Moves CALs from this license server to another: in one command where both reach the clearinghouse (interrupted, ' +
+        'the same command goes on), by files with --request-out and --response, by telephone with --freeze and --release.',
+    )
+    .option('--to <url-or-id>', 'address or License Server ID of the target')
+    .option('--agreement <number>', 'agreement or enrollment number of the paper agreement')
+    .option('--product <id>', 'product version')
+    .option('--type <type>', 'device, user or concurrent')
+    .option('--quantity <count>', 'how many CALs, or all', quantityOrAll)
+    .option('--hold', 'stop before the commit, so that the target can be tried')
+    .option('--wait <seconds>', 'how long to watch the move', waitSeconds, 120)
+    .option('--freeze', 'telephone: freeze, and show the code to read')
+    .option('--release', 'telephone: give up what is frozen, and show the code to read')
+    .option('--request-out <file>', 'files: write what is to be carried to the clearinghouse')
+    .option('--response <file>', 'files: apply the answer that was brought back')
+    .option('--status', 'list the moves that this server knows of')
+    .addOption(
+      new Option('--reason <reason>', 'why').choices(['replaced', 'dead']).default('replaced'),
+    )
+    .option('--from <id>', 'on the target: the source that no longer functions, with --reason dead')
+    .option('--dry-run', 'only say what would be moved')
+    .action(cli.run(async (options: MoveOptions) => move(cli, options)));
+}

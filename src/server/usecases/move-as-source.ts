@@ -1,0 +1,257 @@
+/**
+ * The source's part in a move by messages: it freezes, takes back or gives up, and sends the receipt. The
+ * table is `advanceSource`; by telephone the same is decided here, in `telephone-move.ts`.
+ */
+import type { JsonObject } from '../../core/json.ts';
+import type { SourceState } from '../../core/move-servers.ts';
+import { advanceSource, checkFreeze } from '../../core/move-servers.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import { err, ok } from '../../core/result.ts';
+import { isoTime } from '../../core/time.ts';
+import type { MessageOf } from '../../protocol/envelope.ts';
+import { heldLicenses } from '../../store/license-rows.ts';
+import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
+import { frozenReservations } from '../../store/reserve-rows.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
+import { findLine } from '../../store/server-authority-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
+import {
+  insertServerMove,
+  openFreeze,
+  savePeer,
+  settleRequest,
+  updateServerMove,
+} from '../../store/server-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { outgoing } from '../send.ts';
+import { noteEvent } from './events.ts';
+import type { Frozen } from './freeze.ts';
+import { freezeUnits, releaseUnits, unfreezeUnits } from './freeze.ts';
+import { serverLog } from './license-token.ts';
+import type { Handled, On } from './move-messages.ts';
+import { moveEvent, moveRow } from './move-row.ts';
+import { newId } from './new-id.ts';
+
+/** Where a move stands for its source: `requested` means that nothing was frozen yet. */
+function sourceState(move: ServerMoveRow | undefined): SourceState {
+  if (move?.state === 'refused') return 'undone';
+  const known: readonly string[] = ['frozen', 'closed', 'undone'];
+  return move !== undefined && known.includes(move.state) ? (move.state as SourceState) : 'none';
+}
+
+export async function onFreeze(
+  context: ServerContext,
+  tx: WriteTx,
+  { message, id, move }: On<MessageOf<'freeze'>>,
+): Handled {
+  const { agreement, line: number, quantity, target } = message.body;
+  const step = advanceSource({ id, state: sourceState(move) }, 'freeze', 'online');
+  if (!step.ok) return step;
+  if (step.value.again) return ok(null);
+  const line = await findLine(tx, agreement, number);
+  if (line === undefined) return err({ code: 'not-activated', agreement });
+  const open = await openFreeze(tx, agreement, number);
+  const allowed = checkFreeze({
+    move: id,
+    source: context.licenseServerId,
+    target,
+    open: open === undefined ? null : { id: open.id, state: 'frozen' },
+  });
+  const frozen = allowed.ok ? await freezeUnits(tx, { line, move: id, quantity }) : allowed;
+  if (!frozen.ok) return decline(context, tx, { message, id, move, line, refusal: frozen.error });
+  await enterFreeze(context, tx, { message, id, move, line, frozen: frozen.value });
+  return ok(null);
+}
+
+/** The freeze in the books of this server, and its receipt on the way. */
+async function enterFreeze(
+  context: ServerContext,
+  tx: WriteTx,
+  of: On<MessageOf<'freeze'>> & { readonly line: LineRow; readonly frozen: Frozen },
+): Promise<void> {
+  const { id, move, line, frozen } = of;
+  const { quantity, target } = of.message.body;
+  const { unissued, held, reserved, quarantined } = frozen.split;
+  const nowMs = context.clock.nowMs();
+  const row = moveRow(
+    line,
+    {
+      id,
+      role: 'source',
+      carrier: 'online',
+      quantity,
+      source: context.licenseServerId,
+      target,
+      state: 'frozen',
+      hold: move?.hold ?? false,
+      startedAt: move?.startedAt ?? nowMs,
+      unissued,
+      held,
+      reserved,
+      quarantined,
+    },
+    nowMs,
+  );
+  if (move === undefined) await insertServerMove(tx, row);
+  else await updateServerMove(tx, row);
+  await savePeer(tx, { licenseServerId: target, name: null, url: null });
+  const holders = await holdersOf(tx, id);
+  const receipt = await outgoing(tx, {
+    id: newId(context),
+    type: 'frozen',
+    move: id,
+    body: { agreement: line.agreement, line: line.line, unissued, held, holders },
+  });
+  await tx.post({
+    log: serverLog,
+    kind: 'frozen',
+    id: `freeze:${id}`,
+    at: nowMs,
+    body: { agreement: line.agreement, line: line.line, move: id, target, unissued, held },
+    postings: frozen.postings,
+    outbox: [receipt],
+  });
+  await noteEvent(context, tx, { number: 5001, data: moveEvent(row) });
+}
+
+/**
+ * Says that there is nothing to freeze, and keeps a tombstone: the clearinghouse ends the move, and the
+ * administrator who asked for it is told why.
+ */
+async function decline(
+  context: ServerContext,
+  tx: WriteTx,
+  of: On<MessageOf<'freeze'>> & { readonly line: LineRow; readonly refusal: Refusal },
+): Handled {
+  const { id, move, line, refusal } = of;
+  const nowMs = context.clock.nowMs();
+  const { quantity, target } = of.message.body;
+  const startedAt = move?.startedAt ?? nowMs;
+  const source = context.licenseServerId;
+  const row = moveRow(
+    line,
+    { id, role: 'source', carrier: 'online', quantity, source, target, state: 'refused', startedAt },
+    nowMs,
+  );
+  if (move === undefined) await insertServerMove(tx, row);
+  else await updateServerMove(tx, row);
+  await settleRequest(tx, { id: `move:${id}`, state: 'refused', answer: JSON.stringify(refusal) });
+  const message = await outgoing(tx, {
+    id: newId(context),
+    type: 'declined',
+    move: id,
+    body: { refused: { ...refusal } },
+  });
+  await tx.post({
+    log: serverLog,
+    kind: 'declined',
+    id: `decline:${id}`,
+    at: nowMs,
+    outbox: [message],
+    body: { agreement: line.agreement, line: line.line, move: id, refused: refusal.code },
+  });
+  await noteEvent(context, tx, {
+    number: 5019,
+    data: { type: 'freeze', sender: 'the clearinghouse', problem: refusal.code },
+  });
+  return ok(null);
+}
+
+/** Everybody whose unit goes along: with the last end of every token known here. */
+async function holdersOf(tx: WriteTx, move: string): Promise<readonly JsonObject[]> {
+  const held = (await heldLicenses(tx, move)).map((license) => ({
+    sub: license.sub,
+    kind: license.kind,
+    origin: license.origin,
+    unit: license.unit,
+    leaseEnd: isoTime(license.leaseEnd),
+  }));
+  const reserved = (await frozenReservations(tx, move)).map((row) => ({
+    sub: row.sub,
+    kind: row.kind,
+    origin: row.origin,
+    unit: Number(row.origin.split('/').at(-1)),
+    leaseEnd: isoTime(row.leaseEnd),
+  }));
+  return [...held, ...reserved];
+}
+
+export async function onUnfreeze(
+  context: ServerContext,
+  tx: WriteTx,
+  { message, id, move }: On<MessageOf<'unfreeze'>>,
+): Handled {
+  const step = advanceSource({ id, state: sourceState(move) }, 'unfreeze', 'online');
+  if (!step.ok) return step;
+  if (step.value.again) return ok(null);
+  const nowMs = context.clock.nowMs();
+  const line = await findLine(tx, message.body.agreement, message.body.line);
+  if (line === undefined) return err({ code: 'not-activated', agreement: message.body.agreement });
+  if (move === undefined) {
+    // A tombstone: a freeze of this move that is still under way must find it (protocol §2.6, M4).
+    const source = context.licenseServerId;
+    const tombstone = { id, role: 'source', carrier: 'online', quantity: 'all', source, target: '' } as const;
+    await insertServerMove(tx, moveRow(line, { ...tombstone, state: 'undone' }, nowMs));
+    return ok(null);
+  }
+  const frozen = move.state === 'frozen';
+  const postings = frozen ? await unfreezeUnits(tx, { line, move }) : [];
+  await updateServerMove(tx, { ...move, state: 'undone', updatedAt: nowMs });
+  await tx.post({
+    log: serverLog,
+    kind: 'unfrozen',
+    id: `unfreeze:${id}`,
+    at: nowMs,
+    postings,
+    body: { agreement: line.agreement, line: line.line, move: id },
+  });
+  if (frozen) await noteEvent(context, tx, { number: 5003, data: moveEvent(move) });
+  return ok(null);
+}
+
+export async function onRelease(
+  context: ServerContext,
+  tx: WriteTx,
+  { message, id, move }: On<MessageOf<'release'>>,
+): Handled {
+  const step = advanceSource({ id, state: sourceState(move) }, 'release', 'online');
+  if (!step.ok) return step;
+  if (step.value.again || move === undefined) return ok(null);
+  const line = await findLine(tx, message.body.agreement, message.body.line);
+  if (line === undefined) return err({ code: 'not-activated', agreement: message.body.agreement });
+  await releaseOnline(context, tx, { line, move });
+  return ok(null);
+}
+
+/** Gives a frozen move up and sends the receipt: on the clearinghouse's word, or at deactivation. */
+export async function releaseOnline(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly line: LineRow; readonly move: ServerMoveRow },
+): Promise<void> {
+  const { line, move } = of;
+  const nowMs = context.clock.nowMs();
+  const leases = (await heldLicenses(tx, move.id)).map(({ sub, leaseEnd }) => ({
+    sub,
+    leaseEnd: isoTime(leaseEnd),
+  }));
+  const postings = await releaseUnits(tx, { line, move });
+  await updateServerMove(tx, { ...move, state: 'closed', updatedAt: nowMs });
+  const { unissued, held } = move;
+  const receipt: OutgoingMessage = await outgoing(tx, {
+    id: newId(context),
+    type: 'released',
+    move: move.id,
+    body: { agreement: line.agreement, line: line.line, unissued, held, leases },
+  });
+  await tx.post({
+    log: serverLog,
+    kind: 'released',
+    id: `release:${move.id}`,
+    at: nowMs,
+    postings,
+    outbox: [receipt],
+    body: { agreement: line.agreement, line: line.line, move: move.id, unissued, held },
+  });
+  await noteEvent(context, tx, { number: 5002, data: moveEvent(move) });
+}

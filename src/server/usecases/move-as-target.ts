@@ -1,0 +1,150 @@
+/**
+ * The target's part in a move by messages: it installs, is made final, and hears that the source is
+ * closed. The table is `advanceTarget`.
+ */
+import { bytesOfBase64url } from '../../core/bytes.ts';
+import type { Posting } from '../../core/ledger.ts';
+import type { TargetState } from '../../core/move-servers.ts';
+import { advanceTarget } from '../../core/move-servers.ts';
+import { err, ok } from '../../core/result.ts';
+import { dayMs, msOfIso } from '../../core/time.ts';
+import type { Message, MessageOf } from '../../protocol/envelope.ts';
+import type { BodyOf } from '../../protocol/messages.ts';
+import { clearInherited, extendInherited } from '../../store/license-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import { extendReservation } from '../../store/reserve-rows.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
+import { findLine } from '../../store/server-authority-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
+import { insertServerMove, savePeer, updateServerMove } from '../../store/server-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { outgoing } from '../send.ts';
+import { applyGrant } from './apply-grant.ts';
+import { noteEvent } from './events.ts';
+import { serverLog } from './license-token.ts';
+import type { Handled, On } from './move-messages.ts';
+import { moveEvent, moveRow } from './move-row.ts';
+import { newId } from './new-id.ts';
+
+/** Where a move stands for its target. */
+function targetState(move: ServerMoveRow | undefined): TargetState {
+  if (move === undefined) return 'none';
+  return move.state === 'closed' ? 'final' : (move.state as TargetState);
+}
+
+export async function onGrant(
+  context: ServerContext,
+  tx: WriteTx,
+  { message, id, move }: On<MessageOf<'grant'>>,
+): Handled {
+  const step = advanceTarget({ id, state: targetState(move) }, 'grant');
+  if (!step.ok) return step;
+  if (step.value.again) return ok(null);
+  const { body } = message;
+  const line = await findLine(tx, body.agreement, body.line);
+  const freeValue = bytesOfBase64url(body.free.value);
+  const heldValue = bytesOfBase64url(body.heldChain.value);
+  if (line === undefined || freeValue === undefined || heldValue === undefined) {
+    return err({ code: 'not-activated', agreement: body.agreement });
+  }
+  const nowMs = context.clock.nowMs();
+  const granted = await applyGrant(context, tx, {
+    line,
+    move: id,
+    source: body.source,
+    holders: body.holders,
+    nowMs,
+    free: { chain: 'free', k: body.free.k, value: freeValue },
+    held: { chain: 'held', k: body.heldChain.k, value: heldValue },
+  });
+  if (!granted.ok) return granted;
+  await enterGrant(context, tx, { body, id, line, postings: granted.value });
+  return ok(null);
+}
+
+/** The grant in the books of this server, and its receipts on the way. */
+async function enterGrant(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly body: BodyOf<'grant'>;
+    readonly id: string;
+    readonly line: LineRow;
+    readonly postings: readonly Posting[];
+  },
+): Promise<void> {
+  const { body, id, line } = of;
+  const nowMs = context.clock.nowMs();
+  const { source, unissued, held, hold } = body;
+  const target = context.licenseServerId;
+  const row = moveRow(
+    line,
+    {
+      id,
+      role: 'target',
+      carrier: 'online',
+      quantity: unissued + held,
+      source,
+      target,
+      state: 'provisional',
+      unissued,
+      held,
+      hold,
+    },
+    nowMs,
+  );
+  await insertServerMove(tx, row);
+  await savePeer(tx, { licenseServerId: source, name: null, url: null });
+  const { agreement, line: number } = line;
+  const receipts = [
+    await outgoing(tx, {
+      id: newId(context),
+      type: 'installed',
+      move: id,
+      body: { agreement, line: number, freeK: body.free.k, heldK: body.heldChain.k },
+    }),
+  ];
+  // Unless the administrator wants to try it first, having installed it counts as verified (§2.3).
+  if (!hold) receipts.push(await outgoing(tx, { id: newId(context), type: 'verified', move: id, body: {} }));
+  await tx.post({
+    log: serverLog,
+    kind: 'move-installed',
+    id: `grant:${id}`,
+    at: nowMs,
+    outbox: receipts,
+    body: { agreement, line: number, move: id, source, unissued, held },
+    postings: of.postings,
+  });
+  await noteEvent(context, tx, { number: 5004, data: moveEvent(row) });
+}
+
+export async function onTarget(
+  context: ServerContext,
+  tx: WriteTx,
+  { message, id, move }: On<Extract<Message, { t: 'cancel' | 'final' | 'source-closed' }>>,
+): Handled {
+  const step = advanceTarget({ id, state: targetState(move) }, message.t);
+  if (!step.ok) return step;
+  if (move === undefined) return err({ code: 'move-unknown', move: id });
+  const nowMs = context.clock.nowMs();
+  if (message.t === 'cancel') {
+    if (step.value.again) return ok(null);
+    return err({ code: 'not-yet-supported', what: 'giving back what a move has installed' });
+  }
+  if (message.t === 'final') {
+    if (step.value.again) return ok(null);
+    await updateServerMove(tx, { ...move, state: 'final', updatedAt: nowMs });
+    await noteEvent(context, tx, { number: 5005, data: moveEvent(move) });
+    return ok(null);
+  }
+  if (move.state === 'closed') return ok(null);
+  for (const { sub, leaseEnd } of message.body.leases) {
+    const end = msOfIso(leaseEnd) ?? nowMs + 89 * dayMs;
+    await extendReservation(tx, { move: id, sub, leaseEnd: end });
+    await extendInherited(tx, { move: id, sub, leaseEnd: end });
+  }
+  await clearInherited(tx, id);
+  await updateServerMove(tx, { ...move, state: 'closed', updatedAt: nowMs });
+  await noteEvent(context, tx, { number: 89, data: moveEvent(move) });
+  return ok(null);
+}

@@ -1,0 +1,31 @@
+/** How a move begins in this server's own records, and how the System log speaks of it. */
+import type { JsonObject } from '../../core/json.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
+
+type Beginning = Pick<ServerMoveRow, 'id' | 'role' | 'carrier' | 'quantity' | 'source' | 'target' | 'state'> &
+  Partial<Pick<ServerMoveRow, 'unissued' | 'held' | 'reserved' | 'quarantined' | 'hold' | 'startedAt'>>;
+
+/** A move of a line, with no amounts unless they are given. */
+export function moveRow(line: LineRow, beginning: Beginning, nowMs: number): ServerMoveRow {
+  return {
+    agreement: line.agreement,
+    line: line.line,
+    product: line.product,
+    type: line.type,
+    unissued: 0,
+    held: 0,
+    reserved: 0,
+    quarantined: 0,
+    hold: false,
+    startedAt: nowMs,
+    updatedAt: nowMs,
+    ...beginning,
+  };
+}
+
+/** The fields that the events of a move show. */
+export function moveEvent(move: ServerMoveRow): JsonObject {
+  const { product, type, unissued, held, target, source, id } = move;
+  return { product, type, unissued, held, count: unissued + held, target, source, move: id };
+}

@@ -1,0 +1,220 @@
+/**
+ * `calyx up` as a real process: ready with its sample, the same again after a stop, and after kill -9
+ * anywhere in the first start.
+ */
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { TestContext } from 'node:test';
+import { describe, it } from 'node:test';
+
+const program = join(import.meta.dirname, '../src/bin/calyx.ts');
+
+interface Pack {
+  readonly installed: number;
+  readonly issued: number;
+  readonly unissued: number;
+}
+
+interface Place {
+  readonly address: string;
+  readonly docs: string;
+  readonly data: string;
+}
+
+interface Server extends Place {
+  readonly licenseServerId: string;
+  readonly activation: string;
+  readonly method: string;
+  readonly clearinghouseUrl: string | null;
+  readonly kits: readonly string[];
+  readonly packs: readonly Pack[];
+}
+
+interface World {
+  readonly continued: boolean;
+  readonly agreement: string;
+  readonly kit: string;
+  readonly clearinghouse: Place;
+  readonly servers: readonly [old: Server, fresh: Server];
+  readonly steps: readonly {
+    readonly step: string;
+    readonly commands: readonly { readonly command: string }[];
+  }[];
+}
+
+interface Running {
+  readonly world: World;
+  /** Ctrl-C; the exit code. */
+  readonly stop: () => Promise<number | null>;
+}
+
+function scratch(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'calyx-up-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  return join(dir, 'world');
+}
+
+function launch(dir: string, ports = '0,0,0'): ChildProcess {
+  const words = ['up', '--json', '--ports', ports, '--data', dir];
+  return spawn(process.execPath, [program, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** The one line that `--json` prints, and everything on stderr where none came. */
+async function firstLine(child: ChildProcess): Promise<string> {
+  assert.ok(child.stdout && child.stderr);
+  let errors = '';
+  child.stderr.on('data', (chunk) => {
+    errors += String(chunk);
+  });
+  for await (const line of createInterface({ input: child.stdout })) return line;
+  throw new Error(`calyx up said nothing on stdout, and on stderr: ${errors}`);
+}
+
+async function up(t: TestContext, dir: string): Promise<Running> {
+  const child = launch(dir);
+  const exited = once(child, 'exit');
+  t.after(() => child.kill('SIGKILL'));
+  const world = JSON.parse(await firstLine(child)) as World;
+  assert.ok(world.servers, JSON.stringify(world));
+  const stop = async (): Promise<number | null> => {
+    child.kill('SIGINT');
+    const [code] = await exited;
+    return code as number | null;
+  };
+  return { world, stop };
+}
+
+/** Starts, and kills the process without warning after `ms`. */
+async function killedAfter(dir: string, ms: number): Promise<void> {
+  const child = launch(dir);
+  const exited = once(child, 'exit');
+  setTimeout(() => child.kill('SIGKILL'), ms);
+  await exited;
+}
+
+interface Line {
+  readonly entitled: number;
+  readonly inHand: number;
+  readonly committed: number;
+}
+
+async function linesOf(world: World): Promise<readonly Line[]> {
+  const token = readFileSync(join(world.clearinghouse.data, 'admin-token'), 'utf8').trim();
+  const answer = await fetch(`${world.clearinghouse.address}/v1/agreements/${world.agreement}`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  const { lines } = (await answer.json()) as { readonly lines: readonly Line[] };
+  return lines;
+}
+
+async function checkSample(world: World): Promise<void> {
+  const [old, fresh] = world.servers;
+  assert.equal(old.activation, 'activated');
+  assert.equal(old.method, 'automatic');
+  assert.equal(old.clearinghouseUrl, world.clearinghouse.address);
+  assert.equal(old.packs.length, 1);
+  const [pack] = old.packs;
+  assert.deepEqual(
+    [pack?.installed, pack?.issued, pack?.unissued],
+    [500, 15, 485],
+    'CALs of LS-OLD: installed, issued, unissued',
+  );
+  assert.equal(fresh.activation, 'not-activated');
+  assert.equal(fresh.method, 'telephone');
+  assert.deepEqual(fresh.kits, ['4965437']);
+  assert.deepEqual(fresh.packs, []);
+  assert.ok(existsSync(world.kit));
+  const lines = await linesOf(world);
+  assert.deepEqual(
+    lines.map(({ entitled, inHand, committed }) => ({ entitled, inHand, committed })),
+    [{ entitled: 1000, inHand: 500, committed: 500 }],
+  );
+}
+
+describe('calyx up', () => {
+  it('is ready with 500 CALs on LS-OLD, 15 of them issued for good, and LS-NEW fresh', async (t) => {
+    const { world, stop } = await up(t, scratch(t));
+    assert.equal(world.continued, false);
+    await checkSample(world);
+    const [old] = world.servers;
+    const again = await fetch(`${old.address}/v1/licenses/ts-2012r2/devices/ws-15`, { method: 'PUT' });
+    const license = (await again.json()) as { readonly kind: string; readonly status: string };
+    assert.deepEqual([license.kind, license.status], ['permanent', 'unchanged']);
+    for (const { docs } of [world.clearinghouse, ...world.servers]) {
+      assert.equal((await fetch(docs)).status, 200, docs);
+    }
+    assert.deepEqual(
+      world.steps.map((each) => each.step),
+      ['1', '2', '3–4', '5–6', '7', '8–9', '10'],
+    );
+    assert.equal(await stop(), 0);
+  });
+
+  it('goes on with the same data, though the ports are others', async (t) => {
+    const dir = scratch(t);
+    const first = await up(t, dir);
+    const [, fresh] = first.world.servers;
+    await fetch(`${fresh.address}/v1/licenses/ts-2012r2/devices/ws-16`, { method: 'PUT' });
+    assert.equal(await first.stop(), 0);
+    const second = await up(t, dir);
+    assert.equal(second.world.continued, true);
+    await checkSample(second.world);
+    assert.deepEqual(
+      second.world.servers.map((server) => server.licenseServerId),
+      first.world.servers.map((server) => server.licenseServerId),
+    );
+    const again = await fetch(`${second.world.servers[1].address}/v1/licenses/ts-2012r2/devices/ws-16`, {
+      method: 'PUT',
+    });
+    assert.equal(((await again.json()) as { readonly status: string }).status, 'unchanged');
+    assert.equal(await second.stop(), 0);
+  });
+
+  it('ends in the same sample however often and wherever the first start is killed', async (t) => {
+    const dir = scratch(t);
+    for (const ms of [300, 450, 500, 550, 600, 650, 700, 800]) await killedAfter(dir, ms);
+    const { world, stop } = await up(t, dir);
+    await checkSample(world);
+    assert.equal(await stop(), 0);
+  });
+
+  it('says in words that a port is taken, and lets go of everything', async (t) => {
+    const dir = scratch(t);
+    const other = createServer();
+    other.listen(0, '127.0.0.1');
+    t.after(() => other.close());
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const child = launch(dir, `0,0,${port}`);
+    const exited = once(child, 'exit');
+    const { refused } = JSON.parse(await firstLine(child)) as {
+      readonly refused: { readonly code: string; readonly message: string; readonly next: string };
+    };
+    assert.equal(refused.code, 'port-in-use');
+    assert.match(refused.message, new RegExp(String(port)));
+    assert.match(refused.next, /--ports/);
+    assert.equal((await exited)[0], 1);
+    const { world, stop } = await up(t, dir);
+    await checkSample(world);
+    assert.equal(await stop(), 0);
+  });
+
+  it('leaves a folder alone that holds other files', async (t) => {
+    const dir = scratch(t);
+    mkdirSync(dir);
+    writeFileSync(join(dir, 'letter.txt'), 'Dear');
+    const child = launch(dir);
+    const exited = once(child, 'exit');
+    const { refused } = JSON.parse(await firstLine(child)) as { readonly refused: { readonly code: string } };
+    assert.equal(refused.code, 'data-folder-not-empty');
+    assert.equal((await exited)[0], 1);
+  });
+});
