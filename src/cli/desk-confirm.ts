@@ -9,12 +9,14 @@ type ConfirmAnswer = DeskAnswer & {
   readonly unissued: number;
   readonly held: number;
   readonly server: string;
+  /** Where it is a yearly report: the day up to which CALs may be given out. */
+  readonly horizon?: string;
 };
 
 const cals = (count: number): string => (count === 1 ? '1 CAL' : `${count} CALs`);
 
 /** What the code says that the license server has done. */
-function whatWasDone({ kind, unissued, held, server }: ConfirmAnswer): string {
+function whatWasDone({ kind, unissued, held, server, horizon }: ConfirmAnswer): string {
   const amounts = `${cals(unissued + held)} (${unissued} unissued, ${held} with holders)`;
   switch (kind) {
     case 'frozen':
@@ -26,7 +28,7 @@ function whatWasDone({ kind, unissued, held, server }: ConfirmAnswer): string {
     case 'returned':
       return `Taken in: ${server} has given back ${cals(unissued)}.`;
     case 'heartbeat':
-      return `Taken in: the yearly report of ${server}.`;
+      return `Taken in: the yearly report of ${server}. It may give CALs to new holders until ${String(horizon)}.`;
     default:
       return `Taken in: ${kind} of ${server}, ${amounts}.`;
   }

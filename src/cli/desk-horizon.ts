@@ -16,7 +16,11 @@ export function register(group: Command, cli: Cli): void {
     cli.run(async (options: CallerOptions) => {
       const agreement = agreementGiven(options.agreement);
       const answer = await askDesk(cli, '/v1/desk/horizon', { agreement, serverId: options.serverId });
-      return deskOutcome(answer, (page) => page.text(`Codes under agreement ${agreement}.`));
+      return deskOutcome(answer, (page) =>
+        page.text(
+          `Under agreement ${agreement} this license server may give CALs to new holders until ${String(answer['horizon'])}.`,
+        ),
+      );
     }),
   );
 }

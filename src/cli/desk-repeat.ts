@@ -16,7 +16,9 @@ export function register(group: Command, cli: Cli): void {
     cli.run(async (options: CallerOptions) => {
       const agreement = agreementGiven(options.agreement);
       const answer = await askDesk(cli, '/v1/desk/repeat', { agreement, serverId: options.serverId });
-      return deskOutcome(answer, (page) => page.text(`Codes under agreement ${agreement}.`));
+      return deskOutcome(answer, (page) =>
+        page.text(`The codes of this license server under agreement ${agreement}:`),
+      );
     }),
   );
 }

@@ -17,4 +17,14 @@ export const groups: readonly CommandGroup[] = [
     summary: 'the representative on the telephone: codes to read out and to take in',
     load: async () => import('./desk.ts'),
   },
+  {
+    name: 'server',
+    summary: 'a license server: activate, install, move, deactivate',
+    load: async () => import('./server.ts'),
+  },
+  {
+    name: 'license',
+    summary: 'a client: asks for licenses, and looks at them',
+    load: async () => import('./license.ts'),
+  },
 ];

@@ -38,7 +38,7 @@ export async function freeze(cli: Cli, api: ApiClient, options: MoveOptions): Pr
 }
 
 /** Gives up what is frozen, and shows the code to read; asked again, the same code. */
-export async function release(cli: Cli, api: ApiClient, options: MoveOptions): Promise<Outcome> {
+export async function release(api: ApiClient, options: MoveOptions): Promise<Outcome> {
   const { product, type } = lineOf(options);
   const body = { product, type, ...agreementField(options) };
   const told = await api.call<ToldCode>('POST', '/v1/admin/telephone/release', { body });

@@ -21,7 +21,7 @@ async function move(cli: Cli, options: MoveOptions): Promise<Outcome> {
   return cli.withApi('server', async (api) => {
     if (options.status === true) return moveStatus(api);
     if (options.freeze === true) return freeze(cli, api, options);
-    if (options.release === true) return release(cli, api, options);
+    if (options.release === true) return release(api, options);
     return byFile ? moveByFile(cli, api, options) : moveOnline(cli, api, options);
   });
 }

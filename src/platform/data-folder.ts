@@ -153,7 +153,7 @@ export function openDataFolder(folder: string, kind?: FolderKind): DataFolder {
 function wrongKind(dir: string, found: FolderKind, expected: FolderKind): Failure {
   const inner =
     found === 'world'
-      ? ` It is a folder of folders: name one of them, for example ${join(dir, 'ls-new')}.`
+      ? ` It is a folder of folders: name one of them, for example ${join(dir, expected === 'clearinghouse' ? 'clearinghouse' : 'ls-new')}.`
       : '';
   return new Failure(`${dir} belongs to a ${kinds[found].name}, not to a ${kinds[expected].name}.${inner}`, {
     code: 'data-folder-wrong-kind',

@@ -135,7 +135,19 @@ function moveNumbers(
 
 function nextAfterRelease(codes: readonly CodeView[], authority: GrantedAuthorityRow): string {
   if (codes.length === 0) return 'The move is finished. Nothing to read out.';
-  const held = codes.some((code) => code.kind === 'held-key-pack');
-  const from = held ? ` A held key pack asks for the source: --from ${authority.licenseServerId}` : '';
-  return `Read out the CAL Key Pack ID for the new license server. The caller types: calyx server install --code CODE${held ? ' --from SOURCE-ID' : ''}.${from}`;
+  const install = 'calyx server install --code CODE';
+  const heldInstall = `${install} --from ${authority.licenseServerId}`;
+  const held = codes.filter((code) => code.kind === 'held-key-pack').length;
+  if (held === 0)
+    return `Read out the CAL Key Pack ID. The caller types on the new license server: ${install}`;
+  if (held === codes.length) {
+    return (
+      'Read out the CAL Key Pack ID of the CALs that have holders. The caller types on the new license server: ' +
+      heldInstall
+    );
+  }
+  return (
+    `Read out each CAL Key Pack ID. The caller types on the new license server: ${install}, and for the CALs that ` +
+    `have holders (their code begins with 8 or 9): ${heldInstall}`
+  );
 }

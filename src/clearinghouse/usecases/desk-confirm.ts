@@ -31,7 +31,7 @@ import type { ClearinghouseContext } from '../context.ts';
 import { confirmDeactivated, confirmFrozen, confirmReleased } from './confirm-move.ts';
 import type { DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
-import { extendHorizon } from './desk-horizon.ts';
+import { extendHorizon, horizonNext } from './desk-horizon.ts';
 import type { ConfirmedBy } from './find-confirmation.ts';
 import { codeKey, findConfirmer } from './find-confirmation.ts';
 import { newId } from './new-id.ts';
@@ -178,10 +178,11 @@ async function confirmHeartbeat(
   { by, read, nowMs }: Confirmed,
 ): Promise<Result<DeskAnswer, Refusal>> {
   const authority = await current(tx, by.authority);
-  const code = await extendHorizon(context, tx, { authority, nowMs });
+  const { code, horizon } = await extendHorizon(context, tx, { authority, nowMs });
   return ok(
-    deskAnswer([code], 'Read out the horizon code. The caller types: calyx server code CODE', {
+    deskAnswer([code], horizonNext, {
       kind: read.kind,
+      horizon,
       unissued: 0,
       held: 0,
       server: authority.licenseServerId,

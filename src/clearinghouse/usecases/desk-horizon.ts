@@ -29,20 +29,23 @@ export async function giveHorizonCode(
   return context.store.write(async (tx) => {
     const authority = await openAuthority(tx, id.value, call.agreement);
     if (!authority.ok) return authority;
-    const code = await extendHorizon(context, tx, { authority: authority.value, nowMs });
-    return ok(deskAnswer([code], 'Read out the horizon code. The caller types: calyx server code CODE', {}));
+    const { code, horizon } = await extendHorizon(context, tx, { authority: authority.value, nowMs });
+    return ok(deskAnswer([code], horizonNext, { horizon }));
   });
 }
 
-/** The horizon code of this month; asked again in the same month, the same. */
+export const horizonNext = 'Read out the horizon code. The caller types: calyx server code CODE';
+
+/** The horizon code of this month, and the day it leads to; asked again in the same month, the same. */
 export async function extendHorizon(
   context: ClearinghouseContext,
   tx: WriteTx,
   of: { readonly authority: GrantedAuthorityRow; readonly nowMs: number },
-): Promise<CodeView> {
+): Promise<{ readonly code: CodeView; readonly horizon: string }> {
   const { authority, nowMs } = of;
   const wanted = Math.max(1, horizonPosition(authority.baseMonth, nowMs, horizonMonths.other));
   const e = Math.min(chainLength(horizonChain), Math.max(authority.horizonE, wanted));
+  const horizon = isoDate(endOfMonthMs(authority.baseMonth + e));
   if (e > authority.horizonE) {
     await saveGrantedAuthority(tx, { ...authority, horizonE: e });
     await tx.post({
@@ -53,12 +56,12 @@ export async function extendHorizon(
       body: {
         server: authority.licenseServerId,
         e,
-        until: isoDate(endOfMonthMs(authority.baseMonth + e)),
+        until: horizon,
       },
     });
   }
   const aid = bytesOfBase64url(authority.aid) ?? new Uint8Array(16);
   const lsidValue = idValue(context, authority.licenseServerId);
   const code = codeOf(context, { aid, lsidValue, reveal: { kind: 'horizon', k: e } });
-  return viewCode(context.digest, code, authority.licenseServerId);
+  return { code: viewCode(context.digest, code, authority.licenseServerId), horizon };
 }

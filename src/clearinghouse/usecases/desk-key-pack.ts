@@ -2,6 +2,7 @@
  * A CAL key pack over the telephone: units leave what is in hand and are committed to the caller's
  * license server, and the code that installs them is read out.
  */
+import { clearinghouseAccount } from '../../core/account.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
@@ -52,14 +53,17 @@ async function grant(
   const { authority, line, call, key } = of;
   const nowMs = context.clock.nowMs();
   const amount = call.quantity;
+  const { licenseServerId, generation } = authority;
+  const committed = clearinghouseAccount(call.agreement, line).committed(licenseServerId, generation);
   const granted = await commitUnits(tx, { authority, line, id: key.id, amount, carrier: 'telephone', nowMs });
-  const move = { source: '', target: authority.licenseServerId, line };
+  const move = { source: '', target: licenseServerId, line };
   const view = moveCode(context, { move, authority, kind: 'free', k: granted.kAfter });
   const answer = deskAnswer([view], keyPackNext, {
     product: call.product,
     type: call.type,
     quantity: amount,
-    total: granted.total,
+    // What the license server asks about before it installs: "+25 → total 125".
+    total: (await tx.balance(committed)) + amount,
   });
   await tx.post({
     log: call.agreement,

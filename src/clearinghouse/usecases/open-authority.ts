@@ -20,7 +20,7 @@ export async function openAuthority(
   const authority = await findGrantedAuthority(tx, licenseServerId, agreement);
   if (authority === undefined) return err({ code: 'not-activated', agreement });
   if (authority.state === 'closed') {
-    return err({ code: 'server-closed', licenseServerId, generation: authority.generation });
+    return err({ code: 'server-closed', licenseServerId, generation: server.generation });
   }
   return ok(authority);
 }
