@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { beside } from './kill/beside.ts';
 import { Devices } from './kill/devices.ts';
-import { Lost } from './kill/http.ts';
 import { readServer } from './kill/image.ts';
+import { installedOn, killOne, move } from './kill/moves.ts';
 import { activate, install, makePlace, sell } from './kill/place.ts';
 import { Chance, seedOf } from './kill/random.ts';
+import { Roamers } from './kill/roamers.ts';
 
 const seed = seedOf(process.env);
 const dayMs = 86_400_000;
@@ -48,12 +50,62 @@ describe('kill -9 at random moments', { concurrency: 1 }, () => {
         await Promise.all(workers);
         devices.check(witness.look(readServer('old')), Date.now() + aheadMs);
       }
-      t.diagnostic(
-        `${kills} kills in ${Date.now() - started} ms, starts ${slow} ms, ${JSON.stringify(devices.counted)}, entries ${witness.entries}`,
-      );
+      t.diagnostic(`${kills} kills in ${Date.now() - started} ms, starts ${slow} ms, ${JSON.stringify(devices.counted)}, entries ${witness.entries}`);
+    } finally {
+      await place.close();
+    }
+  });
+
+  it('while CALs move back and forth', async (t: TestContext) => {
+    t.diagnostic(`seed ${seed}`);
+    const chance = new Chance(seed + 1);
+    const place = await makePlace(chance);
+    try {
+      const { clearinghouse, old, next } = place;
+      for (const program of place.programs) await program.start(0);
+      await sell(clearinghouse, { device: 200, user: 10 });
+      await activate(old);
+      await activate(next);
+      await install(old, 'device', 100);
+      const roamers = new Roamers(place, chance);
+      for (let index = 0; index < 40; index += 1) roamers.add(old, `device-${index}`);
+      await roamers.settle();
+      const aheadMs = 51 * dayMs;
+      for (const program of place.programs) {
+        await program.kill();
+        await program.start(aheadMs);
+      }
+      place.gate.carrier = place.gate.rough;
+      for (let index = 40; index < 60; index += 1) roamers.add(chance.pick([old, next]), `device-${index}`);
+      const started = Date.now();
+      const kills = () => place.programs.reduce((sum, each) => sum + each.kills, 0);
+      const moves: string[] = [];
+      await beside(async (over) => {
+      let number = 0;
+      while (kills() < 88 && !over()) {
+        number += 1;
+        let from = chance.pick([old, next]);
+        let there = await installedOn(from);
+        if (there < 10) {
+          from = from === old ? next : old;
+          there = await installedOn(from);
+        }
+        const to = from === old ? next : old;
+        const quantity = chance.happens(0.5) ? 'all' : chance.between(5, there);
+        const t0 = Date.now();
+        await move(place, chance, { number, from, to, quantity }, over);
+        moves.push(`${quantity}:${Date.now() - t0}`);
+      }
+      }, [
+        async (over) => { while (!over()) await killOne({ place, chance, roamers, aheadMs }); },
+        ...Array.from({ length: 4 }, () => async (over: () => boolean) => {
+          while (!over()) await sleep((await roamers.one()) ? 2 : 15);
+        }),
+      ]);
+      t.diagnostic(`${kills()} kills, ${moves.length} moves ${moves} in ${Date.now() - started} ms ${JSON.stringify(roamers.roamed)} holders ${roamers.holders}`);
+      await roamers.askAll();
     } finally {
       await place.close();
     }
   });
 });
-void Lost;

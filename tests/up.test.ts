@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -14,8 +14,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { describe, it } from 'node:test';
+import { promisify } from 'node:util';
 
-const program = join(import.meta.dirname, '../src/bin/calyx.ts');
+const root = join(import.meta.dirname, '..');
+const program = join(root, 'src/bin/calyx.ts');
 
 interface Pack {
   readonly installed: number;
@@ -38,7 +40,12 @@ interface Server extends Place {
   readonly packs: readonly Pack[];
 }
 
+interface Command {
+  readonly command: string;
+}
+
 interface World {
+  readonly data: string;
   readonly continued: boolean;
   readonly agreement: string;
   readonly kit: string;
@@ -46,8 +53,9 @@ interface World {
   readonly servers: readonly [old: Server, fresh: Server];
   readonly steps: readonly {
     readonly step: string;
-    readonly commands: readonly { readonly command: string }[];
+    readonly commands: readonly Command[];
   }[];
+  readonly automatic: readonly Command[];
 }
 
 interface Running {
@@ -64,7 +72,7 @@ function scratch(t: TestContext): string {
 
 function launch(dir: string, ports = '0,0,0'): ChildProcess {
   const words = ['up', '--json', '--ports', ports, '--data', dir];
-  return spawn(process.execPath, [program, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+  return spawn(process.execPath, [program, ...words], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 /** The one line that `--json` prints, and everything on stderr where none came. */
@@ -98,6 +106,16 @@ async function killedAfter(dir: string, ms: number): Promise<void> {
   const exited = once(child, 'exit');
   setTimeout(() => child.kill('SIGKILL'), ms);
   await exited;
+}
+
+/** What a command line of the world's own terminal prints; it must end well. */
+async function shell(line: string): Promise<Record<string, unknown>> {
+  try {
+    const { stdout } = await promisify(execFile)('sh', ['-c', line], { cwd: root });
+    return JSON.parse(stdout) as Record<string, unknown>;
+  } catch (error) {
+    throw new Error(`${line}: ${(error as { stdout?: string }).stdout ?? ''}`, { cause: error });
+  }
 }
 
 interface Line {
@@ -184,6 +202,43 @@ describe('calyx up', () => {
     const { world, stop } = await up(t, dir);
     await checkSample(world);
     assert.equal(await stop(), 0);
+  });
+
+  it('prints commands that do the ten steps, typed as they stand', async (t) => {
+    const { world, stop } = await up(t, scratch(t));
+    const answers = new Map<string, Record<string, unknown>>();
+    let code = '';
+    for (const { step, commands } of world.steps) {
+      for (const { command } of commands) {
+        const typed = command.replace(/--code CAL-KEY-PACK-ID|(?<= )CODE(?= )/, (words) =>
+          words === 'CODE' ? code : `--code ${code}`,
+        );
+        const answer = await shell(`${typed} --json`);
+        answers.set(step, answer);
+        if (typeof answer['code'] === 'string') code = answer['code'];
+      }
+    }
+    assert.equal(answers.get('8–9')?.['kind'], 'permanent');
+    const [line] = (answers.get('10')?.['lines'] ?? []) as readonly Line[];
+    assert.deepEqual([line?.entitled, line?.inHand, line?.committed], [1000, 500, 500]);
+    assert.equal(await stop(), 0);
+    const after = await up(t, world.data);
+    const [old, fresh] = after.world.servers;
+    assert.equal(old.activation, 'deactivated');
+    assert.equal(fresh.packs[0]?.installed, 500);
+    assert.equal(await after.stop(), 0);
+  });
+
+  it('prints commands that do it automatically, typed as they stand', async (t) => {
+    const { world, stop } = await up(t, scratch(t));
+    for (const { command } of world.automatic) await shell(`${command} --json`);
+    assert.equal(await stop(), 0);
+    const after = await up(t, world.data);
+    const [old, fresh] = after.world.servers;
+    assert.equal(old.activation, 'deactivated');
+    assert.deepEqual([fresh.method, fresh.packs[0]?.installed], ['automatic', 500]);
+    assert.equal(fresh.clearinghouseUrl, after.world.clearinghouse.address);
+    assert.equal(await after.stop(), 0);
   });
 
   it('says in words that a port is taken, and lets go of everything', async (t) => {

@@ -51,8 +51,12 @@ function showLicense(page: Page, license: License, { holder, options, file }: As
     .keyValues([
       ['Status', statuses[license.status]],
       ...(license.product === holder.product ? [] : ([['CAL of', license.product]] as const)),
-      ['Unit', license.unit],
-      ['First issued as', license.origin],
+      ...(temporary
+        ? []
+        : ([
+            ['Unit', license.unit],
+            ['First issued as', license.origin],
+          ] as const)),
       ['Ends', when(license.expiresAt)],
       ...(file === undefined ? [] : ([['Kept in', file]] as const)),
     ]);

@@ -7,6 +7,7 @@ import { isoDate } from '../core/time.ts';
 import { systemClock } from '../platform/clock.ts';
 import { nodeDigest } from '../platform/digest.ts';
 import { Failure } from '../platform/failure.ts';
+import { readCalFooter } from '../protocol/cal-token.ts';
 import type { VerifiedLicense } from '../protocol/license-bundle.ts';
 import { readLicenseBundle, verifyLicense } from '../protocol/license-bundle.ts';
 import { readPayload } from '../protocol/paseto.ts';
@@ -82,6 +83,16 @@ function readRoot(path: string): Uint8Array {
   throw new WrongUsage(`${path} holds neither a publisher bundle nor a public key of 32 bytes (base64url or hex).`);
 }
 
+/** The bundle in a file: alone, in an answer, or in a store beside a token of the same license server. */
+function bundleFor(content: JsonValue | undefined, token: string): JsonValue | undefined {
+  const members = objectOf(content);
+  const list = members['licenses'];
+  if (!Array.isArray(list)) return members['bundle'] ?? content;
+  const issuer = readCalFooter(token)?.kid;
+  const from = list.map(objectOf).find((each) => readCalFooter(String(each['token']))?.kid === issuer);
+  return from?.['bundle'];
+}
+
 interface Verdict {
   readonly license: Found;
   readonly claims: JsonObject;
@@ -91,7 +102,10 @@ interface Verdict {
 }
 
 function judge(license: Found, root: Uint8Array | undefined): Verdict {
-  const claims = readPayload(license.token) ?? {};
+  const claims = readPayload(license.token);
+  if (claims === undefined || readCalFooter(license.token) === undefined) {
+    throw noLicense(license.token, 'The token was cut short or altered.');
+  }
   if (license.bundle === undefined) return { license, claims, verified: undefined, problem: undefined };
   const bundle = readLicenseBundle(license.bundle);
   if (!bundle.ok) {
@@ -158,9 +172,9 @@ function showVerdict(page: Page, verdict: Verdict): void {
 function show(source: string, options: ShowOptions): Outcome {
   const root = options.root === undefined ? undefined : readRoot(options.root);
   const given = options.bundle === undefined ? undefined : parseJson(readTextFile(options.bundle));
-  const bundle = objectOf(given)['bundle'] ?? given;
-  const verdicts = findLicenses(source).map((license) => judge({ ...license, bundle: license.bundle ?? bundle }, root));
-  const [first] = verdicts;
+  const verdicts = findLicenses(source).map((license) =>
+    judge({ ...license, bundle: license.bundle ?? bundleFor(given, license.token) }, root),
+  );
   const bad = verdicts.find((verdict) => verdict.problem !== undefined);
   if (verdicts.length === 1 && bad?.problem !== undefined) {
     throw new Refused({
@@ -168,7 +182,8 @@ function show(source: string, options: ShowOptions): Outcome {
       ...{ next: 'Ask a license server for one: calyx license request.', ...fieldsOf(bad) },
     });
   }
-  const fields = verdicts.length === 1 && first !== undefined ? fieldsOf(first) : { licenses: verdicts.map(fieldsOf) };
+  const newest = verdicts.at(-1);
+  const fields = { ...(newest === undefined ? {} : fieldsOf(newest)), licenses: verdicts.map(fieldsOf) };
   return done(fields, (page) => {
     for (const verdict of verdicts) showVerdict(page, verdict);
   });

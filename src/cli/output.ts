@@ -61,7 +61,10 @@ const exitOf = (error: Failure | Refused | Unreachable, code: string): number =>
 function refusedText(refused: RefusedFields, style: Style): string {
   const [first = '', ...rest] = wrap(plain(refused.message), style.width);
   const next = refused.next === '' ? [] : nextLines(refused.next, style);
-  return `${[red(style, first), ...rest, ...next, `(${refused.code})`].join('\n')}\n`;
+  // A command to copy stands on a line of its own, however long.
+  const { command } = refused;
+  const copy = typeof command === 'string' ? ['', `  ${plain(command)}`, ''] : [];
+  return `${[red(style, first), ...rest, ...next, ...copy, `(${refused.code})`].join('\n')}\n`;
 }
 
 /** Where the outcome of one invocation goes. */

@@ -31,17 +31,26 @@ async function post(api: ApiClient, options: DeactivateOptions, by: 'contact' | 
   return api.call<Deactivated>('POST', '/v1/admin/deactivate', { body });
 }
 
-const told = 'The license server is deactivated: it gives out no more licenses. Present holders keep theirs until they end.';
+/** What has happened, and what has not. */
+function showClosed(page: Page): void {
+  page
+    .title('The license server is deactivated: it gives out no more licenses.')
+    .text('Licenses that are out there stay valid until they end.');
+}
 
 /** Where the CALs went, and how the clients get there. */
-function showAfter(page: Page, status: Status, held: number): void {
-  if (held === 0) {
-    page.text('Nothing was held for a move.');
-    return;
+function showAfter(page: Page, status: Status, { unissued, held }: Deactivated): void {
+  if (held > 0) {
+    page
+      .next('The representative answers with the key pack of the CALs that have holders. Type it on the new license server:')
+      .verbatim(otherServerCommand('install', '--code', 'CODE', '--from', status.licenseServerId));
+  } else if (unissued > 0) {
+    page
+      .next('If the key pack of this move was not read out yet, type it on the new license server:')
+      .verbatim(otherServerCommand('install', '--code', 'CODE'));
+  } else {
+    page.next('This server may be switched off once the representative has taken the code in.');
   }
-  page
-    .next('The representative answers with the key pack of the CALs that have holders. Type it on the new license server:')
-    .verbatim(otherServerCommand('install', '--code', 'CODE', '--from', status.licenseServerId));
 }
 
 function byTelephone(status: Status, result: Deactivated): Outcome {
@@ -50,22 +59,30 @@ function byTelephone(status: Status, result: Deactivated): Outcome {
   const { code, digits, spelled, kind } = last ?? { code: null, digits: null, spelled: null, kind: 'deactivated' };
   const fields = { activation: 'deactivated', code, digits, spelled, kind, unissued, held, codes };
   return done(fields, (page) => {
-    page.title(told);
+    showClosed(page);
     if (codes.length > 1) page.text(`There are ${codes.length} codes to read, in this order.`);
     for (const each of codes) showTold(page, each);
-    showAfter(page, status, held);
+    showAfter(page, status, result);
   });
 }
 
-function byContact(cli: Cli, result: Deactivated): Outcome {
+/** Closed already, and the clearinghouse perhaps not told yet: telling it again does no harm. */
+async function byContact(cli: Cli, api: ApiClient, options: DeactivateOptions): Promise<Outcome> {
+  let result: Pick<Deactivated, 'unissued' | 'held'> = { unissued: 0, held: 0 };
+  try {
+    result = await post(api, options, 'contact');
+  } catch (error) {
+    if (!(error instanceof Refused) || error.refused.code !== 'deactivated') throw error;
+    await api.call('POST', '/v1/admin/contact', { body: { waitMs: 0 } });
+  }
   const { unissued, held } = result;
-  return done({ activation: 'deactivated', code: null, codes: [], unissued, held }, (page) =>
+  return done({ activation: 'deactivated', code: null, codes: [], unissued, held }, (page) => {
+    showClosed(page);
     page
-      .title(told)
       .text('The clearinghouse knows of it.')
       .next('This server may be switched off now. What it was is shown by:')
-      .verbatim(serverCommand(cli, 'status')),
-  );
+      .verbatim(serverCommand(cli, 'status'));
+  });
 }
 
 /** A server that is closed already still has its message to carry, until the answer is here. */
@@ -79,7 +96,7 @@ async function byFile(cli: Cli, api: ApiClient, options: DeactivateOptions & { r
   }
   const requestFile = await writeRequestFile(api, options.requestOut);
   return done({ activation: 'deactivated', code: null, codes: [], requestFile, again }, (page) => {
-    page.title(told);
+    showClosed(page);
     showCarrying(page, {
       ...{ requestFile, purpose: 'The report to the clearinghouse' },
       then: [serverCommand(cli, 'deactivate', '--response', 'ANSWER-FILE')],
@@ -112,7 +129,7 @@ async function deactivate(cli: Cli, options: DeactivateOptions): Promise<Outcome
     if (status.method === 'web') {
       throw new WrongUsage('The installation method is web: name the file to carry with --request-out FILE.');
     }
-    return byContact(cli, await post(api, options, 'contact'));
+    return byContact(cli, api, options);
   });
 }
 

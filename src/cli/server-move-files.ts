@@ -82,7 +82,10 @@ async function applyMoveFile(cli: Cli, api: ApiClient, files: { response: string
 /** Starts the move where a target is named, and writes the file; without one only writes the file. */
 async function writeMoveFile(cli: Cli, api: ApiClient, options: MoveOptions & { requestOut: string }): Promise<Outcome> {
   let move: MoveView | undefined;
-  if (options.to !== undefined) move = await startMove(api, options, await targetOf(cli, orderOf(options).to));
+  if (options.to !== undefined) {
+    const target = await targetOf(cli, orderOf(options).to);
+    move = await startMove(api, options, { target, watched: false });
+  }
   const requestFile = await writeRequestFile(api, options.requestOut);
   move ??= newest(await listMoves(api));
   return done({ ...(move ?? {}), requestFile }, (page) => {

@@ -11,7 +11,7 @@ import type { ApiClient } from './client.ts';
 import { pathOf } from './client.ts';
 import type { Cli } from './main.ts';
 import type { Outcome } from './outcome.ts';
-import { done, Refused } from './outcome.ts';
+import { done, Refused, silent } from './outcome.ts';
 import type { Progress } from './progress.ts';
 import type { MoveView, Status } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
@@ -19,7 +19,7 @@ import type { MoveOptions } from './server-move-order.ts';
 import { orderOf, orderWords } from './server-move-order.ts';
 import type { Target } from './server-move-target.ts';
 import { targetOf } from './server-move-target.ts';
-import { calsOf, serverCommand } from './server-words.ts';
+import { calsOf, serverCommand, when } from './server-words.ts';
 
 /** How long one contact may be held back by the clearinghouse, milliseconds. */
 const contactWaitMs = 2 * secondMs;
@@ -39,18 +39,23 @@ function checkMethod(cli: Cli, status: Status, options: MoveOptions): void {
   const way = status.method === 'web' ? ['--request-out', 'REQUEST-FILE'] : ['--freeze'];
   throw new Failure(`The installation method of this license server is ${status.method}. Nothing was started.`, {
     code: 'method-differs',
-    next: `Move by it: ${serverCommand(cli, 'move', ...orderWords(options), ...way)}. Or set it: ${serverCommand(cli, 'method', 'automatic')}`,
-    details: { method: status.method },
+    next: `To move by connection, set the method first (${serverCommand(cli, 'method', 'automatic')}). To move this way:`,
+    details: { method: status.method, command: serverCommand(cli, 'move', ...orderWords(options), ...way) },
   });
 }
 
 /** Starts the move, or finds the one that is open. */
-export async function startMove(api: ApiClient, options: MoveOptions, target: Target): Promise<MoveView> {
+export async function startMove(
+  api: ApiClient,
+  options: MoveOptions,
+  of: { readonly target: Target; readonly watched: boolean },
+): Promise<MoveView> {
   const { product, type, quantity, agreement } = orderOf(options);
+  const { target, watched } = of;
   return api.call<MoveView>('POST', '/v1/admin/moves', {
     body: {
       ...{ product, type, quantity, to: target.licenseServerId },
-      ...{ reason: options.reason, hold: options.hold === true },
+      ...{ reason: options.reason, hold: options.hold === true, watched },
       ...(agreement === undefined ? {} : { agreement }),
       ...(target.name === undefined ? {} : { toName: target.name }),
     },
@@ -95,8 +100,8 @@ function pending(cli: Cli, options: MoveOptions, move: MoveView): Refused {
   const words = refusedBody({ code: 'answer-pending', waitingFor });
   const hold = options.hold === true ? ['--hold'] : [];
   const command = serverCommand(cli, 'move', ...orderWords(options), ...hold);
-  const next = `Nothing is lost, and present holders go on. The same command goes on with this move: ${command}`;
-  return new Refused({ ...words, next, move: id, state, unissued, held });
+  const next = 'Nothing is lost, and present holders go on. The same command goes on with this move:';
+  return new Refused({ ...words, next, command, move: id, state, unissued, held });
 }
 
 function undone(move: MoveView): Failure {
@@ -107,12 +112,12 @@ function undone(move: MoveView): Failure {
   });
 }
 
-function finished(cli: Cli, of: { readonly move: MoveView; readonly target: Target; readonly status: Status }): Outcome {
+function showFinished(cli: Cli, of: { readonly move: MoveView; readonly target: Target; readonly status: Status }): void {
   const { move, target, status } = of;
   const { product, type, unissued, held } = move;
   const left = status.packs.reduce((sum, pack) => sum + pack.installed, 0);
   const fields: JsonObject = { ...move, moved: unissued + held };
-  return done(fields, (page) => {
+  cli.output.print(fields, (page) => {
     page
       .title(`${calsOf({ count: unissued + held, product, type })} have moved to ${target.name ?? move.target}.`)
       .keyValues([
@@ -135,7 +140,7 @@ function heldBack(cli: Cli, options: MoveOptions, move: MoveView): Outcome {
   const { product, type, unissued, held } = move;
   return done({ ...move, moved: 0 }, (page) =>
     page
-      .title(`${calsOf({ count: unissued + held, product, type })} are frozen here; the move is held before its commit.`)
+      .title(`${calsOf({ count: unissued + held, product, type })} are frozen here; the move is held.`)
       .keyValues([
         ['Unissued', unissued],
         ['With holders', held],
@@ -152,8 +157,8 @@ export async function moveOnline(cli: Cli, api: ApiClient, options: MoveOptions)
   const { to } = orderOf(options);
   checkMethod(cli, await readStatus(api), options);
   const target = await targetOf(cli, to);
-  const started = await startMove(api, options, target);
-  if (started.resumed) cli.output.note(`Going on with the move that was started on ${started.startedAt}.`);
+  const started = await startMove(api, options, { target, watched: true });
+  if (started.resumed) cli.output.note(resumedText(started));
   const progress = cli.progress('Moving', phaseCount);
   const untilMs = systemClock.nowMs() + options.wait * secondMs;
   const hold = options.hold === true;
@@ -163,8 +168,21 @@ export async function moveOnline(cli: Cli, api: ApiClient, options: MoveOptions)
   } finally {
     progress.end();
   }
-  if (move.state === 'undone') throw undone(move);
-  if (move.state === 'closed') return finished(cli, { move, target, status: await readStatus(api) });
+  const seen = async (): Promise<unknown> => api.call('POST', `/v1/admin/moves${pathOf(move.id)}/seen`);
+  if (move.state === 'undone') {
+    await seen();
+    throw undone(move);
+  }
   if (hold && move.state === 'frozen') return heldBack(cli, options, move);
-  throw pending(cli, options, move);
+  if (move.state !== 'closed') throw pending(cli, options, move);
+  // Shown before it counts as seen: cut off in between, the same command shows it again and moves nothing.
+  showFinished(cli, { move, target, status: await readStatus(api) });
+  await seen();
+  return silent;
+}
+
+function resumedText({ startedAt, updatedAt, state }: MoveView): string {
+  return state === 'closed'
+    ? `This move was finished on ${when(updatedAt)}, before that could be shown. Nothing more is moved now.`
+    : `Going on with the move that was started on ${when(startedAt)}.`;
 }

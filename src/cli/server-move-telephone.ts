@@ -20,12 +20,18 @@ export async function freeze(cli: Cli, api: ApiClient, options: MoveOptions): Pr
   const target = await targetOf(cli, to);
   const body = { product, type, quantity, to: target.licenseServerId, ...agreementField(options) };
   const told = await api.call<ToldCode>('POST', '/v1/admin/telephone/freeze', { body });
+  const { licenseServerId } = await readStatus(api);
   const count = told.unissued + told.held;
   return done(told, (page) => {
-    page.title(`${calsOf({ count, product, type })} are frozen for the move. Present holders go on renewing here.`);
+    page.title(`${calsOf({ count, product, type })} are frozen for the move.`);
+    page.text('Present holders go on renewing here; nobody new gets one of them here.');
+    page.text('Read both License Server IDs to the clearinghouse, then the code:');
+    page.keyValues([
+      ['From (this server)', licenseServerId],
+      ['To', target.licenseServerId],
+      ['Agreement', told.agreement],
+    ]);
     showTold(page, told);
-    const fields = ['--agreement', told.agreement, '--from', 'THIS-ID', '--to', 'TARGET-ID'];
-    page.text(`The representative needs both License Server IDs (${fields.join(' ')}), and the code.`);
     if (told.unissued === 0) {
       page.next('All of them have holders, so nothing is to be installed yet. Give them up here, and read that code:');
       page.verbatim(serverCommand(cli, 'deactivate', '--code-out'));

@@ -30,19 +30,19 @@ export function worldFields(world: World, shown: Shown): JsonObject {
   };
 }
 
-const activationWords: Readonly<Record<string, string>> = {
-  'not-activated': 'not activated',
-  activated: 'activated',
-  deactivated: 'deactivated',
-};
-
 function inWords(state: ServerState): string {
-  const packs = state.packs.map(({ installed, issued, unissued }) => {
-    const rest = installed - issued - unissued;
-    const others = rest === 0 ? '' : `, ${rest} held or reserved`;
-    return `${installed} CALs installed: ${issued} issued, ${unissued} unissued${others}`;
-  });
-  const activation = activationWords[state.activation] ?? state.activation;
+  const packs = state.packs
+    .filter(({ installed }) => installed > 0)
+    .map(({ installed, issued, unissued, held, reserved, quarantined }) => {
+      const others = Object.entries({ held, reserved, quarantined }).filter(([, count]) => count > 0);
+      const counts = [
+        `${issued} issued`,
+        `${unissued} unissued`,
+        ...others.map(([name, n]) => `${n} ${name}`),
+      ];
+      return `${installed} CALs installed: ${counts.join(', ')}`;
+    });
+  const activation = state.activation.replace('-', ' ');
   return [`${activation}, method ${state.method}`, ...(packs.length === 0 ? ['no CALs'] : packs)].join('; ');
 }
 
@@ -68,13 +68,18 @@ export function showWorld(page: Page, world: World, shown: Shown): void {
       ],
       ['Agreement kit', shown.path(world.kit)],
       ['Data', shown.path(world.dir)],
-    ])
-    .title('Move the CALs from LS-OLD to LS-NEW by telephone (in another terminal, in this folder):');
+    ]);
+  if (old.state.activation === 'activated') showSteps(page, world, shown);
+  else page.text('LS-OLD is deactivated. To do it all again, start in another folder: calyx up --data DIR');
+  page.text('Ctrl-C stops everything. The data stays; calyx up goes on with it.');
+}
+
+function showSteps(page: Page, world: World, shown: Shown): void {
+  page.title('Move the CALs from LS-OLD to LS-NEW by telephone (in another terminal, in this folder):');
   for (const { step, text, commands } of telephoneSteps(world, shown)) {
     page.text(`Step ${step}. ${text}`).verbatim(commands.map((each) => each.command));
   }
   page
     .title('Or automatically, over the network, instead of the steps above:')
-    .verbatim(automaticSteps(world, shown).map((each) => each.command))
-    .text('Ctrl-C stops everything. The data stays; calyx up goes on with it.');
+    .verbatim(automaticSteps(world, shown).map((each) => each.command));
 }

@@ -18,7 +18,7 @@ export type StepCommand = {
 };
 
 export type Step = {
-  /** The step of the procedure; `8` after `7`, and a step may be of several commands. */
+  /** The step of the procedure, or the steps that one command covers: `3–4`. */
   readonly step: string;
   readonly text: string;
   readonly commands: readonly StepCommand[];
@@ -50,93 +50,88 @@ const cals = ['--product', sample.product.id, '--type', sample.type];
 
 /** The procedure, by telephone. Words in capitals stand for the codes that were printed just before. */
 export function telephoneSteps(world: World, shown: Shown): readonly Step[] {
-  const { desk, old, fresh, client } = placesOf(world, shown);
-  const oldId = world.old.state.licenseServerId;
-  const newId = world.fresh.state.licenseServerId;
-  const { agreement } = sample;
+  const places = placesOf(world, shown);
+  return [...untilActivated(world, places), ...untilInstalled(world, places), untilClosed(world, places)];
+}
+
+/** Steps 1 to 6: the new license server is there, activated, and says what it is called. */
+function untilActivated(world: World, { desk, fresh }: Places): readonly Step[] {
+  const id = world.fresh.state.licenseServerId;
   return [
     {
-      ...{
-        step: '1',
-        text: 'Install Terminal Services Licensing on the target server. (Done: LS-NEW runs.)',
-      },
+      step: '1',
+      text: 'Install Terminal Services Licensing on the target server. (Done: LS-NEW runs.)',
       commands: [fresh('server', 'status')],
     },
     {
-      ...{ step: '2', text: 'Activate the license server: the desk reads out a code, LS-NEW takes it in.' },
+      step: '2',
+      text: 'Activate the license server: the desk reads out a code, LS-NEW takes it in.',
       commands: [
-        desk('desk', 'activate', '--agreement', agreement, '--server-id', newId, '--name', 'LS-NEW'),
+        desk('desk', 'activate', '--agreement', sample.agreement, '--server-id', id, '--name', 'LS-NEW'),
         fresh('server', 'activate', '--code', 'CODE'),
       ],
     },
     {
-      ...{
-        step: '3–4',
-        text: 'In the Properties of the license server, set the installation method to Telephone.',
-      },
+      step: '3–4',
+      text: 'In the Properties of the license server, set the installation method to Telephone.',
       commands: [fresh('server', 'method', 'telephone')],
     },
     {
-      ...{ step: '5–6', text: 'Install Licenses: the wizard shows the License Server ID to be read out.' },
+      step: '5–6',
+      text: 'Install Licenses: the wizard shows the License Server ID to be read out.',
       commands: [fresh('server', 'status')],
     },
+  ];
+}
+
+/** Steps 7 to 9: the unissued CALs leave the old license server and are tried on the new one. */
+function untilInstalled(world: World, { desk, old, fresh, client }: Places): readonly Step[] {
+  const source = world.old.state.licenseServerId;
+  const target = world.fresh.state.licenseServerId;
+  const all = [...cals, '--quantity', 'all'];
+  const call = ['--agreement', sample.agreement, '--from', source, '--to', target];
+  const device = ['--server', world.fresh.address, '--product', sample.product.id, '--device', 'ws-99'];
+  return [
     {
       step: '7',
       text:
         'Call the clearinghouse with both License Server IDs and the agreement number. LS-OLD freezes and shows ' +
         'a code to read; the desk answers it with a CAL Key Pack ID.',
       commands: [
-        desk(
-          'desk',
-          'move',
-          '--agreement',
-          agreement,
-          '--from',
-          oldId,
-          '--to',
-          newId,
-          ...cals,
-          '--quantity',
-          'all',
-          '--reason',
-          'replaced',
-        ),
-        old('server', 'move', '--freeze', '--to', newId, ...cals, '--quantity', 'all'),
+        desk('desk', 'move', ...call, ...all, '--reason', 'replaced'),
+        old('server', 'move', '--freeze', '--to', target, ...all),
         desk('desk', 'confirm', 'CODE'),
       ],
     },
     {
-      ...{
-        step: '8–9',
-        text: 'Type the CAL Key Pack ID. The CALs have been installed successfully; try them.',
-      },
+      step: '8–9',
+      text:
+        'Type the CAL Key Pack ID. The CALs have been installed successfully. Try them with a new device: ' +
+        'a temporary license at first, a permanent one after its sign-in.',
       commands: [
         fresh('server', 'install', '--code', 'CAL-KEY-PACK-ID'),
-        client(
-          'license',
-          'request',
-          '--server',
-          world.fresh.address,
-          '--product',
-          sample.product.id,
-          '--device',
-          'ws-99',
-        ),
-      ],
-    },
-    {
-      step: '10',
-      text:
-        'The new license server works: deactivate the old one, read its code, and bring the CALs that have ' +
-        'holders over with the code that the desk answers.',
-      commands: [
-        old('server', 'deactivate', '--code-out'),
-        desk('desk', 'confirm', 'CODE'),
-        fresh('server', 'install', '--code', 'CAL-KEY-PACK-ID', '--from', oldId),
-        desk('clearinghouse', 'agreement', 'show', agreement),
+        client('license', 'request', ...device),
+        client('license', 'validate', ...device),
+        client('license', 'request', ...device),
       ],
     },
   ];
+}
+
+/** Step 10: the old license server is given up, and the CALs that have holders follow. */
+function untilClosed(world: World, { desk, old, fresh }: Places): Step {
+  return {
+    step: '10',
+    text:
+      'The new license server works: deactivate the old one, read its code, and bring the CALs that have ' +
+      'holders over with the code that the desk answers.',
+    commands: [
+      old('server', 'deactivate', '--code-out'),
+      desk('desk', 'confirm', 'CODE'),
+      fresh('server', 'install', '--code', 'CAL-KEY-PACK-ID', '--from', world.old.state.licenseServerId),
+      desk('clearinghouse', 'agreement', 'show', sample.agreement),
+    ],
+  };
 }
 
 /** The same by connection: one command moves everything. */

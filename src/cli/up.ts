@@ -1,7 +1,7 @@
 /** `calyx up`: a whole world on one machine, in one process, to try everything with. */
 import { relative, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { Failure } from '../platform/failure.ts';
 import { stopOnSignals } from '../platform/listen.ts';
 import { port } from './arguments.ts';
@@ -70,11 +70,11 @@ export function register(group: Command, cli: Cli): void {
         'with a sample publisher, agreement and kit, in one process; prints the commands to try next. The data ' +
         `stays in --data DIR (${defaultFolder}); started again, it goes on with it.`,
     )
-    .option('--ports <ports>', 'ports of clearinghouse, LS-OLD and LS-NEW', portsOf, {
-      clearinghouse: 7400,
-      old: 7410,
-      fresh: 7411,
-    })
+    .addOption(
+      new Option('--ports <ports>', 'ports of clearinghouse, LS-OLD and LS-NEW; 0 takes a free one')
+        .argParser(portsOf)
+        .default({ clearinghouse: 7400, old: 7410, fresh: 7411 }, '7400,7410,7411'),
+    )
     .action(
       cli.run(async (options: { readonly ports: Ports }) => {
         if (cli.settings.url !== undefined)

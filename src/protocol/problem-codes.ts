@@ -147,7 +147,7 @@ const applyingWords: WordsFor<ApplyingCodes> = {
     message: `The key pack does not come from license server ${licenseServerId}, or is not for this server.`,
     next:
       'Check the ID of the source (calyx server status there) and of this server, and repeat: ' +
-      'calyx server install --code CODE --from SOURCE-ID.',
+      'calyx server install --code CODE --from SOURCE-ID (above 2,048 CALs with --quantity N).',
   }),
   'quantity-differs': ({ expected, found }) => ({
     status: 409,

@@ -84,7 +84,7 @@ const licenseWords: WordsFor<LicenseCodes> = {
     status: 409,
     title: 'This license has moved to another license server',
     message: `The CAL for "${product}" has moved to license server ${licenseServerId}, and is returned there.`,
-    next: 'Ask that server: calyx license request --url ADDRESS. The token in hand stays valid until its end.',
+    next: 'Ask that server: calyx license request --server ADDRESS. The token in hand stays valid until its end.',
   }),
   'type-not-supported': ({ type }) => ({
     status: 400,

@@ -180,22 +180,19 @@ export async function insertFailure(
   );
 }
 
-/** How many confirmations failed since `sinceMs`: of one server, or of all where none is named. */
-export async function countFailures(
+/** When confirmations failed since `sinceMs`, oldest first: of one server, or of all where none is named. */
+export async function failuresSince(
   tx: ReadTx,
   licenseServerId: string | null,
   sinceMs: number,
-): Promise<number> {
-  const row =
+): Promise<readonly number[]> {
+  const rows =
     licenseServerId === null
-      ? await tx.get<{ total: number }>(
-          'select count(*) as total from confirmation_failures where at > ?',
-          sinceMs,
-        )
-      : await tx.get<{ total: number }>(
-          'select count(*) as total from confirmation_failures where license_server_id = ? and at > ?',
+      ? await tx.all<{ at: number }>('select at from confirmation_failures where at > ? order by at', sinceMs)
+      : await tx.all<{ at: number }>(
+          'select at from confirmation_failures where license_server_id = ? and at > ? order by at',
           licenseServerId,
           sinceMs,
         );
-  return row?.total ?? 0;
+  return rows.map((row) => row.at);
 }

@@ -172,17 +172,19 @@ export async function markInherited(tx: WriteTx, id: number, move: string | null
   await tx.run('update licenses set inherited_from = ?, early_source = null where id = ?', move, id);
 }
 
-/** The newest license of a holder that left with a move, and the move that took it. */
-export async function releasedLicense(
+/** The newest license of a holder on some lines that has ended here, and the move that took it, if one did. */
+export async function endedLicense(
   tx: ReadTx,
-  kind: CalType,
-  holder: string,
-): Promise<{ readonly move: string; readonly lineId: number } | undefined> {
-  return tx.get<{ move: string; lineId: number }>(
-    `select move, line_id as "lineId" from licenses
-     where kind = ? and holder = ? and state = 'released' and move is not null order by id desc limit 1`,
-    kind,
-    holder,
+  of: { readonly kind: CalType; readonly holder: string; readonly lineIds: readonly number[] },
+): Promise<Pick<LicenseRow, 'state' | 'move' | 'issuedAt'> | undefined> {
+  if (of.lineIds.length === 0) return undefined;
+  return tx.get<Pick<LicenseRow, 'state' | 'move' | 'issuedAt'>>(
+    `select state, move, issued_at as "issuedAt" from licenses
+     where kind = ? and holder = ? and state in ('returned', 'expired', 'released')
+       and line_id in (${of.lineIds.map(() => '?').join(', ')}) order by id desc limit 1`,
+    of.kind,
+    of.holder,
+    ...of.lineIds,
   );
 }
 

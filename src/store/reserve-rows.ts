@@ -242,6 +242,20 @@ export async function unfreezeReserved(tx: WriteTx, move: string): Promise<void>
   await tx.run('delete from frozen_reserves where move = ?', move);
 }
 
+/** The newest reservation of a holder that left with a move out of here, or is frozen for one. */
+export async function leftReservation(
+  tx: ReadTx,
+  lineId: number,
+  sub: string,
+): Promise<{ readonly move: string; readonly at: number } | undefined> {
+  return tx.get<{ move: string; at: number }>(
+    `select m.id as move, m.updated_at as at from reservations r join moves m on m.id = r.frozen_by
+     where r.line_id = ? and r.sub = ? and r.state in ('frozen', 'moved') order by m.updated_at desc limit 1`,
+    lineId,
+    sub,
+  );
+}
+
 /** The named holders that a move has frozen before they came. */
 export async function frozenReservations(tx: ReadTx, move: string): Promise<readonly ReservationRow[]> {
   return tx.all<ReservationRow>(

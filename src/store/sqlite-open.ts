@@ -78,6 +78,7 @@ function prepareWriter(db: DatabaseSync, file: string): void {
   db.exec('pragma checkpoint_fullfsync = 1');
   db.exec(`pragma wal_autocheckpoint = ${checkpointPages}`);
   db.exec(`pragma cache_size = ${cacheSize}`);
+  db.exec('pragma temp_store = memory');
   assertDurable(db, file);
 }
 

@@ -179,7 +179,7 @@ export class Program {
     const peer = this.#peer;
     if (peer === undefined) throw new Lost(`${this.place.name} is down`);
     const answer = await peer.ask({ ...ask, token: this.#adminToken });
-    if (answer.status >= 500) {
+    if (answer.status >= 500 && answer.body['code'] !== 'clearinghouse-unreachable') {
       throw new Error(`${this.place.name}: ${ask.method} ${ask.path}: ${answer.status} ${answer.text}\n${this.said}`);
     }
     return answer;

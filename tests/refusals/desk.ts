@@ -8,7 +8,7 @@ import { repeatCodes } from '../../src/clearinghouse/usecases/desk-moves.ts';
 import { makeKit } from '../../src/clearinghouse/usecases/make-kit.ts';
 import { addProduct } from '../../src/clearinghouse/usecases/products.ts';
 import type { OpenServer } from '../../src/server/app.ts';
-import { activate, activationCode, idOf, newRequest, permanents, setUp } from '../world/acts.ts';
+import { activationCode, idOf, newRequest, permanents, setUp } from '../world/acts.ts';
 import type { World } from '../world/world.ts';
 import { agreement, makeWorld, product, value } from '../world/world.ts';
 import type { Attempt, Row } from './table.ts';

@@ -21,6 +21,8 @@ export interface Row<Stage> {
   /** Gets ready what may be changed before; what comes back is what has to be refused. */
   readonly attempt: (stage: Stage) => Attempt | Promise<Attempt>;
   readonly refused: Expected | ((stage: Stage) => Expected);
+  /** What else must hold of the refusal. */
+  readonly also?: (refusal: Refusal, stage: Stage) => boolean;
   /** What the refusal itself leaves behind, as `differences` names it. */
   readonly recorded?: readonly string[];
 }
@@ -43,6 +45,7 @@ export function refuses<Stage extends { readonly world: World }>(
         const refusal = refusalOf(await attempt());
         const expected = typeof row.refused === 'function' ? row.refused(stage) : row.refused;
         assert.partialDeepStrictEqual(refusal, expected);
+        assert.ok(row.also?.(refusal, stage) ?? true, JSON.stringify(refusal));
         const changed = differences(start, await takeSnapshot(stage.world.programs()));
         assert.deepEqual(changed, row.recorded ?? []);
       });

@@ -2,14 +2,13 @@
  * Carries one event of a move out: the table in `core/move.ts` says what is to be done, this turns it
  * into postings, messages and codes in one transaction. Nothing here decides.
  */
-import type { ClearinghouseAccounts } from '../../core/account.ts';
 import { clearinghouseAccount } from '../../core/account.ts';
 import { mostUnits } from '../../core/agreement.ts';
 import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import { freeChain, heldChain } from '../../core/chain.ts';
 import { licenseServerIdValue } from '../../core/code.ts';
 import type { JsonObject } from '../../core/json.ts';
-import type { Posting } from '../../core/ledger.ts';
+import type { AccountId, Posting } from '../../core/ledger.ts';
 import type { MoveEffect, MoveEvent } from '../../core/move.ts';
 import { advance } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
@@ -19,6 +18,7 @@ import { agreementLines } from '../../store/agreement-rows.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { updateMove } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
+import { findGrantedAuthority } from '../../store/committed-server-rows.ts';
 import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
@@ -53,8 +53,9 @@ interface Deeds {
 }
 
 /**
- * Advances a move. Refused: what the table refuses, and `not-activated` or `server-closed` of a target
- * that can no longer be granted anything.
+ * Advances a move. Refused: what the table refuses, `move-more-than-there-is` where a receipt tells more
+ * than the books have committed to its source, and `not-activated` or `server-closed` of a target that
+ * can no longer be granted anything.
  */
 export async function advanceMove(
   context: ClearinghouseContext,
@@ -111,36 +112,59 @@ async function carryOut(
   const { effect, move, deeds } = doing;
   if (effect.do === 'read-out') return readOut(context, tx, { ...doing, code: effect.code });
   if (effect.do === 'send') return send(context, tx, { ...doing, effect });
-  deeds.postings.push(...postingsOf(move, effect.do));
+  const posting = await postingOf(tx, move, effect.do);
+  if (!posting.ok) return posting;
+  deeds.postings.push(posting.value);
   return ok(null);
 }
 
-function postingsOf(move: MoveRow, what: Exclude<MoveEffect['do'], 'send' | 'read-out'>): readonly Posting[] {
-  const account: ClearinghouseAccounts = clearinghouseAccount(move.agreement, move.line);
-  const source = account.committed(move.source, move.sourceGeneration);
-  const target = account.committed(move.target, move.targetGeneration);
+async function postingOf(
+  tx: WriteTx,
+  move: MoveRow,
+  what: Exclude<MoveEffect['do'], 'send' | 'read-out'>,
+): Promise<Result<Posting, Refusal>> {
+  const account = clearinghouseAccount(move.agreement, move.line);
+  const source = await committedTo(tx, move, 'source');
+  const target = await committedTo(tx, move, 'target');
   const amount = move.unissued + move.held;
   switch (what) {
-    case 'reserve-in-transit':
-      return [
-        {
-          kind: 'pending',
-          id: move.id,
-          debit: source,
-          hold: account.inTransit(move.id),
-          credit: target,
-          amount,
-        },
-      ];
+    case 'reserve-in-transit': {
+      const covered = await checkCommitted(tx, source, amount);
+      const hold = account.inTransit(move.id);
+      return covered.ok ? ok({ kind: 'pending', id: move.id, debit: source, hold, credit: target, amount }) : covered;
+    }
     case 'post-to-target':
-      return [{ kind: 'post', pending: move.id }];
+      return ok({ kind: 'post', pending: move.id, credit: target });
     case 'void-to-source':
-      return [{ kind: 'void', pending: move.id }];
+      return ok(
+        source === account.committed(move.source, move.sourceGeneration)
+          ? { kind: 'void', pending: move.id }
+          : { kind: 'post', pending: move.id, credit: source },
+      );
     case 'post-to-hand':
-      return [{ kind: 'post', pending: move.id, credit: account.inHand }];
-    case 'source-to-hand':
-      return [{ kind: 'transfer', debit: source, credit: account.inHand, amount }];
+      return ok({ kind: 'post', pending: move.id, credit: account.inHand });
+    case 'source-to-hand': {
+      const covered = await checkCommitted(tx, source, amount);
+      return covered.ok ? ok({ kind: 'transfer', debit: source, credit: account.inHand, amount }) : covered;
+    }
   }
+}
+
+/**
+ * The account of one end of a move, of its present generation: a server that was closed and activated
+ * again since the move began has taken its units along (`carryOver`).
+ */
+async function committedTo(tx: WriteTx, move: MoveRow, end: 'source' | 'target'): Promise<AccountId> {
+  const authority = await findGrantedAuthority(tx, move[end], move.agreement);
+  const generation = authority?.generation ?? move[`${end}Generation`];
+  return clearinghouseAccount(move.agreement, move.line).committed(move[end], generation);
+}
+
+/** A receipt is believed as far as the books go: nobody can give up what was never committed to it. */
+async function checkCommitted(tx: WriteTx, account: AccountId, asked: number): Promise<Result<null, Refusal>> {
+  const available = await tx.balance(account);
+  if (asked >= 1 && asked <= available) return ok(null);
+  return err({ code: 'move-more-than-there-is', asked, available });
 }
 
 /** Grants a part of the move to the target under its chains. */

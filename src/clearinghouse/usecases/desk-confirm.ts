@@ -4,7 +4,7 @@
  */
 import { clearinghouseAccount } from '../../core/account.ts';
 import type { Code } from '../../core/code.ts';
-import { expectKind, parseCode } from '../../core/code.ts';
+import { expectKind, normalizeLicenseServerId, parseCode } from '../../core/code.ts';
 import type { ReadConfirmation } from '../../core/confirmation.ts';
 import { readConfirmation } from '../../core/confirmation.ts';
 import type { Refusal } from '../../core/refusal.ts';
@@ -12,12 +12,12 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { dayMs, isoTime } from '../../core/time.ts';
 import {
-  countFailures,
+  failuresSince,
   findConfirmation,
   insertConfirmationRecord,
   insertFailure,
 } from '../../store/clearinghouse-rows.ts';
-import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
+import type { GrantedAuthorityRow, ServerRow } from '../../store/committed-server-rows.ts';
 import {
   chainsOf,
   findGrantedAuthority,
@@ -55,7 +55,8 @@ export interface Confirmed {
 /**
  * Takes a confirmation in; the same code again gets the same answer. Refused: `code-unreadable`,
  * `code-mistyped`, `code-wrong-kind`, `confirmation-unmatched`, `code-other-server`,
- * `confirmation-locked`, `earlier-code-missing`, `move-needed`, `quantity-differs`, `server-suspect`.
+ * `confirmation-locked`, `earlier-code-missing`, `move-needed`, `quantity-differs`, `server-suspect`,
+ * `server-closed`, `move-more-than-there-is` (more than the books have committed to the server).
  */
 export async function confirmByTelephone(
   context: ClearinghouseContext,
@@ -85,9 +86,12 @@ async function takeIn(
   const nowMs = context.clock.nowMs();
   const stored = await findConfirmation(tx, codeKey(of.code));
   if (stored !== undefined) return ok(JSON.parse(stored.answer) as DeskAnswer);
-  const limit = await checkLimits(tx, of.call.serverId, nowMs);
+  const { serverId } = of.call;
+  const named = serverId === undefined ? ok(undefined) : normalizeLicenseServerId(context.digest, serverId);
+  if (!named.ok) return named;
+  const limit = await checkLimits(tx, named.value, nowMs);
   if (!limit.ok) return limit;
-  const by = await findConfirmer(context, tx, { code: of.code, serverId: of.call.serverId });
+  const by = await findConfirmer(context, tx, { code: of.code, licenseServerId: named.value });
   if (!by.ok) return by;
   const read = readConfirmation(of.code);
   if (!read.ok) return read;
@@ -99,6 +103,7 @@ async function takeIn(
       reason: 'its messages do not fit its past',
     });
   }
+  if (by.value.authority.state === 'closed') return err(closedServer(by.value.authority, server));
   const { unseen } = by.value.match;
   if (unseen.freezes > 0) return err({ code: 'earlier-code-missing', kind: 'frozen' });
   if (unseen.releases > 0) return err({ code: 'earlier-code-missing', kind: 'released' });
@@ -119,16 +124,29 @@ async function takeIn(
   return answer;
 }
 
+/** What a server that was closed reads has no effect any more, until it is activated again. */
+function closedServer(authority: GrantedAuthorityRow, server: ServerRow | undefined): Refusal {
+  const { licenseServerId } = authority;
+  return { code: 'server-closed', licenseServerId, generation: server?.generation ?? authority.generation };
+}
+
+/** Refused: `confirmation-locked`, until so many failures are older than a day that one more is allowed. */
 async function checkLimits(
   tx: WriteTx,
-  serverId: string | undefined,
+  licenseServerId: string | undefined,
   nowMs: number,
 ): Promise<Result<null, Refusal>> {
   const since = nowMs - dayMs;
-  const inAll = await countFailures(tx, null, since);
-  const own = serverId === undefined ? 0 : await countFailures(tx, serverId.trim().toUpperCase(), since);
-  if (inAll < deskFailures && own < serverFailures) return ok(null);
-  return err({ code: 'confirmation-locked', failures: Math.max(own, inAll), until: isoTime(nowMs + dayMs) });
+  const own = licenseServerId === undefined ? [] : await failuresSince(tx, licenseServerId, since);
+  for (const [failures, most] of [
+    [own, serverFailures],
+    [await failuresSince(tx, null, since), deskFailures],
+  ] as const) {
+    const oldest = failures[failures.length - most];
+    if (oldest === undefined) continue;
+    return err({ code: 'confirmation-locked', failures: failures.length, until: isoTime(oldest + dayMs) });
+  }
+  return ok(null);
 }
 
 /** The ratchet, the counters and the positions that the server has vouched for. */
@@ -195,35 +213,30 @@ async function current(tx: WriteTx, authority: GrantedAuthorityRow): Promise<Gra
   return (await findGrantedAuthority(tx, authority.licenseServerId, authority.agreement)) ?? authority;
 }
 
-/** Units given back unissued go to hand. */
+/** Units given back unissued go to hand. Refused: `quantity-invalid`, `move-more-than-there-is`. */
 async function confirmReturned(
   context: ClearinghouseContext,
   tx: WriteTx,
   { by, read, nowMs }: Confirmed,
 ): Promise<Result<DeskAnswer, Refusal>> {
   const { authority } = by;
-  const account = clearinghouseAccount(authority.agreement, read.line);
+  const { line, unissued: amount } = read;
+  const account = clearinghouseAccount(authority.agreement, line);
+  const debit = account.committed(authority.licenseServerId, authority.generation);
+  const available = await tx.balance(debit);
+  if (amount === 0) return err({ code: 'quantity-invalid', quantity: amount, most: available });
+  if (amount > available) return err({ code: 'move-more-than-there-is', asked: amount, available });
   await tx.post({
     log: authority.agreement,
     kind: 'returned',
     id: newId(context),
     at: nowMs,
-    body: { server: authority.licenseServerId, line: read.line, amount: read.unissued, carrier: 'telephone' },
-    postings: [
-      {
-        kind: 'transfer',
-        debit: account.committed(authority.licenseServerId, authority.generation),
-        credit: account.inHand,
-        amount: read.unissued,
-      },
-    ],
+    body: { server: authority.licenseServerId, line, amount, carrier: 'telephone' },
+    postings: [{ kind: 'transfer', debit, credit: account.inHand, amount }],
   });
   return ok(
-    deskAnswer([], `${read.unissued} CALs are back in hand. Nothing to read out.`, {
-      kind: read.kind,
-      unissued: read.unissued,
-      held: 0,
-      server: authority.licenseServerId,
+    deskAnswer([], `${amount} CALs are back in hand. Nothing to read out.`, {
+      ...{ kind: read.kind, unissued: amount, held: 0, server: authority.licenseServerId },
     }),
   );
 }

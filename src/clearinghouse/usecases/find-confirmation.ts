@@ -4,7 +4,7 @@
  */
 
 import type { Code } from '../../core/code.ts';
-import { formatCode, licenseServerIdValue, normalizeLicenseServerId } from '../../core/code.ts';
+import { formatCode, licenseServerIdValue } from '../../core/code.ts';
 import type { ConfirmationMatch } from '../../core/confirmation.ts';
 import { matchConfirmation } from '../../core/confirmation.ts';
 import { isOver } from '../../core/move.ts';
@@ -26,24 +26,23 @@ export interface ConfirmedBy {
 const mostCandidates = 16;
 
 /**
- * The authority whose key made the code. Refused: a mistyped id, `confirmation-unmatched` (naming the
- * server where the caller named one), `code-other-server` where the code is another server's.
+ * The authority whose key made the code. Refused: `confirmation-unmatched` (naming the server where the
+ * caller named one), `code-other-server` where the code is another server's.
  */
 export async function findConfirmer(
   context: ClearinghouseContext,
   tx: ReadTx,
-  sought: { readonly code: Code; readonly serverId: string | undefined },
+  sought: { readonly code: Code; readonly licenseServerId: string | undefined },
 ): Promise<Result<ConfirmedBy, Refusal>> {
-  if (sought.serverId !== undefined) {
-    const id = normalizeLicenseServerId(context.digest, sought.serverId);
-    if (!id.ok) return id;
-    const own = await matchServer(context, tx, { code: sought.code, licenseServerId: id.value });
+  const { code, licenseServerId } = sought;
+  if (licenseServerId !== undefined) {
+    const own = await matchServer(context, tx, { code, licenseServerId });
     if (own !== null) return ok(own);
-    const other = await matchAny(context, tx, sought.code);
-    if (other === null) return err({ code: 'confirmation-unmatched', licenseServerId: id.value });
+    const other = await matchAny(context, tx, code);
+    if (other === null) return err({ code: 'confirmation-unmatched', licenseServerId });
     return err({ code: 'code-other-server', licenseServerId: other.authority.licenseServerId, name: null });
   }
-  const found = await matchAny(context, tx, sought.code);
+  const found = await matchAny(context, tx, code);
   return found === null ? err({ code: 'confirmation-unmatched', licenseServerId: null }) : ok(found);
 }
 

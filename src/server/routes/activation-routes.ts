@@ -118,7 +118,7 @@ function addRequests(app: App, context: ServerContext): void {
     },
     async (request, reply) => {
       const { agreement, by } = request.body;
-      sendResult(reply, await settle(context, await requestActivation(context, { agreement }), by));
+      sendResult(reply, await settle(context, await requestActivation(context, { agreement, key: request.idempotencyKey }), by));
     },
   );
   app.post(
@@ -150,7 +150,7 @@ function addRequests(app: App, context: ServerContext): void {
     },
     async (request, reply) => {
       const { by, agreement, ...order } = request.body;
-      sendResult(reply, await settle(context, await requestInstall(context, { ...order, agreement }), by));
+      sendResult(reply, await settle(context, await requestInstall(context, { ...order, agreement, key: request.idempotencyKey }), by));
     },
   );
 }

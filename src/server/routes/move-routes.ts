@@ -14,7 +14,7 @@ import {
   ServerId,
 } from '../../platform/http-schemas.ts';
 import type { ServerContext } from '../context.ts';
-import { listMoves, showMove, startMove } from '../usecases/start-move.ts';
+import { listMoves, noteSeen, showMove, startMove } from '../usecases/start-move.ts';
 import {
   freezeByTelephone,
   heartbeatByTelephone,
@@ -26,11 +26,12 @@ const LineFields = { product: ProductId, type: CalTypeName, agreement: Type.Opti
 const MoveAnswer = answer({ id: Type.String(), state: Type.String(), resumed: Type.Boolean() });
 
 export function addMoveRoutes(app: App, context: ServerContext): void {
+  addStart(app, context);
   addMoves(app, context);
   addTelephone(app, context);
 }
 
-function addMoves(app: App, context: ServerContext): void {
+function addStart(app: App, context: ServerContext): void {
   app.post(
     '/v1/admin/moves',
     {
@@ -54,15 +55,21 @@ function addMoves(app: App, context: ServerContext): void {
           quantity: QuantityOrAll,
           reason: Type.Enum(['replaced', 'dead']),
           hold: Type.Boolean(),
+          watched: Type.Optional(Type.Boolean()),
         }),
         response: { 200: MoveAnswer },
       },
     },
     async (request, reply) => {
       const { agreement, ...order } = request.body;
-      sendResult(reply, await startMove(context, { ...order, agreement }));
+      sendResult(reply, await startMove(context, { ...order, agreement, key: request.idempotencyKey }));
     },
   );
+}
+
+const MoveId = Type.Object({ id: Type.String({ maxLength: 128 }) });
+
+function addMoves(app: App, context: ServerContext): void {
   app.get(
     '/v1/admin/moves',
     {
@@ -82,11 +89,27 @@ function addMoves(app: App, context: ServerContext): void {
       schema: {
         tags: ['Moves'],
         summary: 'How a move stands',
-        params: Type.Object({ id: Type.String({ maxLength: 128 }) }),
+        params: MoveId,
         response: { 200: MoveAnswer },
       },
     },
     async (request, reply) => sendResult(reply, await showMove(context, request.params.id)),
+  );
+  app.post(
+    '/v1/admin/moves/:id/seen',
+    {
+      config: { admin: true, refusals: ['move-unknown'] },
+      schema: {
+        tags: ['Moves'],
+        summary: 'The end of a watched move was shown: the same order asks for another one now',
+        params: MoveId,
+        response: { 200: answer({ seen: Type.Boolean() }) },
+      },
+    },
+    async (request, reply) => {
+      const seen = await noteSeen(context, request.params.id);
+      sendResult(reply, seen.ok ? { ok: true, value: { seen: true } } : seen);
+    },
   );
 }
 
@@ -119,7 +142,7 @@ function addTelephone(app: App, context: ServerContext): void {
     quantity: Quantity,
   });
   app.post(giveBack.url, giveBack.options, async (request, reply) =>
-    sendResult(reply, await returnByTelephone(context, request.body)),
+    sendResult(reply, await returnByTelephone(context, { ...request.body, key: request.idempotencyKey })),
   );
   const heartbeat = route('heartbeat', 'The yearly report: answers the code to read', {
     agreement: Type.Optional(AgreementNumber),

@@ -2,15 +2,23 @@
 import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import { findAppliedPosition, findPosition, horizonChain, maskValue } from '../../core/chain.ts';
 import type { Code } from '../../core/code.ts';
+import { licenseServerIdValue } from '../../core/code.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { standing } from '../../core/standing.ts';
-import { isoDate } from '../../core/time.ts';
-import { authorityOf } from '../../protocol/authority.ts';
-import type { WriteTx } from '../../store/port.ts';
+import { isoDate, isoTime } from '../../core/time.ts';
+import { authorityOf, authorityOfSlot, readStoredKit } from '../../protocol/authority.ts';
+import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { AuthorityRow } from '../../store/server-authority-rows.ts';
-import { listAuthorities, listKits, setHorizon } from '../../store/server-authority-rows.ts';
+import {
+  findAppliedReveal,
+  insertAppliedReveal,
+  listAuthorities,
+  listKits,
+  setHorizon,
+} from '../../store/server-authority-rows.ts';
+import { listPeers } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import type { CodeOutcome } from './apply-code.ts';
 import { noteEvent } from './events.ts';
@@ -18,7 +26,10 @@ import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
 import { administer } from './server-facts.ts';
 
-/** Applies a horizon code. Refused: `already-applied`, `code-not-for-this-server`, `kit-missing`. */
+/**
+ * Applies a horizon code. Refused: `already-applied`, `code-other-server`, `code-not-for-this-server`,
+ * `kit-missing`, `not-activated`.
+ */
 export async function applyHorizonCode(
   context: ServerContext,
   code: Code,
@@ -35,13 +46,39 @@ export async function applyHorizonCode(
     for (const row of authorities) {
       const sought = { ...placeOf(row), value, ctx: code.ctx };
       if (row.horizonE > 0 && findAppliedPosition(context.digest, sought) !== null) {
-        return err({ code: 'already-applied', product: null, type: null, added: 0, installed: 0, at: '' });
+        return err(await appliedBefore(tx, row.aid, value));
       }
       const position = findPosition(context.digest, sought);
       if (position !== null) return moveOn(context, tx, { row, e: position.k, value, nowMs });
     }
-    return err({ code: 'code-not-for-this-server', searched: 360 });
+    return err((await forPeer(context, tx, code)) ?? { code: 'code-not-for-this-server', searched: 360 });
   });
+}
+
+/** When it was applied first; where a later position has counted it in, nothing more is known. */
+async function appliedBefore(tx: ReadTx, aid: string, value: Uint8Array): Promise<Refusal> {
+  const record = await findAppliedReveal(tx, { aid, chain: horizonChain, value: base64url(value) });
+  const at = record === undefined ? '' : isoTime(record.at);
+  return { code: 'already-applied', product: null, type: null, added: 0, installed: 0, at };
+}
+
+/** Whether the code is meant for a server that this one knows, under a slot of one of our kits. */
+async function forPeer(context: ServerContext, tx: ReadTx, code: Code): Promise<Refusal | undefined> {
+  const kits = (await listKits(tx)).map((row) => readStoredKit(row.document));
+  const anchors = kits.flatMap((kit) =>
+    kit.slots.flatMap(({ slot }) => authorityOfSlot(context.digest, kit, slot) ?? []),
+  );
+  for (const { licenseServerId, name } of await listPeers(tx)) {
+    const lsidValue = licenseServerIdValue(context.digest, licenseServerId);
+    if (!lsidValue.ok) continue;
+    const value = maskValue(context.digest, { kind: 'horizon', lsidValue: lsidValue.value }, code.value);
+    const fits = anchors.some(({ aid, horizonAnchor }) => {
+      const present = { k: 0, value: horizonAnchor };
+      return findPosition(context.digest, { aid, chain: horizonChain, present, value, ctx: code.ctx }) !== null;
+    });
+    if (fits) return { code: 'code-other-server', licenseServerId, name };
+  }
+  return undefined;
 }
 
 function placeOf(row: AuthorityRow): {
@@ -63,7 +100,9 @@ async function moveOn(
   of: { readonly row: AuthorityRow; readonly e: number; readonly value: Uint8Array; readonly nowMs: number },
 ): Promise<Result<CodeOutcome, Refusal>> {
   const { row, e, nowMs } = of;
-  await setHorizon(tx, row.aid, { e, value: base64url(of.value) });
+  const value = base64url(of.value);
+  await setHorizon(tx, row.aid, { e, value });
+  await insertAppliedReveal(tx, { aid: row.aid, chain: horizonChain, k: e, value, added: 0, installed: 0, at: nowMs });
   const { baseMonth, sunsetMonths } = authorityOf(context.digest, row);
   const { horizonMs } = standing({ baseMonth, e, sunsetMonths, nowMs });
   const horizon = horizonMs === null ? '' : isoDate(horizonMs);

@@ -5,7 +5,7 @@
 import { base64url } from '../../core/bytes.ts';
 import { findAppliedPosition, findPosition, maskValue } from '../../core/chain.ts';
 import type { Code } from '../../core/code.ts';
-import { licenseServerIdValue } from '../../core/code.ts';
+import { formatLicenseServerId, licenseServerIdValue } from '../../core/code.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -74,7 +74,7 @@ function readSource(
   if (code.kind !== 'held-key-pack' || from === undefined) return ok(null);
   const value = licenseServerIdValue(context.digest, from);
   if (!value.ok) return value;
-  const licenseServerId = from.trim();
+  const licenseServerId = formatLicenseServerId(value.value);
   if (base64url(value.value) === base64url(context.lsidValue)) {
     return err({ code: 'source-wrong', licenseServerId });
   }
@@ -108,18 +108,16 @@ async function findProof(
   if (held && search.source === null) return err({ code: 'source-needed' });
   const found = findAhead(context, { lines, search, lsidValue: context.lsidValue, source: search.source });
   if (found !== null) return activeOnly(tx, found);
-  if (
-    held &&
-    sources.some((source) => findAhead(context, { lines, search, lsidValue: context.lsidValue, source }))
-  ) {
-    return err({ code: 'source-wrong', licenseServerId: search.source?.licenseServerId ?? '' });
-  }
   for (const peer of await listPeers(tx)) {
     const value = licenseServerIdValue(context.digest, peer.licenseServerId);
     if (!value.ok) continue;
     if (await isForPeer(context, tx, { search, lsidValue: value.value })) {
       return err({ code: 'code-other-server', licenseServerId: peer.licenseServerId, name: peer.name });
     }
+  }
+  // Whose the mask is cannot be seen: of what can be wrong, the source that was typed is the likeliest.
+  if (search.source !== null) {
+    return err({ code: 'source-wrong', licenseServerId: search.source.licenseServerId });
   }
   return err({ code: 'code-not-for-this-server', searched });
 }

@@ -69,7 +69,10 @@ export async function applyMessages(
   const refused: { re: string; refusal: Refusal }[] = [];
   const failed: { type: string; refusal: Refusal }[] = [];
   const results: AppliedResult[] = [];
-  for (const message of opened) {
+  // A welcome tells the horizon of what the certificate beside it has just brought: it goes last.
+  const isWelcome = (message: Opened): boolean => message.envelope.t === 'welcome';
+  const ordered = [...opened.filter((message) => !isWelcome(message)), ...opened.filter(isWelcome)];
+  for (const message of ordered) {
     const done = await applyOne(context, message);
     if (!done.ok) {
       failed.push({ type: message.envelope.t, refusal: done.error });

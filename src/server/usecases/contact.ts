@@ -79,13 +79,14 @@ export async function settleByContact(
   context: ServerContext,
   id: string,
 ): Promise<Result<Record<string, unknown>, Refusal>> {
-  for (let attempt = 0; attempt < attempts; attempt += 1) {
-    const contact = await contactClearinghouse(context, { waitMs: 0 });
-    if (!contact.ok) return contact;
+  for (let attempt = 0; attempt <= attempts; attempt += 1) {
     const request = await readRequest(context, id);
     if (!request.ok) return request;
     if (request.value?.state === 'done')
       return ok(JSON.parse(request.value.answer ?? '{}') as Record<string, unknown>);
+    if (attempt === attempts) break;
+    const contact = await contactClearinghouse(context, { waitMs: 0 });
+    if (!contact.ok) return contact;
   }
   return err({ code: 'answer-pending', waitingFor: 'the clearinghouse' });
 }

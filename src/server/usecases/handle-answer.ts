@@ -10,6 +10,7 @@ import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import {
   findLine,
+  insertAppliedReveal,
   listAuthorities,
   setAuthorityState,
   setHorizon,
@@ -75,6 +76,8 @@ async function handleWelcome(context: ServerContext, tx: WriteTx, message: Messa
     const present = { k: row.horizonE, value: bytesOfBase64url(row.horizonValue) ?? new Uint8Array(16) };
     if (!isAbove(context.digest, { ...place, present, above: { k: reveal.e, value } })) continue;
     await setHorizon(tx, row.aid, { e: reveal.e, value: reveal.value });
+    const applied = { aid: row.aid, chain: horizonChain, k: reveal.e, value: reveal.value };
+    await insertAppliedReveal(tx, { ...applied, added: 0, installed: 0, at: context.clock.nowMs() });
   }
   await writeMeta(tx, 'lastWelcomeAt', message.iat);
   return ok(null);

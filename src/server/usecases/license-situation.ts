@@ -82,7 +82,7 @@ export async function situationOf(
 }
 
 /** Lines of the asked type whose CALs serve the product, the closest version first (core/product.ts). */
-function candidatesFor(facts: ServerFacts, request: LicenseRequest): readonly Candidate[] {
+export function candidatesFor(facts: ServerFacts, request: LicenseRequest): readonly Candidate[] {
   const lines = facts.lines.filter((line) => line.type === request.type);
   const host = lines.map(productOf).find((product) => product.id === request.product);
   if (host === undefined) return [];

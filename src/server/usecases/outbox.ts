@@ -9,13 +9,13 @@ import { dayMs, isoTime } from '../../core/time.ts';
 import type { Envelope, MessageType } from '../../protocol/envelope.ts';
 import { clearinghouseName, sealEnvelope } from '../../protocol/envelope.ts';
 import { writeMessageFile } from '../../protocol/message-file.ts';
-import { readMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { tellApplied } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
+import { readMethod } from './settings.ts';
 
 /** How long a request may be under way before it has to be written anew. */
 const messageDays = 60;
@@ -33,7 +33,7 @@ export async function sealOutbox(context: ServerContext): Promise<readonly strin
     if (waiting.length === mostMessages) return ok(tokens);
     const contact = newId(context);
     const ack = await tellApplied(tx, contact);
-    const method = (await readMeta(tx, 'method')) ?? 'automatic';
+    const method = await readMethod(tx);
     const last = await outgoing(tx, {
       id: contact,
       type: 'contact',

@@ -17,11 +17,9 @@ import {
   latestLeaseEnd,
   liveLicenses,
   markUpgraded,
-  releasedLicense,
   renewLicense,
 } from '../../store/license-rows.ts';
-import type { ReadTx, WriteTx } from '../../store/port.ts';
-import { findServerMove } from '../../store/server-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
 import { freePool, takeUnit } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { noteDenial, noteIssued, noteTemporary } from './license-events.ts';
@@ -33,6 +31,7 @@ import type { AuthorityFacts } from './server-facts.ts';
 import { serverFacts, standingOf } from './server-facts.ts';
 import type { Inherited } from './take-over.ts';
 import { settleTakeOver, verifyShown } from './take-over.ts';
+import { whereItWent } from './where-it-went.ts';
 
 export interface LicenseRequest {
   readonly product: string;
@@ -103,27 +102,13 @@ async function decideAndDo(
 ): Promise<Result<LicenseAnswer, Refusal>> {
   const facts = await serverFacts(context, tx);
   const situation = await situationOf(context, tx, { ...asked, facts });
-  const movedTo = await whereItWent(tx, asked.request, situation);
+  const movedTo = await whereItWent(context, tx, { request: asked.request, situation });
   if (movedTo !== null) {
     return err({ code: 'license-moved', product: asked.request.product, licenseServerId: movedTo });
   }
   const decision = decideRequest(situation.state);
   if (!decision.ok) return decision;
   return act(context, tx, { situation, decision: decision.value, asked });
-}
-
-/** The target of the move that took this holder's license, who has none here any more. */
-async function whereItWent(
-  tx: ReadTx,
-  request: LicenseRequest,
-  situation: Situation,
-): Promise<string | null> {
-  if (situation.own !== null || situation.takeOver !== null) return null;
-  const gone = await releasedLicense(tx, request.type, request.holder);
-  if (gone === undefined) return null;
-  const line = situation.facts.lines.find((each) => each.id === gone.lineId);
-  const move = line?.product === request.product ? await findServerMove(tx, gone.move) : undefined;
-  return move?.target ?? null;
 }
 
 interface Deed {

@@ -19,7 +19,7 @@ import { findRequest, insertRequest, waitingRequest } from '../../store/server-r
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { serverLog } from './license-token.ts';
-import { newId } from './new-id.ts';
+import { keyedId } from './keyed-id.ts';
 
 export type AskedFor = { readonly id: string; readonly kind: string; readonly resumed: boolean };
 
@@ -27,14 +27,20 @@ interface Ask {
   readonly kind: 'activate' | 'install' | 'deactivate';
   readonly ask: JsonObject;
   readonly message: (id: string) => JsonObject;
+  /** The caller's idempotency key: the same key finds the same request, answered or not. */
+  readonly key: string | undefined;
 }
 
 /** Puts a request into the outbox, or finds the one for the same that is under way. */
-async function ask(context: ServerContext, tx: WriteTx, order: Ask): Promise<AskedFor> {
+async function ask(context: ServerContext, tx: WriteTx, order: Ask): Promise<Result<AskedFor, Refusal>> {
   const text = canonicalJson(order.ask);
-  const waiting = await waitingRequest(tx, order.kind, text);
-  if (waiting !== undefined) return { id: waiting.id, kind: order.kind, resumed: true };
-  const id = newId(context);
+  const id = keyedId(context, order.key);
+  const same = order.key === undefined ? undefined : await findRequest(tx, id);
+  if (same !== undefined && (same.kind !== order.kind || same.ask !== text)) {
+    return err({ code: 'idempotency-key-reused', id: order.key ?? '' });
+  }
+  const before = same ?? (await waitingRequest(tx, order.kind, text));
+  if (before !== undefined) return ok({ id: before.id, kind: order.kind, resumed: true });
   const nowMs = context.clock.nowMs();
   await insertRequest(tx, { id, kind: order.kind, ask: text, at: nowMs });
   const message = await outgoing(tx, { id, type: order.kind, body: order.message(id) });
@@ -46,40 +52,45 @@ async function ask(context: ServerContext, tx: WriteTx, order: Ask): Promise<Ask
     body: order.ask,
     outbox: [message],
   });
-  return { id, kind: order.kind, resumed: false };
+  return ok({ id, kind: order.kind, resumed: false });
 }
 
 /** Asks for a server certificate under an agreement. Refused: `agreement-missing`, `invalid-input`. */
 export async function requestActivation(
   context: ServerContext,
-  order: { readonly agreement: string | undefined; readonly contact?: JsonObject | undefined },
+  order: {
+    readonly agreement: string | undefined;
+    readonly contact?: JsonObject | undefined;
+    readonly key?: string | undefined;
+  },
 ): Promise<Result<AskedFor, Refusal>> {
   const agreement = checkAgreementNumber(order.agreement);
   if (!agreement.ok) return agreement;
   return context.store.write(async (tx) => {
     const known = (await listAuthorities(tx)).find((row) => row.agreement === agreement.value);
-    if (known?.state === 'active' && known.basis === 'key') {
+    const sameKey =
+      order.key === undefined ? undefined : await findRequest(tx, keyedId(context, order.key));
+    if (sameKey === undefined && known?.state === 'active' && known.basis === 'key') {
       return err({ code: 'already-activated', agreement: agreement.value });
     }
     const waiting = await waitingRequest(tx, 'activate', canonicalJson({ agreement: agreement.value }));
     const key = context.oneTimeKey();
-    if (waiting === undefined) {
+    if (waiting === undefined && sameKey === undefined) {
       const sealed = context.box.seal('one-time-key', key.seed);
       await writeMeta(tx, `one-time-key:${agreement.value}`, base64url(sealed));
     }
-    return ok(
-      await ask(context, tx, {
-        kind: 'activate',
-        ask: { agreement: agreement.value },
-        message: () => ({
-          agreement: agreement.value,
-          name: context.name,
-          publicKey: base64url(context.key.publicKey),
-          ekPublic: base64url(key.publicKey),
-          ...(order.contact === undefined ? {} : { contact: order.contact }),
-        }),
+    return ask(context, tx, {
+      kind: 'activate',
+      key: order.key,
+      ask: { agreement: agreement.value },
+      message: () => ({
+        agreement: agreement.value,
+        name: context.name,
+        publicKey: base64url(context.key.publicKey),
+        ekPublic: base64url(key.publicKey),
+        ...(order.contact === undefined ? {} : { contact: order.contact }),
       }),
-    );
+    });
   });
 }
 
@@ -90,6 +101,8 @@ export interface InstallOrder {
   readonly quantity: number;
   readonly authorization?: string | undefined;
   readonly license?: string | undefined;
+  /** The caller's idempotency key. */
+  readonly key?: string | undefined;
 }
 
 /** Asks for a key pack. Refused: `agreement-missing`, `not-activated` (before anything is sent), input. */
@@ -120,7 +133,7 @@ export async function requestInstall(
       quantity,
       ...(Object.keys(program).length === 0 ? {} : { program }),
     };
-    return ok(await ask(context, tx, { kind: 'install', ask: body, message: () => body }));
+    return ask(context, tx, { kind: 'install', key: order.key, ask: body, message: () => body });
   });
 }
 

@@ -10,8 +10,10 @@ import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
+import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
+import { findLine } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import {
   findRequest,
@@ -25,9 +27,9 @@ import {
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { findNamedLine } from './find-line.ts';
+import { keyedId } from './keyed-id.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { moveRow } from './move-row.ts';
-import { newId } from './new-id.ts';
 
 export interface MoveOrder {
   readonly agreement: string | undefined;
@@ -39,6 +41,10 @@ export interface MoveOrder {
   readonly reason: 'replaced' | 'dead';
   /** Stop before the commit, so that the target can be tried. */
   readonly hold: boolean;
+  /** Somebody waits for the end of it, and says when that was shown (`noteSeen`). */
+  readonly watched?: boolean | undefined;
+  /** The caller's idempotency key: the same key finds the same move. */
+  readonly key?: string | undefined;
 }
 
 export type MoveView = Omit<ServerMoveRow, 'startedAt' | 'updatedAt' | 'reserved' | 'quarantined'> & {
@@ -71,6 +77,8 @@ export async function startMove(
     const found = await findNamedLine(tx, { ...order, agreement: agreement.value });
     if (!found.ok) return found;
     const { line } = found.value;
+    const before = await askedBefore(context, tx, { line, order, target: target.value });
+    if (before !== undefined) return ok(viewMove(before, true));
     const open = (await listServerMoves(tx)).find(
       (move) => isUnderWay(move) && move.agreement === line.agreement && move.line === line.line,
     );
@@ -78,6 +86,44 @@ export async function startMove(
     const enough = await checkAmount(tx, line, order.quantity);
     if (!enough.ok) return enough;
     return ok(viewMove(await begin(context, tx, { line, order, target: target.value }), false));
+  });
+}
+
+interface Asking {
+  readonly line: LineRow;
+  readonly order: MoveOrder;
+  readonly target: string;
+}
+
+const unseenKey = (line: LineRow): string => `unseen-move:${line.agreement}/${line.line}`;
+
+/**
+ * The move that this very order has led to already: under the same key, or finished while whoever
+ * watched it was cut off, so that the end was never shown. Asking again must not move as many again.
+ */
+async function askedBefore(
+  context: ServerContext,
+  tx: WriteTx,
+  { line, order, target }: Asking,
+): Promise<ServerMoveRow | undefined> {
+  if (order.key !== undefined) {
+    const same = await findServerMove(tx, keyedId(context, order.key));
+    if (same !== undefined) return same;
+  }
+  const unseen = order.watched === true ? await readMeta(tx, unseenKey(line)) : undefined;
+  const move = unseen === undefined ? undefined : await findServerMove(tx, unseen);
+  if (move === undefined || !['closed', 'undone'].includes(move.state)) return undefined;
+  return move.target === target && move.quantity === order.quantity ? move : undefined;
+}
+
+/** The end of a move was shown to whoever asked for it: the same order asks for another move now. */
+export async function noteSeen(context: ServerContext, id: string): Promise<Result<null, Refusal>> {
+  return context.store.write(async (tx) => {
+    const move = await findServerMove(tx, id);
+    const line = move && (await findLine(tx, move.agreement, move.line));
+    if (line === undefined) return err({ code: 'move-unknown', move: id });
+    if ((await readMeta(tx, unseenKey(line))) === id) await writeMeta(tx, unseenKey(line), '');
+    return ok(null);
   });
 }
 
@@ -106,11 +152,11 @@ async function checkAmount(
 async function begin(
   context: ServerContext,
   tx: WriteTx,
-  of: { readonly line: LineRow; readonly order: MoveOrder; readonly target: string },
+  of: Asking,
 ): Promise<ServerMoveRow> {
   const { line, order, target } = of;
   const nowMs = context.clock.nowMs();
-  const id = newId(context);
+  const id = keyedId(context, order.key);
   const { quantity, hold } = order;
   const source = context.licenseServerId;
   const move = moveRow(
@@ -119,6 +165,7 @@ async function begin(
     nowMs,
   );
   await insertServerMove(tx, move);
+  if (order.watched === true) await writeMeta(tx, unseenKey(line), id);
   await savePeer(tx, { licenseServerId: target, name: order.toName ?? null, url: null });
   await insertRequest(tx, { id: `move:${id}`, kind: 'move', ask: id, at: nowMs });
   const message = await outgoing(tx, {
@@ -180,12 +227,12 @@ function viewMove({ reserved: _r, quarantined: _q, ...move }: ServerMoveRow, res
     startedAt: isoTime(move.startedAt),
     updatedAt: isoTime(move.updatedAt),
     resumed,
-    awaited: awaitedOn(move.state, move.carrier),
+    awaited: awaitedOn(move),
   };
 }
 
 /** What this server's own state lets one say; the clearinghouse knows the rest. */
-function awaitedOn(state: string, carrier: ServerMoveRow['carrier']): Awaited {
+function awaitedOn({ state, carrier, hold }: Pick<ServerMoveRow, 'state' | 'carrier' | 'hold'>): Awaited {
   switch (state) {
     case 'requested':
       return awaited('reserved', carrier);
@@ -196,7 +243,7 @@ function awaitedOn(state: string, carrier: ServerMoveRow['carrier']): Awaited {
     case 'relinquished':
       return awaited('aborted', carrier);
     case 'provisional':
-      return awaited('installed', carrier);
+      return awaited(hold ? 'installed' : 'granted', carrier);
     case 'final':
       return awaited('committed', carrier);
     default:

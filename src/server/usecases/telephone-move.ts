@@ -2,6 +2,8 @@
  * The administrator's decisions on the source of a telephone move: freeze, release, give back, report
  * (protocol §3.6). Each is decided here and only told; giving up rights needs nobody's permission.
  */
+import { base64url, utf8 } from '../../core/bytes.ts';
+import { canonicalJson } from '../../core/canonical.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
 import type { ConfirmationKind } from '../../core/confirmation.ts';
 import { allLines } from '../../core/confirmation.ts';
@@ -27,6 +29,7 @@ import { noteEvent } from './events.ts';
 import type { LineName } from './find-line.ts';
 import { findNamedLine } from './find-line.ts';
 import { freezeUnits, releaseUnits } from './freeze.ts';
+import { keyedId } from './keyed-id.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
@@ -190,18 +193,34 @@ export async function release(
   await noteEvent(context, tx, { number: 5002, data: moveEvent(move) });
 }
 
-/** Gives unissued CALs back to the publisher. Refused: `move-more-than-there-is`, `quantity-invalid`. */
+/**
+ * Gives unissued CALs back to the publisher; asked again under the same key, the code is shown again.
+ * Refused: `move-more-than-there-is`, `quantity-invalid`, `idempotency-key-reused`.
+ */
 export async function returnByTelephone(
   context: ServerContext,
-  order: LineName & { readonly quantity: number },
+  order: LineName & { readonly quantity: number; readonly key?: string | undefined },
 ): Promise<Result<ToldAct, Refusal>> {
   const nowMs = context.clock.nowMs();
+  const { key = newId(context), quantity } = order;
+  const id = `return:${keyedId(context, key)}`;
   return administer(context, async (tx) => {
     const found = await findNamedLine(tx, order);
     if (!found.ok) return found;
-    const given = await giveBack(context, tx, { ...found.value, quantity: order.quantity, nowMs });
+    const { agreement, line, product, type } = found.value.line;
+    const asked = { agreement, line, quantity };
+    const requestDigest = base64url(context.digest.sha256(utf8(canonicalJson(asked))));
+    const before = await tx.answer(id);
+    if (before !== undefined && before.requestDigest !== requestDigest) {
+      return err({ code: 'idempotency-key-reused', id: key });
+    }
+    if (before !== undefined) return ok(before.body as ToldAct);
+    const given = await giveBack(context, tx, { ...found.value, quantity, nowMs });
     if (!given.ok) return given;
-    return ok({ ...given.value, product: found.value.line.product, type: found.value.line.type });
+    const told = { ...given.value, product, type };
+    const answer = { id, requestDigest, body: told };
+    await tx.post({ log: serverLog, kind: 'return-told', id, at: nowMs, body: asked, answer });
+    return ok(told);
   });
 }
 

@@ -103,7 +103,7 @@ create table licenses (
 );
 create unique index licenses_holder on licenses (kind, holder, line_id) where state in ('issued', 'held');
 create unique index licenses_unit on licenses (line_id, unit) where state in ('issued', 'held');
-create index licenses_gone on licenses (kind, holder) where state = 'released';
+create index licenses_gone on licenses (kind, holder) where state in ('returned', 'expired', 'released');
 create index licenses_lease on licenses (line_id, lease_end) where state = 'issued';
 create index licenses_move on licenses (move) where move is not null;
 

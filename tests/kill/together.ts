@@ -1,0 +1,73 @@
+/**
+ * All programs looked at in one instant: stopped together, their files copied, and what no moment of
+ * a move may break held against them (protocol §1.3, I1 to I4).
+ */
+import assert from 'node:assert/strict';
+import type { ClearinghouseImage, ServerImage, Witness } from './image.ts';
+import { readClearinghouse, readServer } from './image.ts';
+import type { Place } from './place.ts';
+
+export interface Together {
+  readonly clearinghouse: ClearinghouseImage;
+  readonly servers: ReadonlyMap<string, ServerImage>;
+}
+
+/** Only while every process is dead or stopped; `thoroughly` replays the journals from their first entry. */
+export function lookTogether(place: Place, thoroughly = false): Together {
+  const witnessOf = (name: string): Witness => {
+    const witness = place.witnesses.get(name);
+    assert.ok(witness);
+    return witness;
+  };
+  const servers = new Map<string, ServerImage>();
+  for (const name of place.ids.keys()) {
+    const read = readServer(name);
+    servers.set(name, thoroughly ? witnessOf(name).lookThoroughly(read) : witnessOf(name).look(read));
+  }
+  const ch = witnessOf('clearinghouse');
+  const clearinghouse = thoroughly ? ch.lookThoroughly(readClearinghouse) : ch.look(readClearinghouse);
+  const together = { clearinghouse, servers };
+  checkAmounts(place, together);
+  checkHolders(together);
+  assert.deepEqual(clearinghouse.suspects, [], 'no honest server is suspect, whenever it was killed');
+  return together;
+}
+
+/** The clearinghouse's books are an upper bound of what may be assigned out there (I3), also in sum. */
+function checkAmounts(place: Place, { clearinghouse, servers }: Together): void {
+  for (const line of clearinghouse.lines) {
+    let outThere = 0;
+    for (const [name, image] of servers) {
+      const id = place.ids.get(name) ?? '';
+      const own = image.lines.find((each) => each.line === line.line);
+      const assignable = own === undefined ? 0 : own.installed - own.held;
+      const committed = line.servers
+        .filter((each) => each.licenseServerId === id)
+        .reduce((sum, each) => sum + each.amount, 0);
+      const coming = clearinghouse.moves
+        .filter((move) => move.target === id && move.line === line.line)
+        .reduce((sum, move) => sum + (clearinghouse.inTransit.get(`${move.id}/${move.line}`) ?? 0), 0);
+      assert.ok(
+        assignable <= committed + coming,
+        `${name}, line ${line.line}: ${assignable} assignable, ${committed} committed, ${coming} in transit to it`,
+      );
+      outThere += assignable;
+    }
+    assert.ok(outThere <= line.entitled, `line ${line.line}: ${outThere} assignable of ${line.entitled} entitled`);
+  }
+}
+
+/** One CAL has one holder, and one holder has one CAL, on whatever server it stands in this instant. */
+function checkHolders({ servers }: Together): void {
+  const holders = new Map<string, string>();
+  const origins = new Map<string, string>();
+  const both = [...servers.values()].flatMap((image) => [...image.live, ...image.waiting]);
+  for (const { server, line, sub, origin } of both) {
+    const holder = holders.get(`${line}:${origin}`) ?? sub;
+    assert.equal(sub, holder, `${server}: CAL ${origin} has two holders`);
+    holders.set(`${line}:${origin}`, sub);
+    const known = origins.get(`${line}:${sub}`) ?? origin;
+    assert.equal(origin, known, `${server}: one holder has two CALs`);
+    origins.set(`${line}:${sub}`, origin);
+  }
+}
