@@ -94,7 +94,8 @@ const count = (value: number): string => Math.round(value).toLocaleString('en');
 const percent = (value: number): string => `${(value * 100).toFixed(0)} %`;
 
 const titles: Readonly<Record<string, string>> = {
-  empty: 'empty route in the same frame',
+  alone: 'empty route, program of its own',
+  empty: 'empty route, same server',
   unchanged: 'unchanged answer',
   renew: 'renewal, written',
   issue: 'issue, 2,000 free',
@@ -103,7 +104,7 @@ const titles: Readonly<Record<string, string>> = {
 
 export function printTable(rows: readonly Row[], told: Summary): void {
   const line = (cells: readonly string[]): void => {
-    console.log(cells.map((cell, at) => (at === 0 ? cell.padEnd(31) : cell.padStart(11))).join(''));
+    console.log(cells.map((cell, at) => (at === 0 ? cell.padEnd(33) : cell.padStart(11))).join(''));
   };
   for (const connections of new Set(rows.map((row) => row.connections))) {
     const here = rows.filter((row) => row.connections === connections);
@@ -119,7 +120,7 @@ export function printTable(rows: readonly Row[], told: Summary): void {
     ]);
     for (const row of here) {
       const cells = [count(row.rate), percent(row.rate / empty), row.p50.toFixed(2), row.p99.toFixed(2)];
-      const server = row.kind === 'empty' ? '' : percent(row.serverCpu);
+      const server = row.kind === 'alone' ? '' : percent(row.serverCpu);
       line([titles[row.kind] ?? row.kind, ...cells, server, percent(row.clientCpu)]);
     }
     console.log('');

@@ -4,9 +4,13 @@
  */
 import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
+import Type from 'typebox';
 import { ok } from '../src/core/result.ts';
 import { dayMs } from '../src/core/time.ts';
 import { acquireLock } from '../src/platform/data-folder-lock.ts';
+import type { App } from '../src/platform/http.ts';
+import { ProductId } from '../src/platform/http-schemas.ts';
+import { optionalBody, text } from '../src/platform/http-validation.ts';
 import { listen } from '../src/platform/listen.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { openServer } from '../src/server/app.ts';
@@ -18,6 +22,8 @@ export type ServerQuestion =
   /** Lets the licenses of holders whose names begin so end in three days, which is when they are renewed. */
   | { readonly ask: 'age'; readonly prefix: string }
   | { readonly ask: 'books' }
+  /** Sets the size of the empty route's answer. */
+  | { readonly ask: 'fill'; readonly bytes: number }
   /** The processor time since the last question like this one. */
   | { readonly ask: 'cpu' }
   | { readonly ask: 'profile'; readonly file: string | null };
@@ -30,11 +36,28 @@ export interface Books {
   readonly twice: number;
 }
 
+const emptyPath = '/v1/empty/:product/devices/:deviceId';
 const [dir = ''] = process.argv.slice(2);
 const lock = acquireLock(dir);
 const server = await openServer(dir);
+addEmptyRoute(server.app);
 const listening = await listen(server.app, { host: '127.0.0.1', port: 0 });
 const stop = startService(server.context);
+
+/**
+ * The first baseline: the parameters of a license request, validated in the same frame, and an answer
+ * of the same size that nobody had to think about. In the same process, because a program that does
+ * nothing else would be another program: it has all caches to itself.
+ */
+let emptyAnswer = '{}';
+function addEmptyRoute(app: App): void {
+  const params = Type.Object({ product: ProductId, deviceId: text(256, 'Name of the device') });
+  const schema = { params, body: optionalBody(Type.Object({})) };
+  app.put(emptyPath, { schema, serializerCompiler: () => String }, async (_request, reply) => {
+    reply.type('application/json; charset=utf-8');
+    return reply.send(emptyAnswer as never);
+  });
+}
 
 async function age({ store }: OpenServer, prefix: string): Promise<number> {
   const end = Date.now() + 3 * dayMs;
@@ -93,6 +116,9 @@ answerParent(async (question: ServerQuestion) => {
       return age(server, question.prefix);
     case 'books':
       return books(server);
+    case 'fill':
+      emptyAnswer = JSON.stringify({ status: 'empty', filler: ' '.repeat(question.bytes - 33) });
+      return emptyAnswer.length;
     case 'cpu':
       return cpuSince();
     case 'profile':

@@ -61,7 +61,7 @@ interface Bench {
   readonly profile: string | null;
 }
 
-type Kind = 'empty' | 'unchanged' | 'renew' | 'issue' | 'issueAt100k';
+type Kind = 'alone' | 'empty' | 'unchanged' | 'renew' | 'issue' | 'issueAt100k';
 
 const pathOf = (stock: Stock, device: string): string => `/v1/licenses/${stock.product}/devices/${device}`;
 
@@ -127,9 +127,11 @@ async function measureIssue(bench: Bench, stock: Stock, setting: Setting): Promi
 
 async function measure(bench: Bench, kind: Kind, setting: Setting): Promise<Sample> {
   switch (kind) {
+    case 'alone':
+      return timed(bench, setting, { paths: someHolders(bench, setting.reads), port: bench.emptyPort });
     case 'empty': {
-      const paths = someHolders(bench, setting.reads);
-      return timed(bench, setting, { paths, port: bench.emptyPort });
+      const paths = someHolders(bench, setting.reads).map((path) => path.replace('licenses', 'empty'));
+      return timed(bench, setting, { paths });
     }
     case 'unchanged': {
       const paths = someHolders(bench, setting.reads);
@@ -168,7 +170,7 @@ async function timed(
   return { ...report, serverCpu, rate: order.paths.length / report.seconds };
 }
 
-const kinds: readonly Kind[] = ['empty', 'unchanged', 'renew', 'issue', 'issueAt100k'];
+const kinds: readonly Kind[] = ['alone', 'empty', 'unchanged', 'renew', 'issue', 'issueAt100k'];
 
 async function runSetting(bench: Bench, setting: Setting): Promise<Row[]> {
   const samples = new Map<Kind, Sample[]>(kinds.map((kind) => [kind, []]));
@@ -224,7 +226,9 @@ async function run(dir: string): Promise<{ rows: readonly Row[]; raw: readonly R
     };
     await world.refill(small, population);
     const paths = await signedIn(bench, small, holders);
-    noteUnits(bench, small, (await send(bench, { paths, ...issued })).units);
+    const first = await send(bench, { paths, ...issued });
+    noteUnits(bench, small, first.units);
+    await world.ask({ ask: 'fill', bytes: Math.round(first.bodyBytes) });
     const rows: Row[] = [];
     for (const setting of settings) rows.push(...(await runSetting(bench, setting)));
     if (options.profile !== undefined) await writeProfiles(bench, options.profile);

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beside } from './kill/beside.ts';
 import { Devices } from './kill/devices.ts';
 import { readServer } from './kill/image.ts';
+import { arrivesAfterPart, arrivesLate, arrivesTogether, checkScene, isAnsweredToNobody, isCutInTheMiddle, isHeldBackForTheDead, isKilledByTheAnswer, type Scene } from './kill/in-flight.ts';
 import { installedOn, killOne, move } from './kill/moves.ts';
 import { activate, install, makePlace, sell } from './kill/place.ts';
 import { Chance, seedOf } from './kill/random.ts';
@@ -104,6 +105,36 @@ describe('kill -9 at random moments', { concurrency: 1 }, () => {
       ]);
       t.diagnostic(`${kills()} kills, ${moves.length} moves ${moves} in ${Date.now() - started} ms ${JSON.stringify(roamers.roamed)} holders ${roamers.holders}`);
       await roamers.askAll();
+    } finally {
+      await place.close();
+    }
+  });
+
+  it('while a contact is under way', async (t: TestContext) => {
+    const chance = new Chance(seed + 2);
+    const place = await makePlace(chance);
+    try {
+      for (const program of [place.clearinghouse, place.old]) await program.start(0);
+      await sell(place.clearinghouse, { device: 5000, user: 10 });
+      await activate(place.old);
+      const scene: Scene = { place, server: place.old, ordered: 0 };
+      const scenes: Record<string, () => Promise<void>> = {
+        arrivesLate: () => arrivesLate(scene),
+        together1: () => arrivesTogether(scene, 'old'),
+        together2: () => arrivesTogether(scene, 'new'),
+        afterPart: () => arrivesAfterPart(scene),
+        nobody: () => isAnsweredToNobody(scene),
+        byAnswer: () => isKilledByTheAnswer(scene, chance.between(0, 8)),
+        middle: () => isCutInTheMiddle(scene, chance.between(0, 12)),
+        dead: () => isHeldBackForTheDead(scene),
+      };
+      for (const [name, run] of Object.entries(scenes)) {
+        const t0 = Date.now();
+        await run();
+        t.diagnostic(name + ' ' + (Date.now() - t0));
+        await checkScene(scene);
+        t.diagnostic(name + ' checked ' + (Date.now() - t0));
+      }
     } finally {
       await place.close();
     }

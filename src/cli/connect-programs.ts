@@ -2,16 +2,17 @@
 import type { Logger } from 'pino';
 import type { App, TlsMaterial } from '../platform/http.ts';
 import type { Openers } from './connect.ts';
+import { openInWords } from './connect-failure.ts';
 
 export const openers: Openers = {
   server: async (dir) => {
     const { openServer } = await import('../server/app.ts');
-    const { app, close } = await openServer(dir);
+    const { app, close } = await openInWords(dir, () => openServer(dir));
     return { inject: app.inject.bind(app) as App['inject'], close };
   },
   clearinghouse: async (dir) => {
     const { openClearinghouse } = await import('../clearinghouse/app.ts');
-    const { app, close } = await openClearinghouse(dir);
+    const { app, close } = await openInWords(dir, () => openClearinghouse(dir));
     return { inject: app.inject.bind(app) as App['inject'], close };
   },
 };
@@ -33,7 +34,7 @@ export interface ServeOptions {
 export async function openServedServer(dir: string, options: ServeOptions): Promise<ServedProgram> {
   const { openServer, noteService } = await import('../server/app.ts');
   const { startService } = await import('../server/service.ts');
-  const opened = await openServer(dir, options);
+  const opened = await openInWords(dir, () => openServer(dir, options));
   let stop: (() => Promise<void>) | undefined;
   return {
     app: opened.app,
@@ -51,6 +52,6 @@ export async function openServedServer(dir: string, options: ServeOptions): Prom
 /** Opens a clearinghouse to be served; the caller holds the folder's lock. */
 export async function openServedClearinghouse(dir: string, options: ServeOptions): Promise<ServedProgram> {
   const { openClearinghouse } = await import('../clearinghouse/app.ts');
-  const { app, close } = await openClearinghouse(dir, options);
+  const { app, close } = await openInWords(dir, () => openClearinghouse(dir, options));
   return { app, start: () => undefined, close };
 }

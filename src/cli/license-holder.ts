@@ -48,7 +48,11 @@ export function licensePath({ product, type, name }: Holder): string {
 export const patienceMs = 15_000;
 
 /** Lets `use` speak with a license server, as any client does: without the administrator's token. */
-export async function withLicenseServer<T>(cli: Cli, url: string, use: (api: ApiClient) => Promise<T>): Promise<T> {
+export async function withLicenseServer<T>(
+  cli: Cli,
+  url: string,
+  use: (api: ApiClient) => Promise<T>,
+): Promise<T> {
   const { ca, requestId } = cli.settings;
   const sender = createHttpSender(parseBaseUrl(url), ca === undefined ? {} : trustOnly(readTextFile(ca)));
   try {

@@ -47,7 +47,9 @@ interface Asked {
 function showLicense(page: Page, license: License, { holder, options, file }: Asked): void {
   const temporary = license.kind === 'temporary';
   page
-    .title(`${holder.type === 'user' ? 'User' : 'Device'} ${holder.name} has a ${license.kind} license for ${holder.product}.`)
+    .title(
+      `${holder.type === 'user' ? 'User' : 'Device'} ${holder.name} has a ${license.kind} license for ${holder.product}.`,
+    )
     .keyValues([
       ['Status', statuses[license.status]],
       ...(license.product === holder.product ? [] : ([['CAL of', license.product]] as const)),
@@ -63,7 +65,9 @@ function showLicense(page: Page, license: License, { holder, options, file }: As
   if (temporary) {
     const words = ['--server', options.server, '--product', holder.product, '--device', holder.name];
     page
-      .next('Report a real sign-in of the device; the next request is then answered with a permanent license:')
+      .next(
+        'Report a real sign-in of the device; the next request is then answered with a permanent license:',
+      )
       .verbatim(commandLine('calyx', 'license', 'validate', ...words));
   } else if (file !== undefined) {
     page.next('Look at it offline:').verbatim(commandLine('calyx', 'license', 'show', file));
@@ -71,10 +75,15 @@ function showLicense(page: Page, license: License, { holder, options, file }: As
 }
 
 /** The license of another server that is shown to this one, to be taken over; undefined: there is none. */
-async function sourceFor(api: ApiClient, stored: readonly StoredLicense[]): Promise<StoredLicense | undefined> {
+async function sourceFor(
+  api: ApiClient,
+  stored: readonly StoredLicense[],
+): Promise<StoredLicense | undefined> {
   const [newest] = stored.filter((license) => license.kind === 'permanent');
   if (newest === undefined) return undefined;
-  const { licenseServerId } = await api.call<{ licenseServerId: string }>('GET', '/v1/server', { timeoutMs: patienceMs });
+  const { licenseServerId } = await api.call<{ licenseServerId: string }>('GET', '/v1/server', {
+    timeoutMs: patienceMs,
+  });
   return issuerOf(newest.token) === licenseServerId ? undefined : newest;
 }
 
@@ -87,7 +96,7 @@ async function ask(api: ApiClient, holder: Holder, stored: readonly StoredLicens
   });
 }
 
-/** Unreachable is not invalid: what is still good goes on being good (design §4, promise 5). */
+/** Unreachable is not invalid: what is still good goes on being good (protocol §1.1, promise 5). */
 function offline(license: StoredLicense, error: Unreachable, asked: Asked): Outcome {
   const fields = { ...license, status: 'unchanged', offline: true, problem: error.message };
   return done(fields, (page) => {
@@ -107,7 +116,8 @@ async function request(cli: Cli, options: RequestOptions): Promise<Outcome> {
     const [newest] = good;
     if (newest === undefined) throw error;
     if (error instanceof Unreachable) return offline(newest, error, { holder, options, file: options.store });
-    if (error instanceof Refused) cli.output.note(`The license in ${options.store} is valid until ${when(newest.expiresAt)}.`);
+    if (error instanceof Refused)
+      cli.output.note(`The license in ${options.store} is valid until ${when(newest.expiresAt)}.`);
     throw error;
   }
   const fields = { ...license, offline: false };

@@ -21,7 +21,9 @@ export function register(group: Command, cli: Cli): void {
   const command = group
     .command('return')
     .summary('gives a license back before its end')
-    .description('Gives a license back: its CAL is free for others at once, and its token is no longer honored.');
+    .description(
+      'Gives a license back: its CAL is free for others at once, and its token is no longer honored.',
+    );
   withHolderOptions(command)
     .option('--store <file>', 'take it out of this file')
     .action(
@@ -34,7 +36,9 @@ export function register(group: Command, cli: Cli): void {
         }));
         if (options.store !== undefined) writeStore(options.store, withoutLicense(store, holder, id));
         return done({ ...returned, product: holder.product, type: holder.type }, (page) =>
-          page.text(`The license of ${holder.name} for ${holder.product} (unit ${returned.unit}) is given back.`),
+          page.text(
+            `The license of ${holder.name} for ${holder.product} (unit ${returned.unit}) is given back.`,
+          ),
         );
       }),
     );

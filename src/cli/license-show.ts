@@ -48,7 +48,8 @@ function parseJson(text: string): JsonValue | undefined {
 /** The tokens in what was named: a token itself, or a file with one, with an answer, or with a store. */
 function findLicenses(source: string): readonly Found[] {
   if (isToken(source)) return [{ token: source, bundle: undefined, holder: null }];
-  if (!existsSync(source) && source.startsWith('v4.')) throw noLicense(source, 'The token was cut short or altered.');
+  if (!existsSync(source) && source.startsWith('v4.'))
+    throw noLicense(source, 'The token was cut short or altered.');
   const text = readTextFile(source).trim();
   if (isToken(text)) return [{ token: text, bundle: undefined, holder: null }];
   const members = objectOf(parseJson(text));
@@ -78,9 +79,13 @@ function readRoot(path: string): Uint8Array {
     if (!bundle.ok) throw new Refused({ ...refusedBody(bundle.error) });
     return bundle.value.root.publicKey;
   }
-  const bytes = /^[0-9a-f]{64}$/i.test(text) ? new Uint8Array(Buffer.from(text, 'hex')) : bytesOfBase64url(text);
+  const bytes = /^[0-9a-f]{64}$/i.test(text)
+    ? new Uint8Array(Buffer.from(text, 'hex'))
+    : bytesOfBase64url(text);
   if (bytes?.length === 32) return bytes;
-  throw new WrongUsage(`${path} holds neither a publisher bundle nor a public key of 32 bytes (base64url or hex).`);
+  throw new WrongUsage(
+    `${path} holds neither a publisher bundle nor a public key of 32 bytes (base64url or hex).`,
+  );
 }
 
 /** The bundle in a file: alone, in an answer, or in a store beside a token of the same license server. */
@@ -113,7 +118,13 @@ function judge(license: Found, root: Uint8Array | undefined): Verdict {
     return { license, claims, verified: undefined, problem: { reason: 'bundle-unreadable', detail } };
   }
   const nowMs = systemClock.nowMs();
-  const verified = verifyLicense({ token: license.token, bundle: bundle.value, root, nowMs, digest: nodeDigest });
+  const verified = verifyLicense({
+    token: license.token,
+    bundle: bundle.value,
+    root,
+    nowMs,
+    digest: nodeDigest,
+  });
   return verified.ok
     ? { license, claims, verified: verified.value, problem: undefined }
     : { license, claims, verified: undefined, problem: verified.error };
@@ -129,18 +140,25 @@ function fieldsOf({ license, claims, verified, problem }: Verdict): JsonObject {
       proof === null
         ? null
         : {
-            ...{ publisher: proof.publisher, agreement: proof.agreement, basis: proof.basis, units: proof.units },
+            ...{
+              publisher: proof.publisher,
+              agreement: proof.agreement,
+              basis: proof.basis,
+              units: proof.units,
+            },
             ...{ horizon: isoDate(proof.horizonMs), sunset: isoDate(proof.sunsetMs) },
           },
   };
 }
 
-const text = (value: JsonValue | undefined): Cell => (value === undefined || value === null ? null : String(value));
+const text = (value: JsonValue | undefined): Cell =>
+  value === undefined || value === null ? null : String(value);
 
 function verdictText({ verified, problem }: Verdict): string {
   if (problem !== undefined) return `NOT VALID: ${problem.detail} (${problem.reason})`;
   if (verified === undefined) return 'not verified: there is no bundle beside it (--bundle FILE)';
-  if (verified.proof === null) return 'valid; a temporary license, which its license server alone vouches for';
+  if (verified.proof === null)
+    return 'valid; a temporary license, which its license server alone vouches for';
   return verified.rootPinned
     ? "valid, up to the publisher's root key"
     : 'valid in itself; name the root key with --root to know that it is from the right publisher';
@@ -150,16 +168,18 @@ function showVerdict(page: Page, verdict: Verdict): void {
   const { claims, license, verified } = verdict;
   const proof = verified?.proof ?? null;
   const time = (name: string): Cell => (typeof claims[name] === 'string' ? when(claims[name]) : null);
-  page.title(`License for ${text(claims['prod'])}${license.holder === null ? '' : ` of ${license.holder}`}`).keyValues([
-    ['Verdict', verdictText(verdict)],
-    ['Kind', claims['kind'] === 'temp' ? 'temporary' : `permanent, per ${text(claims['kind'])}`],
-    ['License server', text(claims['iss'])],
-    ['Unit', text(claims['unit'])],
-    ['First issued as', text(claims['origin'])],
-    ['Holder (pseudonym)', text(claims['sub'])],
-    ['Issued', time('iat')],
-    ['Ends', time('exp')],
-  ]);
+  page
+    .title(`License for ${text(claims['prod'])}${license.holder === null ? '' : ` of ${license.holder}`}`)
+    .keyValues([
+      ['Verdict', verdictText(verdict)],
+      ['Kind', claims['kind'] === 'temp' ? 'temporary' : `permanent, per ${text(claims['kind'])}`],
+      ['License server', text(claims['iss'])],
+      ['Unit', text(claims['unit'])],
+      ['First issued as', text(claims['origin'])],
+      ['Holder (pseudonym)', text(claims['sub'])],
+      ['Issued', time('iat')],
+      ['Ends', time('exp')],
+    ]);
   if (proof === null) return;
   page.keyValues([
     ['Publisher', proof.publisher],
@@ -178,7 +198,10 @@ function show(source: string, options: ShowOptions): Outcome {
   const bad = verdicts.find((verdict) => verdict.problem !== undefined);
   if (verdicts.length === 1 && bad?.problem !== undefined) {
     throw new Refused({
-      ...{ code: 'license-not-valid', message: `The license is not valid: ${bad.problem.detail} (${bad.problem.reason}).` },
+      ...{
+        code: 'license-not-valid',
+        message: `The license is not valid: ${bad.problem.detail} (${bad.problem.reason}).`,
+      },
       ...{ next: 'Ask a license server for one: calyx license request.', ...fieldsOf(bad) },
     });
   }
@@ -193,7 +216,9 @@ export function register(group: Command, cli: Cli): void {
   group
     .command('show')
     .summary('decodes a license and verifies it offline')
-    .description("Decodes a license and verifies it without asking anybody, from the publisher's root key down.")
+    .description(
+      "Decodes a license and verifies it without asking anybody, from the publisher's root key down.",
+    )
     .argument('<file-or-token>', 'a token, or a file with one')
     .option('--root <file>', "the publisher's bundle, or its public root key")
     .option('--bundle <file>', 'what verifies the token, where it does not stand beside it')

@@ -59,7 +59,8 @@ export function readStore(path: string): readonly StoredLicense[] {
     throw error;
   }
   const members = content as JsonObject;
-  const licenses = typeof content === 'object' && members?.['calyx'] === fileKind ? members['licenses'] : undefined;
+  const licenses =
+    typeof content === 'object' && members?.['calyx'] === fileKind ? members['licenses'] : undefined;
   if (!Array.isArray(licenses) || !licenses.every(isStored)) throw notAStore(path);
   return licenses;
 }
@@ -84,7 +85,8 @@ function isGood(license: StoredLicense, nowMs: number): boolean {
 /** The holder's licenses that are good now: permanent ones first, the newest of them first. */
 export function goodLicenses(licenses: readonly StoredLicense[], holder: Holder): readonly StoredLicense[] {
   const nowMs = systemClock.nowMs();
-  const rank = (license: StoredLicense): string => `${license.kind === 'permanent' ? 1 : 0}${license.obtainedAt}`;
+  const rank = (license: StoredLicense): string =>
+    `${license.kind === 'permanent' ? 1 : 0}${license.obtainedAt}`;
   return licenses
     .filter(isOf(holder))
     .filter((license) => isGood(license, nowMs))
@@ -101,7 +103,8 @@ export function withLicense(
   const nowMs = systemClock.nowMs();
   const kept = licenses.filter(
     (each) =>
-      !own(each) || (each.licenseServerId !== license.licenseServerId && (msOfIso(each.expiresAt) ?? 0) > nowMs),
+      !own(each) ||
+      (each.licenseServerId !== license.licenseServerId && (msOfIso(each.expiresAt) ?? 0) > nowMs),
   );
   return [...kept, license];
 }

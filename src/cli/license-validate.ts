@@ -23,10 +23,19 @@ export function register(group: Command, cli: Cli): void {
       const validated = await withLicenseServer(cli, options.server, (api) =>
         api.call<Validated>('POST', `${licensePath(holder)}/validate`),
       );
-      const words = ['--server', options.server, '--product', holder.product, `--${holder.type}`, holder.name];
+      const words = [
+        '--server',
+        options.server,
+        '--product',
+        holder.product,
+        `--${holder.type}`,
+        holder.name,
+      ];
       return done(validated, (page) =>
         page
-          .text(`The sign-in of ${holder.name} is noted. Its present license ends ${when(validated.expiresAt)}.`)
+          .text(
+            `The sign-in of ${holder.name} is noted. Its present license ends ${when(validated.expiresAt)}.`,
+          )
           .next('Ask again for the license:')
           .verbatim(commandLine('calyx', 'license', 'request', ...words)),
       );

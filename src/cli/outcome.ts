@@ -39,8 +39,8 @@ export const silent: Outcome = { kind: 'silent' };
 export class Refused extends Error {
   readonly refused: RefusedFields;
 
-  constructor(refused: RefusedFields) {
-    super(refused.message);
+  constructor(refused: RefusedFields, options?: ErrorOptions) {
+    super(refused.message, options);
     this.name = 'Refused';
     this.refused = refused;
   }

@@ -54,9 +54,14 @@ const refusedOf = (error: Failure | Refused | Unreachable): RefusedFields => {
   return { ...error.details, code: error.code, message: error.message, next: error.next };
 };
 
+/** Failures of the surroundings that mean: what is stored here is not what was written. */
+const damage: ReadonlySet<string> = new Set(['database-damaged', 'data-folder-damaged', 'key-file-damaged']);
+
 /** The refusals that other exit codes stand for are named in one place, `exitCodeOf`, which reads the code only. */
-const exitOf = (error: Failure | Refused | Unreachable, code: string): number =>
-  error instanceof Unreachable ? exitCodes.unreachable : exitCodeOf({ code } as Refusal);
+function exitOf(error: Failure | Refused | Unreachable, code: string): number {
+  if (error instanceof Unreachable) return exitCodes.unreachable;
+  return damage.has(code) ? exitCodes.integrity : exitCodeOf({ code } as Refusal);
+}
 
 function refusedText(refused: RefusedFields, style: Style): string {
   const [first = '', ...rest] = wrap(plain(refused.message), style.width);

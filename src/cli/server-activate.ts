@@ -19,7 +19,11 @@ interface ActivateOptions {
 }
 
 /** The next step of an activated server: CALs are still to be installed. */
-function showActivated(page: Page, cli: Cli, of: { readonly status: Status; readonly agreement: string }): void {
+function showActivated(
+  page: Page,
+  cli: Cli,
+  of: { readonly status: Status; readonly agreement: string },
+): void {
   const { status, agreement } = of;
   page.title(`The license server ${status.name} is activated for agreement ${agreement}.`).keyValues([
     ['License Server ID', status.licenseServerId],
@@ -29,7 +33,9 @@ function showActivated(page: Page, cli: Cli, of: { readonly status: Status; read
   const order = ['--product', 'PRODUCT', '--type', 'device', '--quantity', 'QUANTITY'];
   if (status.method === 'telephone') {
     page
-      .next('Ask the representative for a CAL Key Pack ID (or freeze the CALs on the old server first, to move them), and type it:')
+      .next(
+        'Ask the representative for a CAL Key Pack ID (or freeze the CALs on the old server first, to move them), and type it:',
+      )
       .verbatim(serverCommand(cli, 'install', '--code', 'CODE'));
   } else {
     const file = status.method === 'web' ? ['--request-out', 'REQUEST-FILE'] : [];
@@ -58,7 +64,11 @@ async function byFile(cli: Cli, api: ApiClient, options: ActivateOptions): Promi
   if (response !== undefined) {
     const { fresh, requestFile } = await applyAnswerFile(api, { response, requestOut });
     const certificate = fresh.find((result) => result.message === 'activated');
-    const outcome = await activated(cli, api, String(certificate?.['agreement'] ?? agreementOf(await readStatus(api))));
+    const outcome = await activated(
+      cli,
+      api,
+      String(certificate?.['agreement'] ?? agreementOf(await readStatus(api))),
+    );
     return requestFile === null || outcome.kind !== 'done'
       ? outcome
       : { ...outcome, fields: { ...outcome.fields, requestFile } };
@@ -70,7 +80,7 @@ async function byFile(cli: Cli, api: ApiClient, options: ActivateOptions): Promi
   return done({ ...asked, requestFile }, (page) =>
     showCarrying(page, {
       ...{ requestFile, purpose: `The request for activation under agreement ${agreement}` },
-      then: [serverCommand(cli, 'activate', '--response', 'ANSWER-FILE')],
+      commands: [serverCommand(cli, 'activate', '--response', 'ANSWER-FILE')],
     }),
   );
 }
@@ -84,7 +94,9 @@ function byTelephone(cli: Cli, status: Status, options: ActivateOptions): Outcom
     const which = options.agreement ?? status.kits[0];
     const number = which === undefined ? 'the number of your agreement' : `agreement number ${which}`;
     page.code(`Read this License Server ID to the clearinghouse, and ${number}:`, spokenId(licenseServerId));
-    page.next(`${missing ? 'Add the agreement kit, then type' : 'Type'} the activation code that you are given (it begins with 4 or 5):`);
+    page.next(
+      `${missing ? 'Add the agreement kit, then type' : 'Type'} the activation code that you are given (it begins with 4 or 5):`,
+    );
     page.verbatim([
       ...(missing ? [serverCommand(cli, 'kit add', 'KIT-FILE')] : []),
       serverCommand(cli, 'activate', '--code', 'CODE'),

@@ -8,6 +8,7 @@ import { done, Refused, WrongUsage } from './outcome.ts';
 import type { Page } from './page.ts';
 import type { Status, ToldCode } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
+import type { AnswerFiles } from './server-files.ts';
 import { applyAnswerFile, showCarrying, writeRequestFile } from './server-files.ts';
 import { showTold } from './server-told.ts';
 import { otherServerCommand, serverCommand } from './server-words.ts';
@@ -26,7 +27,11 @@ type Deactivated = JsonObject & {
   readonly held: number;
 };
 
-async function post(api: ApiClient, options: DeactivateOptions, by: 'contact' | 'file' | 'telephone'): Promise<Deactivated> {
+async function post(
+  api: ApiClient,
+  options: DeactivateOptions,
+  by: 'contact' | 'file' | 'telephone',
+): Promise<Deactivated> {
   const body = { returnUnissued: options.return === true, by };
   return api.call<Deactivated>('POST', '/v1/admin/deactivate', { body });
 }
@@ -42,7 +47,9 @@ function showClosed(page: Page): void {
 function showAfter(page: Page, status: Status, { unissued, held }: Deactivated): void {
   if (held > 0) {
     page
-      .next('The representative answers with the key pack of the CALs that have holders. Type it on the new license server:')
+      .next(
+        'The representative answers with the key pack of the CALs that have holders. Type it on the new license server:',
+      )
       .verbatim(otherServerCommand('install', '--code', 'CODE', '--from', status.licenseServerId));
   } else if (unissued > 0) {
     page
@@ -56,7 +63,12 @@ function showAfter(page: Page, status: Status, { unissued, held }: Deactivated):
 function byTelephone(status: Status, result: Deactivated): Outcome {
   const { codes, unissued, held } = result;
   const last = codes.at(-1);
-  const { code, digits, spelled, kind } = last ?? { code: null, digits: null, spelled: null, kind: 'deactivated' };
+  const { code, digits, spelled, kind } = last ?? {
+    code: null,
+    digits: null,
+    spelled: null,
+    kind: 'deactivated',
+  };
   const fields = { activation: 'deactivated', code, digits, spelled, kind, unissued, held, codes };
   return done(fields, (page) => {
     showClosed(page);
@@ -86,7 +98,11 @@ async function byContact(cli: Cli, api: ApiClient, options: DeactivateOptions): 
 }
 
 /** A server that is closed already still has its message to carry, until the answer is here. */
-async function byFile(cli: Cli, api: ApiClient, options: DeactivateOptions & { readonly requestOut: string }): Promise<Outcome> {
+async function byFile(
+  cli: Cli,
+  api: ApiClient,
+  options: DeactivateOptions & { readonly requestOut: string },
+): Promise<Outcome> {
   let again = false;
   try {
     await post(api, options, 'file');
@@ -99,13 +115,13 @@ async function byFile(cli: Cli, api: ApiClient, options: DeactivateOptions & { r
     showClosed(page);
     showCarrying(page, {
       ...{ requestFile, purpose: 'The report to the clearinghouse' },
-      then: [serverCommand(cli, 'deactivate', '--response', 'ANSWER-FILE')],
+      commands: [serverCommand(cli, 'deactivate', '--response', 'ANSWER-FILE')],
     });
   });
 }
 
-async function byAnswer(cli: Cli, api: ApiClient, response: string, requestOut: string | undefined): Promise<Outcome> {
-  const { fresh, requestFile } = await applyAnswerFile(api, { response, requestOut });
+async function byAnswer(cli: Cli, api: ApiClient, files: AnswerFiles): Promise<Outcome> {
+  const { fresh, requestFile } = await applyAnswerFile(api, files);
   const { activation } = await readStatus(api);
   return done({ activation, applied: fresh, ...(requestFile === null ? {} : { requestFile }) }, (page) =>
     page
@@ -122,10 +138,11 @@ async function deactivate(cli: Cli, options: DeactivateOptions): Promise<Outcome
     throw new WrongUsage('Give either --code-out, or --request-out and --response.');
   }
   return cli.withApi('server', async (api) => {
-    if (response !== undefined) return byAnswer(cli, api, response, requestOut);
+    if (response !== undefined) return byAnswer(cli, api, { response, requestOut });
     if (requestOut !== undefined) return byFile(cli, api, { ...options, requestOut });
     const status = await readStatus(api);
-    if (codeOut === true || status.method === 'telephone') return byTelephone(status, await post(api, options, 'telephone'));
+    if (codeOut === true || status.method === 'telephone')
+      return byTelephone(status, await post(api, options, 'telephone'));
     if (status.method === 'web') {
       throw new WrongUsage('The installation method is web: name the file to carry with --request-out FILE.');
     }

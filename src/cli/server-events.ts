@@ -18,7 +18,9 @@ export function register(group: Command, cli: Cli): void {
   const command = group
     .command('events')
     .summary('lists the System log')
-    .description('Lists the events of this license server, the oldest first. Their numbers keep their meaning for ever.');
+    .description(
+      'Lists the events of this license server, the oldest first. Their numbers keep their meaning for ever.',
+    );
   withListOptions(command).action(
     cli.run(async (options: ListOptions) => {
       const answer = await cli.withApi('server', async (api) =>
@@ -26,7 +28,13 @@ export function register(group: Command, cli: Cli): void {
       );
       return done(listFields(answer), (page) => {
         if (answer.items.length === 0) page.text('There are no events.');
-        else page.entries(answer.items.map(({ at, id, level, text }) => [`${when(at)}  ${String(id).padStart(5)}  ${level.padEnd(11)}`, text]));
+        else
+          page.entries(
+            answer.items.map(({ at, id, level, text }) => [
+              `${when(at)}  ${String(id).padStart(5)}  ${level.padEnd(11)}`,
+              text,
+            ]),
+          );
         showRest(page, answer.nextCursor);
       });
     }),

@@ -20,6 +20,13 @@ export async function writeRequestFile(api: ApiClient, path: string): Promise<st
   return writeOutFile(path, file, fileModeOctal);
 }
 
+export interface AnswerFiles {
+  /** The answer that was brought back. */
+  readonly response: string;
+  /** Where the receipt is written, if anywhere. */
+  readonly requestOut: string | undefined;
+}
+
 export interface AppliedFile {
   /** What was new in it, the welcome that every file begins with left out. */
   readonly fresh: readonly AppliedResult[];
@@ -31,10 +38,7 @@ export interface AppliedFile {
  * Applies an answer file, and writes the receipt where one is asked for, also for a file that was
  * applied before. Refused: what the server refuses, and what the clearinghouse refused in the file.
  */
-export async function applyAnswerFile(
-  api: ApiClient,
-  files: { readonly response: string; readonly requestOut: string | undefined },
-): Promise<AppliedFile> {
+export async function applyAnswerFile(api: ApiClient, files: AnswerFiles): Promise<AppliedFile> {
   const file = readTextFile(files.response);
   const receipt = async (): Promise<string | null> =>
     files.requestOut === undefined ? null : writeRequestFile(api, files.requestOut);
@@ -46,7 +50,7 @@ export async function applyAnswerFile(
     const requestFile = await receipt();
     if (requestFile === null) throw error;
     const next = `Its receipt was written again: ${requestFile}. Carry it to the clearinghouse.`;
-    throw new Refused({ ...error.refused, next, requestFile });
+    throw new Refused({ ...error.refused, next, requestFile }, { cause: error });
   }
   const fresh = applied.results.filter((result) => !result.again && result.message !== 'welcome');
   const requestFile = await receipt();
@@ -64,7 +68,7 @@ function refusedByClearinghouse(result: AppliedResult): Refused {
 /** What to do with a request file: the same for everything that is asked for by file. */
 export function showCarrying(
   page: Page,
-  of: { readonly requestFile: string; readonly then: readonly string[]; readonly purpose: string },
+  of: { readonly requestFile: string; readonly commands: readonly string[]; readonly purpose: string },
 ): void {
   page
     .text(`${of.purpose} is in ${of.requestFile}`)
@@ -73,7 +77,16 @@ export function showCarrying(
         'and apply it here:',
     )
     .verbatim([
-      commandLine('calyx', 'clearinghouse', 'answer', of.requestFile, '--out', 'ANSWER-FILE', '--data', 'CLEARINGHOUSE-DIR'),
-      ...of.then,
+      commandLine(
+        'calyx',
+        'clearinghouse',
+        'answer',
+        of.requestFile,
+        '--out',
+        'ANSWER-FILE',
+        '--data',
+        'CLEARINGHOUSE-DIR',
+      ),
+      ...of.commands,
     ]);
 }

@@ -9,6 +9,7 @@ import { nodeDigest } from '../platform/digest.ts';
 import { openKit, readKitFile } from '../protocol/authority.ts';
 import { refusedBody } from '../protocol/problem.ts';
 import { openTrustList, readPublisherBundle } from '../protocol/trust.ts';
+import type { MadeServer, ServerInit } from '../server/app.ts';
 import { clearinghouseAddress } from './arguments.ts';
 import { dataFolderOf, readTextFile } from './local-files.ts';
 import type { Cli } from './main.ts';
@@ -38,16 +39,24 @@ function checkKit(bundle: string, kit: string): void {
   must(openKit(file.kit, must(openTrustList(nodeDigest, file.trustList, [root]))));
 }
 
+async function make(order: ServerInit): Promise<MadeServer> {
+  const { initServer, RefusedInit } = await import('../server/app.ts');
+  try {
+    return await initServer(order);
+  } catch (error) {
+    if (!(error instanceof RefusedInit)) throw error;
+    throw new Refused({ ...refusedBody(error.refusal) }, { cause: error });
+  }
+}
+
 async function init(cli: Cli, options: InitOptions): Promise<{ status: Status; fields: Status }> {
   const dir = dataFolderOf(cli.settings, 'server init --bundle FILE');
   const bundle = readTextFile(options.bundle);
   const kit = options.kit === undefined ? undefined : readTextFile(options.kit);
-  must(readPublisherBundle(nodeDigest, bundle));
   if (kit !== undefined) checkKit(bundle, kit);
   const name = must(checkName('name', options.name ?? hostname()));
-  const { initServer } = await import('../server/app.ts');
   const { clearinghouse: clearinghouseUrl, instance } = options;
-  const made = await initServer({ dir, name, bundle, clearinghouseUrl, instanceDir: instance });
+  const made = await make({ dir, name, bundle, clearinghouseUrl, instanceDir: instance });
   const status = await cli.withApi('server', async (api) => {
     if (kit !== undefined) await api.call('POST', '/v1/admin/kits', { body: { file: kit } });
     return readStatus(api);
@@ -65,14 +74,18 @@ function showNext(page: Page, cli: Cli, status: Status): void {
       .verbatim(serverCommand(cli, 'activate', '--agreement', agreement));
   } else if (status.kits.length === 0) {
     page
-      .next('Add the agreement kit that came with the paper agreement (then activate by telephone), or activate by file:')
+      .next(
+        'Add the agreement kit that came with the paper agreement (then activate by telephone), or activate by file:',
+      )
       .verbatim([
         serverCommand(cli, 'kit add', 'KIT-FILE'),
         serverCommand(cli, 'activate', '--agreement', agreement, '--request-out', 'REQUEST-FILE'),
       ]);
   } else {
     page
-      .next('Telephone the clearinghouse, read the License Server ID and the agreement number, and type the code you are given:')
+      .next(
+        'Telephone the clearinghouse, read the License Server ID and the agreement number, and type the code you are given:',
+      )
       .verbatim(serverCommand(cli, 'activate', '--code', 'CODE'));
   }
 }
@@ -88,8 +101,15 @@ export function register(group: Command, cli: Cli): void {
     .requiredOption('--bundle <file>', "the publisher's bundle")
     .option('--kit <file>', 'agreement kit, for activation by telephone')
     .option('--name <name>', 'name for people (default: the name of this machine)')
-    .option('--clearinghouse <url>', 'address of the clearinghouse, for the automatic method', clearinghouseAddress)
-    .option('--instance <dir>', 'where the instance secret lives, outside every backup (default: DIR.instance)')
+    .option(
+      '--clearinghouse <url>',
+      'address of the clearinghouse, for the automatic method',
+      clearinghouseAddress,
+    )
+    .option(
+      '--instance <dir>',
+      'where the instance secret lives, outside every backup (default: DIR.instance)',
+    )
     .action(
       cli.run(async (options: InitOptions) => {
         const { status, fields } = await init(cli, options);
@@ -100,7 +120,10 @@ export function register(group: Command, cli: Cli): void {
               ['Data folder', String(fields['data'])],
               ['Instance secret', `${String(fields['instanceDir'])} (leave it out of backups)`],
               ['Publisher', status.publisher],
-              ['Agreement kit', status.kits.length === 0 ? 'none yet' : `agreement ${status.kits.join(', ')}`],
+              [
+                'Agreement kit',
+                status.kits.length === 0 ? 'none yet' : `agreement ${status.kits.join(', ')}`,
+              ],
               ['Method', status.method],
             ])
             .code('Its License Server ID:', spokenId(status.licenseServerId));

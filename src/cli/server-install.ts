@@ -9,6 +9,7 @@ import { done, Refused, WrongUsage } from './outcome.ts';
 import type { Page } from './page.ts';
 import type { AppliedResult, CodeOutcome, Status } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
+import type { AnswerFiles } from './server-files.ts';
 import { applyAnswerFile, showCarrying, writeRequestFile } from './server-files.ts';
 import { installTyped, readTyped } from './server-typed-code.ts';
 import { agreementOf, calsOf, serverCommand, spokenId, spokenIdFields } from './server-words.ts';
@@ -60,7 +61,11 @@ function installedOf(answer: CodeOutcome | AppliedResult): Installed {
   };
 }
 
-async function byCode(cli: Cli, api: ApiClient, options: InstallOptions & { readonly code: string }): Promise<Outcome> {
+async function byCode(
+  cli: Cli,
+  api: ApiClient,
+  options: InstallOptions & { readonly code: string },
+): Promise<Outcome> {
   const { code, from } = options;
   readTyped(code, ['key-pack', 'held-key-pack']);
   const installed = installedOf(await installTyped(cli, api, { code, from, quantity: options.quantity }));
@@ -70,7 +75,9 @@ async function byCode(cli: Cli, api: ApiClient, options: InstallOptions & { read
 /** What is asked for, with everything in it that must be said. */
 function orderOf({ agreement, product, type, quantity: count, authorization, license }: InstallOptions) {
   if (product === undefined || type === undefined || count === undefined) {
-    throw new WrongUsage('Say what is to be installed: --agreement N --product P --type device --quantity N (or --code CODE).');
+    throw new WrongUsage(
+      'Say what is to be installed: --agreement N --product P --type device --quantity N (or --code CODE).',
+    );
   }
   return {
     ...(agreement === undefined ? {} : { agreement }),
@@ -80,8 +87,8 @@ function orderOf({ agreement, product, type, quantity: count, authorization, lic
   };
 }
 
-async function byAnswerFile(cli: Cli, api: ApiClient, response: string, requestOut: string | undefined): Promise<Outcome> {
-  const { fresh, requestFile } = await applyAnswerFile(api, { response, requestOut });
+async function byAnswerFile(cli: Cli, api: ApiClient, files: AnswerFiles): Promise<Outcome> {
+  const { fresh, requestFile } = await applyAnswerFile(api, files);
   const packs = fresh.filter((result) => result.message === 'key-pack').map(installedOf);
   const last = packs.at(-1);
   const receipt = requestFile === null ? {} : { requestFile };
@@ -94,7 +101,9 @@ async function byAnswerFile(cli: Cli, api: ApiClient, response: string, requestO
   const status = await readStatus(api);
   return done({ applied: fresh, packs: status.packs, ...receipt }, (page) =>
     page
-      .text(`The file was applied, but brought no key pack (${fresh.map((result) => result.message).join(', ')}).`)
+      .text(
+        `The file was applied, but brought no key pack (${fresh.map((result) => result.message).join(', ')}).`,
+      )
       .next('See what is there:')
       .verbatim(serverCommand(cli, 'status')),
   );
@@ -107,7 +116,7 @@ async function byRequestFile(cli: Cli, api: ApiClient, options: InstallOptions):
   return done({ ...asked, requestFile }, (page) =>
     showCarrying(page, {
       ...{ requestFile, purpose: `The request for ${calsOf({ ...order, count: order.quantity })}` },
-      then: [serverCommand(cli, 'install', '--response', 'ANSWER-FILE')],
+      commands: [serverCommand(cli, 'install', '--response', 'ANSWER-FILE')],
     }),
   );
 }
@@ -116,16 +125,25 @@ async function byRequestFile(cli: Cli, api: ApiClient, options: InstallOptions):
 function byTelephone(cli: Cli, status: Status, options: InstallOptions): Outcome {
   const { licenseServerId, activation } = status;
   const ordering = [options.product, options.type, options.quantity].some((part) => part !== undefined);
-  if (ordering && options.agreement === undefined) throw new Refused({ ...refusedBody({ code: 'agreement-missing' }) });
+  if (ordering && options.agreement === undefined)
+    throw new Refused({ ...refusedBody({ code: 'agreement-missing' }) });
   if (activation !== 'activated') {
-    const refusal = activation === 'deactivated' ? ({ code: 'deactivated' } as const) : ({ code: 'not-activated', agreement: null } as const);
+    const refusal =
+      activation === 'deactivated'
+        ? ({ code: 'deactivated' } as const)
+        : ({ code: 'not-activated', agreement: null } as const);
     throw new Refused({ ...refusedBody(refusal) });
   }
   const agreement = options.agreement ?? agreementOf(status);
   return done({ ...spokenIdFields(licenseServerId), agreement, method: status.method }, (page) =>
     page
-      .code(`Read this License Server ID to the clearinghouse, agreement number ${agreement}, and say what you want installed:`, spokenId(licenseServerId))
-      .next('Type the CAL Key Pack ID that you are given (it begins with 6 or 7; 8 or 9: held, with --from SOURCE-ID):')
+      .code(
+        `Read this License Server ID to the clearinghouse, agreement number ${agreement}, and say what you want installed:`,
+        spokenId(licenseServerId),
+      )
+      .next(
+        'Type the CAL Key Pack ID that you are given (it begins with 6 or 7; 8 or 9: held, with --from SOURCE-ID):',
+      )
       .verbatim(serverCommand(cli, 'install', '--code', 'CODE')),
   );
 }
@@ -137,7 +155,7 @@ async function install(cli: Cli, options: InstallOptions): Promise<Outcome> {
   }
   return cli.withApi('server', async (api) => {
     if (code !== undefined) return byCode(cli, api, { ...options, code });
-    if (response !== undefined) return byAnswerFile(cli, api, response, requestOut);
+    if (response !== undefined) return byAnswerFile(cli, api, { response, requestOut });
     if (requestOut !== undefined) return byRequestFile(cli, api, options);
     const status = await readStatus(api);
     if (status.method === 'telephone') return byTelephone(cli, status, options);

@@ -15,7 +15,10 @@ type AddedKit = {
 };
 
 export function register(group: Command, cli: Cli): void {
-  const kit = group.command('kit').summary('agreement kits').description('Agreement kits of a license server.');
+  const kit = group
+    .command('kit')
+    .summary('agreement kits')
+    .description('Agreement kits of a license server.');
   kit
     .command('add')
     .summary('adds an agreement kit, or its newer form')

@@ -38,7 +38,9 @@ export function register(group: Command, cli: Cli): void {
           page.title(`The installation method is ${method}.`).text(words[method]);
           if (status.clearinghouseUrl !== null) page.keyValues([['Clearinghouse', status.clearinghouseUrl]]);
           if (status.activation === 'activated') {
-            page.next('Install or move CALs. What is there is shown by:').verbatim(serverCommand(cli, 'status'));
+            page
+              .next('Install or move CALs. What is there is shown by:')
+              .verbatim(serverCommand(cli, 'status'));
           } else {
             page.next('Activate this server:').verbatim(activateCommand(cli, status, agreementOf(status)));
           }

@@ -9,12 +9,13 @@ import type { Outcome } from './outcome.ts';
 import { done } from './outcome.ts';
 import type { Page } from './page.ts';
 import type { MoveView } from './server-answers.ts';
+import type { AnswerFiles } from './server-files.ts';
 import { applyAnswerFile, writeRequestFile } from './server-files.ts';
 import { startMove } from './server-move-online.ts';
 import type { MoveOptions } from './server-move-order.ts';
 import { orderOf } from './server-move-order.ts';
-import { targetOf } from './server-move-target.ts';
 import { showMoves } from './server-move-status.ts';
+import { targetOf } from './server-move-target.ts';
 import { serverCommand } from './server-words.ts';
 
 async function listMoves(api: ApiClient): Promise<readonly MoveView[]> {
@@ -39,19 +40,39 @@ const holders = {
 } as const;
 
 /** The two commands that come now: one at the clearinghouse, one where its answer goes. */
-function showRoute(page: Page, cli: Cli, of: { readonly requestFile: string; readonly move: MoveView | undefined }): void {
+function showRoute(
+  page: Page,
+  cli: Cli,
+  of: { readonly requestFile: string; readonly move: MoveView | undefined },
+): void {
   const { requestFile, move } = of;
   const holder = nextHolder(move);
   const apply = ['--response', 'ANSWER-FILE', '--request-out', 'NEXT-REQUEST-FILE'];
   const command =
     holder === 'here'
       ? serverCommand(cli, 'move', ...apply)
-      : commandLine('calyx', 'server', 'move', '--data', holder === 'target' ? 'TARGET-DIR' : 'SOURCE-DIR', ...apply);
+      : commandLine(
+          'calyx',
+          'server',
+          'move',
+          '--data',
+          holder === 'target' ? 'TARGET-DIR' : 'SOURCE-DIR',
+          ...apply,
+        );
   page
     .text(`What this server has to tell is in ${requestFile}`)
     .next(`Carry it to the clearinghouse (its web site, or the command below there), ${holders[holder]}`)
     .verbatim([
-      commandLine('calyx', 'clearinghouse', 'answer', requestFile, '--out', 'ANSWER-FILE', '--data', 'CLEARINGHOUSE-DIR'),
+      commandLine(
+        'calyx',
+        'clearinghouse',
+        'answer',
+        requestFile,
+        '--out',
+        'ANSWER-FILE',
+        '--data',
+        'CLEARINGHOUSE-DIR',
+      ),
       ...(holder === 'nobody' ? [] : [command]),
     ]);
 }
@@ -61,7 +82,7 @@ const newest = (moves: readonly MoveView[]): MoveView | undefined =>
   moves.toSorted((one, other) => one.updatedAt.localeCompare(other.updatedAt)).at(-1);
 
 /** Applies an answer, where one was brought. */
-async function applyMoveFile(cli: Cli, api: ApiClient, files: { response: string; requestOut: string | undefined }): Promise<Outcome> {
+async function applyMoveFile(cli: Cli, api: ApiClient, files: AnswerFiles): Promise<Outcome> {
   const { fresh, requestFile } = await applyAnswerFile(api, files);
   const moves = await listMoves(api);
   const move = newest(moves);
@@ -80,7 +101,11 @@ async function applyMoveFile(cli: Cli, api: ApiClient, files: { response: string
 }
 
 /** Starts the move where a target is named, and writes the file; without one only writes the file. */
-async function writeMoveFile(cli: Cli, api: ApiClient, options: MoveOptions & { requestOut: string }): Promise<Outcome> {
+async function writeMoveFile(
+  cli: Cli,
+  api: ApiClient,
+  options: MoveOptions & { requestOut: string },
+): Promise<Outcome> {
   let move: MoveView | undefined;
   if (options.to !== undefined) {
     const target = await targetOf(cli, orderOf(options).to);

@@ -34,14 +34,18 @@ const phaseCount = 3;
 
 /** Only the automatic method carries a move by itself; the others are told before anything is started. */
 function checkMethod(cli: Cli, status: Status, options: MoveOptions): void {
-  if (status.clearinghouseUrl === null) throw new Refused({ ...refusedBody({ code: 'no-clearinghouse-address' }) });
+  if (status.clearinghouseUrl === null)
+    throw new Refused({ ...refusedBody({ code: 'no-clearinghouse-address' }) });
   if (status.method === 'automatic') return;
   const way = status.method === 'web' ? ['--request-out', 'REQUEST-FILE'] : ['--freeze'];
-  throw new Failure(`The installation method of this license server is ${status.method}. Nothing was started.`, {
-    code: 'method-differs',
-    next: `To move by connection, set the method first (${serverCommand(cli, 'method', 'automatic')}). To move this way:`,
-    details: { method: status.method, command: serverCommand(cli, 'move', ...orderWords(options), ...way) },
-  });
+  throw new Failure(
+    `The installation method of this license server is ${status.method}. Nothing was started.`,
+    {
+      code: 'method-differs',
+      next: `To move by connection, set the method first (${serverCommand(cli, 'method', 'automatic')}). To move this way:`,
+      details: { method: status.method, command: serverCommand(cli, 'move', ...orderWords(options), ...way) },
+    },
+  );
 }
 
 /** Starts the move, or finds the one that is open. */
@@ -94,7 +98,7 @@ async function watch({ api, move: started, hold, untilMs, progress }: Watch): Pr
 function pending(cli: Cli, options: MoveOptions, move: MoveView): Refused {
   const waitingFor =
     move.state === 'frozen'
-      ? `the target: it has to fetch the CALs from the clearinghouse (it must be running, activated and connected)`
+      ? 'the target: it has to fetch the CALs from the clearinghouse (it must be running, activated and connected)'
       : 'the clearinghouse';
   const { id, state, unissued, held } = move;
   const words = refusedBody({ code: 'answer-pending', waitingFor });
@@ -105,21 +109,29 @@ function pending(cli: Cli, options: MoveOptions, move: MoveView): Refused {
 }
 
 function undone(move: MoveView): Failure {
-  return new Failure('The move was undone by the clearinghouse. The CALs are in use on this license server again.', {
-    code: 'move-undone',
-    next: 'See what is here with calyx server packs, and start the move again when what was in its way is settled.',
-    details: { move: move.id, state: move.state },
-  });
+  return new Failure(
+    'The move was undone by the clearinghouse. The CALs are in use on this license server again.',
+    {
+      code: 'move-undone',
+      next: 'See what is here with calyx server packs, and start the move again when what was in its way is settled.',
+      details: { move: move.id, state: move.state },
+    },
+  );
 }
 
-function showFinished(cli: Cli, of: { readonly move: MoveView; readonly target: Target; readonly status: Status }): void {
+function showFinished(
+  cli: Cli,
+  of: { readonly move: MoveView; readonly target: Target; readonly status: Status },
+): void {
   const { move, target, status } = of;
   const { product, type, unissued, held } = move;
   const left = status.packs.reduce((sum, pack) => sum + pack.installed, 0);
   const fields: JsonObject = { ...move, moved: unissued + held };
   cli.output.print(fields, (page) => {
     page
-      .title(`${calsOf({ count: unissued + held, product, type })} have moved to ${target.name ?? move.target}.`)
+      .title(
+        `${calsOf({ count: unissued + held, product, type })} have moved to ${target.name ?? move.target}.`,
+      )
       .keyValues([
         ['Unissued', unissued],
         ['With holders', `${held} (each is taken over when it next asks the target)`],
@@ -131,7 +143,9 @@ function showFinished(cli: Cli, of: { readonly move: MoveView; readonly target: 
         .next('Send the clients to the target, see that it works, then deactivate this license server:')
         .verbatim(serverCommand(cli, 'deactivate'));
     } else {
-      page.next('Send the clients to the target. What is left here is shown by:').verbatim(serverCommand(cli, 'packs'));
+      page
+        .next('Send the clients to the target. What is left here is shown by:')
+        .verbatim(serverCommand(cli, 'packs'));
     }
   });
 }
@@ -146,7 +160,9 @@ function heldBack(cli: Cli, options: MoveOptions, move: MoveView): Outcome {
         ['With holders', held],
         ['Target', move.target],
       ])
-      .text('The target installs them at its next contact. Present holders go on renewing here; nobody new gets one of them here.')
+      .text(
+        'The target installs them at its next contact. Present holders go on renewing here; nobody new gets one of them here.',
+      )
       .next('Try the target with a client. When it works, finish the move:')
       .verbatim(serverCommand(cli, 'move', ...orderWords(options))),
   );

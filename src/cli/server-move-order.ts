@@ -41,7 +41,9 @@ export function lineOf(options: MoveOptions): { readonly product: string; readon
 export function orderOf(options: MoveOptions): MoveOrder {
   const { to, agreement, quantity } = options;
   if (to === undefined) {
-    throw new WrongUsage('Say where to: --to with the address or the License Server ID of the new license server.');
+    throw new WrongUsage(
+      'Say where to: --to with the address or the License Server ID of the new license server.',
+    );
   }
   const line = lineOf(options);
   if (quantity === undefined) throw new WrongUsage('Say how many CALs: --quantity N, or --quantity all.');

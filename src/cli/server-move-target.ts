@@ -13,7 +13,7 @@ export interface Target {
 type ServerCard = { readonly licenseServerId: string; readonly name: string; readonly activation: string };
 
 /** Asks the license server at `url` who it is. Nobody there: `Unreachable`. */
-export async function askServer(cli: Cli, url: string): Promise<ServerCard> {
+async function askServer(cli: Cli, url: string): Promise<ServerCard> {
   const { ca, requestId } = cli.settings;
   const sender = createHttpSender(parseBaseUrl(url), ca === undefined ? {} : trustOnly(readTextFile(ca)));
   try {

@@ -33,13 +33,20 @@ export async function freeze(cli: Cli, api: ApiClient, options: MoveOptions): Pr
     ]);
     showTold(page, told);
     if (told.unissued === 0) {
-      page.next('All of them have holders, so nothing is to be installed yet. Give them up here, and read that code:');
+      page.next(
+        'All of them have holders, so nothing is to be installed yet. Give them up here, and read that code:',
+      );
       page.verbatim(serverCommand(cli, 'deactivate', '--code-out'));
       return;
     }
     page
-      .next('Type the CAL Key Pack ID that you are given (it begins with 6 or 7) on the new license server, and try it there. Then deactivate this one:')
-      .verbatim([otherServerCommand('install', '--code', 'CODE'), serverCommand(cli, 'deactivate', '--code-out')]);
+      .next(
+        'Type the CAL Key Pack ID that you are given (it begins with 6 or 7) on the new license server, and try it there. Then deactivate this one:',
+      )
+      .verbatim([
+        otherServerCommand('install', '--code', 'CODE'),
+        serverCommand(cli, 'deactivate', '--code-out'),
+      ]);
   });
 }
 
@@ -55,7 +62,9 @@ export async function release(api: ApiClient, options: MoveOptions): Promise<Out
     page.text(`At the desk: ${commandLine('calyx', 'desk', 'confirm', told.code)}`);
     if (told.held === 0) return;
     page
-      .next('Type the key pack of the CALs that have holders (it begins with 8 or 9) on the new license server:')
+      .next(
+        'Type the key pack of the CALs that have holders (it begins with 8 or 9) on the new license server:',
+      )
       .verbatim(otherServerCommand('install', '--code', 'CODE', '--from', licenseServerId));
   });
 }

@@ -46,9 +46,7 @@ export function register(group: Command, cli: Cli): void {
     .option('--request-out <file>', 'files: write what is to be carried to the clearinghouse')
     .option('--response <file>', 'files: apply the answer that was brought back')
     .option('--status', 'list the moves that this server knows of')
-    .addOption(
-      new Option('--reason <reason>', 'why').choices(['replaced', 'dead']).default('replaced'),
-    )
+    .addOption(new Option('--reason <reason>', 'why').choices(['replaced', 'dead']).default('replaced'))
     .option('--from <id>', 'on the target: the source that no longer functions, with --reason dead')
     .option('--dry-run', 'only say what would be moved')
     .action(cli.run(async (options: MoveOptions) => move(cli, options)));

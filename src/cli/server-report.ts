@@ -8,7 +8,17 @@ import { done } from './outcome.ts';
 import { plain } from './page.ts';
 import type { License } from './server-licenses.ts';
 
-const columns = ['product', 'type', 'holder', 'unit', 'origin', 'state', 'issuedAt', 'renewedAt', 'expiresAt'] as const;
+const columns = [
+  'product',
+  'type',
+  'holder',
+  'unit',
+  'origin',
+  'state',
+  'issuedAt',
+  'renewedAt',
+  'expiresAt',
+] as const;
 
 /** The most that a page of the list may have. */
 const pageSize = 1000;

@@ -38,7 +38,9 @@ export function register(group: Command, cli: Cli): void {
           page.title(`${calsOf({ count, product, type })} are given back.`);
           showTold(page, told);
           page
-            .next('Nothing is to be typed here. The representative takes the code in with the first command; the second shows what is left:')
+            .next(
+              'Nothing is to be typed here. The representative takes the code in with the first command; the second shows what is left:',
+            )
             .verbatim([commandLine('calyx', 'desk', 'confirm', told.code), serverCommand(cli, 'packs')]);
         });
       }),

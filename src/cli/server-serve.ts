@@ -22,7 +22,11 @@ interface ServeOptions {
 }
 
 /** Asks the service that was just started, as any other command would. */
-async function statusOf(serving: Serving, certificate: string | undefined, requestId: string): Promise<Status> {
+async function statusOf(
+  serving: Serving,
+  certificate: string | undefined,
+  requestId: string,
+): Promise<Status> {
   const base = parseBaseUrl(serving.localAddress);
   const sender = createHttpSender(base, certificate === undefined ? {} : trustOnly(certificate));
   try {
@@ -60,7 +64,17 @@ async function serve(cli: Cli, options: ServeOptions) {
       .text('Ctrl-C stops it. Commands with the same --data reach it from another terminal:')
       .verbatim([
         serverCommand(cli, 'status'),
-        commandLine('calyx', 'license', 'request', '--server', serving.localAddress, '--product', 'PRODUCT', '--device', 'NAME'),
+        commandLine(
+          'calyx',
+          'license',
+          'request',
+          '--server',
+          serving.localAddress,
+          '--product',
+          'PRODUCT',
+          '--device',
+          'NAME',
+        ),
       ]);
   });
   await serving.stopped;

@@ -27,25 +27,25 @@ const methods: Readonly<Record<Status['method'], string>> = {
 
 function horizonText({ horizon, horizonWarning }: Status): string {
   if (horizon === null) return 'none';
-  return horizonWarning === 'none' ? `${horizon} (new holders get licenses until then)` : `${horizon} – ${horizonWarning}`;
+  return horizonWarning === 'none'
+    ? `${horizon} (new holders get licenses until then)`
+    : `${horizon} – ${horizonWarning}`;
 }
 
 /** The facts and the key packs. */
-export function showStatus(page: Page, status: Status): void {
+function showStatus(page: Page, status: Status): void {
   const { clearinghouseUrl, agreements } = status;
-  page
-    .title(`License server ${status.name}`)
-    .keyValues([
-      ['License Server ID', status.licenseServerId],
-      ['Publisher', status.publisher],
-      ['Activation', activations[status.activation]],
-      ['Agreements', agreements.map(({ agreement, state }) => `${agreement} (${state})`).join(', ')],
-      ['Method', `${methods[status.method]}${clearinghouseUrl === null ? '' : `, ${clearinghouseUrl}`}`],
-      ['Assurance', assurances[status.assurance]],
-      ['Horizon', horizonText(status)],
-      ['Last contact', status.lastContactAt === null ? 'never' : when(status.lastContactAt)],
-      ['Temporary licenses', status.temporary],
-    ]);
+  page.title(`License server ${status.name}`).keyValues([
+    ['License Server ID', status.licenseServerId],
+    ['Publisher', status.publisher],
+    ['Activation', activations[status.activation]],
+    ['Agreements', agreements.map(({ agreement, state }) => `${agreement} (${state})`).join(', ')],
+    ['Method', `${methods[status.method]}${clearinghouseUrl === null ? '' : `, ${clearinghouseUrl}`}`],
+    ['Assurance', assurances[status.assurance]],
+    ['Horizon', horizonText(status)],
+    ['Last contact', status.lastContactAt === null ? 'never' : when(status.lastContactAt)],
+    ['Temporary licenses', status.temporary],
+  ]);
   packTable(page, status.packs);
 }
 
@@ -55,10 +55,21 @@ function showNext(page: Page, cli: Cli, status: Status): void {
     page.code('Its License Server ID, to be read out:', spokenId(status.licenseServerId));
     page.next('Activate it:').verbatim(activateCommand(cli, status, agreement));
   } else if (status.activation === 'activated' && status.packs.length === 0) {
-    const automatic = ['--agreement', agreement, '--product', 'PRODUCT', '--type', 'device', '--quantity', 'QUANTITY'];
+    const automatic = [
+      '--agreement',
+      agreement,
+      '--product',
+      'PRODUCT',
+      '--type',
+      'device',
+      '--quantity',
+      'QUANTITY',
+    ];
     page
       .next('Install CALs:')
-      .verbatim(serverCommand(cli, 'install', ...(status.method === 'telephone' ? ['--code', 'CODE'] : automatic)));
+      .verbatim(
+        serverCommand(cli, 'install', ...(status.method === 'telephone' ? ['--code', 'CODE'] : automatic)),
+      );
   } else if (status.activation === 'activated' && status.horizonWarning !== 'none') {
     const renew = serverCommand(cli, 'heartbeat', '--agreement', agreement, '--code-out');
     page.next('Renew the horizon: read this code to the clearinghouse, and type its answer:');

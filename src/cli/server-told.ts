@@ -21,4 +21,3 @@ function amounts({ kind, unissued, held }: ToldCode): string {
 export function showTold(page: Page, told: ToldCode): void {
   page.code(`Read this code to the clearinghouse, agreement number ${told.agreement}${amounts(told)}:`, told);
 }
-

@@ -50,7 +50,9 @@ export async function installTyped(cli: Cli, api: ApiClient, typed: TypedCode): 
   const { added = 0, installed = 0, product, productName, type, agreement } = await post(api, typed, false);
   const { quantity } = typed;
   const differs =
-    quantity === undefined || quantity === added ? '' : ` You said ${quantity}, but the code brings ${added}.`;
+    quantity === undefined || quantity === added
+      ? ''
+      : ` You said ${quantity}, but the code brings ${added}.`;
   cli.output.note(`${productName} (${product}), per ${type}, agreement ${agreement}.${differs}`);
   if (!(await cli.confirm(`+${added} → total ${installed}. Install?`))) {
     throw new Failure(`The key pack of ${cals(added)} was not installed. Nothing was changed.`, {

@@ -64,10 +64,12 @@ export function packTable(page: Page, packs: readonly Pack[]): void {
   const columns: readonly Column[] = quarantine
     ? [...packColumns, { title: 'Quarantined', align: 'right' }]
     : packColumns;
-  const rows = packs.map(({ product, type, agreement, installed, issued, unissued, held, reserved, quarantined }) => [
-    ...[product, type, agreement, installed, issued, unissued, held, reserved],
-    quarantined,
-  ]);
+  const rows = packs.map(
+    ({ product, type, agreement, installed, issued, unissued, held, reserved, quarantined }) => [
+      ...[product, type, agreement, installed, issued, unissued, held, reserved],
+      quarantined,
+    ],
+  );
   page.table(columns, rows, 'No CALs are installed.');
 }
 
@@ -77,7 +79,11 @@ export function cals(count: number): string {
 }
 
 /** "25 CALs of ts-2012r2 per device". */
-export function calsOf(of: { readonly count: number; readonly product: string; readonly type: string }): string {
+export function calsOf(of: {
+  readonly count: number;
+  readonly product: string;
+  readonly type: string;
+}): string {
   return `${cals(of.count)} of ${of.product} per ${of.type}`;
 }
 

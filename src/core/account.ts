@@ -202,7 +202,7 @@ export function sumServer(balances: ReadonlyMap<AccountId, number>): readonly Se
 }
 
 /**
- * Promise 1 at the clearinghouse (protocol §1.3, I1): entitled = in hand + committed + in transit +
+ * Promise 1 at the clearinghouse (protocol §1.1; §1.3, I1): entitled = in hand + committed + in transit +
  * quarantined + retired, no term below zero.
  */
 export function conservesEntitled(line: ClearinghouseLine): boolean {
@@ -212,7 +212,7 @@ export function conservesEntitled(line: ClearinghouseLine): boolean {
 }
 
 /**
- * Promise 1 on a server (protocol §1.3, I2): installed = issued + unissued + held + reserved +
+ * Promise 1 on a server (protocol §1.1; §1.3, I2): installed = issued + unissued + held + reserved +
  * quarantined, no term below zero.
  */
 export function conservesInstalled(line: ServerLine): boolean {

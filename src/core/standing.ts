@@ -1,6 +1,6 @@
 /**
  * How far a license server's authority reaches: until its *horizon* it may give units to new
- * holders, until its *sunset* it may renew the holders it has (protocol §2.1, D4). And whether its
+ * holders, until its *sunset* it may renew the holders it has (protocol §2.1). And whether its
  * clock can be believed. One agreement at a time: each has its own horizon.
  */
 import type { Refusal } from './refusal.ts';

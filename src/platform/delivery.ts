@@ -1,6 +1,6 @@
 /**
  * Carries sealed messages to the clearinghouse and back over HTTP. It neither looks into them nor
- * trusts the line: the signatures are the authentication, TLS is transport (protocol, D2).
+ * trusts the line: the signatures are the authentication, TLS is transport (protocol §7.2).
  */
 import type { Refusal } from '../core/refusal.ts';
 import type { Result } from '../core/result.ts';

@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { ascii, concat, equalBytes, utf8 } from '../core/bytes.ts';
 import { writeFileAtomic } from './atomic-file.ts';
 import { nodeDigest } from './digest.ts';
+import { Failure } from './failure.ts';
 import type { Random } from './random.ts';
 import type { SealBox } from './seal-box.ts';
 
@@ -22,13 +23,28 @@ export type KeyFileProblem =
   /** The system refused: disk full, no right to write, and so on; see `cause`. */
   | 'system';
 
+/** What the person can do about it who started the program. */
+const nextSteps: Readonly<Record<KeyFileProblem, string>> = {
+  missing:
+    'Put it back where it was. It is never in a backup: where the operating system was replaced it is gone, ' +
+    'and the keys of this data folder cannot be opened any more.',
+  permissions: 'Take the rights of the others away, as the message shows, and start again.',
+  damaged: 'Put the file back as it was; nothing was changed.',
+  system: 'Look at the disk and at the rights of this account, then start again.',
+};
+
 /** A key file that cannot be used, in words for the person who has to act on it. */
-export class KeyFileError extends Error {
+export class KeyFileError extends Failure {
   override readonly name = 'KeyFileError';
   readonly problem: KeyFileProblem;
   readonly path: string;
   constructor(problem: KeyFileProblem, detail: { path: string; message: string; cause?: unknown }) {
-    super(detail.message, { cause: detail.cause });
+    super(detail.message, {
+      code: `key-file-${problem}`,
+      next: nextSteps[problem],
+      details: { file: detail.path },
+      cause: detail.cause,
+    });
     this.problem = problem;
     this.path = detail.path;
   }

@@ -189,7 +189,7 @@ describe('problemOf', () => {
     }
   });
 
-  it('answers as design §9 says: none free 409, host not allowed 403', () => {
+  it('answers as docs/http.md says: none free 409, host not allowed 403', () => {
     assert.equal(problemOf(samples['none-available']).status, 409);
     assert.equal(problemOf(samples['host-not-allowed']).status, 403);
     assert.equal(problemOf(samples['clearinghouse-unreachable']).status, 503);

@@ -35,8 +35,8 @@ export function problemOf(refusal: Refusal): Problem {
 }
 
 /**
- * What the command line prints under `refused` (design §8): code, words, and the refusal's own
- * fields under their own names.
+ * What the command line prints under `refused`: code, words, and the refusal's own fields under their
+ * own names. Scripts rely on it.
  */
 export function refusedBody(refusal: Refusal): Refusal & { readonly message: string; readonly next: string } {
   const { message, next } = problemOf(refusal);
@@ -44,7 +44,7 @@ export function refusedBody(refusal: Refusal): Refusal & { readonly message: str
 }
 
 /**
- * The exit code of the command line (design §8): 3 where the other side cannot be reached, 4 where
+ * The exit code of the command line: 3 where the other side cannot be reached, 4 where
  * the books and a server's past contradict each other, 1 for every other refusal.
  */
 export function exitCodeOf(refusal: Refusal): 1 | 3 | 4 {

@@ -1,4 +1,4 @@
-/** Promise 3 of the design: a write that is sent again gets the first answer, and happens once. */
+/** Promise 3 (protocol §1.1): a write that is sent again gets the first answer, and happens once. */
 import type { JsonValue } from '../core/json.ts';
 import type { Refusal } from '../core/refusal.ts';
 import type { Result } from '../core/result.ts';

@@ -13,8 +13,11 @@ import type { Chance } from './random.ts';
 /** One request on its way. */
 export interface Letter {
   readonly text: string;
-  /** Carries it to the clearinghouse and answers what came back; undefined where nothing did. */
-  readonly deliver: () => Promise<Reply | undefined>;
+  /**
+   * Carries it to the clearinghouse and answers what came back; undefined where nothing did. `only`
+   * these of its messages, where given.
+   */
+  readonly deliver: (only?: readonly string[]) => Promise<Reply | undefined>;
   /** Hands an answer to the sender; undefined cuts its line. */
   readonly reply: (reply: Reply | undefined) => void;
 }
@@ -98,7 +101,8 @@ export class Gate {
     const path = incoming.url ?? '/';
     const letter: Letter = {
       text,
-      deliver: () => this.#deliver(path, text),
+      deliver: (only) =>
+        this.#deliver(path, only === undefined ? text : JSON.stringify({ messages: only, waitMs: 0 })),
       reply: (reply) => {
         if (reply === undefined) outgoing.destroy();
         else outgoing.writeHead(reply.status, { 'content-type': 'application/json' }).end(reply.text);

@@ -3,6 +3,7 @@
  * that a kit slot had activated is re-certified; what it was granted so far stands in the certificate.
  */
 import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
+import { licenseServerId } from '../../core/code.ts';
 import { firstKey } from '../../core/confirmation.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
@@ -35,7 +36,10 @@ type Activate = Handling<MessageOf<'activate'>>;
 /** How long a certificate is valid: a year beyond its first horizon, and renewed long before. */
 const certificateMs = 25 * 31 * dayMs;
 
-/** Certifies the sender. Refused: `agreement-unknown`, `message-invalid` (a key that is none). */
+/**
+ * Certifies the sender. Refused: `agreement-unknown`, `message-invalid` (a key that is none, or that is
+ * not the sender's).
+ */
 export async function activateServer(
   context: ClearinghouseContext,
   tx: WriteTx,
@@ -44,6 +48,10 @@ export async function activateServer(
   const { agreement, name, publicKey } = message.body;
   if ((await findAgreement(tx, agreement)) === undefined)
     return err({ code: 'agreement-unknown', agreement });
+  const key = bytesOfBase64url(publicKey);
+  if (key === undefined || licenseServerId(context.digest, key) !== message.from.id) {
+    return err({ code: 'message-invalid', problem: 'its key is not that of its License Server ID' });
+  }
   const exchange = context.keyExchange(bytesOfBase64url(message.body.ekPublic) ?? new Uint8Array(0));
   if (exchange === undefined) return err({ code: 'message-invalid', problem: 'its one-time key is none' });
   const id = message.from.id;

@@ -15,7 +15,7 @@ export type CodeView = {
   readonly for: string;
 };
 
-/** The contract of design §8: `code`, `digits` and `spelled` are those of the first of `codes`. */
+/** Scripts rely on these fields: `code`, `digits` and `spelled` are those of the first of `codes`. */
 export type DeskAnswer = JsonObject & {
   readonly code: string | null;
   readonly digits: string | null;

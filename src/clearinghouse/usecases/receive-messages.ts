@@ -125,9 +125,19 @@ function checkSender(of: {
   const forked =
     of.repeated ||
     seq <= server.seq ||
-    log.size < server.logSize ||
+    (tellsHead(message) && log.size < server.logSize) ||
     (log.size === server.logSize && server.logRoot !== '' && log.root !== server.logRoot);
   return forked ? err({ code: 'server-suspect', licenseServerId, reason: forkReason(of) }) : ok(null);
+}
+
+/**
+ * Only a contact is signed once, and last of what is sent with it: its journal is never shorter than
+ * that of an earlier contact. Everything else is signed anew at each sending. An old letter that
+ * arrives late therefore tells of a shorter journal than a newer one of which we, being killed, had
+ * taken in the beginning only; that is no fork.
+ */
+function tellsHead(message: Message): boolean {
+  return message.t === 'contact';
 }
 
 function forkReason({ server, message }: { readonly server: ServerRow; readonly message: Message }): string {
@@ -137,7 +147,8 @@ function forkReason({ server, message }: { readonly server: ServerRow; readonly 
 }
 
 async function noteReceived(tx: WriteTx, opened: Opened, nowMs: number): Promise<void> {
-  const { from, id } = opened.envelope;
+  const message = opened.envelope;
+  const { from, id } = message;
   await insertReceived(tx, {
     licenseServerId: from.id,
     generation: from.gen,
@@ -148,13 +159,9 @@ async function noteReceived(tx: WriteTx, opened: Opened, nowMs: number): Promise
   });
   const server = await findServer(tx, from.id);
   if (server === undefined) return;
-  await saveServer(tx, {
-    ...server,
-    seq: Math.max(server.seq, from.seq),
-    logSize: Math.max(server.logSize, from.log.size),
-    logRoot: from.log.size >= server.logSize ? from.log.root : server.logRoot,
-    lastContactAt: nowMs,
-  });
+  const { size: logSize, root: logRoot } = from.log;
+  const head = tellsHead(message) && logSize >= server.logSize ? { logSize, logRoot } : {};
+  await saveServer(tx, { ...server, ...head, seq: Math.max(server.seq, from.seq), lastContactAt: nowMs });
 }
 
 /**
@@ -170,7 +177,10 @@ async function answerRefused(
   const { from, id } = opened.envelope;
   const nowMs = context.clock.nowMs();
   const place = { licenseServerId: from.id, generation: from.gen, seq: from.seq };
-  if ((await findReceived(tx, place)) === undefined) await noteReceived(tx, opened, nowMs);
+  const before = await findReceived(tx, place);
+  // The same message came twice at once, and was refused in between already.
+  if (before?.digest === opened.requestDigest) return;
+  if (before === undefined) await noteReceived(tx, opened, nowMs);
   const server = await findServer(tx, from.id);
   if (refusal.code === 'server-suspect' && server !== undefined && server.state !== 'suspect') {
     await saveServer(tx, { ...server, state: 'suspect' });

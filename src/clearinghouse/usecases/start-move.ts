@@ -176,6 +176,13 @@ export async function beginMove(
   return ok(row);
 }
 
+/** Whether an id stands for the same move as before: the same units between the same servers. */
+function isSame(row: MoveRow, start: Omit<MoveStart, 'carrier' | 'quoted'>): boolean {
+  const same = (name: 'agreement' | 'product' | 'type' | 'quantity'): boolean => row[name] === start[name];
+  const ends = row.source === start.from && row.target === start.to;
+  return ends && same('agreement') && same('product') && same('type') && same('quantity');
+}
+
 /** The move a license server asked for: entered, and the freeze sent to the source. */
 export async function startOnlineMove(
   context: ClearinghouseContext,
@@ -183,7 +190,9 @@ export async function startOnlineMove(
   start: Omit<MoveStart, 'carrier' | 'quoted'>,
 ): Promise<Result<MoveRow, Refusal>> {
   const present = await findMove(tx, start.id);
-  if (present !== undefined) return ok(present);
+  if (present !== undefined) {
+    return isSame(present, start) ? ok(present) : err({ code: 'idempotency-key-reused', id: start.id });
+  }
   const ids = [
     licenseServerIdValue(context.digest, start.from),
     licenseServerIdValue(context.digest, start.to),

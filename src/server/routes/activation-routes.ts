@@ -29,7 +29,8 @@ const By = Type.Enum(['contact', 'file']);
 
 export function addActivationRoutes(app: App, context: ServerContext): void {
   addSettings(app, context);
-  addRequests(app, context);
+  addActivate(app, context);
+  addInstall(app, context);
   addDeactivation(app, context);
   addCodes(app, context);
 }
@@ -96,7 +97,7 @@ async function settle(
 
 const Settled = answer({ id: Type.String(), state: Type.Enum(['waiting', 'done']), resumed: Type.Boolean() });
 
-function addRequests(app: App, context: ServerContext): void {
+function addActivate(app: App, context: ServerContext): void {
   app.post(
     '/v1/admin/activate',
     {
@@ -118,9 +119,13 @@ function addRequests(app: App, context: ServerContext): void {
     },
     async (request, reply) => {
       const { agreement, by } = request.body;
-      sendResult(reply, await settle(context, await requestActivation(context, { agreement, key: request.idempotencyKey }), by));
+      const asked = await requestActivation(context, { agreement, requestId: request.idempotencyKey });
+      sendResult(reply, await settle(context, asked, by));
     },
   );
+}
+
+function addInstall(app: App, context: ServerContext): void {
   app.post(
     '/v1/admin/install',
     {
@@ -150,7 +155,8 @@ function addRequests(app: App, context: ServerContext): void {
     },
     async (request, reply) => {
       const { by, agreement, ...order } = request.body;
-      sendResult(reply, await settle(context, await requestInstall(context, { ...order, agreement, key: request.idempotencyKey }), by));
+      const asked = await requestInstall(context, { ...order, agreement, requestId: request.idempotencyKey });
+      sendResult(reply, await settle(context, asked, by));
     },
   );
 }
@@ -217,7 +223,10 @@ function addCodes(app: App, context: ServerContext): void {
     },
     async (request, reply) => {
       const { code, ...input } = request.body;
-      sendResult(reply, await applyCode(context, { text: code, ...input }));
+      sendResult(
+        reply,
+        await applyCode(context, { text: code, ...input, requestId: request.idempotencyKey }),
+      );
     },
   );
 }

@@ -1,4 +1,4 @@
-/** License requests of clients and session hosts (design §9): open, or limited to listed hosts. */
+/** License requests of clients and session hosts (docs/http.md, 2): open, or limited to listed hosts. */
 import type { TObject } from 'typebox';
 import Type from 'typebox';
 import type { CalType } from '../../core/product.ts';

@@ -25,6 +25,14 @@ import {
 const LineFields = { product: ProductId, type: CalTypeName, agreement: Type.Optional(AgreementNumber) };
 const MoveAnswer = answer({ id: Type.String(), state: Type.String(), resumed: Type.Boolean() });
 
+/** The body with the idempotency key of the request, under which the act is done once. */
+function keyed<Body extends object>(request: {
+  readonly body: Body;
+  readonly idempotencyKey: string | undefined;
+}): Body & { readonly requestId: string | undefined } {
+  return { ...request.body, requestId: request.idempotencyKey };
+}
+
 export function addMoveRoutes(app: App, context: ServerContext): void {
   addStart(app, context);
   addMoves(app, context);
@@ -62,7 +70,7 @@ function addStart(app: App, context: ServerContext): void {
     },
     async (request, reply) => {
       const { agreement, ...order } = request.body;
-      sendResult(reply, await startMove(context, { ...order, agreement, key: request.idempotencyKey }));
+      sendResult(reply, await startMove(context, { ...order, agreement, requestId: request.idempotencyKey }));
     },
   );
 }
@@ -131,23 +139,23 @@ function addTelephone(app: App, context: ServerContext): void {
     quantity: QuantityOrAll,
   });
   app.post(freeze.url, freeze.options, async (request, reply) =>
-    sendResult(reply, await freezeByTelephone(context, request.body)),
+    sendResult(reply, await freezeByTelephone(context, keyed(request))),
   );
   const release = route('release', 'Gives up what is frozen and answers the code to read', LineFields);
   app.post(release.url, release.options, async (request, reply) =>
-    sendResult(reply, await releaseByTelephone(context, request.body)),
+    sendResult(reply, await releaseByTelephone(context, keyed(request))),
   );
   const giveBack = route('return', 'Gives unissued CALs back and answers the code to read', {
     ...LineFields,
     quantity: Quantity,
   });
   app.post(giveBack.url, giveBack.options, async (request, reply) =>
-    sendResult(reply, await returnByTelephone(context, { ...request.body, key: request.idempotencyKey })),
+    sendResult(reply, await returnByTelephone(context, keyed(request))),
   );
   const heartbeat = route('heartbeat', 'The yearly report: answers the code to read', {
     agreement: Type.Optional(AgreementNumber),
   });
   app.post(heartbeat.url, heartbeat.options, async (request, reply) =>
-    sendResult(reply, await heartbeatByTelephone(context, request.body.agreement)),
+    sendResult(reply, await heartbeatByTelephone(context, keyed(request))),
   );
 }

@@ -22,11 +22,11 @@ import {
 } from '../../store/server-authority-rows.ts';
 import { listPeers } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
-import type { CodeOutcome } from './apply-code.ts';
+import { administerOnce } from './administer-once.ts';
+import type { CodeInput, CodeOutcome } from './apply-code.ts';
 import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
-import { administer } from './server-facts.ts';
 
 interface OpenedSlot {
   readonly row: KitRow;
@@ -44,9 +44,10 @@ interface OpenedSlot {
 export async function applyActivationCode(
   context: ServerContext,
   code: Code,
+  input: CodeInput,
 ): Promise<Result<CodeOutcome, Refusal>> {
   const nowMs = context.clock.nowMs();
-  return administer<CodeOutcome>(context, async (tx) => {
+  return administerOnce<CodeOutcome>(context, { act: 'activation-code', order: input }, async (tx) => {
     const opened = await openSlot(context, tx, code);
     if (!opened.ok) return opened;
     const { authority, row } = opened.value;

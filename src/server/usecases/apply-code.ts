@@ -10,12 +10,13 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { nextCount, writeMeta } from '../../store/meta-rows.ts';
 import type { ServerContext } from '../context.ts';
+import type { Keyed } from './administer-once.ts';
 import { applyActivationCode } from './apply-activation-code.ts';
 import { applyHorizonCode } from './apply-horizon-code.ts';
 import { applyKeyPackCode } from './apply-key-pack-code.ts';
 import { noteEvent } from './events.ts';
 
-export interface CodeInput {
+export interface CodeInput extends Keyed {
   readonly text: string;
   /** How many were bought, where the person knows: tried first. */
   readonly quantity?: number | undefined;
@@ -65,12 +66,12 @@ async function applyKind(
 ): Promise<Result<CodeOutcome, Refusal>> {
   switch (code.kind) {
     case 'activation':
-      return applyActivationCode(context, code);
+      return applyActivationCode(context, code, input);
     case 'key-pack':
     case 'held-key-pack':
       return applyKeyPackCode(context, code, input);
     case 'horizon':
-      return applyHorizonCode(context, code);
+      return applyHorizonCode(context, code, input);
     default:
       return err({
         code: 'code-wrong-kind',

@@ -20,11 +20,11 @@ import {
 } from '../../store/server-authority-rows.ts';
 import { listPeers } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
-import type { CodeOutcome } from './apply-code.ts';
+import { administerOnce } from './administer-once.ts';
+import type { CodeInput, CodeOutcome } from './apply-code.ts';
 import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
-import { administer } from './server-facts.ts';
 
 /**
  * Applies a horizon code. Refused: `already-applied`, `code-other-server`, `code-not-for-this-server`,
@@ -33,9 +33,10 @@ import { administer } from './server-facts.ts';
 export async function applyHorizonCode(
   context: ServerContext,
   code: Code,
+  input: CodeInput,
 ): Promise<Result<CodeOutcome, Refusal>> {
   const nowMs = context.clock.nowMs();
-  return administer(context, async (tx) => {
+  return administerOnce<CodeOutcome>(context, { act: 'horizon-code', order: input }, async (tx) => {
     const value = maskValue(context.digest, { kind: 'horizon', lsidValue: context.lsidValue }, code.value);
     const authorities = await listAuthorities(tx);
     if (authorities.length === 0) {
@@ -74,7 +75,9 @@ async function forPeer(context: ServerContext, tx: ReadTx, code: Code): Promise<
     const value = maskValue(context.digest, { kind: 'horizon', lsidValue: lsidValue.value }, code.value);
     const fits = anchors.some(({ aid, horizonAnchor }) => {
       const present = { k: 0, value: horizonAnchor };
-      return findPosition(context.digest, { aid, chain: horizonChain, present, value, ctx: code.ctx }) !== null;
+      return (
+        findPosition(context.digest, { aid, chain: horizonChain, present, value, ctx: code.ctx }) !== null
+      );
     });
     if (fits) return { code: 'code-other-server', licenseServerId, name };
   }
@@ -102,7 +105,15 @@ async function moveOn(
   const { row, e, nowMs } = of;
   const value = base64url(of.value);
   await setHorizon(tx, row.aid, { e, value });
-  await insertAppliedReveal(tx, { aid: row.aid, chain: horizonChain, k: e, value, added: 0, installed: 0, at: nowMs });
+  await insertAppliedReveal(tx, {
+    aid: row.aid,
+    chain: horizonChain,
+    k: e,
+    value,
+    added: 0,
+    installed: 0,
+    at: nowMs,
+  });
   const { baseMonth, sunsetMonths } = authorityOf(context.digest, row);
   const { horizonMs } = standing({ baseMonth, e, sunsetMonths, nowMs });
   const horizon = horizonMs === null ? '' : isoDate(horizonMs);

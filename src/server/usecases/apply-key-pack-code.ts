@@ -24,13 +24,13 @@ import {
 import { listPeers, savePeer } from '../../store/server-rows.ts';
 import { freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
+import { administerOnce } from './administer-once.ts';
 import type { Proof } from './advance-chain.ts';
 import { bringIn, chainOf, takeProof } from './advance-chain.ts';
 import type { CodeInput, CodeOutcome } from './apply-code.ts';
 import { noteEvent } from './events.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
-import { administer } from './server-facts.ts';
 
 /** A reserve is open to others 89 days after the last release, when the last lease has ended (§3.6). */
 const reserveDays = 89;
@@ -52,7 +52,9 @@ export async function applyKeyPackCode(
   const source = readSource(context, code, input.from);
   if (!source.ok) return source;
   const nowMs = context.clock.nowMs();
-  return administer(context, async (tx) => {
+  // Only an installation is remembered under its key; what a code would do may be asked any time.
+  const order = input.confirmed ? input : { ...input, requestId: undefined };
+  return administerOnce<CodeOutcome>(context, { act: 'install-code', order }, async (tx) => {
     const found = await findProof(context, tx, { code, source: source.value, quantity: input.quantity });
     if (!found.ok) return found;
     if (input.confirmed) return install(context, tx, { ...found.value, source: source.value, nowMs });

@@ -1,5 +1,5 @@
 /**
- * Promise 3 of the design: what a caller asks for under an idempotency key happens once. The id of the
+ * Promise 3 (protocol §1.1): what a caller asks for under an idempotency key happens once. The id of the
  * act comes from the key, so that the same key finds what was done.
  */
 import { base64url, firstBytes, utf8 } from '../../core/bytes.ts';

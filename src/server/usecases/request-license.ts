@@ -42,7 +42,7 @@ export interface LicenseRequest {
   readonly source?: { readonly token: string; readonly bundle: unknown } | undefined;
 }
 
-/** The answer of design §8, but for the bundle, which `bundleText` holds as JSON ready to send. */
+/** The answer of docs/http.md, 2, but for the bundle, which `bundleText` holds as JSON ready to send. */
 export interface LicenseAnswer {
   readonly status: 'issued' | 'renewed' | 'unchanged';
   readonly kind: 'permanent' | 'temporary';

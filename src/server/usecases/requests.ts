@@ -18,8 +18,8 @@ import type { RequestRow } from '../../store/server-rows.ts';
 import { findRequest, insertRequest, waitingRequest } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
-import { serverLog } from './license-token.ts';
 import { keyedId } from './keyed-id.ts';
+import { serverLog } from './license-token.ts';
 
 export type AskedFor = { readonly id: string; readonly kind: string; readonly resumed: boolean };
 
@@ -28,16 +28,16 @@ interface Ask {
   readonly ask: JsonObject;
   readonly message: (id: string) => JsonObject;
   /** The caller's idempotency key: the same key finds the same request, answered or not. */
-  readonly key: string | undefined;
+  readonly requestId: string | undefined;
 }
 
 /** Puts a request into the outbox, or finds the one for the same that is under way. */
 async function ask(context: ServerContext, tx: WriteTx, order: Ask): Promise<Result<AskedFor, Refusal>> {
   const text = canonicalJson(order.ask);
-  const id = keyedId(context, order.key);
-  const same = order.key === undefined ? undefined : await findRequest(tx, id);
+  const id = keyedId(context, order.requestId);
+  const same = order.requestId === undefined ? undefined : await findRequest(tx, id);
   if (same !== undefined && (same.kind !== order.kind || same.ask !== text)) {
-    return err({ code: 'idempotency-key-reused', id: order.key ?? '' });
+    return err({ code: 'idempotency-key-reused', id: order.requestId ?? '' });
   }
   const before = same ?? (await waitingRequest(tx, order.kind, text));
   if (before !== undefined) return ok({ id: before.id, kind: order.kind, resumed: true });
@@ -61,7 +61,7 @@ export async function requestActivation(
   order: {
     readonly agreement: string | undefined;
     readonly contact?: JsonObject | undefined;
-    readonly key?: string | undefined;
+    readonly requestId?: string | undefined;
   },
 ): Promise<Result<AskedFor, Refusal>> {
   const agreement = checkAgreementNumber(order.agreement);
@@ -69,7 +69,7 @@ export async function requestActivation(
   return context.store.write(async (tx) => {
     const known = (await listAuthorities(tx)).find((row) => row.agreement === agreement.value);
     const sameKey =
-      order.key === undefined ? undefined : await findRequest(tx, keyedId(context, order.key));
+      order.requestId === undefined ? undefined : await findRequest(tx, keyedId(context, order.requestId));
     if (sameKey === undefined && known?.state === 'active' && known.basis === 'key') {
       return err({ code: 'already-activated', agreement: agreement.value });
     }
@@ -81,7 +81,7 @@ export async function requestActivation(
     }
     return ask(context, tx, {
       kind: 'activate',
-      key: order.key,
+      requestId: order.requestId,
       ask: { agreement: agreement.value },
       message: () => ({
         agreement: agreement.value,
@@ -102,7 +102,7 @@ export interface InstallOrder {
   readonly authorization?: string | undefined;
   readonly license?: string | undefined;
   /** The caller's idempotency key. */
-  readonly key?: string | undefined;
+  readonly requestId?: string | undefined;
 }
 
 /** Asks for a key pack. Refused: `agreement-missing`, `not-activated` (before anything is sent), input. */
@@ -133,7 +133,7 @@ export async function requestInstall(
       quantity,
       ...(Object.keys(program).length === 0 ? {} : { program }),
     };
-    return ask(context, tx, { kind: 'install', key: order.key, ask: body, message: () => body });
+    return ask(context, tx, { kind: 'install', requestId: order.requestId, ask: body, message: () => body });
   });
 }
 

@@ -44,7 +44,7 @@ export interface MoveOrder {
   /** Somebody waits for the end of it, and says when that was shown (`noteSeen`). */
   readonly watched?: boolean | undefined;
   /** The caller's idempotency key: the same key finds the same move. */
-  readonly key?: string | undefined;
+  readonly requestId?: string | undefined;
 }
 
 export type MoveView = Omit<ServerMoveRow, 'startedAt' | 'updatedAt' | 'reserved' | 'quarantined'> & {
@@ -106,8 +106,8 @@ async function askedBefore(
   tx: WriteTx,
   { line, order, target }: Asking,
 ): Promise<ServerMoveRow | undefined> {
-  if (order.key !== undefined) {
-    const same = await findServerMove(tx, keyedId(context, order.key));
+  if (order.requestId !== undefined) {
+    const same = await findServerMove(tx, keyedId(context, order.requestId));
     if (same !== undefined) return same;
   }
   const unseen = order.watched === true ? await readMeta(tx, unseenKey(line)) : undefined;
@@ -149,14 +149,10 @@ async function checkAmount(
     : err({ code: 'move-more-than-there-is', asked: quantity, available });
 }
 
-async function begin(
-  context: ServerContext,
-  tx: WriteTx,
-  of: Asking,
-): Promise<ServerMoveRow> {
+async function begin(context: ServerContext, tx: WriteTx, of: Asking): Promise<ServerMoveRow> {
   const { line, order, target } = of;
   const nowMs = context.clock.nowMs();
-  const id = keyedId(context, order.key);
+  const id = keyedId(context, order.requestId);
   const { quantity, hold } = order;
   const source = context.licenseServerId;
   const move = moveRow(

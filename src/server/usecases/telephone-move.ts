@@ -2,8 +2,6 @@
  * The administrator's decisions on the source of a telephone move: freeze, release, give back, report
  * (protocol §3.6). Each is decided here and only told; giving up rights needs nobody's permission.
  */
-import { base64url, utf8 } from '../../core/bytes.ts';
-import { canonicalJson } from '../../core/canonical.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
 import type { ConfirmationKind } from '../../core/confirmation.ts';
 import { allLines } from '../../core/confirmation.ts';
@@ -23,17 +21,17 @@ import {
 } from '../../store/server-rows.ts';
 import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
+import type { Keyed } from './administer-once.ts';
+import { administerOnce } from './administer-once.ts';
 import type { ConfirmationView } from './confirm.ts';
 import { confirmAct, tooMuchToTell, viewConfirmation } from './confirm.ts';
 import { noteEvent } from './events.ts';
 import type { LineName } from './find-line.ts';
 import { findNamedLine } from './find-line.ts';
 import { freezeUnits, releaseUnits } from './freeze.ts';
-import { keyedId } from './keyed-id.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
-import { administer } from './server-facts.ts';
 
 export type ToldAct = ConfirmationView & {
   readonly product?: string;
@@ -48,7 +46,7 @@ export type ToldAct = ConfirmationView & {
  */
 export async function freezeByTelephone(
   context: ServerContext,
-  order: LineName & { readonly to: string; readonly quantity: number | 'all' },
+  order: Keyed & LineName & { readonly to: string; readonly quantity: number | 'all' },
 ): Promise<Result<ToldAct, Refusal>> {
   const target = normalizeLicenseServerId(context.digest, order.to);
   if (!target.ok) return target;
@@ -56,7 +54,7 @@ export async function freezeByTelephone(
     return err({ code: 'move-to-itself', licenseServerId: target.value });
   }
   const nowMs = context.clock.nowMs();
-  return administer(context, async (tx) => {
+  return administerOnce<ToldAct>(context, { act: 'freeze', order }, async (tx) => {
     const found = await findNamedLine(tx, order);
     if (!found.ok) return found;
     const { line, authority } = found.value;
@@ -130,10 +128,10 @@ async function repeatFreeze(
  */
 export async function releaseByTelephone(
   context: ServerContext,
-  name: LineName,
+  name: Keyed & LineName,
 ): Promise<Result<ToldAct, Refusal>> {
   const nowMs = context.clock.nowMs();
-  return administer(context, async (tx) => {
+  return administerOnce<ToldAct>(context, { act: 'release', order: name }, async (tx) => {
     const found = await findNamedLine(tx, name);
     if (!found.ok) return found;
     const { line, authority } = found.value;
@@ -193,34 +191,19 @@ export async function release(
   await noteEvent(context, tx, { number: 5002, data: moveEvent(move) });
 }
 
-/**
- * Gives unissued CALs back to the publisher; asked again under the same key, the code is shown again.
- * Refused: `move-more-than-there-is`, `quantity-invalid`, `idempotency-key-reused`.
- */
+/** Gives unissued CALs back to the publisher. Refused: `move-more-than-there-is`, `quantity-invalid`. */
 export async function returnByTelephone(
   context: ServerContext,
-  order: LineName & { readonly quantity: number; readonly key?: string | undefined },
+  order: Keyed & LineName & { readonly quantity: number },
 ): Promise<Result<ToldAct, Refusal>> {
   const nowMs = context.clock.nowMs();
-  const { key = newId(context), quantity } = order;
-  const id = `return:${keyedId(context, key)}`;
-  return administer(context, async (tx) => {
+  return administerOnce<ToldAct>(context, { act: 'return', order }, async (tx) => {
     const found = await findNamedLine(tx, order);
     if (!found.ok) return found;
-    const { agreement, line, product, type } = found.value.line;
-    const asked = { agreement, line, quantity };
-    const requestDigest = base64url(context.digest.sha256(utf8(canonicalJson(asked))));
-    const before = await tx.answer(id);
-    if (before !== undefined && before.requestDigest !== requestDigest) {
-      return err({ code: 'idempotency-key-reused', id: key });
-    }
-    if (before !== undefined) return ok(before.body as ToldAct);
-    const given = await giveBack(context, tx, { ...found.value, quantity, nowMs });
+    const given = await giveBack(context, tx, { ...found.value, quantity: order.quantity, nowMs });
     if (!given.ok) return given;
-    const told = { ...given.value, product, type };
-    const answer = { id, requestDigest, body: told };
-    await tx.post({ log: serverLog, kind: 'return-told', id, at: nowMs, body: asked, answer });
-    return ok(told);
+    const { product, type } = found.value.line;
+    return ok({ ...given.value, product, type });
   });
 }
 
@@ -273,10 +256,11 @@ export async function giveBack(
 /** The yearly report, one code for each agreement. Refused: `not-activated`, `agreement-missing`. */
 export async function heartbeatByTelephone(
   context: ServerContext,
-  agreement: string | undefined,
+  order: Keyed & { readonly agreement?: string | undefined } = {},
 ): Promise<Result<ToldAct, Refusal>> {
   const nowMs = context.clock.nowMs();
-  return administer(context, async (tx) => {
+  const { agreement } = order;
+  return administerOnce<ToldAct>(context, { act: 'heartbeat', order }, async (tx) => {
     const active = (await listAuthorities(tx)).filter((row) => row.state === 'active');
     const wanted = agreement === undefined ? active : active.filter((row) => row.agreement === agreement);
     const [authority, second] = wanted;

@@ -1,0 +1,82 @@
+/** The last words of a license server: what it was activated for ends, and its generation is over. */
+import type { Refusal } from '../../core/refusal.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import { isoTime } from '../../core/time.ts';
+import type { MessageOf } from '../../protocol/envelope.ts';
+import { openMovesFrom } from '../../store/clearinghouse-rows.ts';
+import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
+import { authoritiesOfServer, chainsOf, findServer, saveChain } from '../../store/committed-server-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import type { ClearinghouseContext } from '../context.ts';
+import { outgoing } from '../send.ts';
+import { advanceMove } from './advance-move.ts';
+import { closeAuthority } from './close-authority.ts';
+import type { Handling } from './handle-message.ts';
+import { newId } from './new-id.ts';
+
+/** Moves that the server never froze for are over; one that it froze for it has to release first. */
+async function endMoves(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly authority: GrantedAuthorityRow; readonly nowMs: number },
+): Promise<Result<null, Refusal>> {
+  const { licenseServerId, agreement } = of.authority;
+  for (const move of await openMovesFrom(tx, licenseServerId)) {
+    if (move.agreement !== agreement) continue;
+    if (move.state !== 'reserved') return err({ code: 'move-open', move: move.id, state: move.state });
+    const ended = await advanceMove(context, tx, { move, event: 'cancel', nowMs: of.nowMs });
+    if (!ended.ok) return ended;
+  }
+  return ok(null);
+}
+
+/** How far the server says that it has come on its chains, with its last words. */
+async function noteApplied(
+  tx: WriteTx,
+  of: { readonly aid: string; readonly agreement: string; readonly message: MessageOf<'deactivate'> },
+): Promise<void> {
+  for (const chain of await chainsOf(tx, of.aid)) {
+    const told = of.message.body.positions.find(
+      (row) => row.agreement === of.agreement && row.line === chain.line,
+    );
+    const k = Math.min(chain.k, (chain.kind === 'free' ? told?.freeK : told?.heldK) ?? 0);
+    if (k > chain.confirmedK) await saveChain(tx, { ...chain, confirmedK: k });
+  }
+}
+
+/**
+ * Closes the agreements that the server names; one that it does not name it does not know of, and its
+ * codes may still be typed. Refused: `move-open` where it has frozen for a move and not released.
+ */
+export async function handleDeactivate(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  { message, nowMs }: Handling<MessageOf<'deactivate'>>,
+): Promise<Result<null, Refusal>> {
+  const { agreements } = message.body;
+  for (const authority of await authoritiesOfServer(tx, message.from.id)) {
+    if (authority.state !== 'active' || !agreements.includes(authority.agreement)) continue;
+    const ended = await endMoves(context, tx, { authority, nowMs });
+    if (!ended.ok) return ended;
+    await noteApplied(tx, { aid: authority.aid, agreement: authority.agreement, message });
+    await closeAuthority(context, tx, { authority, nowMs });
+  }
+  const server = await findServer(tx, message.from.id);
+  const answer = await outgoing(tx, {
+    id: newId(context),
+    type: 'deactivated',
+    to: message.from.id,
+    agreement: message.body.agreements[0] ?? 'publisher',
+    body: { re: message.id, gen: server?.generation ?? message.from.gen },
+  });
+  await tx.post({
+    log: message.body.agreements[0] ?? 'publisher',
+    kind: 'server-closed',
+    id: message.id,
+    at: nowMs,
+    body: { server: message.from.id, at: isoTime(nowMs) },
+    outbox: [answer],
+  });
+  return ok(null);
+}

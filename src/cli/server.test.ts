@@ -1,0 +1,281 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { after, before, describe, it } from 'node:test';
+import { openers } from './connect-programs.ts';
+import { groups } from './groups.ts';
+import { runCli } from './main.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'calyx-cli-server-'));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+const at = (name: string): string => join(scratch, name);
+const cals = ['--product', 'ts-2012r2', '--type', 'device'];
+const agreement = ['--agreement', '4965437'];
+
+interface Ran {
+  readonly exit: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function run(folder: string, ...words: readonly string[]): Promise<Ran> {
+  const sink = () => Object.assign(new PassThrough(), { isTTY: false, columns: 80 });
+  const [stdin, stdout, stderr] = [sink(), sink(), sink()];
+  const argv = folder === '' ? words : [...words, '--data', at(folder)];
+  const exit = await runCli(argv, { env: {}, stdin, stdout, stderr }, { groups, openers });
+  const text = (stream: PassThrough): string => String(stream.read() ?? '');
+  return { exit, stdout: text(stdout), stderr: text(stderr) };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The one JSON object of a command that ended well. */
+async function done(folder: string, ...words: readonly string[]): Promise<Fields> {
+  const { exit, stdout, stderr } = await run(folder, ...words, '--json');
+  assert.equal(exit, 0, stdout + stderr);
+  assert.equal(stdout.trim().split('\n').length, 1);
+  return JSON.parse(stdout) as Fields;
+}
+
+async function refused(folder: string, ...words: readonly string[]): Promise<Fields> {
+  const { exit, stdout } = await run(folder, ...words, '--json');
+  assert.equal(exit, 1, stdout);
+  return (JSON.parse(stdout) as { refused: Fields }).refused;
+}
+
+const text = (value: unknown): string => String(value);
+
+async function idOf(folder: string): Promise<string> {
+  return text((await done(folder, 'server', 'status'))['licenseServerId']);
+}
+
+async function packOf(folder: string): Promise<Fields | undefined> {
+  return ((await done(folder, 'server', 'packs'))['items'] as readonly Fields[])[0];
+}
+
+async function makeServer(name: string, ...more: readonly string[]): Promise<Fields> {
+  return done(name, 'server', 'init', '--bundle', at('ch/publisher-bundle.json'), '--name', name, ...more);
+}
+
+/** What the representative reads out. */
+async function desk(...words: readonly string[]): Promise<Fields> {
+  return done('ch', 'desk', ...words);
+}
+
+async function activated(name: string): Promise<string> {
+  await makeServer(name, '--kit', at('kit.json'));
+  const id = await idOf(name);
+  const { code } = await desk('activate', ...agreement, '--server-id', id);
+  await done(name, 'server', 'activate', '--code', text(code));
+  return id;
+}
+
+async function keyPack(id: string, quantity: number): Promise<string> {
+  const words = [...agreement, '--server-id', id, ...cals, '--quantity', text(quantity)];
+  return text((await desk('key-pack', ...words))['code']);
+}
+
+before(async () => {
+  const name = ['--id', 'ts-2012r2', '--name', 'Terminal Server 2012 R2', '--family', 'ts', '--version', '9'];
+  const order = ['--number', '4965437', '--program', 'select', '--customer', 'Contoso', ...cals];
+  await done('ch', 'clearinghouse', 'init', '--publisher', 'Sample Publisher');
+  await done('ch', 'clearinghouse', 'product', 'add', ...name);
+  await done('ch', 'clearinghouse', 'agreement', 'add', ...order, '--quantity', '1000');
+  await done('ch', 'clearinghouse', 'kit', ...agreement, '--out', at('kit.json'));
+});
+
+describe('server init', () => {
+  it('prints what status prints, and shows the License Server ID to be read out', async () => {
+    const made = await makeServer('init');
+    const status = await done('init', 'server', 'status');
+    for (const [name, value] of Object.entries(status)) assert.deepEqual(made[name], value, name);
+    assert.match(text(made['licenseServerId']), /^[23]\w{4}(-\w{5}){6}$/);
+    assert.equal(Buffer.from(text(made['publicKey']), 'base64url').length, 32);
+    const { activation, method, assurance, horizon, packs, temporary } = status;
+    assert.deepEqual(
+      { activation, method, assurance, horizon, packs, temporary },
+      {
+        ...{ activation: 'not-activated', method: 'telephone', assurance: 'none' },
+        ...{ horizon: null, packs: [], temporary: 0 },
+      },
+    );
+    const { stdout } = await run('init', 'server', 'status');
+    assert.match(stdout, / {2}1 {2}2\w{4} {3}2 – two, /);
+    assert.match(stdout, /Next: Activate it:\n\n {2}calyx server activate --data \S+ --code CODE\n/);
+  });
+
+  it('leaves nothing behind where bundle or kit are not what they should be', async () => {
+    writeFileSync(at('no-bundle'), 'nothing');
+    const bundle = at('ch/publisher-bundle.json');
+    const wrongBundle = await refused('half', 'server', 'init', '--bundle', at('no-bundle'));
+    const wrongKit = await refused('half', 'server', 'init', '--bundle', bundle, '--kit', bundle);
+    assert.equal(wrongBundle['code'], 'file-damaged');
+    assert.equal(wrongKit['code'], 'file-other-kind');
+    assert.equal(existsSync(at('half')), false);
+  });
+
+  it('is wrong usage without a folder, or with an address that is none', async () => {
+    const words = ['server', 'init', '--bundle', at('ch/publisher-bundle.json')];
+    assert.equal((await run('', ...words)).exit, 2);
+    assert.equal((await run('half', ...words, '--clearinghouse', 'host:7400')).exit, 2);
+  });
+});
+
+describe('installing by telephone', () => {
+  it('shows what to read, asks, installs once, and says the first numbers again', async () => {
+    await makeServer('phone', '--kit', at('kit.json'));
+    const id = await idOf('phone');
+    const reading = await done('phone', 'server', 'activate');
+    assert.equal(reading['licenseServerId'], id);
+    assert.match(text(reading['digits']), /^\d{6}(-\d{6}){8}$/);
+    assert.equal((await refused('phone', 'server', 'install'))['code'], 'not-activated');
+    const { code } = await desk('activate', ...agreement, '--server-id', id);
+    const active = await done('phone', 'server', 'activate', '--code', text(code));
+    assert.equal(active['activation'], 'activated');
+    assert.match(text(active['horizon']), /^20\d\d-\d\d-\d\d$/);
+    assert.equal((await refused('phone', 'server', 'activate', '--code', text(code)))['code'], 'already-activated');
+
+    const pack = await keyPack(id, 25);
+    const asked = await run('phone', 'server', 'install', '--code', pack);
+    assert.equal(asked.exit, 1);
+    assert.match(asked.stderr, /"\+25 → total 25\. Install\?" needs an answer/);
+    assert.equal(await packOf('phone'), undefined);
+    const shown = await run('phone', 'server', 'install', '--code', pack, '--yes');
+    assert.match(shown.stdout, /^The client access licenses were installed successfully\.\n/);
+    const again = await refused('phone', 'server', 'install', '--code', pack);
+    const { code: why, added, installed } = again;
+    assert.deepEqual({ why, added, installed }, { why: 'already-applied', added: 25, installed: 25 });
+  });
+
+  it('does not take another kind of code for a key pack, nor a mistyped one', async () => {
+    const id = await activated('typing');
+    const own = await refused('typing', 'server', 'install', '--code', id);
+    assert.equal(own['code'], 'code-wrong-kind');
+    const pack = await keyPack(id, 5);
+    assert.equal((await refused('typing', 'server', 'activate', '--code', pack))['code'], 'code-wrong-kind');
+    assert.equal((await refused('typing', 'server', 'code', id))['code'], 'code-wrong-kind');
+    const mistyped = `${pack.startsWith('6') ? '7' : '6'}${pack.slice(1)}`;
+    assert.equal((await refused('typing', 'server', 'install', '--code', mistyped))['code'], 'code-mistyped');
+    assert.equal((await refused('typing', 'server', 'code', 'HELLO'))['code'], 'code-unreadable');
+    assert.equal(await packOf('typing'), undefined);
+    assert.equal((await done('typing', 'server', 'code', pack))['added'], 5);
+  });
+
+  it('wants the agreement number, also where the order is only to be read out', async () => {
+    await activated('order');
+    const order = ['server', 'install', ...cals, '--quantity', '5'];
+    assert.equal((await refused('order', ...order))['code'], 'agreement-missing');
+    assert.equal((await run('order', 'server', 'install', ...cals, '--quantity', '0')).exit, 2);
+    assert.equal((await run('order', 'server', 'install', ...cals, '--quantity', 'ten')).exit, 2);
+  });
+});
+
+describe('a move by telephone', () => {
+  it('freezes, gives up with the server, and brings both parts to the target', async () => {
+    const source = await activated('from');
+    const target = await activated('to');
+    await done('from', 'server', 'install', '--code', await keyPack(source, 30));
+    const freeze = ['server', 'move', '--freeze', '--to', target, ...cals, '--quantity', '30'];
+    const frozen = await done('from', ...freeze);
+    assert.deepEqual([frozen['kind'], frozen['unissued'], frozen['held']], ['frozen', 30, 0]);
+    assert.equal((await done('from', ...freeze))['code'], frozen['code']);
+    assert.equal((await refused('from', 'server', 'move', '--freeze', '--to', source, ...cals, '--quantity', '1'))['code'], 'move-to-itself');
+    const ids = ['--from', source, '--to', target];
+    await desk('move', ...agreement, ...ids, ...cals, '--quantity', '30', '--reason', 'replaced');
+    const { code } = await desk('confirm', text(frozen['code']));
+    assert.equal((await done('to', 'server', 'install', '--code', text(code)))['added'], 30);
+    const closed = await done('from', 'server', 'deactivate', '--code-out');
+    assert.deepEqual([closed['kind'], closed['unissued'], closed['held']], ['deactivated', 30, 0]);
+    assert.equal((closed['codes'] as readonly Fields[]).at(-1)?.['code'], closed['code']);
+    assert.equal((await desk('confirm', text(closed['code'])))['kind'], 'deactivated');
+    assert.equal((await done('from', 'server', 'status'))['activation'], 'deactivated');
+    assert.equal((await packOf('to'))?.['unissued'], 30);
+  });
+
+  it('has nothing to release where nothing is frozen, and gives unissued CALs back', async () => {
+    const id = await activated('back');
+    await done('back', 'server', 'install', '--code', await keyPack(id, 9));
+    const release = await refused('back', 'server', 'move', '--release', ...cals);
+    assert.equal(release['code'], 'nothing-frozen');
+    assert.equal((await refused('back', 'server', 'deactivate', '--code-out'))['code'], 'holders-remain');
+    const back = await done('back', 'server', 'return', ...cals, '--quantity', '4', '--code-out');
+    assert.deepEqual([back['kind'], back['unissued']], ['returned', 4]);
+    assert.equal((await packOf('back'))?.['installed'], 5);
+    const beat = await done('back', 'server', 'heartbeat', '--code-out');
+    const { code } = await desk('confirm', text(back['code'])).then(() => desk('confirm', text(beat['code'])));
+    assert.equal((await done('back', 'server', 'code', text(code)))['kind'], 'horizon');
+    assert.equal((await done('back', 'server', 'deactivate', '--return'))['kind'], 'deactivated');
+  });
+});
+
+describe('the web-browser method', () => {
+  it('activates and installs by files, and says the first numbers of a file given again', async () => {
+    await makeServer('web');
+    await done('web', 'server', 'method', 'web');
+    assert.equal((await run('web', 'server', 'activate')).exit, 2);
+    const answer = async (request: string): Promise<string> => {
+      await done('ch', 'clearinghouse', 'answer', at(request), '--out', at(`${request}.answer`));
+      return at(`${request}.answer`);
+    };
+    await done('web', 'server', 'activate', ...agreement, '--request-out', at('w1'));
+    const active = await done('web', 'server', 'activate', '--response', await answer('w1'));
+    assert.deepEqual([active['activation'], active['assurance']], ['activated', 'key']);
+    await done('web', 'server', 'install', ...agreement, ...cals, '--quantity', '40', '--request-out', at('w2'));
+    const response = await answer('w2');
+    const installed = await done('web', 'server', 'install', '--response', response);
+    const { product, type, added, installed: total } = installed;
+    assert.deepEqual([product, type, added, total], ['ts-2012r2', 'device', 40, 40]);
+    const again = await refused('web', 'server', 'install', '--response', response, '--request-out', at('w3'));
+    assert.deepEqual([again['code'], again['added'], again['installed']], ['already-applied', 40, 40]);
+    assert.equal(existsSync(at('w3')), true);
+    writeFileSync(at('cut'), readFileSync(response, 'utf8').slice(0, 400));
+    assert.equal((await refused('web', 'server', 'install', '--response', at('cut')))['code'], 'file-damaged');
+    const other = await refused('web', 'server', 'install', '--response', at('w2'));
+    assert.equal(other['code'], 'file-other-kind');
+  });
+
+  it('passes on what the clearinghouse refused', async () => {
+    await makeServer('web2');
+    await done('web2', 'server', 'activate', '--agreement', '12', '--request-out', at('x1'));
+    await done('ch', 'clearinghouse', 'answer', at('x1'), '--out', at('x1.answer'));
+    const why = await refused('web2', 'server', 'activate', '--response', at('x1.answer'));
+    assert.deepEqual([why['code'], why['agreement']], ['agreement-unknown', '12']);
+  });
+});
+
+describe('server move', () => {
+  it('says what it cannot do before it does anything', async () => {
+    await activated('refuse');
+    const move = ['server', 'move', '--to', 'X', ...agreement, ...cals, '--quantity', 'all'];
+    assert.equal((await refused('refuse', ...move, '--dry-run'))['code'], 'not-yet-supported');
+    assert.equal((await refused('refuse', ...move, '--reason', 'dead'))['code'], 'not-yet-supported');
+    assert.equal((await refused('refuse', 'server', 'move', '--from', 'X', '--reason', 'dead'))['code'], 'not-yet-supported');
+    assert.equal((await refused('refuse', ...move))['code'], 'no-clearinghouse-address');
+    assert.equal((await run('refuse', 'server', 'move', '--to', 'X', ...cals)).exit, 2);
+    assert.equal((await run('refuse', ...move, '--freeze', '--release')).exit, 2);
+    assert.deepEqual((await done('refuse', 'server', 'move', '--status'))['items'], []);
+  });
+});
+
+describe('lists', () => {
+  it('show events by number, page by page', async () => {
+    await activated('lists');
+    const first = await done('lists', 'server', 'events', '--limit', '1');
+    const [event] = first['items'] as readonly Fields[];
+    assert.deepEqual(Object.keys(event ?? {}).toSorted(), ['at', 'data', 'id', 'level', 'text']);
+    const rest = await done('lists', 'server', 'events', '--cursor', text(first['nextCursor']));
+    assert.equal((rest['items'] as readonly Fields[])[0]?.['id'], 4);
+    assert.match((await run('lists', 'server', 'events')).stdout, / {2} {4}4 {2}information {2}The license server is activated/);
+  });
+
+  it('write the report to standard output or into a file', async () => {
+    await activated('report');
+    const { stdout } = await run('report', 'server', 'report');
+    assert.equal(stdout, 'product,type,holder,unit,origin,state,issuedAt,renewedAt,expiresAt\n');
+    const { rows, file } = await done('report', 'server', 'report', '--out', at('report.csv'));
+    assert.equal(rows, 0);
+    assert.equal(statSync(text(file)).size, stdout.length + 1);
+  });
+});

@@ -1,0 +1,61 @@
+/** Promise 3 over HTTP: a write that is sent again under its key gets the first answer and happens once. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { activateByTelephone } from '../src/clearinghouse/usecases/desk-activate.ts';
+import { grantKeyPack } from '../src/clearinghouse/usecases/desk-key-pack.ts';
+import { openDataFolder } from '../src/platform/data-folder.ts';
+import type { OpenServer } from '../src/server/app.ts';
+import { applyCode } from '../src/server/usecases/apply-code.ts';
+import { readStatus } from '../src/server/usecases/status.ts';
+import { agreement, makeWorld, product, value } from './world/world.ts';
+
+const type = 'device';
+
+/** Some other License Server ID: a freeze names a target, and this one is never called. */
+const target = '20CX7-T3RVT-CRK22-S5FKW-6PZ9T-4Y07Y-5B7JR';
+
+interface Sent {
+  readonly path: string;
+  readonly key: string;
+  readonly body: object;
+}
+
+async function send(server: OpenServer, token: string, { path, key, body }: Sent) {
+  const answered = await server.app.inject({
+    method: 'POST',
+    url: path,
+    headers: { authorization: `Bearer ${token}`, 'idempotency-key': key },
+    payload: body,
+  });
+  return { status: answered.statusCode, body: answered.json() as Record<string, unknown> };
+}
+
+it('codes, returns, freezes and heartbeats happen once under one key', async () => {
+  const world = await makeWorld(100);
+  const ch = world.clearinghouse.context;
+  const server = await world.addServer('LS', { kit: true });
+  const serverId = server.context.licenseServerId;
+  const token = openDataFolder(`${world.dir}/LS`, 'server').adminToken;
+  const activation = value(await activateByTelephone(ch, { agreement, serverId })).code ?? '';
+  value(await applyCode(server.context, { text: activation, confirmed: true }));
+  const order = { agreement, serverId, product, type };
+  const code = value(await grantKeyPack(ch, { ...order, quantity: 40, requestId: 'one' })).code ?? '';
+  const acts: readonly Sent[] = [
+    { path: '/v1/admin/codes', key: 'a', body: { code, confirmed: true } },
+    { path: '/v1/admin/telephone/return', key: 'b', body: { product, type, quantity: 10 } },
+    { path: '/v1/admin/telephone/heartbeat', key: 'c', body: {} },
+    { path: '/v1/admin/telephone/freeze', key: 'd', body: { product, type, quantity: 5, to: target } },
+    { path: '/v1/admin/telephone/release', key: 'e', body: { product, type } },
+  ];
+  for (const act of acts) {
+    const first = await send(server, token, act);
+    assert.equal(first.status, 200, JSON.stringify(first.body));
+    assert.deepEqual(await send(server, token, act), first);
+    const other = await send(server, token, { ...act, body: { ...act.body, agreement } });
+    if (act.path.endsWith('/codes')) continue;
+    assert.deepEqual([other.status, other.body['code']], [422, 'idempotency-key-reused']);
+  }
+  const [pack] = (await readStatus(server.context)).packs;
+  assert.deepEqual([pack?.installed, pack?.unissued, pack?.held], [25, 25, 0]);
+  await world.close();
+});
