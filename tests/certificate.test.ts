@@ -2,15 +2,22 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { addAgreement, showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
+import { activateByTelephone } from '../src/clearinghouse/usecases/desk-activate.ts';
+import { confirmByTelephone } from '../src/clearinghouse/usecases/desk-confirm.ts';
+import { grantKeyPack } from '../src/clearinghouse/usecases/desk-key-pack.ts';
 import { addProduct } from '../src/clearinghouse/usecases/products.ts';
+import { startDeskMove } from '../src/clearinghouse/usecases/start-move.ts';
 import { readLicenseBundle, verifyLicense } from '../src/protocol/license-bundle.ts';
 import type { OpenServer } from '../src/server/app.ts';
+import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { settleByContact } from '../src/server/usecases/contact.ts';
+import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
 import { validateLicense } from '../src/server/usecases/return-license.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
+import { freezeByTelephone } from '../src/server/usecases/telephone-move.ts';
 import { agreement, makeWorld, product, value } from './world/world.ts';
 
 const type = 'device';
@@ -65,5 +72,53 @@ it('a certificate grows with the agreement and past 65,535 units, and tokens fol
     [0, 100_000],
     [0, 5],
   ]);
+  await world.close();
+});
+
+it('a held key pack that was read out and never typed still belongs to the holders of its source', async () => {
+  const world = await makeWorld(100);
+  const ch = world.clearinghouse.context;
+  const old = await world.addServer('LS-OLD', { kit: true });
+  const next = await world.addServer('LS-NEW', { kit: true, connected: true });
+  const ids = { from: old.context.licenseServerId, to: next.context.licenseServerId };
+  for (const server of [old, next]) {
+    const serverId = server.context.licenseServerId;
+    const { code } = value(await activateByTelephone(ch, { agreement, serverId }));
+    value(await applyCode(server.context, { text: code ?? '', confirmed: true }));
+  }
+  const pack = { agreement, serverId: ids.from, product, type, quantity: 1, requestId: 'one' };
+  value(
+    await applyCode(old.context, { text: value(await grantKeyPack(ch, pack)).code ?? '', confirmed: true }),
+  );
+  const request = { product, type, holder: 'ws-1' } as const;
+  value(await requestLicense(old.context, request));
+  value(await validateLicense(old.context, request));
+  const held = value(await requestLicense(old.context, request));
+  const order = {
+    agreement,
+    ...ids,
+    product,
+    type,
+    quantity: 'all',
+    reason: 'replaced',
+    requestId: 'two',
+  } as const;
+  value(await startDeskMove(ch, order));
+  value(
+    await confirmByTelephone(ch, {
+      code: value(await freezeByTelephone(old.context, { product, type, to: ids.to, quantity: 'all' })).code,
+    }),
+  );
+  const [closing] = value(
+    await deactivateServer(old.context, { returnUnissued: false, by: 'telephone' }),
+  ).codes;
+  assert.match(value(await confirmByTelephone(ch, { code: closing?.code ?? '' })).code ?? '', /^[89]/);
+  // The code is not typed; the certificate brings the unit, and it is nobody else's.
+  value(await settleByContact(next.context, value(await requestActivation(next.context, { agreement })).id));
+  const [line] = (await readStatus(next.context)).packs;
+  assert.deepEqual([line?.installed, line?.unissued, line?.reserved], [1, 0, 1]);
+  const source = { token: held.token, bundle: JSON.parse(held.bundleText) as unknown };
+  const taken = value(await requestLicense(next.context, { ...request, source }));
+  assert.deepEqual([taken.kind, taken.origin], ['permanent', held.origin]);
   await world.close();
 });

@@ -8,9 +8,10 @@ import { Devices } from './kill/devices.ts';
 import { readServer } from './kill/image.ts';
 import { arrivesAfterPart, arrivesLate, arrivesTogether, checkScene, isAnsweredToNobody, isCutInTheMiddle, isHeldBackForTheDead, isKilledByTheAnswer, type Scene } from './kill/in-flight.ts';
 import { installedOn, killOne, move } from './kill/moves.ts';
-import { activate, install, makePlace, sell } from './kill/place.ts';
+import { activate, agreement, install, makePlace, must, sell } from './kill/place.ts';
 import { Chance, seedOf } from './kill/random.ts';
 import { Roamers } from './kill/roamers.ts';
+import { licenseOf, TelephoneMove } from './kill/telephone.ts';
 
 const seed = seedOf(process.env);
 const dayMs = 86_400_000;
@@ -135,6 +136,38 @@ describe('kill -9 at random moments', { concurrency: 1 }, () => {
         await checkScene(scene);
         t.diagnostic(name + ' checked ' + (Date.now() - t0));
       }
+    } finally {
+      await place.close();
+    }
+  });
+
+  it('in every step of a move by telephone, and between any two', async (t: TestContext) => {
+    const chance = new Chance(seed + 3);
+    const place = await makePlace(chance, { connected: false });
+    try {
+      const { clearinghouse, old, next } = place;
+      for (const program of place.programs) await program.start(0);
+      await sell(clearinghouse, { device: 100, user: 20 });
+      const kit = await must(clearinghouse, { method: 'POST', path: `/v1/agreements/${agreement}/kit` });
+      for (const server of [old, next]) {
+        await must(server, { method: 'POST', path: '/v1/admin/kits', body: { file: kit['file'] } });
+      }
+      const telephone = new TelephoneMove(place, chance);
+      await telephone.activate(old);
+      await telephone.install(old, 'device', 40);
+      await telephone.install(old, 'user', 10);
+      await telephone.activate(next);
+      const before = new Map<string, Record<string, unknown>>();
+      for (let i = 0; i < 12; i++) before.set(`device-${i}`, await licenseOf(old, `device-${i}`));
+      await telephone.move(async () => {
+        assert.equal((await licenseOf(next, 'newcomer'))['kind'], 'permanent');
+      });
+      for (const [name, { token, bundle, origin }] of before) {
+        const license = await licenseOf(next, name, { token: String(token), bundle: bundle as object });
+        assert.deepEqual([license['kind'], license['origin']], ['permanent', origin], name);
+      }
+      const kills = place.programs.reduce((sum, each) => sum + each.kills, 0);
+      t.diagnostic(`${kills} kills`);
     } finally {
       await place.close();
     }

@@ -4,6 +4,7 @@
  */
 import type { JsonObject } from '../core/json.ts';
 import type { MessageType } from '../protocol/envelope.ts';
+import { parseBody } from '../protocol/messages.ts';
 import { nextCount } from '../store/meta-rows.ts';
 import type { OutgoingMessage, WriteTx } from '../store/port.ts';
 
@@ -17,8 +18,13 @@ export interface Outgoing {
   readonly body: JsonObject;
 }
 
-/** Numbers a message and gives it the form in which the outbox keeps it. */
+/**
+ * Numbers a message and gives it the form in which the outbox keeps it. Throws where the body is none:
+ * that is a bug, and in the outbox it would stop every message after it.
+ */
 export async function outgoing(tx: WriteTx, message: Outgoing): Promise<OutgoingMessage> {
+  const form = parseBody(message.type, message.body);
+  if (!form.ok) throw new TypeError(`${message.type} cannot be said so: ${form.error}`);
   const seq = await nextCount(tx, 'seq');
   return {
     id: message.id,

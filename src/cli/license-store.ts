@@ -90,6 +90,7 @@ export function goodLicenses(licenses: readonly StoredLicense[], holder: Holder)
   return licenses
     .filter(isOf(holder))
     .filter((license) => isGood(license, nowMs))
+    .toReversed()
     .toSorted((one, other) => rank(other).localeCompare(rank(one)));
 }
 

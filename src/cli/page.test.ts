@@ -130,3 +130,22 @@ describe('text from elsewhere', () => {
     assert.equal(new Page({ width: 80, color: true }).title('x').toString(), '\u001b[1mx\u001b[0m\n');
   });
 });
+
+describe('entries and raw lines', () => {
+  it('stand heads beside their texts, which are wrapped under themselves', () => {
+    const page = new Page({ width: 40, color: false });
+    page.entries([
+      ['4', 'The license server is activated for agreement 4965437.'],
+      ['5000', 'Key pack installed.'],
+    ]);
+    assert.equal(
+      page.toString(),
+      '4     The license server is activated for\n      agreement 4965437.\n5000  Key pack installed.\n',
+    );
+  });
+
+  it('leave raw lines as they are, however wide', () => {
+    const line = 'a,b,c '.repeat(20);
+    assert.equal(new Page({ width: 40, color: false }).raw([line]).toString(), `${line}\n`);
+  });
+});

@@ -63,9 +63,18 @@ const bodies: Readonly<Record<MessageType, JsonObject>> = {
   released: { ...line, unissued: 25, held: 1, leases: [{ sub: holder.sub, leaseEnd: inDays(60) }] },
   relinquished: { unissued: 24, holders: [holder] },
   return: { ...line, quantity: 3 },
-  deactivate: { agreements: [agreement], positions: [{ agreement, line: 0, freeK: 500, heldK: 0 }] },
+  deactivate: {
+    agreements: [agreement],
+    positions: [{ agreement, line: 0, freeK: 500, heldK: 0 }],
+    confirmations: [{ agreement, seq: 3, freezes: 1, releases: 1, returns: 1 }],
+  },
   welcome: { received: ['a-1'], horizon: [{ agreement, e: 4, value: bytes16('horizon') }] },
-  activated: { re: 'a-1', certificate: 'v4.public.AAAA', horizon: null },
+  activated: {
+    re: 'a-1',
+    certificate: 'v4.public.AAAA',
+    horizon: null,
+    heldBefore: [{ line: 0, kBefore: 0, kAfter: 15, source: source.kid }],
+  },
   'key-pack': {
     re: 'a-1',
     ...line,

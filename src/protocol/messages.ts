@@ -84,6 +84,10 @@ const serverBodies = {
     agreements: Type.Array(AgreementNumber),
     /** How far each line's chains were applied: what was granted beyond stays committed to the server. */
     positions: Type.Array(closed({ ...Line, freeK: ChainPosition, heldK: ChainPosition })),
+    /** How many confirmations it has made, and of what: one that was never read is settled by this. */
+    confirmations: Type.Array(
+      closed({ agreement: AgreementNumber, seq: Count, freezes: Count, releases: Count, returns: Count }),
+    ),
   }),
 };
 
@@ -96,7 +100,23 @@ const clearinghouseBodies = {
     horizon: Type.Array(closed({ agreement: AgreementNumber, ...HorizonReveal.properties })),
     trustList: Type.Optional(Token),
   }),
-  activated: closed({ re: Id, certificate: Token, horizon: Type.Union([HorizonReveal, Type.Null()]) }),
+  activated: closed({
+    re: Id,
+    certificate: Token,
+    horizon: Type.Union([HorizonReveal, Type.Null()]),
+    /**
+     * Held key packs that were read out under the authority before: those of them that were never typed
+     * are among the certificate's open units, and still belong to the holders of their source.
+     */
+    heldBefore: Type.Array(
+      closed({
+        line: LineNumber,
+        kBefore: ChainPosition,
+        kAfter: ChainPosition,
+        source: LicenseServerIdText,
+      }),
+    ),
+  }),
   /** `amount` more units, `total` ever on this chain: the proof is the chain value at k. */
   'key-pack': closed({
     re: Id,

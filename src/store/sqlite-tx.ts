@@ -60,7 +60,7 @@ export class SqliteReadTx implements ReadTx {
 
   /**
    * `committed` throws where the store is closed or has failed, and answers a promise where the
-   * connection shows uncommitted changes just now (the only connection of a database in memory).
+   * connection shows uncommitted changes just now.
    */
   constructor(statements: Statements, heads: Heads, committed: () => Promise<void> | undefined) {
     this.#statements = statements;

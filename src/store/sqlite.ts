@@ -1,7 +1,8 @@
 /**
- * The SQLite engine of the store (contract: port.ts): a queue of commands in front of one writing
- * connection, with group commit, and a reading connection that sees committed state only.
+ * The SQLite engine of the store (contract: port.ts): a queue of commands in front of one connection,
+ * with group commit. Readers use it between two transactions, so that they see committed state only.
  */
+import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers';
 import type { Digest } from '../core/digest.ts';
 import type { Refusal } from '../core/refusal.ts';
@@ -10,8 +11,8 @@ import type { ReadTx, Store, WriteTx } from './port.ts';
 import { StoreFailure } from './port.ts';
 import { Batch } from './sqlite-batch.ts';
 import { isBusy, isDatabaseFault } from './sqlite-errors.ts';
-import type { Connections, SqliteOptions } from './sqlite-open.ts';
-import { openConnections } from './sqlite-open.ts';
+import type { SqliteOptions } from './sqlite-open.ts';
+import { openDatabase } from './sqlite-open.ts';
 import { Statements } from './sqlite-statements.ts';
 import { Heads, SqliteReadTx, SqliteWriteTx } from './sqlite-tx.ts';
 
@@ -21,7 +22,7 @@ import { Heads, SqliteReadTx, SqliteWriteTx } from './sqlite-tx.ts';
  * may be made), `unsafe` (it would not be durable) or `busy` (another program holds it).
  */
 export function openSqliteStore(options: SqliteOptions): Store {
-  return new SqliteStore(openConnections(options), options);
+  return new SqliteStore(openDatabase(options), options);
 }
 
 type Outcome = Result<unknown, Refusal>;
@@ -46,8 +47,7 @@ interface Group {
 const mostInGroup = 256;
 
 class SqliteStore implements Store {
-  readonly #writer: Statements;
-  readonly #reader: Statements | undefined;
+  readonly #statements: Statements;
   readonly #digest: Digest;
   readonly #heads: Heads;
   readonly #onCommit: ((commands: number) => void) | undefined;
@@ -60,16 +60,15 @@ class SqliteStore implements Store {
   #closing: Promise<void> | undefined;
   #closed = false;
 
-  constructor(connections: Connections, options: SqliteOptions) {
-    this.#writer = new Statements(connections.writer);
-    this.#reader = connections.reader && new Statements(connections.reader);
+  constructor(db: DatabaseSync, options: SqliteOptions) {
+    this.#statements = new Statements(db);
     this.#digest = options.digest;
     this.#heads = new Heads(options.digest);
     this.#onCommit = options.onCommit;
   }
 
   async read<T>(work: (tx: ReadTx) => Promise<T>): Promise<T> {
-    return work(new SqliteReadTx(this.#reader ?? this.#writer, this.#heads, () => this.#committed()));
+    return work(new SqliteReadTx(this.#statements, this.#heads, () => this.#committed()));
   }
 
   write<T>(work: (tx: WriteTx) => Promise<Result<T, Refusal>>): Promise<Result<T, Refusal>> {
@@ -91,16 +90,17 @@ class SqliteStore implements Store {
       await new Promise<void>((resolve) => this.#quiet.push(resolve));
     }
     this.#closed = true;
-    // The writer last: the last connection to close moves the log into the database file.
-    this.#reader?.db.close();
-    this.#writer.db.close();
+    this.#statements.db.close();
   }
 
-  /** For readers: throws where nothing can be read, waits where the connection is mid-transaction. */
+  /**
+   * For readers: throws where nothing can be read, waits where a transaction is under way. That happens
+   * only to a reader between two of its statements: a transaction begins and commits in one turn.
+   */
   #committed(): Promise<void> | undefined {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#closed) throw closedFailure();
-    if (this.#reader !== undefined || this.#group === undefined) return undefined;
+    if (this.#group === undefined) return undefined;
     return new Promise<void>((resolve) => this.#quiet.push(resolve)).then(() => this.#committed());
   }
 
@@ -121,7 +121,7 @@ class SqliteStore implements Store {
     if (this.#queue.length === 0) return;
     const commands = this.#queue.splice(0, mostInGroup);
     try {
-      const batch = new Batch(this.#writer, this.#digest);
+      const batch = new Batch(this.#statements, this.#digest);
       this.#group = { batch, commands, next: 0, running: undefined };
     } catch (error) {
       this.#notBegun(commands, error);

@@ -51,14 +51,14 @@ export async function must(program: Program, ask: Ask): Promise<Answer['body']> 
   return answer.body;
 }
 
-export async function makePlace(chance: Chance): Promise<Place> {
+export async function makePlace(chance: Chance, { connected = true } = {}): Promise<Place> {
   const dir = mkdtempSync(join(tmpdir(), 'calyx-kill-'));
   const made = await initClearinghouse({ dir: join(dir, 'clearinghouse'), publisher: 'Sample Publisher' });
   const bundle = readFileSync(made.bundle, 'utf8');
   const gate = await Gate.open(chance);
   const ids = new Map<string, string>();
   for (const name of ['old', 'next']) {
-    const init = { dir: join(dir, name), name, bundle, clearinghouseUrl: gate.url };
+    const init = { dir: join(dir, name), name, bundle, ...(connected ? { clearinghouseUrl: gate.url } : {}) };
     ids.set(name, (await initServer(init)).licenseServerId);
   }
   const stable = new Stable(join(dir, 'compiled'), 2);

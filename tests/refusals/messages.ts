@@ -353,7 +353,17 @@ const moves: readonly Row<Stage>[] = [
       t: 'move-request',
       body: { ...wish, source: acts.idOf(stage.old), target: acts.idOf(stage.next) },
     })),
-    refused: { code: 'message-invalid', problem: 'a move has no id' },
+    refused: { code: 'message-invalid', problem: 'a move has no id that can name it' },
+    recorded,
+  },
+  {
+    name: 'a move whose id cannot name an account',
+    attempt: says(old, (stage) => ({
+      t: 'move-request',
+      move: 'a/../b',
+      body: { ...wish, source: acts.idOf(stage.old), target: acts.idOf(stage.next) },
+    })),
+    refused: { code: 'message-invalid', problem: 'a move has no id that can name it' },
     recorded,
   },
   {

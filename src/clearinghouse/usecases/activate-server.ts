@@ -5,6 +5,7 @@
 import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import { licenseServerId } from '../../core/code.ts';
 import { firstKey } from '../../core/confirmation.ts';
+import type { JsonObject } from '../../core/json.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -18,6 +19,7 @@ import {
   chainsOf,
   findGrantedAuthority,
   findServer,
+  grantsOf,
   saveChain,
   saveGrantedAuthority,
   saveServer,
@@ -88,7 +90,12 @@ export async function activateServer(
     type: 'activated',
     to: id,
     agreement,
-    body: { re: message.id, certificate: certified.document, horizon: null },
+    body: {
+      re: message.id,
+      certificate: certified.document,
+      horizon: null,
+      heldBefore: await heldBefore(tx, before),
+    },
   });
   await tx.post({
     log: agreement,
@@ -232,9 +239,25 @@ export async function certifyAgain(
     type: 'activated',
     to: licenseServerId,
     agreement,
-    body: { re: newId(context), certificate: authority.document, horizon: null },
+    body: {
+      re: newId(context),
+      certificate: authority.document,
+      horizon: null,
+      heldBefore: await heldBefore(tx, before),
+    },
   });
   return { authority, message };
+}
+
+/** The held key packs that were read out under the authority before, in the order of their positions. */
+async function heldBefore(
+  tx: WriteTx,
+  before: GrantedAuthorityRow | undefined,
+): Promise<readonly JsonObject[]> {
+  if (before === undefined) return [];
+  return (await grantsOf(tx, before.aid)).flatMap(({ kind, carrier, line, kBefore, kAfter, source }) =>
+    kind === 'held' && carrier === 'telephone' && source !== null ? [{ line, kBefore, kAfter, source }] : [],
+  );
 }
 
 /** Units ever granted under the authority before, by line: unit numbers go on, they never start again. */

@@ -131,7 +131,9 @@ async function postingOf(
     case 'reserve-in-transit': {
       const covered = await checkCommitted(tx, source, amount);
       const hold = account.inTransit(move.id);
-      return covered.ok ? ok({ kind: 'pending', id: move.id, debit: source, hold, credit: target, amount }) : covered;
+      return covered.ok
+        ? ok({ kind: 'pending', id: move.id, debit: source, hold, credit: target, amount })
+        : covered;
     }
     case 'post-to-target':
       return ok({ kind: 'post', pending: move.id, credit: target });
@@ -161,7 +163,11 @@ async function committedTo(tx: WriteTx, move: MoveRow, end: 'source' | 'target')
 }
 
 /** A receipt is believed as far as the books go: nobody can give up what was never committed to it. */
-async function checkCommitted(tx: WriteTx, account: AccountId, asked: number): Promise<Result<null, Refusal>> {
+async function checkCommitted(
+  tx: WriteTx,
+  account: AccountId,
+  asked: number,
+): Promise<Result<null, Refusal>> {
   const available = await tx.balance(account);
   if (asked >= 1 && asked <= available) return ok(null);
   return err({ code: 'move-more-than-there-is', asked, available });

@@ -80,7 +80,8 @@ export async function addAgreement(
     const requestDigest = digestOf(agreement.value, order);
     const repeat = await tx.answer(entitleId);
     if (repeat !== undefined) {
-      if (repeat.requestDigest !== requestDigest) return err({ code: 'idempotency-key-reused', id: order.requestId });
+      if (repeat.requestDigest !== requestDigest)
+        return err({ code: 'idempotency-key-reused', id: order.requestId });
       return viewAgreement(tx, agreement.value.number);
     }
     if ((await findProduct(tx, order.product)) === undefined) {
@@ -124,7 +125,16 @@ export async function addAgreement(
 /** What the idempotency key of an entry stands for: all that was asked. */
 function digestOf(agreement: Agreement, order: AgreementOrder): string {
   const { number, program, customer, authorization, license } = agreement;
-  return JSON.stringify([number, program, customer, authorization, license, order.product, order.type, order.quantity]);
+  return JSON.stringify([
+    number,
+    program,
+    customer,
+    authorization,
+    license,
+    order.product,
+    order.type,
+    order.quantity,
+  ]);
 }
 
 /** The agreement as stored, with its lines; entered now where it is new. */

@@ -1,4 +1,5 @@
 /** The last words of a license server: what it was activated for ends, and its generation is over. */
+import { nextKey } from '../../core/confirmation.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -6,7 +7,13 @@ import { isoTime } from '../../core/time.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
 import { openMovesFrom } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
-import { authoritiesOfServer, chainsOf, findServer, saveChain } from '../../store/committed-server-rows.ts';
+import {
+  authoritiesOfServer,
+  chainsOf,
+  findServer,
+  saveChain,
+  saveGrantedAuthority,
+} from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
@@ -28,6 +35,39 @@ async function endMoves(
     const ended = await advanceMove(context, tx, { move, event: 'cancel', nowMs: of.nowMs });
     if (!ended.ok) return ended;
   }
+  return ok(null);
+}
+
+/** Far more confirmations than anybody makes without reading one; each step costs a hash. */
+const mostUnread = 4096;
+
+/**
+ * Passes the ratchet over the codes that the server has made and nobody has read: what they tell is
+ * settled with the end, and read afterwards they would give units back a second time.
+ */
+async function settleCodes(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly authority: GrantedAuthorityRow; readonly message: MessageOf<'deactivate'> },
+): Promise<Result<null, Refusal>> {
+  const { authority, message } = of;
+  const told = message.body.confirmations.find((row) => row.agreement === authority.agreement);
+  const unread = (told?.seq ?? 0) - authority.confirmationSeq;
+  if (told === undefined || unread <= 0) return ok(null);
+  if (unread > mostUnread)
+    return err({ code: 'message-invalid', problem: `${unread} codes that were never read` });
+  let key = context.box.unseal('confirmation', authority.confirmationKey);
+  for (let step = 0; step < unread; step += 1) key = nextKey(context.digest, key);
+  const { seq: confirmationSeq, freezes, releases, returns } = told;
+  const confirmationKey = context.box.seal('confirmation', key);
+  await saveGrantedAuthority(tx, {
+    ...authority,
+    confirmationKey,
+    confirmationSeq,
+    freezes,
+    releases,
+    returns,
+  });
   return ok(null);
 }
 
@@ -59,6 +99,8 @@ export async function handleDeactivate(
     if (authority.state !== 'active' || !agreements.includes(authority.agreement)) continue;
     const ended = await endMoves(context, tx, { authority, nowMs });
     if (!ended.ok) return ended;
+    const settled = await settleCodes(context, tx, { authority, message });
+    if (!settled.ok) return settled;
     await noteApplied(tx, { aid: authority.aid, agreement: authority.agreement, message });
     await closeAuthority(context, tx, { authority, nowMs });
   }

@@ -54,7 +54,10 @@ async function handleMoveRequest(
   { message }: Handling<MessageOf<'move-request'>>,
 ): Handled {
   const { agreement, product, type, quantity, source, target, reason, hold } = message.body;
-  if (message.move === undefined) return err({ code: 'message-invalid', problem: 'a move has no id' });
+  // The id names an account of the books (core/account.ts), so it takes fewer characters than others.
+  if (message.move === undefined || !/^[A-Za-z0-9_-]+$/.test(message.move)) {
+    return err({ code: 'message-invalid', problem: 'a move has no id that can name it' });
+  }
   if (message.from.id !== source && message.from.id !== target) {
     return err({ code: 'message-untrusted', signer: message.from.id });
   }

@@ -10,6 +10,7 @@ import { err, ok } from '../../core/result.ts';
 import type { Authority, ServerCertificate } from '../../protocol/authority.ts';
 import { authorityOfCertificate, openCertificate, readStoredCertificate } from '../../protocol/authority.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
+import type { BodyOf } from '../../protocol/messages.ts';
 import { openTrustList } from '../../protocol/trust.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
@@ -21,11 +22,12 @@ import {
   setAuthorityState,
   setLastUnit,
 } from '../../store/server-authority-rows.ts';
-import { settleRequest } from '../../store/server-rows.ts';
+import { findRequest, settleRequest } from '../../store/server-rows.ts';
 import { addUnits, freePool } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { bringIn } from './advance-chain.ts';
 import { enterLines } from './apply-activation-code.ts';
+import { openReserveFor } from './apply-key-pack-code.ts';
 import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
@@ -51,6 +53,7 @@ export async function applyCertificate(
   }
   const nowMs = context.clock.nowMs();
   const authority = authorityOfCertificate(certificate.value);
+  const state = await stateUnder(tx, agreement, message.body.re);
   await supersede(tx, agreement);
   await insertAuthority(tx, {
     aid: base64url(authority.aid),
@@ -59,7 +62,7 @@ export async function applyCertificate(
     slot: null,
     document: message.body.certificate,
     trustList,
-    state: 'active',
+    state,
     ...confirmation,
     horizonE: 0,
     horizonValue: base64url(authority.horizonAnchor),
@@ -67,7 +70,7 @@ export async function applyCertificate(
   });
   const before = await linesOfAgreement(tx, agreement);
   await enterLines(tx, authority);
-  await bringOpenUnits(context, tx, { authority, before, nowMs });
+  await bringOpenUnits(context, tx, { authority, before, heldBefore: message.body.heldBefore, nowMs });
   const generation = Math.max(Number((await readMeta(tx, 'generation')) ?? '1'), gen);
   await writeMeta(tx, 'generation', String(generation));
   await writeMeta(tx, `one-time-key:${agreement}`, '');
@@ -112,40 +115,78 @@ async function confirmationOf(
   return { confirmationKey, confirmationSeq: 0, freezes: 0, releases: 0, returns: 0 };
 }
 
+/** Renewed chains do not wake a server that was deactivated meanwhile; only its own request does. */
+async function stateUnder(tx: WriteTx, agreement: string, re: string): Promise<'active' | 'deactivated'> {
+  if ((await findRequest(tx, re))?.state === 'waiting') return 'active';
+  const present = (await listAuthorities(tx)).find((row) => row.agreement === agreement);
+  return present?.state === 'deactivated' ? 'deactivated' : 'active';
+}
+
 async function supersede(tx: WriteTx, agreement: string): Promise<void> {
   for (const row of await listAuthorities(tx)) {
     if (row.agreement === agreement) await setAuthorityState(tx, row.aid, 'superseded');
   }
 }
 
-/** Units the certificate vouches for and this server does not have yet: codes that were never typed. */
+/**
+ * Units the certificate vouches for and this server does not have yet: codes that were never typed. Those
+ * of held key packs go into a reserve for the holders of their source, the others are free.
+ */
 async function bringOpenUnits(
   context: ServerContext,
   tx: WriteTx,
-  of: { readonly authority: Authority; readonly before: readonly LineRow[]; readonly nowMs: number },
+  of: {
+    readonly authority: Authority;
+    readonly before: readonly LineRow[];
+    readonly heldBefore: BodyOf<'activated'>['heldBefore'];
+    readonly nowMs: number;
+  },
 ): Promise<void> {
   for (const line of await linesOfAgreement(tx, of.authority.agreement)) {
     const known = of.before.find((row) => row.line === line.line);
     const had = known === undefined ? 0 : known.openUnits + known.freeK + known.heldK;
-    const added = line.openUnits - had;
-    if (added <= 0) continue;
-    const first = line.lastUnit + 1;
-    await addUnits(tx, { lineId: line.id, pool: freePool, first, last: line.lastUnit + added });
-    await setLastUnit(tx, line.id, line.lastUnit + added);
-    await tx.post({
-      log: serverLog,
-      kind: 'installed',
-      id: newId(context),
-      at: of.nowMs,
-      body: {
-        agreement: line.agreement,
-        line: line.line,
-        aid: line.aid,
-        chain: 'open',
-        added,
-        carrier: 'certificate',
-      },
-      postings: [bringIn(line, 'unissued', added)],
-    });
+    let left = line.openUnits - had;
+    let lastUnit = line.lastUnit;
+    const bring = async (amount: number, source: string | null): Promise<void> => {
+      if (amount <= 0) return;
+      await bringPart(context, tx, { line, first: lastUnit + 1, amount, source, nowMs: of.nowMs });
+      lastUnit += amount;
+      left -= amount;
+    };
+    for (const held of of.heldBefore.filter((row) => row.line === line.line)) {
+      const untyped = held.kAfter - Math.max(held.kBefore, known?.heldK ?? 0);
+      await bring(Math.min(left, untyped), held.source);
+    }
+    await bring(left, null);
+    if (lastUnit > line.lastUnit) await setLastUnit(tx, line.id, lastUnit);
+  }
+}
+
+async function bringPart(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly first: number;
+    readonly amount: number;
+    readonly source: string | null;
+    readonly nowMs: number;
+  },
+): Promise<void> {
+  const { line, first, amount, source, nowMs } = of;
+  const { agreement, line: number, aid } = line;
+  const reserve = source === null ? null : newId(context);
+  const pool = reserve ?? freePool;
+  await addUnits(tx, { lineId: line.id, pool, first, last: first + amount - 1 });
+  await tx.post({
+    log: serverLog,
+    kind: 'installed',
+    id: newId(context),
+    at: nowMs,
+    body: { agreement, line: number, aid, chain: 'open', added: amount, carrier: 'certificate', source },
+    postings: [bringIn(line, source === null ? 'unissued' : 'reserved', amount)],
+  });
+  if (source !== null && reserve !== null) {
+    await openReserveFor(context, tx, { line, source, reserve, added: amount, nowMs });
   }
 }

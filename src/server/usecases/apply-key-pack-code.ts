@@ -327,7 +327,7 @@ async function install(
  * The anonymous reserve of a telephone move. Holders who came over early, on units of our own, are
  * counted against it now, and the units they had used up are free again: nobody spends two.
  */
-async function openReserveFor(
+export async function openReserveFor(
   context: ServerContext,
   tx: WriteTx,
   of: {

@@ -54,7 +54,8 @@ interface Holding {
 /**
  * Deactivates the server under all its agreements. Asked again on a deactivated server, the codes are
  * printed again. Refused: `not-activated`, `holders-remain` with the counts (move them first; what is
- * only unissued can be given back with --return).
+ * only unissued can be given back with --return), `answer-pending` while a certificate is under way,
+ * `move-open` by message while a move by telephone is open.
  */
 export async function deactivateServer(
   context: ServerContext,
@@ -71,6 +72,8 @@ export async function deactivateServer(
       return err({ code: 'answer-pending', waitingFor: 'the certificate' });
     const holdings: Holding[] = [];
     for (const authority of active) holdings.push(await holdingOf(tx, authority));
+    const told = order.by === 'message' ? telephoneFreeze(holdings) : undefined;
+    if (told !== undefined) return err({ code: 'move-open', move: told.id, state: told.state });
     const left = await remaining(tx, holdings);
     const onlyUnissued = left.issued + left.reserved === 0;
     if (!onlyUnissued || (left.unissued > 0 && !order.returnUnissued))
@@ -96,6 +99,12 @@ async function holdingOf(tx: WriteTx, authority: AuthorityRow): Promise<Holding>
     lines.push({ line, freeze: await openFreeze(tx, line.agreement, line.line) });
   }
   return { authority, lines };
+}
+
+/** A freeze that is told by telephone is released by telephone: its move goes on with that code. */
+function telephoneFreeze(holdings: readonly Holding[]): ServerMoveRow | undefined {
+  const freezes = holdings.flatMap(({ lines }) => lines.map(({ freeze }) => freeze));
+  return freezes.find((freeze) => freeze?.carrier === 'telephone');
 }
 
 /** What is neither frozen nor given back. */
@@ -226,7 +235,11 @@ async function sendDeactivate(
       positions.push({ agreement, line, freeK, heldK });
     }
   }
-  const message = await outgoing(tx, { id, type: 'deactivate', body: { agreements, positions } });
+  const confirmations = of.active.map(({ agreement, confirmationSeq: seq, freezes, releases, returns }) => ({
+    ...{ agreement, seq, freezes, releases, returns },
+  }));
+  const body = { agreements, positions, confirmations };
+  const message = await outgoing(tx, { id, type: 'deactivate', body });
   await tx.post({
     log: serverLog,
     kind: 'deactivate-requested',

@@ -3,7 +3,7 @@
  * still under way goes on with that one, so that an impatient administrator never buys twice.
  */
 
-import { checkAgreementNumber } from '../../core/agreement.ts';
+import { checkAgreementNumber, checkQuantity } from '../../core/agreement.ts';
 import { base64url } from '../../core/bytes.ts';
 import { canonicalJson } from '../../core/canonical.ts';
 import type { JsonObject } from '../../core/json.ts';
@@ -11,11 +11,12 @@ import { checkCalType } from '../../core/product.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
+import { parseBody } from '../../protocol/messages.ts';
 import { writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { listAuthorities } from '../../store/server-authority-rows.ts';
-import type { RequestRow } from '../../store/server-rows.ts';
-import { findRequest, insertRequest, waitingRequest } from '../../store/server-rows.ts';
+import type { RequestRow, ServerMoveRow } from '../../store/server-rows.ts';
+import { findRequest, insertRequest, listServerMoves, waitingRequest } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { keyedId } from './keyed-id.ts';
@@ -42,8 +43,12 @@ async function ask(context: ServerContext, tx: WriteTx, order: Ask): Promise<Res
   const before = same ?? (await waitingRequest(tx, order.kind, text));
   if (before !== undefined) return ok({ id: before.id, kind: order.kind, resumed: true });
   const nowMs = context.clock.nowMs();
+  const body = order.message(id);
+  // What cannot be said in a message must not come into the outbox, where it would stop all that follows.
+  const form = parseBody(order.kind, body);
+  if (!form.ok) return err({ code: 'invalid-input', field: order.kind, problem: form.error });
   await insertRequest(tx, { id, kind: order.kind, ask: text, at: nowMs });
-  const message = await outgoing(tx, { id, type: order.kind, body: order.message(id) });
+  const message = await outgoing(tx, { id, type: order.kind, body });
   await tx.post({
     log: serverLog,
     kind: `${order.kind}-requested`,
@@ -55,7 +60,10 @@ async function ask(context: ServerContext, tx: WriteTx, order: Ask): Promise<Res
   return ok({ id, kind: order.kind, resumed: false });
 }
 
-/** Asks for a server certificate under an agreement. Refused: `agreement-missing`, `invalid-input`. */
+/**
+ * Asks for a server certificate under an agreement. Refused: `agreement-missing`, `invalid-input`,
+ * `already-activated`, `move-open` while a move by telephone is open.
+ */
 export async function requestActivation(
   context: ServerContext,
   order: {
@@ -73,6 +81,8 @@ export async function requestActivation(
     if (sameKey === undefined && known?.state === 'active' && known.basis === 'key') {
       return err({ code: 'already-activated', agreement: agreement.value });
     }
+    const told = sameKey === undefined ? await telephoneFreeze(tx, agreement.value) : undefined;
+    if (told !== undefined) return err({ code: 'move-open', move: told.id, state: told.state });
     const waiting = await waitingRequest(tx, 'activate', canonicalJson({ agreement: agreement.value }));
     const key = context.oneTimeKey();
     if (waiting === undefined && sameKey === undefined) {
@@ -91,6 +101,18 @@ export async function requestActivation(
         ...(order.contact === undefined ? {} : { contact: order.contact }),
       }),
     });
+  });
+}
+
+/**
+ * A freeze that is told by telephone and not released yet: a certificate would start another ratchet, and
+ * its codes could not be read any more.
+ */
+async function telephoneFreeze(tx: WriteTx, agreement: string): Promise<ServerMoveRow | undefined> {
+  const moves = await listServerMoves(tx);
+  return moves.find((move) => {
+    const told = move.role === 'source' && move.carrier === 'telephone';
+    return told && move.state === 'frozen' && move.agreement === agreement;
   });
 }
 
@@ -114,14 +136,13 @@ export async function requestInstall(
   if (!agreement.ok) return agreement;
   const type = checkCalType(order.type);
   if (!type.ok) return type;
-  if (!Number.isSafeInteger(order.quantity) || order.quantity < 1) {
-    return err({ code: 'quantity-invalid', quantity: order.quantity, most: 65_535 });
-  }
+  const quantity = checkQuantity(order.quantity);
+  if (!quantity.ok) return quantity;
   return context.store.write(async (tx) => {
     const authority = (await listAuthorities(tx)).find((row) => row.agreement === agreement.value);
     if (authority === undefined) return err({ code: 'not-activated', agreement: agreement.value });
     if (authority.state !== 'active') return err({ code: 'deactivated' });
-    const { product, quantity, authorization, license } = order;
+    const { product, authorization, license } = order;
     const program = {
       ...(authorization === undefined ? {} : { authorization }),
       ...(license === undefined ? {} : { license }),
@@ -130,7 +151,7 @@ export async function requestInstall(
       agreement: agreement.value,
       product,
       type: type.value,
-      quantity,
+      quantity: quantity.value,
       ...(Object.keys(program).length === 0 ? {} : { program }),
     };
     return ask(context, tx, { kind: 'install', requestId: order.requestId, ask: body, message: () => body });

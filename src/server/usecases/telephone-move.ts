@@ -14,6 +14,7 @@ import { listAuthorities } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import {
   insertServerMove,
+  isWaiting,
   listConfirmations,
   openFreeze,
   savePeer,
@@ -42,7 +43,8 @@ export type ToldAct = ConfirmationView & {
 /**
  * Freezes units for a move and answers the code to read. While a freeze of the line is open, the same
  * command prints its code again. Refused: `move-to-itself`, ids, `line-unknown`, `not-activated`,
- * `deactivated`, `move-open`, `move-more-than-there-is`, `quantity-invalid` (65,535 at most by telephone).
+ * `deactivated`, `move-open`, `move-more-than-there-is`, `quantity-invalid` (65,535 at most by telephone),
+ * `answer-pending` while a certificate is under way.
  */
 export async function freezeByTelephone(
   context: ServerContext,
@@ -60,6 +62,8 @@ export async function freezeByTelephone(
     const { line, authority } = found.value;
     const open = await openFreeze(tx, line.agreement, line.line);
     if (open !== undefined) return repeatFreeze(context, tx, { open, target: target.value, order });
+    const readable = await checkReadable(tx);
+    if (!readable.ok) return readable;
     const id = `fz-${newId(context)}`;
     const frozen = await freezeUnits(tx, { line, move: id, quantity: order.quantity });
     if (!frozen.ok) return frozen;
@@ -102,6 +106,15 @@ export async function freezeByTelephone(
     });
     return ok({ ...told, product: line.product, type: line.type, move: id });
   });
+}
+
+/**
+ * Whether a code that is made now can still be read later: a certificate that is under way will start
+ * another ratchet. Refused: `answer-pending`.
+ */
+async function checkReadable(tx: WriteTx): Promise<Result<null, Refusal>> {
+  const pending = await isWaiting(tx, 'activate');
+  return pending ? err({ code: 'answer-pending', waitingFor: 'the certificate' }) : ok(null);
 }
 
 /** Asked again for the same target: the code as it was made. For another target: one at a time. */
@@ -200,6 +213,8 @@ export async function returnByTelephone(
   return administerOnce<ToldAct>(context, { act: 'return', order }, async (tx) => {
     const found = await findNamedLine(tx, order);
     if (!found.ok) return found;
+    const readable = await checkReadable(tx);
+    if (!readable.ok) return readable;
     const given = await giveBack(context, tx, { ...found.value, quantity: order.quantity, nowMs });
     if (!given.ok) return given;
     const { product, type } = found.value.line;
