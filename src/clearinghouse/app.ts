@@ -192,7 +192,7 @@ export async function openClearinghouse(dir: string, options: OpenOptions = {}):
 }
 
 /** The routes, on one screen. */
-export function buildClearinghouseApp(
+function buildClearinghouseApp(
   context: ClearinghouseContext,
   options: { readonly adminToken: string; readonly log?: Logger; readonly tls?: TlsMaterial },
 ): App {

@@ -91,7 +91,7 @@ const objectOf = (value: JsonValue | undefined): JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
 
 /** A problem (RFC 9457, see platform/http-problem.ts) as `--json` prints refusals. */
-export function refusedOf(answer: ApiAnswer): RefusedFields {
+function refusedOf(answer: ApiAnswer): RefusedFields {
   const body = objectOf(answer.body);
   return {
     ...objectOf(body['details']),

@@ -140,7 +140,7 @@ describe('entries and raw lines', () => {
     ]);
     assert.equal(
       page.toString(),
-      '4     The license server is activated for\n      agreement 4965437.\n5000  Key pack installed.\n',
+      '4     The license server is activated\n      for agreement 4965437.\n5000  Key pack installed.\n',
     );
   });
 

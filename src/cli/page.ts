@@ -13,7 +13,7 @@ const csi = '\u001b[';
 const paint = (style: Style, sgr: string, text: string): string =>
   style.color ? `${csi}${sgr}m${text}${csi}0m` : text;
 
-export const bold = (style: Style, text: string): string => paint(style, '1', text);
+const bold = (style: Style, text: string): string => paint(style, '1', text);
 export const red = (style: Style, text: string): string => paint(style, '31', text);
 
 /**

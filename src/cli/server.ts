@@ -6,6 +6,7 @@ import { register as registerCode } from './server-code.ts';
 import { register as registerDeactivate } from './server-deactivate.ts';
 import { register as registerEvents } from './server-events.ts';
 import { register as registerHeartbeat } from './server-heartbeat.ts';
+import { register as registerHosts } from './server-hosts.ts';
 import { register as registerInit } from './server-init.ts';
 import { register as registerInstall } from './server-install.ts';
 import { register as registerKit } from './server-kit.ts';
@@ -24,6 +25,7 @@ export function register(group: Command, cli: Cli): void {
   registerServe(group, cli);
   registerStatus(group, cli);
   registerMethod(group, cli);
+  registerHosts(group, cli);
   registerActivate(group, cli);
   registerInstall(group, cli);
   registerCode(group, cli);

@@ -10,15 +10,15 @@ import type { Standing } from './standing.ts';
 import { dayMs, isoTime, secondMs } from './time.ts';
 
 /** A permanent device license lasts 52 to 89 days, drawn at random to spread renewals (facts §3.1). */
-export const deviceLeaseDays = { shortest: 52, longest: 89 } as const;
+const deviceLeaseDays = { shortest: 52, longest: 89 } as const;
 /** A user's license shows as ending 60 days after issue (facts §3.2). */
-export const userLeaseDays = 60;
+const userLeaseDays = 60;
 /** A license is renewed in its last 7 days and not before (facts §3.1). */
 export const renewalMs = 7 * dayMs;
 /** A temporary license lasts 90 days, once per device and product (protocol §1.5). */
-export const temporaryDays = 90;
+const temporaryDays = 90;
 /** Temporary licenses beyond the free CALs: 10, or a tenth of what is installed (protocol §1.5). */
-export const temporaryAllowance = { atLeast: 10, share: 0.1 } as const;
+const temporaryAllowance = { atLeast: 10, share: 0.1 } as const;
 
 /** What a token says of itself: who is licensed, or that it is only temporary. */
 export type LeaseKind = CalType | 'temporary';

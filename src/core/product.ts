@@ -17,7 +17,7 @@ export interface Product {
 /** Whom one CAL licenses: a device, a user, or one session among those open at a time. */
 export type CalType = 'device' | 'user' | 'concurrent';
 
-export const calTypes: readonly CalType[] = ['device', 'user', 'concurrent'];
+const calTypes: readonly CalType[] = ['device', 'user', 'concurrent'];
 
 const idPattern = /^[a-z0-9][a-z0-9-]{0,31}$/;
 const idWords = '1 to 32 characters a-z, 0-9 and "-", the first not "-"';

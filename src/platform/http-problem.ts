@@ -50,7 +50,7 @@ export interface AnyReply {
  * The details stand in a member of their own because RFC 9457 owns `type` and `status`, and a
  * refusal may have a `type` too (device, user, concurrent).
  */
-export function problemText(problem: HttpProblem): string {
+function problemText(problem: HttpProblem): string {
   const { code, status, title, message, next, details } = problem;
   const type = `urn:calyx:refusal:${code}`;
   return JSON.stringify({ type, title, status, detail: message, code, next, details });

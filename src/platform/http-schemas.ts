@@ -26,7 +26,7 @@ export const FileText = Type.String({ minLength: 1, description: 'The content of
 /** Largest message or kit file, bytes. */
 export const fileLimitBytes = 64 * 1024 * 1024;
 
-export const Spelled = Type.Array(Type.Array(Type.String()));
+const Spelled = Type.Array(Type.Array(Type.String()));
 
 /** A code to read out. */
 export const CodeAnswer = answer({

@@ -10,8 +10,8 @@ import { base64url, utf8 } from '../core/bytes.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Result } from '../core/result.ts';
 import { err, ok } from '../core/result.ts';
-import type { TokenKey } from './paseto.ts';
-import { pasetoSigner, readFooter, verifyPaseto } from './paseto.ts';
+import type { TokenKey, UnsignedToken } from './paseto.ts';
+import { readFooter, signPaseto, verifyPaseto } from './paseto.ts';
 import type { ReadonlyDeep } from './schema.ts';
 import {
   Bytes16,
@@ -29,7 +29,8 @@ import {
 } from './schema.ts';
 import { parseStrictObjectBytes } from './strict-json.ts';
 
-const implicit = utf8('cal/1');
+const implicitText = 'cal/1';
+const implicit = utf8(implicitText);
 
 const named = {
   t: Type.Literal('cal'),
@@ -93,34 +94,25 @@ const parseFooter = parserOf(Footer);
 /** A CAL token has less than 1,000 characters; more is not worth verifying. */
 const maxCalTokenChars = 4096;
 
-type Signer = (payload: Uint8Array) => string;
-
-/** Signers by key and bundle hash: a server has one bundle per agreement, and a new one now and then. */
-const signers = new WeakMap<TokenKey, Map<string, Signer>>();
-const mostSigners = 64;
-
-function signerFor(key: TokenKey, bundle: string): Signer {
-  const known = signers.get(key) ?? new Map<string, Signer>();
-  signers.set(key, known);
-  const found = known.get(bundle);
-  if (found !== undefined) return found;
-  const footer = utf8(JSON.stringify({ kid: key.kid, bundle }));
-  const signer = pasetoSigner({ key: key.privateKey, footer, implicit });
-  if (known.size >= mostSigners) known.clear();
-  known.set(bundle, signer);
-  return signer;
+/**
+ * A license token before it is signed. The claims are trusted to have their form: they come from this
+ * server's own tables. `bundle` is the `bundleHash` of the bundle that verifies it now. Building the
+ * JSON by hand was measured, and is no faster.
+ */
+export function unsignedCalToken(
+  claims: CalClaims,
+  as: { readonly kid: string; readonly bundle: string },
+): UnsignedToken {
+  return { payload: JSON.stringify(claims), footer: JSON.stringify(as), implicit: implicitText };
 }
 
-/**
- * Signs a license. The claims are trusted to have their form: they come from this server's own
- * tables. `bundle` is the `bundleHash` of the bundle that verifies it now. Building the JSON by hand
- * was measured, and is no faster.
- */
+/** Signs a license where it is called; the license path has a thread for it (platform/token-signer.ts). */
 export function signCalToken(
   claims: CalClaims,
   as: { readonly key: TokenKey; readonly bundle: string },
 ): string {
-  return signerFor(as.key, as.bundle)(Buffer.from(JSON.stringify(claims)));
+  const { payload, footer } = unsignedCalToken(claims, { kid: as.key.kid, bundle: as.bundle });
+  return signPaseto({ payload: utf8(payload), footer: utf8(footer), key: as.key.privateKey, implicit });
 }
 
 /** The license server and bundle that an unverified token names; undefined where it is no CAL token. */

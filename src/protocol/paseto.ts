@@ -16,6 +16,13 @@ export interface TokenKey {
   readonly privateKey: KeyObject;
 }
 
+/** A token before it is signed: the JSON texts of its payload and footer, and the implicit assertion. */
+export interface UnsignedToken {
+  readonly payload: string;
+  readonly footer: string;
+  readonly implicit: string;
+}
+
 export interface VerifiedPaseto {
   readonly payload: JsonObject;
   readonly footer: Uint8Array;

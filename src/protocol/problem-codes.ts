@@ -91,7 +91,7 @@ const readingWords: WordsFor<ReadingCodes> = {
   'code-wrong-kind': ({ expected, found }) => ({
     status: 400,
     title: 'This is another kind of code',
-    message: `This is a ${kindWords(found)} code. Expected here: ${kindWords(expected)}.`,
+    message: `This is ${withArticle(kindWords(found))} code. Expected here: ${kindWords(expected)}.`,
     next: 'Ask for that code. Any code read out to a license server is taken by: calyx server code CODE.',
   }),
   'code-other-server': ({ licenseServerId, name }) => ({
@@ -122,6 +122,11 @@ const readingWords: WordsFor<ReadingCodes> = {
 /** "key-pack or held-key-pack" as words; a kind stands by itself or in a phrase. */
 function kindWords(kinds: string): string {
   return kinds.replaceAll('license-server-id', 'License Server ID').replaceAll('-', ' ');
+}
+
+/** A kind of code with the article before it. */
+function withArticle(words: string): string {
+  return /^[aeio]/i.test(words) ? `an ${words}` : `a ${words}`;
 }
 
 const applyingWords: WordsFor<ApplyingCodes> = {

@@ -30,6 +30,7 @@ import {
   seedOf,
   signingKeyFromSeed,
 } from '../platform/signing.ts';
+import { createTokenSigner } from '../platform/token-signer.ts';
 import { version } from '../platform/version.ts';
 import { keyId, readPublisherBundle } from '../protocol/trust.ts';
 import { writeMeta } from '../store/meta-rows.ts';
@@ -160,6 +161,7 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
     lsidValue: lsidValue.value,
     name: text('name'),
     key,
+    signer: createTokenSigner(key.privateKey),
     publisher: text('publisher'),
     root: { kid: keyId(nodeDigest, rootKey), publicKey: rootKey },
     box: instanceSealBox(secret, systemRandom),
@@ -171,6 +173,7 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
     delivery: options.delivery ?? httpDelivery,
     stopping: new AbortController(),
     cache: {
+      tokens: { fresh: new Map(), older: new Map() },
       facts: null,
       hosts: await store.read(readHosts),
       denials: new Map(),
@@ -188,7 +191,7 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
 }
 
 /** The routes, on one screen. */
-export function buildServerApp(
+function buildServerApp(
   context: ServerContext,
   options: { readonly adminToken: string; readonly log?: Logger; readonly tls?: TlsMaterial },
 ): App {

@@ -3,7 +3,7 @@
  * or a hundred thousand are free. Ranges are taken oldest first: returned numbers go to the end, which
  * keeps a number out of use for as long as others are there.
  */
-import type { ReadTx, WriteTx } from './port.ts';
+import type { WriteTx } from './port.ts';
 
 /** The pool of numbers that may be issued to anybody. */
 export const freePool = '';
@@ -81,15 +81,4 @@ export async function dropUnits(tx: WriteTx, lineId: number, pool: string): Prom
 /** Sweeps ranges that are used up. */
 export async function sweepUnits(tx: WriteTx): Promise<number> {
   return tx.run('delete from unit_ranges where first_unit > last_unit');
-}
-
-/** How many numbers a pool holds. */
-export async function countUnits(tx: ReadTx, lineId: number, pool: string): Promise<number> {
-  const row = await tx.get<{ total: number | null }>(
-    `select sum(last_unit - first_unit + 1) as total from unit_ranges
-     where line_id = ? and pool = ? and first_unit <= last_unit`,
-    lineId,
-    pool,
-  );
-  return row?.total ?? 0;
 }

@@ -57,21 +57,7 @@ export async function activateServer(
   const exchange = context.keyExchange(bytesOfBase64url(message.body.ekPublic) ?? new Uint8Array(0));
   if (exchange === undefined) return err({ code: 'message-invalid', problem: 'its one-time key is none' });
   const id = message.from.id;
-  const present = await findServer(tx, id);
-  const generation = Math.max(present?.generation ?? 1, message.from.gen);
-  await saveServer(tx, {
-    licenseServerId: id,
-    name,
-    publicKey,
-    generation,
-    state: 'ok',
-    seq: present?.seq ?? 0,
-    logSize: present?.logSize ?? 0,
-    logRoot: present?.logRoot ?? '',
-    method: present?.method ?? null,
-    lastContactAt: nowMs,
-    addedAt: present?.addedAt ?? nowMs,
-  });
+  const generation = await enterServer(tx, { message, nowMs });
   const before = await findGrantedAuthority(tx, id, agreement);
   const k0 = firstKey(context.digest, exchange.shared, idValue(context, id));
   const confirmationKey = context.box.seal('confirmation', k0);
@@ -109,6 +95,28 @@ export async function activateServer(
   return ok(null);
 }
 
+/** The sender as a server in good standing, with the key that its id is the hash of. */
+async function enterServer(tx: WriteTx, { message, nowMs }: Activate): Promise<number> {
+  const { name, publicKey } = message.body;
+  const id = message.from.id;
+  const present = await findServer(tx, id);
+  const generation = Math.max(present?.generation ?? 1, message.from.gen);
+  await saveServer(tx, {
+    licenseServerId: id,
+    name,
+    publicKey,
+    generation,
+    state: 'ok',
+    seq: present?.seq ?? 0,
+    logSize: present?.logSize ?? 0,
+    logRoot: present?.logRoot ?? '',
+    method: present?.method ?? null,
+    lastContactAt: nowMs,
+    addedAt: present?.addedAt ?? nowMs,
+  });
+  return generation;
+}
+
 interface Certification {
   readonly licenseServerId: string;
   readonly agreement: string;
@@ -127,7 +135,7 @@ interface Certification {
 }
 
 /** Signs a certificate with fresh chains; units granted before are certified as open. */
-export async function certify(
+async function certify(
   context: ClearinghouseContext,
   tx: WriteTx,
   of: Certification,

@@ -26,7 +26,7 @@ import type { Taken } from './receive-messages.ts';
 import { receiveMessages } from './receive-messages.ts';
 
 /** How long a message may be under way: a stick in a drawer is asked for again after that. */
-export const messageDays = 60;
+const messageDays = 60;
 
 /** The most messages in one answer; the rest goes with the next contact. */
 const mostMessages = 500;

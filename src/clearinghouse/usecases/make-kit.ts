@@ -23,7 +23,7 @@ import type { ClearinghouseContext } from '../context.ts';
 import { slotAnchors } from '../signer.ts';
 
 /** Slots of a kit: four license servers are enough for most agreements (protocol §3.5). */
-export const slotsPerKit = 4;
+const slotsPerKit = 4;
 
 /** A slot number is one byte in an activation code. */
 const mostSlots = 256;

@@ -118,7 +118,7 @@ export interface MoveStart {
 }
 
 /** Checks a move against agreement, servers and books, and enters it. The caller posts the entry. */
-export async function beginMove(
+async function beginMove(
   context: ClearinghouseContext,
   tx: WriteTx,
   start: MoveStart,

@@ -52,6 +52,19 @@ function addSettings(app: App, context: ServerContext): void {
     },
     async (request, reply) => sendResult(reply, await setMethod(context, request.body)),
   );
+  const HostsAnswer = answer({ hosts: Type.Array(Type.String()) });
+  app.get(
+    '/v1/admin/hosts',
+    {
+      config: { admin: true },
+      schema: {
+        tags: ['Settings'],
+        summary: 'The addresses that may ask for licenses; none: any host may',
+        response: { 200: HostsAnswer },
+      },
+    },
+    async () => ({ hosts: [...context.cache.hosts] }),
+  );
   app.put(
     '/v1/admin/hosts',
     {
@@ -60,7 +73,7 @@ function addSettings(app: App, context: ServerContext): void {
         tags: ['Settings'],
         summary: 'Limits license requests to the listed addresses; an empty list opens them to all',
         body: body({ hosts: Type.Array(Type.String({ maxLength: 45 }), { maxItems: 1000 }) }),
-        response: { 200: answer({ hosts: Type.Array(Type.String()) }) },
+        response: { 200: HostsAnswer },
       },
     },
     async (request, reply) => sendResult(reply, await setHosts(context, request.body.hosts)),

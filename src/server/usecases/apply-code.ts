@@ -5,16 +5,16 @@
 
 import type { Code } from '../../core/code.ts';
 import { parseCode } from '../../core/code.ts';
+import type { EventNumber } from '../../core/event.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
-import { err, ok } from '../../core/result.ts';
-import { nextCount, writeMeta } from '../../store/meta-rows.ts';
+import { err } from '../../core/result.ts';
 import type { ServerContext } from '../context.ts';
 import type { Keyed } from './administer-once.ts';
 import { applyActivationCode } from './apply-activation-code.ts';
 import { applyHorizonCode } from './apply-horizon-code.ts';
 import { applyKeyPackCode } from './apply-key-pack-code.ts';
-import { noteEvent } from './events.ts';
+import { noteAlone } from './events.ts';
 
 export interface CodeInput extends Keyed {
   readonly text: string;
@@ -40,9 +40,11 @@ export type CodeOutcome =
     }
   | { readonly kind: 'horizon'; readonly agreement: string; readonly horizon: string };
 
-/** Failures in a row after which help is shown, and after which an event is written (protocol §3.7). */
-const helpAfter = 5;
-const eventAfter = 20;
+/** How many codes in a row fail before help is shown, and before an event is due (protocol §3.7). */
+const failureEvents: ReadonlyMap<number, EventNumber> = new Map([
+  [5, 5018],
+  [20, 5012],
+]);
 
 /**
  * Takes a code in. Refused: `code-unreadable`, `code-mistyped` (which groups, what may have been heard),
@@ -81,24 +83,13 @@ async function applyKind(
   }
 }
 
-/** Failed attempts in a row: a hint for the console, an event for the administrator. */
+/** Failed attempts in a row: help for whoever types, and then an event for the administrator. */
 async function countFailures(context: ServerContext, outcome: Result<CodeOutcome, Refusal>): Promise<void> {
   const failed =
     !outcome.ok &&
     !['already-applied', 'source-needed', 'not-activated', 'kit-missing'].includes(outcome.error.code);
-  const before = context.cache.codeFailures;
-  if (!failed && before === 0) return;
-  context.cache.codeFailures = failed ? before + 1 : 0;
-  if (!failed || before + 1 !== eventAfter) return;
-  await context.store.write(async (tx) => {
-    const total = await nextCount(tx, 'codeFailureRuns');
-    await writeMeta(tx, 'lastCodeFailureAt', String(context.clock.nowMs()));
-    await noteEvent(context, tx, { number: 5012, data: { failures: eventAfter, runs: total } });
-    return ok(null);
-  });
-}
-
-/** Whether so many codes failed in a row that help is due. */
-export function needsHelp(context: ServerContext): boolean {
-  return context.cache.codeFailures >= helpAfter;
+  const failures = failed ? context.cache.codeFailures + 1 : 0;
+  context.cache.codeFailures = failures;
+  const number = failureEvents.get(failures);
+  if (number !== undefined) await noteAlone(context, { number, data: { failures } });
 }
