@@ -10,8 +10,7 @@ import { timedId } from '../src/core/id.ts';
 
 const migrations = ['common-001-books.sql', 'server-001-license-server.sql'];
 const now = 1_800_000_000_000;
-/** Characters of a token and of a journal entry, as they come out of the license path. */
-const tokenChars = 800;
+/** Characters of a journal entry, as they come out of the license path. */
 const entryChars = 520;
 
 function openRaw(file: string): DatabaseSync {
@@ -36,14 +35,14 @@ function writer(db: DatabaseSync): () => void {
   const account = db.prepare('update accounts set balance = ? where id = ?');
   const unit = db.prepare('update unit_ranges set first_unit = first_unit + 1 where position = 1');
   const license = db.prepare(
-    `insert into licenses (line_id, kind, holder, sub, unit, origin, state, aid, jti, token, issued_at, renewed_at,
-       expires_at, lease_end) values (1, 'device', ?, ?, ?, '', 'issued', 'aid', ?, ?, ?, ?, ?, ?)`,
+    `insert into licenses (line_id, kind, holder, sub, unit, origin, state, aid, jti,
+       generation, late, log_size, log_root, issued_at, renewed_at, expires_at, lease_end)
+     values (1, 'device', ?, ?, ?, '', 'issued', 'aid', ?, 1, 0, ?, '0123456789ab', ?, ?, ?, ?)`,
   );
   const journal = db.prepare(
     `insert into journal (log, position, id, kind, at, text, leaf) values ('server', ?, ?, 'issued', ?, ?, ?)`,
   );
   const head = db.prepare('insert or replace into logs (log, size, frontier) values (?, ?, ?)');
-  const token = 'x'.repeat(tokenChars);
   const text = 'x'.repeat(entryChars);
   const leaf = new Uint8Array(32);
   const frontier = new Uint8Array(8 + 32 * 8);
@@ -58,7 +57,7 @@ function writer(db: DatabaseSync): () => void {
       sub,
       count,
       id,
-      token,
+      count,
       now,
       now,
       now + count,

@@ -21,7 +21,8 @@ export const CodeText = text(200, 'A code in either form: 35 characters or 54 di
 export const ServerId = text(64, 'A License Server ID');
 export const Quantity = Type.Integer({ minimum: 1, description: 'How many CALs' });
 export const QuantityOrAll = Type.Union([Quantity, Type.Literal('all')]);
-export const FileText = Type.String({ minLength: 1, description: 'The content of the file' });
+/** Also an empty one: what is wrong with a file is said in the words for files. */
+export const FileText = Type.String({ description: 'The content of the file' });
 
 /** Largest message or kit file, bytes. */
 export const fileLimitBytes = 64 * 1024 * 1024;

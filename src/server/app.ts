@@ -180,12 +180,14 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
       codeFailures: 0,
       contact: Promise.resolve(),
       poll: null,
+      seen: null,
     },
   };
   const app = buildServerApp(context, { adminToken: folder.adminToken, ...options });
   const close = async (): Promise<void> => {
     await app.close();
     await store.close();
+    await context.signer.close();
   };
   return { app, context, store, close };
 }

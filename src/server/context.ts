@@ -5,8 +5,10 @@ import type { Delivery } from '../platform/delivery.ts';
 import type { Random } from '../platform/random.ts';
 import type { SealBox } from '../platform/seal-box.ts';
 import type { SigningKey } from '../platform/signing.ts';
+import type { TokenSigner } from '../platform/token-signer.ts';
 import type { RootKey } from '../protocol/trust.ts';
 import type { Store } from '../store/port.ts';
+import type { TokenCache } from './usecases/license-token.ts';
 import type { ServerFacts } from './usecases/server-facts.ts';
 
 export interface ServerContext {
@@ -19,6 +21,8 @@ export interface ServerContext {
   readonly lsidValue: Uint8Array;
   readonly name: string;
   readonly key: SigningKey;
+  /** Signs tokens with that key. */
+  readonly signer: TokenSigner;
   readonly publisher: string;
   /** The root key of the publisher, which every signature leads back to. */
   readonly root: RootKey;
@@ -36,6 +40,7 @@ export interface ServerContext {
 /** Facts that change only when an administrator or the clearinghouse acts (`server-facts.ts`). */
 export interface ServerCache {
   facts: ServerFacts | null;
+  readonly tokens: TokenCache;
   /** Addresses of hosts that may ask for licenses; empty: any host. */
   hosts: ReadonlySet<string>;
   /** When a denial was last written into the System log, by product and reason. */
@@ -44,6 +49,8 @@ export interface ServerCache {
   codeFailures: number;
   /** The contact under way: the next one waits for it. */
   contact: Promise<void>;
+  /** The newest time seen, and what of it was written down (`seen-time.ts`); null: not looked up yet. */
+  seen: { readonly newestMs: number; readonly savedMs: number } | null;
   /** Cuts off the service's own contact, which the clearinghouse may be holding back; null: none is under way. */
   poll: AbortController | null;
 }

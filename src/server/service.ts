@@ -25,7 +25,9 @@ export function startService(context: ServerContext): () => Promise<void> {
     if ((await context.store.read(readMethod)) !== 'automatic') return 2 * secondMs;
     const call = { waitMs: longPollMs, yields: true };
     const contact = await contactClearinghouse(context, call).catch(() => undefined);
-    pauseMs = contact?.ok === true ? 0 : Math.min(longestPauseMs, Math.max(secondMs, pauseMs * 2));
+    // A message that could not be applied comes again at once: without a pause we would ask for nothing else.
+    const wentWell = contact?.ok === true && contact.value.failed.length === 0;
+    pauseMs = wentWell ? 0 : Math.min(longestPauseMs, Math.max(secondMs, pauseMs * 2));
     return pauseMs;
   });
   const sweeps = repeat(async () => {

@@ -2,7 +2,16 @@
 import type { CalType } from '../core/product.ts';
 import type { ReadTx, WriteTx } from './port.ts';
 
-export interface LicenseRow {
+/** What a token says beyond the row of its license, as it stood when it was signed first. */
+export interface TokenMarks {
+  /** Of this server. */
+  readonly generation: number;
+  /** Size of the journal, and the first 6 bytes of its root in hex. */
+  readonly logSize: number;
+  readonly logRoot: string;
+}
+
+export interface LicenseRow extends TokenMarks {
   readonly id: number;
   readonly lineId: number;
   readonly kind: CalType;
@@ -17,7 +26,8 @@ export interface LicenseRow {
   /** The authority that the token names. */
   readonly aid: string;
   readonly jti: string;
-  readonly token: string;
+  /** 1 where the lease was given after the horizon: a unit at risk. */
+  readonly late: 0 | 1;
   readonly issuedAt: number;
   readonly renewedAt: number;
   readonly expiresAt: number;
@@ -25,7 +35,8 @@ export interface LicenseRow {
 }
 
 const columns = `l.id, l.line_id as "lineId", l.kind, l.holder, l.sub, l.unit, l.origin, l.state, l.move,
-  l.inherited_from as "inheritedFrom", l.early_source as "earlySource", l.aid, l.jti, l.token,
+  l.inherited_from as "inheritedFrom", l.early_source as "earlySource", l.aid, l.jti,
+  l.generation, l.late, l.log_size as "logSize", l.log_root as "logRoot",
   l.issued_at as "issuedAt", l.renewed_at as "renewedAt",
   l.expires_at as "expiresAt", l.lease_end as "leaseEnd"`;
 
@@ -58,8 +69,8 @@ export async function insertLicense(
 ): Promise<void> {
   await tx.run(
     `insert into licenses (line_id, kind, holder, sub, unit, origin, state, inherited_from, early_source, aid,
-       jti, token, issued_at, renewed_at, expires_at, lease_end)
-     values (?, ?, ?, ?, ?, ?, 'issued', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       jti, generation, late, log_size, log_root, issued_at, renewed_at, expires_at, lease_end)
+     values (?, ?, ?, ?, ?, ?, 'issued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     row.lineId,
     row.kind,
     row.holder,
@@ -70,7 +81,10 @@ export async function insertLicense(
     row.earlySource,
     row.aid,
     row.jti,
-    row.token,
+    row.generation,
+    row.late,
+    row.logSize,
+    row.logRoot,
     row.issuedAt,
     row.renewedAt,
     row.expiresAt,
@@ -80,13 +94,17 @@ export async function insertLicense(
 
 export async function renewLicense(
   tx: WriteTx,
-  row: Pick<LicenseRow, 'id' | 'aid' | 'jti' | 'token' | 'renewedAt' | 'expiresAt' | 'leaseEnd'>,
+  row: Omit<LicenseRow, 'lineId' | 'kind' | 'holder' | 'sub' | 'unit' | 'origin' | 'state' | 'issuedAt'>,
 ): Promise<void> {
   await tx.run(
-    'update licenses set aid = ?, jti = ?, token = ?, renewed_at = ?, expires_at = ?, lease_end = ? where id = ?',
+    `update licenses set aid = ?, jti = ?, generation = ?, late = ?, log_size = ?, log_root = ?, renewed_at = ?,
+       expires_at = ?, lease_end = ? where id = ?`,
     row.aid,
     row.jti,
-    row.token,
+    row.generation,
+    row.late,
+    row.logSize,
+    row.logRoot,
     row.renewedAt,
     row.expiresAt,
     row.leaseEnd,
@@ -262,12 +280,12 @@ export async function listRevoked(
   );
 }
 
-export interface TemporaryRow {
+export interface TemporaryRow extends TokenMarks {
+  readonly id: number;
   readonly product: string;
   readonly holder: string;
   readonly sub: string;
   readonly jti: string;
-  readonly token: string;
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly validatedAt: number | null;
@@ -279,21 +297,25 @@ export async function findTemporary(
   holder: string,
 ): Promise<TemporaryRow | undefined> {
   return tx.get<TemporaryRow>(
-    `select product, holder, sub, jti, token, issued_at as "issuedAt", expires_at as "expiresAt",
+    `select id, product, holder, sub, jti, generation, log_size as "logSize", log_root as "logRoot",
+       issued_at as "issuedAt", expires_at as "expiresAt",
        validated_at as "validatedAt" from temporaries where product = ? and holder = ?`,
     product,
     holder,
   );
 }
 
-export async function insertTemporary(tx: WriteTx, row: Omit<TemporaryRow, 'validatedAt'>): Promise<void> {
+export async function insertTemporary(tx: WriteTx, row: Omit<TemporaryRow, 'id' | 'validatedAt'>): Promise<void> {
   await tx.run(
-    'insert into temporaries (product, holder, sub, jti, token, issued_at, expires_at) values (?, ?, ?, ?, ?, ?, ?)',
+    `insert into temporaries (product, holder, sub, jti, generation, log_size, log_root, issued_at, expires_at)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     row.product,
     row.holder,
     row.sub,
     row.jti,
-    row.token,
+    row.generation,
+    row.logSize,
+    row.logRoot,
     row.issuedAt,
     row.expiresAt,
   );
@@ -314,14 +336,9 @@ export async function markValidated(
 /** Its holder has a permanent license now: the temporary one no longer counts, and is never given again. */
 export async function markUpgraded(
   tx: WriteTx,
-  mark: { readonly product: string; readonly holder: string; readonly nowMs: number },
+  mark: { readonly id: number; readonly nowMs: number },
 ): Promise<void> {
-  await tx.run(
-    'update temporaries set upgraded_at = ? where product = ? and holder = ?',
-    mark.nowMs,
-    mark.product,
-    mark.holder,
-  );
+  await tx.run('update temporaries set upgraded_at = ? where id = ?', mark.nowMs, mark.id);
 }
 
 /** Unexpired temporary licenses, of a product or of all, whose holders have no permanent license yet. */

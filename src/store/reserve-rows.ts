@@ -26,6 +26,11 @@ export async function findReservation(
   );
 }
 
+/** Whether there is any reservation, of whatever state. */
+export async function hasReservations(tx: ReadTx): Promise<boolean> {
+  return (await tx.get('select 1 as found from reservations limit 1')) !== undefined;
+}
+
 export async function insertReservation(tx: WriteTx, row: ReservationRow): Promise<void> {
   await tx.run(
     `insert into reservations (line_id, sub, kind, origin, move, source, lease_end, state)

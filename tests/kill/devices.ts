@@ -17,7 +17,8 @@ type Act = 'request' | 'validate' | 'return';
 interface Told {
   readonly unit: number;
   readonly origin: string;
-  readonly token: string;
+  /** Names the token. Its text may differ: its footer names the bundle, which changes with the server. */
+  readonly jti: string;
   readonly expiresAt: number;
 }
 
@@ -26,6 +27,7 @@ interface Holder {
   readonly type: 'device' | 'user';
   busy: boolean;
   permanent: Told | undefined;
+  /** The name of its temporary license. */
   temporary: string | undefined;
   validated: boolean;
   /** Asked, and no answer came. */
@@ -62,7 +64,8 @@ export class Devices {
     this.#server = server;
     this.#chance = chance;
     for (const type of ['device', 'user'] as const) {
-      for (let index = 0; index < many[type]; index += 1) this.#holders.push(newHolder(type, `${type}-${index}`));
+      for (let index = 0; index < many[type]; index += 1)
+        this.#holders.push(newHolder(type, `${type}-${index}`));
     }
   }
 
@@ -119,7 +122,9 @@ export class Devices {
 
   #wish(holder: Holder): Act {
     if (holder.permanent !== undefined) {
-      return this.#chance.happens(0.06) ? 'return' : this.#chance.happens(0.1) ? 'validate' : 'request';
+      const luck = this.#chance.next();
+      if (luck < 0.03) return 'return';
+      return luck < 0.1 ? 'validate' : 'request';
     }
     return holder.temporary !== undefined && !holder.validated ? 'validate' : 'request';
   }
@@ -140,20 +145,29 @@ export class Devices {
   }
 
   async #request(holder: Holder, nowMs: number): Promise<void> {
-    const { permanent, temporary, shown } = holder;
     const answer = await this.#call(holder, 'request');
+    if (answer.status >= 400) this.#refused(holder, answer, nowMs);
+    else this.#take(holder, answer, nowMs);
+    // From here on what it was told counts, no longer what the last kill had shown.
     holder.shown = undefined;
-    if (answer.status >= 400) return this.#refused(holder, answer, nowMs);
+  }
+
+  #take(holder: Holder, answer: Answer, nowMs: number): void {
+    const { permanent, temporary, shown } = holder;
     const { kind, status, token, unit, origin, expiresAt } = answer.body;
+    const jti = jtiOf(String(token));
     if (kind === 'temporary') {
-      if (temporary !== undefined) assert.equal(token, temporary, `${holder.name}: its temporary license`);
-      holder.temporary = String(token);
-      assert.ok(permanent === undefined || permanent.expiresAt <= nowMs, `${holder.name} had a permanent license`);
+      if (temporary !== undefined) assert.equal(jti, temporary, `${holder.name}: its temporary license`);
+      holder.temporary = jti;
+      assert.ok(
+        permanent === undefined || permanent.expiresAt <= nowMs,
+        `${holder.name} had a permanent license`,
+      );
       assert.equal(shown, undefined, `${holder.name}: a permanent license was there after the kill`);
       return;
     }
     const told = {
-      ...{ unit: Number(unit), origin: String(origin), token: String(token) },
+      ...{ unit: Number(unit), origin: String(origin), jti },
       expiresAt: Date.parse(String(expiresAt)),
     };
     checkKept(holder, { told, status: String(status), nowMs });
@@ -177,7 +191,11 @@ export class Devices {
     assert.ok(refusals.has(code), `${holder.name}: ${answer.text}`);
     const kept = holder.permanent !== undefined && holder.permanent.expiresAt > nowMs;
     assert.ok(!kept, `${holder.name} had a license and is refused: ${code}`);
-    assert.equal(holder.shown, undefined, `${holder.name} had a license after the kill and is refused: ${code}`);
+    assert.equal(
+      holder.shown,
+      undefined,
+      `${holder.name} had a license after the kill and is refused: ${code}`,
+    );
     holder.permanent = undefined;
     this.#counted.refused += 1;
   }
@@ -217,11 +235,24 @@ export class Devices {
       live.delete(holder.name);
       checkHolder(holder, license, nowMs);
       checkTemporary(holder, image);
+      // A first request that was lost is answered with what it had come to.
+      holder.temporary ??= image.temporaries.get(holder.name)?.jti;
       if (holder.doubt !== undefined && wasCarriedOut(holder, license)) this.#counted.carriedOut += 1;
       holder.shown = holder.doubt === undefined || holder.doubt === 'return' ? undefined : license;
     }
     assert.deepEqual([...live.keys()], [], 'licenses that nobody asked for');
   }
+}
+
+const signatureLength = 64;
+
+/** The id that stands in a PASETO v4.public token: its payload is JSON, and the signature follows it. */
+function jtiOf(token: string): string {
+  const signed = Buffer.from(token.split('.')[2] ?? '', 'base64url');
+  const claims = JSON.parse(signed.subarray(0, -signatureLength).toString('utf8')) as {
+    readonly jti: string;
+  };
+  return claims.jti;
 }
 
 function newHolder(type: Holder['type'], name: string): Holder {
@@ -235,18 +266,18 @@ function checkKept(
   now: { readonly told: Told; readonly status: string; readonly nowMs: number },
 ): void {
   const { told, status, nowMs } = now;
-  const before = [holder.permanent, holder.shown].filter((known) => known !== undefined);
-  for (const known of before) {
-    if (known.expiresAt <= nowMs && status === 'issued') continue;
+  // What a kill has shown is newer than what was told before it.
+  const latest = holder.shown ?? holder.permanent;
+  if (latest !== undefined && (latest.expiresAt > nowMs || status !== 'issued')) {
     assert.deepEqual(
       { unit: told.unit, origin: told.origin },
-      { unit: known.unit, origin: known.origin },
+      { unit: latest.unit, origin: latest.origin },
       `${holder.name}: the same license again (${status})`,
     );
   }
-  const latest = before.at(-1);
-  if (status === 'unchanged') assert.equal(told.token, latest?.token ?? told.token, `${holder.name}: unchanged`);
-  else if (status === 'renewed') assert.ok(told.expiresAt > (latest?.expiresAt ?? 0), `${holder.name}: renewed`);
+  if (status === 'unchanged') assert.equal(told.jti, latest?.jti ?? told.jti, `${holder.name}: unchanged`);
+  else if (status === 'renewed')
+    assert.ok(told.expiresAt > (latest?.expiresAt ?? 0), `${holder.name}: renewed`);
   else assert.ok(latest === undefined || latest.expiresAt <= nowMs, `${holder.name}: issued anew`);
 }
 
@@ -254,7 +285,10 @@ function checkKept(
 function checkHolder(holder: Holder, license: LiveLicense | undefined, nowMs: number): void {
   const { permanent, doubt, name } = holder;
   if (permanent === undefined) {
-    assert.ok(license === undefined || doubt === 'request', `${name} was never told of unit ${license?.unit}`);
+    assert.ok(
+      license === undefined || doubt === 'request',
+      `${name} was never told of unit ${license?.unit}`,
+    );
     return;
   }
   if (license === undefined) {
@@ -264,8 +298,12 @@ function checkHolder(holder: Holder, license: LiveLicense | undefined, nowMs: nu
   }
   if (permanent.expiresAt <= nowMs && doubt === 'request') return;
   const { unit, origin } = license;
-  assert.deepEqual({ unit, origin }, { unit: permanent.unit, origin: permanent.origin }, `${name}: after the kill`);
-  if (license.token === permanent.token) return;
+  assert.deepEqual(
+    { unit, origin },
+    { unit: permanent.unit, origin: permanent.origin },
+    `${name}: after the kill`,
+  );
+  if (license.jti === permanent.jti) return;
   assert.equal(doubt, 'request', `${name}: another token than it was told`);
   assert.ok(license.expiresAt > permanent.expiresAt, `${name}: the lease went back`);
 }
@@ -277,11 +315,11 @@ function checkTemporary(holder: Holder, image: ServerImage): void {
     assert.ok(row === undefined || doubt === 'request', `${name}: a temporary license nobody was told of`);
     return;
   }
-  assert.equal(row?.token, temporary, `${name}: its temporary license after the kill`);
+  assert.equal(row?.jti, temporary, `${name}: its temporary license after the kill`);
   assert.ok(row.validated === validated || doubt === 'validate', `${name}: whether it had signed in`);
 }
 
 function wasCarriedOut({ doubt, permanent }: Holder, license: LiveLicense | undefined): boolean {
   if (doubt === 'return') return license === undefined;
-  return doubt === 'request' && license !== undefined && license.token !== permanent?.token;
+  return doubt === 'request' && license !== undefined && license.jti !== permanent?.jti;
 }

@@ -120,7 +120,11 @@ export class Gate {
     return this.#post({ port: this.#clearinghouse.port, path, text });
   }
 
-  #post(to: { readonly port: number; readonly path: string; readonly text: string }): Promise<Reply | undefined> {
+  #post(to: {
+    readonly port: number;
+    readonly path: string;
+    readonly text: string;
+  }): Promise<Reply | undefined> {
     const { port, path, text } = to;
     const headers = { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) };
     return new Promise((resolve) => {

@@ -21,6 +21,11 @@ export class Lost extends Error {
   override readonly name = 'Lost';
 }
 
+/** For a request whose loss does not matter: undefined where no answer came. */
+export function tolerateLost(error: unknown): undefined {
+  if (!(error instanceof Lost)) throw error;
+}
+
 /** How long an answer may take; the programs are local, and some of them stand still at times. */
 const patienceMs = 30_000;
 

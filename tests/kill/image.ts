@@ -25,7 +25,8 @@ export interface LiveLicense {
   readonly unit: number;
   readonly origin: string;
   readonly state: 'issued' | 'held';
-  readonly token: string;
+  /** Names the token that was given out last. */
+  readonly jti: string;
   readonly expiresAt: number;
 }
 
@@ -39,7 +40,7 @@ export interface Waiting {
 
 export interface TemporaryLicense {
   readonly holder: string;
-  readonly token: string;
+  readonly jti: string;
   readonly validated: boolean;
 }
 
@@ -114,7 +115,8 @@ export class Witness {
   }
 }
 
-const rows = <Row>(db: DatabaseSync, sql: string): readonly Row[] => db.prepare(sql).all() as unknown as Row[];
+const rows = <Row>(db: DatabaseSync, sql: string): readonly Row[] =>
+  db.prepare(sql).all() as unknown as Row[];
 
 function balancesOf(db: DatabaseSync): ReadonlyMap<string, number> {
   const found = rows<{ id: string; balance: number }>(db, 'select id, balance from accounts');
@@ -130,7 +132,7 @@ export function readServer(server: string): (db: DatabaseSync) => ServerImage {
     checkUnits(server, db);
     const live = rows<Omit<LiveLicense, 'server'>>(
       db,
-      `select n.line, l.kind, l.holder, l.sub, l.unit, l.origin, l.state, l.token, l.expires_at as "expiresAt"
+      `select n.line, l.kind, l.holder, l.sub, l.unit, l.origin, l.state, l.jti, l.expires_at as "expiresAt"
        from licenses l join lines n on n.id = l.line_id where l.state in ('issued', 'held')`,
     ).map((row) => ({ ...row, server }));
     const waiting = rows<Omit<Waiting, 'server'>>(
@@ -138,10 +140,12 @@ export function readServer(server: string): (db: DatabaseSync) => ServerImage {
       `select n.line, r.sub, r.origin from reservations r join lines n on n.id = r.line_id
        where r.state in ('reserved', 'frozen')`,
     ).map((row) => ({ ...row, server }));
-    const temporaries = rows<{ holder: string; token: string; validatedAt: number | null }>(
+    const temporaries = rows<{ holder: string; jti: string; validatedAt: number | null }>(
       db,
-      'select holder, token, validated_at as "validatedAt" from temporaries',
-    ).map(({ holder, token, validatedAt }) => [holder, { holder, token, validated: validatedAt !== null }] as const);
+      'select holder, jti, validated_at as "validatedAt" from temporaries',
+    ).map(
+      ({ holder, jti, validatedAt }) => [holder, { holder, jti, validated: validatedAt !== null }] as const,
+    );
     return { lines, live, waiting, temporaries: new Map(temporaries) };
   };
 }
@@ -169,7 +173,10 @@ const counts: Readonly<Record<'issued' | 'unissued' | 'reserved' | 'held', reado
 };
 
 function checkCounts(server: string, db: DatabaseSync, books: readonly ServerLine[]): void {
-  const lines = rows<{ id: number; agreement: string; line: number }>(db, 'select id, agreement, line from lines');
+  const lines = rows<{ id: number; agreement: string; line: number }>(
+    db,
+    'select id, agreement, line from lines',
+  );
   for (const [account, queries] of Object.entries(counts)) {
     const amounts = queries.flatMap((sql) => rows<{ id: number; amount: number }>(db, sql));
     for (const { id, agreement, line } of lines) {
@@ -208,7 +215,10 @@ export function readClearinghouse(db: DatabaseSync): ClearinghouseImage {
     const [, line = '', account, move = ''] = id.split('/');
     if (account === 'in-transit' && amount > 0) inTransit.set(`${move}/${line}`, amount);
   }
-  const servers = rows<{ id: string; state: string }>(db, 'select license_server_id as id, state from servers');
+  const servers = rows<{ id: string; state: string }>(
+    db,
+    'select license_server_id as id, state from servers',
+  );
   return {
     lines,
     moves: rows<MoveImage>(db, 'select id, state, target, line from moves'),

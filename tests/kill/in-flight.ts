@@ -7,13 +7,44 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Letter, Reply } from './gate.ts';
 import type { Answer } from './http.ts';
-import { Lost } from './http.ts';
-import { installedOn, isUp } from './moves.ts';
+import { tolerateLost } from './http.ts';
+import { installedOn } from './moves.ts';
 import type { Place } from './place.ts';
-import { agreement, must, persist, product } from './place.ts';
+import { activate, agreement, must, persist, product, sell } from './place.ts';
 import type { Program } from './programs.ts';
-import type { Together } from './together.ts';
-import { lookTogether } from './together.ts';
+import type { Chance } from './random.ts';
+import { lookStopped, lookTogether } from './together.ts';
+
+/** All of them, one after the other, twice: each leaves the place fit for the next. */
+export async function scenes(place: Place, chance: Chance): Promise<{ readonly ordered: number }> {
+  for (const program of [place.clearinghouse, place.old]) await program.start(0);
+  await sell(place.clearinghouse, { device: 5000, user: 10 });
+  await activate(place.old);
+  const scene: Scene = { place, server: place.old, ordered: 0 };
+  for (let round = 0; round < 2; round += 1) {
+    for (const run of [
+      () => arrivesLate(scene),
+      () => arrivesTogether(scene, 'old'),
+      () => arrivesTogether(scene, 'new'),
+      () => arrivesAfterPart(scene),
+      () => isAnsweredToNobody(scene),
+      () => isKilledByTheAnswer(scene, chance.between(0, 8)),
+      () => isCutInTheMiddle(scene, chance.between(0, 12)),
+      () => isHeldBackForTheDead(scene),
+    ]) {
+      await run();
+      await checkScene(scene);
+    }
+  }
+  return { ordered: scene.ordered };
+}
+
+interface Scene {
+  readonly place: Place;
+  readonly server: Program;
+  /** How many CALs the orders of this scene come to. */
+  ordered: number;
+}
 
 interface Held {
   readonly letter: Letter;
@@ -35,15 +66,11 @@ function holdNext(place: Place, fits: (messages: number) => boolean): Promise<He
 
 let orders = 0;
 
-export interface Scene {
-  readonly place: Place;
-  readonly server: Program;
-  /** How many CALs the orders of this scene come to. */
-  ordered: number;
-}
-
 /** An order of CALs: the same key at every repetition. `file` leaves it in the outbox. */
-function order(scene: Scene, by: 'contact' | 'file'): { readonly ask: () => Promise<Answer>; readonly quantity: number } {
+function order(
+  scene: Scene,
+  by: 'contact' | 'file',
+): { readonly ask: () => Promise<Answer>; readonly quantity: number } {
   orders += 1;
   // Another quantity than those still under way: the same order again would be one with the first.
   const quantity = 1 + (orders % 11);
@@ -53,11 +80,7 @@ function order(scene: Scene, by: 'contact' | 'file'): { readonly ask: () => Prom
   return { ask: () => scene.server.call(ask), quantity };
 }
 
-const orLost = (answer: Promise<Answer>): Promise<Answer | undefined> =>
-  answer.catch((error: unknown) => {
-    if (!(error instanceof Lost)) throw error;
-    return undefined;
-  });
+const orLost = (answer: Promise<Answer>): Promise<Answer | undefined> => answer.catch(tolerateLost);
 
 async function restart(program: Program): Promise<void> {
   if (program.port !== undefined) await program.kill();
@@ -67,7 +90,7 @@ async function restart(program: Program): Promise<void> {
 const hasOrders = (messages: number): boolean => messages > 1;
 
 /** The server dies with a letter out; it arrives after the letters of the server that was started again. */
-export async function arrivesLate(scene: Scene): Promise<void> {
+async function arrivesLate(scene: Scene): Promise<void> {
   const { place, server } = scene;
   const held = holdNext(place, hasOrders);
   const { ask } = order(scene, 'contact');
@@ -82,7 +105,7 @@ export async function arrivesLate(scene: Scene): Promise<void> {
 }
 
 /** Both letters are taken in at once, in either order. */
-export async function arrivesTogether(scene: Scene, first: 'old' | 'new'): Promise<void> {
+async function arrivesTogether(scene: Scene, first: 'old' | 'new'): Promise<void> {
   const { place, server } = scene;
   for (let index = 0; index < 5; index += 1) await must200(order(scene, 'file').ask());
   const held = holdNext(place, hasOrders);
@@ -103,7 +126,7 @@ export async function arrivesTogether(scene: Scene, first: 'old' | 'new'): Promi
 }
 
 /** The clearinghouse dies when it has taken in only the first messages; then the older letter arrives. */
-export async function arrivesAfterPart(scene: Scene): Promise<void> {
+async function arrivesAfterPart(scene: Scene): Promise<void> {
   const { place, server } = scene;
   for (let index = 0; index < 3; index += 1) await must200(order(scene, 'file').ask());
   const held = holdNext(place, hasOrders);
@@ -126,7 +149,7 @@ export async function arrivesAfterPart(scene: Scene): Promise<void> {
 }
 
 /** The clearinghouse has taken everything in, and dies before its answer has left. */
-export async function isAnsweredToNobody(scene: Scene): Promise<void> {
+async function isAnsweredToNobody(scene: Scene): Promise<void> {
   const { place } = scene;
   const held = holdNext(place, hasOrders);
   const { ask } = order(scene, 'contact');
@@ -140,7 +163,7 @@ export async function isAnsweredToNobody(scene: Scene): Promise<void> {
 }
 
 /** The answer is there, and the server dies over it. */
-export async function isKilledByTheAnswer(scene: Scene, afterMs: number): Promise<void> {
+async function isKilledByTheAnswer(scene: Scene, afterMs: number): Promise<void> {
   const { place, server } = scene;
   const held = holdNext(place, hasOrders);
   const { ask } = order(scene, 'contact');
@@ -154,7 +177,7 @@ export async function isKilledByTheAnswer(scene: Scene, afterMs: number): Promis
 }
 
 /** The clearinghouse dies somewhere in the middle of a long letter, then the server does as well. */
-export async function isCutInTheMiddle(scene: Scene, afterMs: number): Promise<void> {
+async function isCutInTheMiddle(scene: Scene, afterMs: number): Promise<void> {
   const { place, server } = scene;
   for (let index = 0; index < 8; index += 1) await must200(order(scene, 'file').ask());
   const held = holdNext(place, hasOrders);
@@ -170,7 +193,7 @@ export async function isCutInTheMiddle(scene: Scene, afterMs: number): Promise<v
 }
 
 /** The contact that the clearinghouse holds back is that of a dead server; the new one contacts beside it. */
-export async function isHeldBackForTheDead(scene: Scene): Promise<void> {
+async function isHeldBackForTheDead(scene: Scene): Promise<void> {
   const { place, server } = scene;
   const contacts: Letter[] = [];
   place.gate.carrier = async (letter) => {
@@ -200,34 +223,27 @@ async function persist200({ server }: Scene, ask: () => Promise<Answer>): Promis
     const answer = await orLost(ask());
     if (answer?.status === 200) return;
     assert.ok(answer === undefined || answer.status === 503, answer?.text);
-    await isUp(server);
+    await server.isUp();
     await sleep(20);
   }
   assert.fail('the order is never answered');
 }
 
 /** After a scene: everything that was ordered is there, once, and the server is trusted. */
-export async function checkScene(scene: Scene): Promise<void> {
+async function checkScene(scene: Scene): Promise<void> {
   const { place, server } = scene;
   place.gate.carrier = undefined;
-  await isUp(server);
+  await server.isUp();
   for (let tries = 0; (await installedOn(server)) < scene.ordered && tries < 100; tries += 1) {
-    await persist(server, { method: 'POST', path: '/v1/admin/contact', body: { waitMs: 0 } }, () => isUp(server));
+    await persist(server, { method: 'POST', path: '/v1/admin/contact', body: { waitMs: 0 } });
     await sleep(10);
   }
-  checkBooks(scene);
+  await lookStopped(place, async () => void lookTogether(place));
   assert.equal(await installedOn(server), scene.ordered, 'what was ordered, once each');
   await must(server, { method: 'POST', path: '/v1/admin/contact', body: { waitMs: 0 } });
-  const { clearinghouse } = checkBooks(scene);
-  const committed = clearinghouse.lines.reduce((sum, line) => sum + line.committed, 0);
-  assert.equal(committed, scene.ordered, 'what was committed, once each');
-}
-
-function checkBooks({ place }: Scene): Together {
-  for (const each of place.programs) each.pause();
-  try {
-    return lookTogether(place);
-  } finally {
-    for (const each of place.programs) each.resume();
-  }
+  await lookStopped(place, async () => {
+    const { clearinghouse } = lookTogether(place);
+    const committed = clearinghouse.lines.reduce((sum, line) => sum + line.committed, 0);
+    assert.equal(committed, scene.ordered, 'what was committed, once each');
+  });
 }

@@ -12,12 +12,12 @@ import { Gate } from './gate.ts';
 import type { Answer, Ask } from './http.ts';
 import { Lost } from './http.ts';
 import { Witness } from './image.ts';
-import { Program, Stable } from './programs.ts';
+import type { Stable } from './programs.ts';
+import { Program } from './programs.ts';
 import type { Chance } from './random.ts';
 
 export const agreement = '4965437';
 export const product = 'ts-2012r2';
-
 
 export interface Place {
   readonly dir: string;
@@ -32,26 +32,36 @@ export interface Place {
   readonly close: () => Promise<void>;
 }
 
-/** A request that is repeated until it is known what became of it; `up` waits until the program is there. */
-export async function persist(program: Program, ask: Ask, up: () => Promise<void>): Promise<Answer> {
+/** A request that is repeated until it is known what became of it. */
+export async function persist(program: Program, ask: Ask): Promise<Answer> {
   for (;;) {
     try {
       return await program.call(ask);
     } catch (error) {
       if (!(error instanceof Lost)) throw error;
     }
-    await up();
+    await program.isUp();
   }
 }
 
 /** A request that must succeed at the first try. */
 export async function must(program: Program, ask: Ask): Promise<Answer['body']> {
   const answer = await program.call(ask);
-  assert.ok(answer.status < 300, `${program.place.name}: ${ask.method} ${ask.path}: ${answer.status} ${answer.text}`);
+  assert.ok(
+    answer.status < 300,
+    `${program.place.name}: ${ask.method} ${ask.path}: ${answer.status} ${answer.text}`,
+  );
   return answer.body;
 }
 
-export async function makePlace(chance: Chance, { connected = true } = {}): Promise<Place> {
+export interface PlaceOptions {
+  readonly chance: Chance;
+  readonly stable: Stable;
+  /** Whether the license servers know the clearinghouse's address. */
+  readonly connected?: boolean;
+}
+
+export async function makePlace({ chance, stable, connected = true }: PlaceOptions): Promise<Place> {
   const dir = mkdtempSync(join(tmpdir(), 'calyx-kill-'));
   const made = await initClearinghouse({ dir: join(dir, 'clearinghouse'), publisher: 'Sample Publisher' });
   const bundle = readFileSync(made.bundle, 'utf8');
@@ -61,9 +71,13 @@ export async function makePlace(chance: Chance, { connected = true } = {}): Prom
     const init = { dir: join(dir, name), name, bundle, ...(connected ? { clearinghouseUrl: gate.url } : {}) };
     ids.set(name, (await initServer(init)).licenseServerId);
   }
-  const stable = new Stable(join(dir, 'compiled'), 2);
   const clearinghouse = new Program(
-    { name: 'clearinghouse', program: 'clearinghouse', dir: join(dir, 'clearinghouse'), database: 'clearinghouse.db' },
+    {
+      name: 'clearinghouse',
+      program: 'clearinghouse',
+      dir: join(dir, 'clearinghouse'),
+      database: 'clearinghouse.db',
+    },
     stable,
   );
   const serverOf = (name: string): Program =>
@@ -77,14 +91,17 @@ export async function makePlace(chance: Chance, { connected = true } = {}): Prom
     witnesses: new Map(programs.map(({ place }) => [place.name, new Witness(place, dir)])),
     close: async () => {
       await gate.close();
-      await stable.close();
+      for (const program of programs) if (program.isRunning) await program.end();
       rmSync(dir, { recursive: true, force: true });
     },
   };
 }
 
 /** Product and agreement at the clearinghouse; a line for devices and one for users. */
-export async function sell(clearinghouse: Program, quantities: { device: number; user: number }): Promise<void> {
+export async function sell(
+  clearinghouse: Program,
+  quantities: { device: number; user: number },
+): Promise<void> {
   const sold = { id: product, name: 'Terminal Server 2012 R2', family: 'ts', version: 9 };
   await must(clearinghouse, { method: 'POST', path: '/v1/products', body: sold });
   for (const [type, quantity] of Object.entries(quantities)) {

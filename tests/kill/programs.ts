@@ -11,14 +11,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { adminTokenFile } from '../../src/platform/data-folder.ts';
 import type { Order, Report } from './child.ts';
 import type { Answer, Ask } from './http.ts';
-import { HttpPeer, Lost } from './http.ts';
+import { HttpPeer, Lost, tolerateLost } from './http.ts';
 
 const child = join(import.meta.dirname, 'child.ts');
 /** Generous: a time-out only keeps a test from hanging. */
 const patienceMs = 30_000;
 
 /** Waits, but not for ever: what takes longer than `patienceMs` is an error that says what it was. */
-export async function inTime<T>(what: string, work: Promise<T>): Promise<T> {
+async function inTime<T>(what: string, work: Promise<T>): Promise<T> {
   const bell = new AbortController();
   const late = sleep(patienceMs, undefined, { signal: bell.signal }).then(() => {
     throw new Error(`${what}: still not after ${patienceMs} ms`);
@@ -45,6 +45,8 @@ export class Stable {
   readonly #all = new Set<Loaded>();
   readonly #ahead: number;
   #closed = false;
+  /** How many processes were killed while they served a data folder. */
+  kills = 0;
 
   /** `cacheDir` is where the children keep what they compiled; `ahead` of them wait. */
   constructor(cacheDir: string, ahead: number) {
@@ -115,17 +117,11 @@ export class Program {
   readonly #adminToken: string;
   #under: Loaded | undefined;
   #peer: HttpPeer | undefined;
-  #kills = 0;
 
   constructor(place: ProgramPlace, stable: Stable) {
     this.place = place;
     this.#stable = stable;
     this.#adminToken = readFileSync(adminTokenFile(place.dir), 'utf8').trim();
-  }
-
-  /** How often its process was killed. */
-  get kills(): number {
-    return this.#kills;
   }
 
   /** Where it listens now; undefined while it is down. */
@@ -153,11 +149,37 @@ export class Program {
     if ('port' in report) this.#peer = new HttpPeer(report.port);
   }
 
+  /** Starts a process and kills it when `moment` comes, wherever it is then. */
+  async startUntil(aheadMs: number, moment: Promise<unknown>): Promise<void> {
+    const starting = this.start(aheadMs).catch(tolerateLost);
+    await moment;
+    await this.kill();
+    await starting;
+  }
+
+  /** Waits until it listens again, after a kill. */
+  async isUp(): Promise<void> {
+    await inTime(`${this.place.name} to be back`, this.#listens());
+  }
+
+  async #listens(): Promise<void> {
+    while (this.#peer === undefined) await sleep(10);
+  }
+
   /** kill -9, and waits until the process is gone. */
   async kill(): Promise<void> {
+    this.#stable.kills += 1;
+    await this.end();
+  }
+
+  get isRunning(): boolean {
+    return this.#under !== undefined;
+  }
+
+  /** Ends it when it is not needed any more: a kill that counts for nothing. */
+  async end(): Promise<void> {
     const under = this.#under;
     if (under === undefined) throw new Error(`${this.place.name} is not running`);
-    this.#kills += 1;
     under.process.kill('SIGKILL');
     await inTime(`the end of ${this.place.name}`, under.ended);
     this.#under = undefined;
@@ -180,7 +202,9 @@ export class Program {
     if (peer === undefined) throw new Lost(`${this.place.name} is down`);
     const answer = await peer.ask({ ...ask, token: this.#adminToken });
     if (answer.status >= 500 && answer.body['code'] !== 'clearinghouse-unreachable') {
-      throw new Error(`${this.place.name}: ${ask.method} ${ask.path}: ${answer.status} ${answer.text}\n${this.said}`);
+      throw new Error(
+        `${this.place.name}: ${ask.method} ${ask.path}: ${answer.status} ${answer.text}\n${this.said}`,
+      );
     }
     return answer;
   }

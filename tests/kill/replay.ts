@@ -64,7 +64,9 @@ export class Replay {
     this.#logs.set(log, known);
     const from = Math.max(0, known.frontier.size - 1);
     const entries = db
-      .prepare('select position, id, text, leaf from journal where log = ? and position >= ? order by position')
+      .prepare(
+        'select position, id, text, leaf from journal where log = ? and position >= ? order by position',
+      )
       .all(log, from) as unknown as Entry[];
     if (known.frontier.size > 0) {
       const last = entries.shift();

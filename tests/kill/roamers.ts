@@ -39,7 +39,14 @@ export class Roamers {
   readonly #place: Place;
   readonly #chance: Chance;
   readonly #all: Roamer[] = [];
-  readonly #roamed: Mutable<Roamed> = { answers: 0, renewed: 0, sentOn: 0, takenOver: 0, returned: 0, lost: 0 };
+  readonly #roamed: Mutable<Roamed> = {
+    answers: 0,
+    renewed: 0,
+    sentOn: 0,
+    takenOver: 0,
+    returned: 0,
+    lost: 0,
+  };
 
   constructor(place: Place, chance: Chance) {
     this.#place = place;
@@ -48,11 +55,6 @@ export class Roamers {
 
   get roamed(): Roamed {
     return this.#roamed;
-  }
-
-  /** How many were told of a CAL and have not given it back. */
-  get holders(): number {
-    return this.#all.filter((each) => each.origin !== undefined && !each.returning).length;
   }
 
   add(at: Program, name: string): void {
@@ -107,7 +109,10 @@ export class Roamers {
     if (code === 'license-moved') return this.#goOn(roamer, answer);
     if (kind === 'temporary' || code === 'temporary-cap' || code === 'none-available') {
       const kept = roamer.origin !== undefined && !roamer.returning;
-      assert.ok(!kept, `${roamer.name} had ${roamer.origin}; ${roamer.at.place.name} answers ${answer.text.slice(0, 200)}`);
+      assert.ok(
+        !kept,
+        `${roamer.name} had ${roamer.origin}; ${roamer.at.place.name} answers ${answer.text.slice(0, 200)}`,
+      );
       roamer.origin = undefined;
       roamer.returning = false;
       return;
@@ -124,7 +129,9 @@ export class Roamers {
 
   #goOn(roamer: Roamer, answer: Answer): void {
     const { licenseServerId } = answer.body['details'] as { readonly licenseServerId: string };
-    const next = this.#place.programs.find(({ place }) => this.#place.ids.get(place.name) === licenseServerId);
+    const next = this.#place.programs.find(
+      ({ place }) => this.#place.ids.get(place.name) === licenseServerId,
+    );
     assert.ok(next !== undefined && next !== roamer.at, `${roamer.name} is sent on: ${answer.text}`);
     roamer.at = next;
     this.#roamed.sentOn += 1;
@@ -164,6 +171,17 @@ export class Roamers {
       roamer.sub = subs.get(roamer.name) ?? roamer.sub;
       if (roamer.origin === undefined || roamer.returning || roamer.sub === undefined) continue;
       assert.equal(origins.get(roamer.sub), roamer.origin, `${roamer.name}: its CAL, after a kill`);
+    }
+  }
+
+  /** When no move is under way: whoever has a CAL has it in one place, and has come for it. */
+  checkSettled({ servers }: Together): void {
+    const live = new Map<string, number>();
+    const images = [...servers.values()];
+    for (const { holder } of images.flatMap((image) => image.live))
+      live.set(holder, (live.get(holder) ?? 0) + 1);
+    for (const { name, origin } of this.#all) {
+      if (origin !== undefined) assert.equal(live.get(name), 1, `${name}: licenses on both servers together`);
     }
   }
 

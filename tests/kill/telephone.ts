@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer, Ask } from './http.ts';
-import { Lost } from './http.ts';
+import { tolerateLost } from './http.ts';
 import type { Place } from './place.ts';
-import { agreement, must, product } from './place.ts';
+import { agreement, must, product, sell } from './place.ts';
 import type { Program } from './programs.ts';
 import type { Chance } from './random.ts';
-import { lookTogether } from './together.ts';
+import { lookStopped, lookTogether } from './together.ts';
 
 interface Step {
   readonly program: Program;
@@ -22,6 +22,8 @@ interface Step {
 export class TelephoneMove {
   readonly #place: Place;
   readonly #chance: Chance;
+  /** What the devices got from the old server. */
+  readonly #holders = new Map<string, Answer['body']>();
   #steps = 0;
 
   constructor(place: Place, chance: Chance) {
@@ -48,14 +50,10 @@ export class TelephoneMove {
   }
 
   async #killAndLook(victim: Program): Promise<void> {
-    const others = this.#place.programs.filter((each) => each !== victim);
-    for (const each of others) each.pause();
-    try {
+    await lookStopped(this.#place, async () => {
       await victim.kill();
       lookTogether(this.#place);
-    } finally {
-      for (const each of others) each.resume();
-    }
+    });
   }
 
   #desk(path: string, body: object): Promise<Answer['body']> {
@@ -69,13 +67,36 @@ export class TelephoneMove {
     return this.#step({ program, ask, result: installed });
   }
 
-  async activate(program: Program): Promise<void> {
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** The old server with 40 CALs for devices, 12 of them with holders, and 10 for users; the new one activated. */
+  async prepare(): Promise<void> {
+    const { clearinghouse, old, next, programs } = this.#place;
+    for (const program of programs) await program.start(0);
+    await sell(clearinghouse, { device: 100, user: 20 });
+    const kit = await must(clearinghouse, { method: 'POST', path: `/v1/agreements/${agreement}/kit` });
+    for (const server of [old, next]) {
+      await must(server, { method: 'POST', path: '/v1/admin/kits', body: { file: kit['file'] } });
+    }
+    await this.#activate(old);
+    await this.#install(old, 'device', 40);
+    await this.#install(old, 'user', 10);
+    await this.#activate(next);
+    for (let index = 0; index < 12; index += 1) {
+      const name = `device-${index}`;
+      this.#holders.set(name, await licenseOf(old, name));
+    }
+  }
+
+  async #activate(program: Program): Promise<void> {
     const serverId = this.#place.ids.get(program.place.name);
     const { code } = await this.#desk('activate', { agreement, serverId });
     await this.#type(program, { code });
   }
 
-  async install(program: Program, type: 'device' | 'user', quantity: number): Promise<void> {
+  async #install(program: Program, type: 'device' | 'user', quantity: number): Promise<void> {
     const serverId = this.#place.ids.get(program.place.name);
     const { code } = await this.#desk('key-pack', { agreement, serverId, product, type, quantity });
     const { added } = (await this.#type(program, { code })) as { readonly added?: number };
@@ -83,31 +104,57 @@ export class TelephoneMove {
   }
 
   /** From the source document: freeze, install, try, deactivate, install the held part. */
-  async move(tryIt: () => Promise<void>): Promise<void> {
+  async move(): Promise<void> {
     const { old, next, ids } = this.#place;
     const from = ids.get('old');
     const to = ids.get('next');
     const line = { product, type: 'device' };
     await this.#desk('moves', { agreement, from, to, ...line, quantity: 'all', reason: 'replaced' });
-    const freeze = { method: 'POST', path: '/v1/admin/telephone/freeze', body: { ...line, to, quantity: 'all' } } as const;
+    const freeze = {
+      method: 'POST',
+      path: '/v1/admin/telephone/freeze',
+      body: { ...line, to, quantity: 'all' },
+    } as const;
     const frozen = await this.#step({ program: old, ask: freeze, result: told });
     const unissued = await this.#desk('confirm', { code: frozen['code'] });
     await this.#type(next, { code: unissued['code'] });
-    await tryIt();
-    const deactivate = {
-      ...{ method: 'POST', path: '/v1/admin/deactivate', body: { returnUnissued: true, by: 'telephone' } },
-    } as const;
+    assert.equal((await licenseOf(next, 'newcomer'))['kind'], 'permanent');
+    await this.#comesOver('device-4');
+    const all = { returnUnissued: true, by: 'telephone' };
+    const deactivate = { method: 'POST', path: '/v1/admin/deactivate', body: all } as const;
     const closed = await this.#step({ program: old, ask: deactivate, result: told });
     const codes = closed['codes'] as readonly { readonly code: string; readonly kind: string }[];
-    assert.deepEqual(codes.map(({ kind }) => kind), ['returned', 'deactivated']);
+    assert.deepEqual(
+      codes.map(({ kind }) => kind),
+      ['returned', 'deactivated'],
+    );
     let held: unknown;
     for (const { code } of codes) held = (await this.#desk('confirm', { code }))['code'];
     await this.#type(next, { code: held, from });
+    for (const name of this.#holders.keys()) await this.#comesOver(name);
+    await lookStopped(this.#place, async () => {
+      const { servers, clearinghouse } = lookTogether(this.#place, true);
+      assert.deepEqual(
+        servers.get('old')?.lines.map(({ installed: left }) => left),
+        [0, 0],
+      );
+      assert.equal(servers.get('next')?.live.length, 1 + this.#holders.size);
+      assert.deepEqual(
+        clearinghouse.lines.map(({ committed, inTransit }) => [committed, inTransit]),
+        [
+          [40, 0],
+          [0, 0],
+        ],
+      );
+    });
   }
-}
 
-function tolerateLost(error: unknown): undefined {
-  if (!(error instanceof Lost)) throw error;
+  /** A holder of the old server shows its license to the new one, and keeps its origin. */
+  async #comesOver(name: string): Promise<void> {
+    const { token, bundle, origin } = this.#holders.get(name) ?? {};
+    const license = await licenseOf(this.#place.next, name, { token, bundle });
+    assert.deepEqual([license['kind'], license['origin']], ['permanent', origin], name);
+  }
 }
 
 const good = (answer: Answer): Answer['body'] => {
@@ -127,16 +174,21 @@ function told(answer: Answer): unknown {
   return { code, codes, unissued, held };
 }
 
+const typedBefore = new Set<unknown>(['already-applied', 'already-activated']);
+
 /** What a code came to; typed again, the refusal tells the same numbers. */
 function installed(answer: Answer): unknown {
-  const again = answer.body['code'] === 'already-applied';
+  const again = typedBefore.has(answer.body['code']);
   if (!again) good(answer);
-  const { added, installed: total } = (again ? answer.body['details'] : answer.body) as Record<string, unknown>;
+  const { added, installed: total } = (again ? answer.body['details'] : answer.body) as Record<
+    string,
+    unknown
+  >;
   return { added, installed: total };
 }
 
 /** A device's license on a server; with `source` it shows what it has from another one. */
-export async function licenseOf(server: Program, name: string, source?: object): Promise<Answer['body']> {
+async function licenseOf(server: Program, name: string, source?: object): Promise<Answer['body']> {
   const path = `/v1/licenses/${product}/devices/${name}`;
   const ask = { method: 'PUT', path, ...(source === undefined ? {} : { body: { source } }) } as const;
   const first = await must(server, ask);

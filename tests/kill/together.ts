@@ -12,6 +12,16 @@ export interface Together {
   readonly servers: ReadonlyMap<string, ServerImage>;
 }
 
+/** Stops every process where it stands, has a look, and lets them go on. */
+export async function lookStopped(place: Place, look: () => Promise<void>): Promise<void> {
+  for (const each of place.programs) each.pause();
+  try {
+    await look();
+  } finally {
+    for (const each of place.programs) each.resume();
+  }
+}
+
 /** Only while every process is dead or stopped; `thoroughly` replays the journals from their first entry. */
 export function lookTogether(place: Place, thoroughly = false): Together {
   const witnessOf = (name: string): Witness => {
@@ -53,7 +63,10 @@ function checkAmounts(place: Place, { clearinghouse, servers }: Together): void 
       );
       outThere += assignable;
     }
-    assert.ok(outThere <= line.entitled, `line ${line.line}: ${outThere} assignable of ${line.entitled} entitled`);
+    assert.ok(
+      outThere <= line.entitled,
+      `line ${line.line}: ${outThere} assignable of ${line.entitled} entitled`,
+    );
   }
 }
 

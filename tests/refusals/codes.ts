@@ -138,16 +138,19 @@ const typing: readonly Row<Stage>[] = [
     attempt: ({ old }) => type(old, ''),
     refused: { code: 'code-unreadable', problem: 'length', length: 0 },
   },
-  {
-    name: 'the twentieth code in a row that fits nothing, which the administrator is told of',
+  ...([
+    ['fifth', 5, 5018],
+    ['twentieth', 20, 5012],
+  ] as const).map(([which, count, event]): Row<Stage> => ({
+    name: `the ${which} code in a row that fits nothing, which the administrator is told of`,
     attempt: ({ old }) => {
       const attempt = type(old, 'NONSENSE');
-      old.context.cache.codeFailures = 19;
+      old.context.cache.codeFailures = count - 1;
       return attempt;
     },
     refused: { code: 'code-unreadable', problem: 'length', length: 8 },
-    recorded: ['LS-OLD.events+:5012', 'LS-OLD.meta+:codeFailureRuns', 'LS-OLD.meta+:lastCodeFailureAt'],
-  },
+    recorded: [`LS-OLD.events+:${event}`],
+  })),
   {
     name: 'two groups of a code exchanged',
     attempt: ({ old, codes }) => {
@@ -235,7 +238,7 @@ const foreign: readonly Row<Stage>[] = [
   {
     name: 'the kit of another publisher',
     attempt: async ({ bare }) => {
-      const other = await makeWorld(10, 'Other Publisher');
+      const other = await makeWorld(10, { publisher: 'Other Publisher' });
       await other.close();
       return () => addKit(bare.context, other.kitFile);
     },

@@ -96,9 +96,9 @@ const forged: readonly Row<Stage>[] = [
   {
     name: 'a confirmation of a server that nobody knows',
     attempt: async (stage) => {
-      const elsewhere = await makeWorld(10, 'Elsewhere');
-      const server = await elsewhere.addServer('LS', { kit: true });
-      await acts.setUp(elsewhere, server, 0);
+      const elsewhere = await makeWorld(10, { publisher: 'Elsewhere', kit: false });
+      const server = await elsewhere.addServer('LS', { connected: true });
+      await acts.connect(server, 0);
       const { code } = value(await heartbeatByTelephone(server.context, undefined));
       await elsewhere.close();
       return read(stage, code);

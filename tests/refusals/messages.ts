@@ -35,7 +35,7 @@ const type = 'device' as const;
 const open = 'OPEN-77';
 
 async function makeStage(): Promise<Stage> {
-  const world = await makeWorld(100);
+  const world = await makeWorld(100, { kit: false });
   const { context } = world.clearinghouse;
   const paper = { program: 'open', authorization: 'ABCDE12345F6789', license: '12345678' };
   const order = { number: open, customer: 'Fabrikam', product, type, quantity: 5, requestId: 'open' };
@@ -477,8 +477,12 @@ const forks: readonly Row<Stage>[] = [
     refused: (stage) => ({ code: 'server-suspect', licenseServerId: acts.idOf(stage.old) }),
   },
   {
-    name: 'a message that tells of a shorter journal than was seen',
-    attempt: says(other, () => ({ t: 'install', logSize: 1, body: order })),
+    name: 'a contact that tells of a shorter journal than was seen',
+    attempt: says(other, () => ({
+      t: 'contact',
+      logSize: 1,
+      body: { ack: [], name: 'LS-OTHER', method: 'automatic' },
+    })),
     refused: (stage) => ({ code: 'server-suspect', licenseServerId: acts.idOf(stage.other) }),
     recorded,
   },

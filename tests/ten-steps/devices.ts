@@ -7,7 +7,6 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { License, Shown } from './answers.ts';
 import type { Refused } from './program.ts';
-import { Calyx } from './program.ts';
 import type { Machine, Site } from './site.ts';
 import { agreement, product } from './site.ts';
 
@@ -62,11 +61,7 @@ export async function arrive(address: string, device: string): Promise<License> 
 }
 
 /** The same with the commands; the device keeps its license in a file of its own. */
-export async function arriveByCommand(
-  site: Site,
-  address: string,
-  device: string,
-): Promise<License> {
+export async function arriveByCommand(site: Site, address: string, device: string): Promise<License> {
   const request = requestWords(site, address, device);
   const first = await site.calyx.done<License>(...request);
   assert.deepEqual([first.status, first.kind, first.unit], ['issued', 'temporary', null], device);
@@ -149,8 +144,7 @@ export async function expectVerifiable(site: Site, holders: Holders): Promise<vo
   mkdirSync(fresh, { recursive: true });
   const file = join(fresh, 'licenses.json');
   writeFileSync(file, JSON.stringify({ licenses }));
-  const calyx = new Calyx(join(fresh, 'cache'));
-  const shown = await calyx.done<{ licenses: readonly Shown[] }>(
+  const shown = await site.calyx.done<{ licenses: readonly Shown[] }>(
     ...['license', 'show', file, '--root', site.bundle],
   );
   assert.equal(shown.licenses.length, holders.size);
@@ -162,5 +156,8 @@ export async function expectVerifiable(site: Site, holders: Holders): Promise<vo
     assert.deepEqual([proof?.publisher, proof?.agreement], ['Sample Publisher', agreement]);
   }
   assert.equal(new Set(shown.licenses.map(({ claims }) => claims.origin)).size, holders.size);
-  assert.equal(new Set(shown.licenses.map(({ claims }) => `${claims.iss}/${claims.unit}`)).size, holders.size);
+  assert.equal(
+    new Set(shown.licenses.map(({ claims }) => `${claims.iss}/${claims.unit}`)).size,
+    holders.size,
+  );
 }

@@ -14,6 +14,9 @@ export const agreement = '4965437';
 export const product = 'ts-2012r2';
 export const cals: readonly string[] = ['--product', product, '--type', 'device'];
 
+/** A line of the log with level error or fatal. */
+const unexpected = /"level":(?:50|60|"error"|"fatal")/;
+
 /** A program with its folder, at which commands are given; it may run as a service meanwhile, or not. */
 export class Machine {
   readonly name: string;
@@ -28,6 +31,10 @@ export class Machine {
     this.kind = place.kind;
     this.data = place.data;
     this.#calyx = calyx;
+  }
+
+  get runs(): boolean {
+    return this.#service !== undefined;
   }
 
   /** Where the service listens. */
@@ -72,10 +79,17 @@ export class Machine {
     return this.#address;
   }
 
-  /** Ctrl-C: the service ends by itself, and well. */
+  /** Ctrl-C: the service ends by itself, and well, and never met anything that it did not expect. */
   async stop(): Promise<void> {
     const { exit, stderr } = await this.#signal('SIGTERM');
     assert.equal(exit, 0, `${this.name}: ${stderr}`);
+    assert.doesNotMatch(stderr, unexpected, this.name);
+  }
+
+  /** What the running service has logged of things that it did not expect. */
+  complaint(): string {
+    const said = this.#service?.said() ?? '';
+    return unexpected.test(said) ? `${this.name}: ${said}` : '';
   }
 
   /** kill -9. */
@@ -131,8 +145,9 @@ function placeOf(calyx: Calyx, dir: string, name: string): { machine: Machine; i
 /** A publisher with one product and one agreement of `quantity` CALs per device; nothing serves yet. */
 export async function openSite(quantity: number): Promise<Site> {
   const dir = mkdtempSync(join(tmpdir(), 'calyx-ten-steps-'));
-  const calyx = new Calyx(join(tmpdir(), 'calyx-compile-cache'));
+  const calyx = new Calyx(join(dir, 'compile-cache'));
   const { machine: clearinghouse, instance } = placeOf(calyx, dir, 'clearinghouse');
+  const machines = [clearinghouse];
   const made = await clearinghouse.done<{ bundle: string }>(
     ...['clearinghouse', 'init', '--publisher', 'Sample Publisher', '--instance', instance],
   );
@@ -147,12 +162,15 @@ export async function openSite(quantity: number): Promise<Site> {
   const addServer: Site['addServer'] = async (serverName, ...words) => {
     const place = placeOf(calyx, dir, serverName);
     const own = ['--name', serverName, '--instance', place.instance];
+    machines.push(place.machine);
     await place.machine.done('server', 'init', '--bundle', made.bundle, ...own, ...words);
     return place.machine;
   };
   const close = async (): Promise<void> => {
+    const complaints = machines.map((machine) => machine.complaint()).filter((each) => each !== '');
     await calyx.close();
     rmSync(dir, { recursive: true, force: true });
+    assert.deepEqual(complaints, []);
   };
   return {
     ...{ dir, calyx, clearinghouse, bundle: made.bundle, kit, addServer, close },
@@ -187,9 +205,22 @@ function lineCounts(line: Line | undefined): LineCounts {
   assert.ok(line, 'the agreement has its line');
   const { entitled, inHand, committed, inTransit, quarantined, retired } = line;
   const counts = [entitled, inHand, committed, inTransit, quarantined, retired];
-  assert.ok(counts.every((count) => Number.isSafeInteger(count) && count >= 0), JSON.stringify(line));
+  assert.ok(
+    counts.every((count) => Number.isSafeInteger(count) && count >= 0),
+    JSON.stringify(line),
+  );
   assert.equal(entitled, inHand + committed + inTransit + quarantined + retired, JSON.stringify(line));
   return counts;
+}
+
+/** What may be assigned out there is never more than the clearinghouse has given (protocol §1.3, I3). */
+function expectLinked([, , committed = 0, inTransit = 0]: LineCounts, packs: readonly PackCounts[]): void {
+  const assignable = packs.map(([installed = 0, , , held = 0]) => installed - held);
+  const sum = assignable.reduce((total, count) => total + count, 0);
+  assert.ok(
+    sum <= committed + inTransit,
+    `${sum} assignable, ${committed} committed, ${inTransit} in transit`,
+  );
 }
 
 export interface Books {
@@ -197,21 +228,23 @@ export interface Books {
   readonly [server: string]: PackCounts;
 }
 
-/** Looks at all books, each of which must add up (promise 1). */
+/** Looks at all books, each of which must add up (promise 1): at a service by HTTP, else by command. */
 export async function readBooks(site: Site, servers: readonly Machine[]): Promise<Books> {
+  const { clearinghouse } = site;
   const [paper, ...states] = await Promise.all([
-    site.clearinghouse.done<Agreement>('clearinghouse', 'agreement', 'show', agreement),
-    ...servers.map((server) => server.status()),
+    clearinghouse.runs
+      ? clearinghouse.get<Agreement>(`/v1/agreements/${agreement}`)
+      : clearinghouse.done<Agreement>('clearinghouse', 'agreement', 'show', agreement),
+    ...servers.map((server) => (server.runs ? server.get<Status>('/v1/admin/status') : server.status())),
   ]);
-  const packs = servers.map(({ name }, index) => [name, packCounts(name, states[index]?.packs ?? [])]);
-  return { clearinghouse: lineCounts(paper.lines[0]), ...Object.fromEntries(packs) } as Books;
+  const packs = servers.map(({ name }, index) => packCounts(name, states[index]?.packs ?? []));
+  const line = lineCounts(paper.lines[0]);
+  expectLinked(line, packs);
+  const named = servers.map(({ name }, index) => [name, packs[index]]);
+  return { clearinghouse: line, ...Object.fromEntries(named) } as Books;
 }
 
 /** The books must add up, and be exactly these. */
-export async function expectBooks(
-  site: Site,
-  servers: readonly Machine[],
-  expected: Books,
-): Promise<void> {
+export async function expectBooks(site: Site, servers: readonly Machine[], expected: Books): Promise<void> {
   assert.deepEqual(await readBooks(site, servers), expected);
 }

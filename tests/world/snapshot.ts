@@ -19,18 +19,11 @@ export async function takeSnapshot(programs: readonly Program[]): Promise<Snapsh
   const snapshot = new Map<string, readonly string[]>();
   for (const { name, store } of programs) {
     await store.read(async (tx) => {
-      const tables = await tx.all<{ name: string }>("select name from sqlite_master where type = 'table'");
-      for (const table of tables.map((row) => row.name).filter((each) => !derived.test(each))) {
-        const rows = await tx.all<Record<string, unknown>>(
-          `select ${await columnsOf(tx, table)} from ${table}`,
-        );
-        snapshot.set(`${name}.${table}`, rows.map(rowText));
+      for (const { table, sql } of await queriesOf(tx, store)) {
+        snapshot.set(`${name}.${table}`, (await tx.all<Record<string, unknown>>(sql)).map(rowText));
       }
       // The one way of asking for balances that the use cases have must see the same books.
-      snapshot.set(
-        `${name}.balances`,
-        [...(await tx.balances(''))].map((each) => each.join(' ')),
-      );
+      snapshot.set(`${name}.balances`, [...(await tx.balances(''))].map((each) => each.join(' ')));
     });
   }
   return snapshot;
@@ -38,9 +31,27 @@ export async function takeSnapshot(programs: readonly Program[]): Promise<Snapsh
 
 type Reader = Parameters<Parameters<Store['read']>[0]>[0];
 
-async function columnsOf(tx: Reader, table: string): Promise<string> {
-  const columns = await tx.all<{ name: string }>('select name from pragma_table_info(?)', table);
-  return columns.map((column) => column.name).join(', ');
+interface TableQuery {
+  readonly table: string;
+  readonly sql: string;
+}
+
+/** The tables of an open database do not change. */
+const known = new WeakMap<Store, readonly TableQuery[]>();
+
+async function queriesOf(tx: Reader, store: Store): Promise<readonly TableQuery[]> {
+  const before = known.get(store);
+  if (before !== undefined) return before;
+  const columns = await tx.all<{ table: string; column: string }>(
+    `select m.name as "table", c.name as "column" from sqlite_master m, pragma_table_info(m.name) c
+     where m.type = 'table' order by m.name, c.cid`,
+  );
+  const tables = Map.groupBy(columns, (row) => row.table);
+  const queries = [...tables]
+    .filter(([table]) => !derived.test(table))
+    .map(([table, rows]) => ({ table, sql: `select ${rows.map((row) => row.column).join(', ')} from ${table}` }));
+  known.set(store, queries);
+  return queries;
 }
 
 function rowText(row: Record<string, unknown>): string {

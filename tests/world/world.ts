@@ -75,10 +75,19 @@ export function makeClock(): TestClock {
   };
 }
 
-export async function makeWorld(quantity = 1000, publisher = 'Sample Publisher'): Promise<World> {
+export interface WorldOptions {
+  readonly publisher?: string;
+  /** False: no agreement kit is made, which takes most of the time of making a world. */
+  readonly kit?: boolean;
+}
+
+export async function makeWorld(quantity = 1000, options: WorldOptions = {}): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), 'calyx-world-'));
   const clock = makeClock();
-  const made = await initClearinghouse({ dir: join(dir, 'ch'), publisher });
+  const made = await initClearinghouse({
+    dir: join(dir, 'ch'),
+    publisher: options.publisher ?? 'Sample Publisher',
+  });
   const clearinghouse = await openClearinghouse(join(dir, 'ch'), { clock });
   const bundle = readFileSync(made.bundle, 'utf8');
   const { context } = clearinghouse;
@@ -96,7 +105,7 @@ export async function makeWorld(quantity = 1000, publisher = 'Sample Publisher')
       requestId: 'first',
     }),
   );
-  const kitFile = value(await makeKit(context, agreement)).file;
+  const kitFile = options.kit === false ? '' : value(await makeKit(context, agreement)).file;
   const servers = new Map<string, OpenServer>();
   const delivery: Delivery = {
     exchange: async ({ messages, waitMs }) => {
@@ -104,13 +113,13 @@ export async function makeWorld(quantity = 1000, publisher = 'Sample Publisher')
       return answered.ok ? { ok: true, value: answered.value.messages } : answered;
     },
   };
-  const addServer: World['addServer'] = async (name, options = {}) => {
+  const addServer: World['addServer'] = async (name, wanted = {}) => {
     const home = join(dir, name);
-    const url = options.connected === true ? { clearinghouseUrl: 'http://127.0.0.1:9' } : {};
+    const url = wanted.connected === true ? { clearinghouseUrl: 'http://127.0.0.1:9' } : {};
     await initServer({ dir: home, name, bundle, ...url });
-    const server = await openServer(home, { clock: options.clock ?? clock, delivery });
+    const server = await openServer(home, { clock: wanted.clock ?? clock, delivery });
     servers.set(name, server);
-    if (options.kit === true) value(await addKit(server.context, kitFile));
+    if (wanted.kit === true) value(await addKit(server.context, kitFile));
     return server;
   };
   const close = async (): Promise<void> => {

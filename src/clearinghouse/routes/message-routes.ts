@@ -15,6 +15,7 @@ const refusals = [
   'message-expired',
   'message-not-for-us',
   'clock-ahead',
+  'clock-behind',
   'message-out-of-order',
 ] as const;
 

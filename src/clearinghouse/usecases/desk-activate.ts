@@ -32,7 +32,8 @@ import { idValue } from './find-confirmation.ts';
 /**
  * Answers the activation code of a License Server ID under an agreement; asked again, the same code.
  * Refused: `agreement-unknown`, a mistyped id, `kit-missing`, `kit-full`, `server-suspect`,
- * `already-activated` (by file or connection, which needs no code).
+ * `already-activated` (by file or connection, which needs no code), `not-yet-supported` for a closed server
+ * that had a certificate.
  */
 export async function activateByTelephone(
   context: ClearinghouseContext,
@@ -50,9 +51,7 @@ export async function activateByTelephone(
       return err({ code: 'server-suspect', licenseServerId: id.value, reason });
     }
     const present = await findGrantedAuthority(tx, id.value, call.agreement);
-    if (present?.basis === 'key' && present.state === 'active') {
-      return err({ code: 'already-activated', agreement: call.agreement });
-    }
+    if (present?.basis === 'key') return err(whyCertified(present));
     const slot = await chooseSlot(tx, call.agreement, id.value);
     if (!slot.ok) return slot;
     const known = await openServer(tx, { id: id.value, name: call.name, server, nowMs });
@@ -65,6 +64,16 @@ export async function activateByTelephone(
     };
     return ok(await openSlot(context, tx, { ...order, present }));
   });
+}
+
+/**
+ * A certificate has counted unit numbers that the chains of a slot do not prove: a server that had one is
+ * activated again by connection or file.
+ */
+function whyCertified({ agreement, state }: GrantedAuthorityRow): Refusal {
+  if (state === 'active') return { code: 'already-activated', agreement };
+  const what = 'activating by telephone a license server that had a certificate (a connection or a file does)';
+  return { code: 'not-yet-supported', what };
 }
 
 /** The caller's server as the books have it: new, open, or opened again. */

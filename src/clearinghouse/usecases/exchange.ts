@@ -59,7 +59,7 @@ export async function exchangeMessages(
 }
 
 async function exchangeNow(context: ClearinghouseContext, call: Exchange): Promise<Result<Answer, Refusal>> {
-  const taken = await receiveMessages(context, call.messages);
+  const taken = await receiveMessages(context, call.messages, { live: true });
   if (!taken.ok) return taken;
   const { licenseServerId } = taken.value;
   const until = context.clock.nowMs() + call.waitMs;

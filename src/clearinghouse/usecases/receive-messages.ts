@@ -5,6 +5,8 @@
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
+import { compareClocks } from '../../core/standing.ts';
+import { msOfIso } from '../../core/time.ts';
 import type { Message, Opened } from '../../protocol/envelope.ts';
 import { clearinghouseName, openEnvelope } from '../../protocol/envelope.ts';
 import type { ServerRow } from '../../store/committed-server-rows.ts';
@@ -25,15 +27,17 @@ export interface Taken {
 /**
  * Takes messages in. Refused as a whole, before anything changes: a message that cannot be opened
  * (`message-invalid`, `message-untrusted`, `message-not-for-us`, `message-expired`, `clock-ahead`) or
- * messages of two senders. A message refused by its handler is answered with a signed `refused`.
+ * messages of two senders; over a `live` line also `clock-behind`, because what comes over it was signed
+ * just now. A message refused by its handler is answered with a signed `refused`.
  */
 export async function receiveMessages(
   context: ClearinghouseContext,
   tokens: readonly string[],
+  { live }: { readonly live: boolean } = { live: false },
 ): Promise<Result<Taken, Refusal>> {
   const opened: Opened[] = [];
   for (const token of tokens) {
-    const message = openMessage(context, token);
+    const message = live ? openLive(context, token) : openMessage(context, token);
     if (!message.ok) return message;
     opened.push(message.value);
   }
@@ -64,6 +68,18 @@ function openMessage(context: ClearinghouseContext, token: string): Result<Opene
   // Seen from here our clock is behind the sender's; seen from the sender, who reads this, it is ahead.
   if (opened.ok || opened.error.code !== 'clock-behind') return opened;
   return err({ code: 'clock-ahead', now: opened.error.seen, seen: opened.error.now });
+}
+
+/** A server whose clock is more than a day behind could not open our answers either: it is told why. */
+function openLive(context: ClearinghouseContext, token: string): Result<Opened, Refusal> {
+  const opened = openMessage(context, token);
+  if (!opened.ok) {
+    const { error } = opened;
+    return error.code === 'message-expired' ? err({ code: 'clock-behind', now: error.madeAt, seen: error.now }) : opened;
+  }
+  const signedMs = msOfIso(opened.value.envelope.iat) ?? 0;
+  const clocks = compareClocks(signedMs, context.clock.nowMs());
+  return clocks.ok ? opened : clocks;
 }
 
 async function receiveOne(context: ClearinghouseContext, opened: Opened): Promise<Result<null, Refusal>> {

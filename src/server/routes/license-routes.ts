@@ -47,6 +47,7 @@ const refusals = [
   'temporary-used-up',
   'temporary-cap',
   'horizon-passed',
+  'clock-behind',
   'not-activated',
   'deactivated',
   'license-moved',
@@ -77,7 +78,11 @@ export function addLicenseRoutes(app: App, context: ServerContext): void {
   }
 }
 
-function checkHost(context: ServerContext, host: string): Result<null, Refusal> {
+/** Where both families are listened to, an IPv4 address comes as `::ffff:10.0.0.7`. */
+const mapped = /^::ffff:(?=\d+\.)/i;
+
+function checkHost(context: ServerContext, address: string): Result<null, Refusal> {
+  const host = address.replace(mapped, '');
   if (context.cache.hosts.size === 0 || context.cache.hosts.has(host)) return ok(null);
   return err({ code: 'host-not-allowed', host });
 }

@@ -12,10 +12,11 @@ import { isoDate, msOfIso } from '../../core/time.ts';
 import type { Authority } from '../../protocol/authority.ts';
 import { authorityOfSlot, readStoredKit } from '../../protocol/authority.ts';
 import type { WriteTx } from '../../store/port.ts';
-import type { KitRow } from '../../store/server-authority-rows.ts';
+import type { AuthorityRow, KitRow } from '../../store/server-authority-rows.ts';
 import {
   findAuthority,
   insertAuthority,
+  listAuthorities,
   listKits,
   saveLine,
   setAuthorityState,
@@ -27,6 +28,7 @@ import type { CodeInput, CodeOutcome } from './apply-code.ts';
 import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
+import { checkTime } from './seen-time.ts';
 
 interface OpenedSlot {
   readonly row: KitRow;
@@ -39,7 +41,9 @@ interface OpenedSlot {
 /**
  * Activates. The same code on a server that is active is `already-activated`; on a deactivated one it
  * activates again, and chains, counters and numbers go on (protocol §3.5). Refused: `kit-missing`,
- * `code-other-kit`, `code-other-server`, `code-not-for-this-server`, `clock-behind`, `horizon-passed`.
+ * `code-other-kit`, `code-other-server`, `code-not-for-this-server`, `clock-behind`, and
+ * `not-yet-supported` on a deactivated server that had a certificate. A kit whose horizon
+ * has passed activates all the same: the horizon code is typed after it (protocol §3.4).
  */
 export async function applyActivationCode(
   context: ServerContext,
@@ -54,8 +58,12 @@ export async function applyActivationCode(
     const aid = base64url(authority.aid);
     const present = await findAuthority(tx, aid);
     if (present?.state === 'active') return err({ code: 'already-activated', agreement: row.agreement });
+    const certified = (await listAuthorities(tx)).find((each) => each.agreement === row.agreement && each.basis === 'key');
+    if (certified !== undefined) return err(whyCertified(certified));
     const clock = checkClock(nowMs, opened.value.madeAtMs);
     if (!clock.ok) return clock;
+    const seen = await checkTime(context, tx, nowMs);
+    if (!seen.ok) return seen;
     const standingNow = standing({
       baseMonth: authority.baseMonth,
       e: present?.horizonE ?? 0,
@@ -75,6 +83,16 @@ export async function applyActivationCode(
     const horizon = standingNow.horizonMs === null ? '' : isoDate(standingNow.horizonMs);
     return ok({ kind: 'activation', agreement: row.agreement, horizon });
   });
+}
+
+/**
+ * A certificate has counted unit numbers that a slot's chains do not prove: there is no way back to the
+ * slot, and a deactivated server is activated again in the way that gave it its certificate.
+ */
+function whyCertified({ agreement, state }: AuthorityRow): Refusal {
+  if (state === 'active') return { code: 'already-activated', agreement };
+  const what = 'activating by telephone a license server that had a certificate (a connection or a file does)';
+  return { code: 'not-yet-supported', what };
 }
 
 /** The slot of one of our kits that the code opens, by its hash; else why there is none. */

@@ -2,7 +2,7 @@
 import type { Posting } from '../../core/ledger.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
-import { ok } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { dayMs, msOfIso } from '../../core/time.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
 import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
@@ -30,7 +30,7 @@ export interface GrantedMove {
   readonly nowMs: number;
 }
 
-/** Answers the postings. Refused: `message-invalid` where a proof does not hold. */
+/** Answers the postings. Refused: `message-invalid` where a proof does not hold, or not for all holders. */
 export async function applyGrant(
   context: ServerContext,
   tx: WriteTx,
@@ -40,6 +40,9 @@ export async function applyGrant(
   if (!free.ok) return free;
   const held = checkProof(context, grant.line, grant.held);
   if (!held.ok) return held;
+  if (held.value.added > 0 && grant.holders.length > held.value.added) {
+    return err({ code: 'message-invalid', problem: 'it names more holders than it brings units for' });
+  }
   const postings: Posting[] = [];
   let line = grant.line;
   if (free.value.added > 0) {

@@ -31,6 +31,7 @@ import type { CodeInput, CodeOutcome } from './apply-code.ts';
 import { noteEvent } from './events.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
+import { checkTime } from './seen-time.ts';
 
 /** A reserve is open to others 89 days after the last release, when the last lease has ended (§3.6). */
 const reserveDays = 89;
@@ -57,6 +58,8 @@ export async function applyKeyPackCode(
   return administerOnce<CodeOutcome>(context, { act: 'install-code', order }, async (tx) => {
     const found = await findProof(context, tx, { code, source: source.value, quantity: input.quantity });
     if (!found.ok) return found;
+    const clock = await checkTime(context, tx, nowMs);
+    if (!clock.ok) return clock;
     if (input.confirmed) return install(context, tx, { ...found.value, source: source.value, nowMs });
     return ok(await preview(tx, code, found.value));
   });

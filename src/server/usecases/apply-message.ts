@@ -6,10 +6,12 @@ import type { JsonObject, JsonValue } from '../../core/json.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
-import { isoTime } from '../../core/time.ts';
+import { checkClock } from '../../core/standing.ts';
+import { isoTime, msOfIso } from '../../core/time.ts';
 import type { Message, Opened } from '../../protocol/envelope.ts';
 import { openEnvelope } from '../../protocol/envelope.ts';
 import { readMessageFile } from '../../protocol/message-file.ts';
+import type { TrustList } from '../../protocol/trust.ts';
 import { openTrustList, trustedKey } from '../../protocol/trust.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
@@ -48,10 +50,13 @@ export async function applyMessages(
   call: { readonly messages: readonly string[]; readonly ofOthers: 'skip' | 'refuse' },
 ): Promise<Result<AppliedMessages, Refusal>> {
   const opened: Opened[] = [];
-  const trust = await trustedKeys(context);
+  const list = await trustListOf(context);
+  // A clock far behind takes keys for not valid yet that are: it is the clock that is wrong, not the key.
+  const clock = checkClock(context.clock.nowMs(), msOfIso(list.iat) ?? 0);
+  if (!clock.ok) return clock;
   for (const token of call.messages) {
     const nowMs = context.clock.nowMs();
-    const keyOf = (kid: string): Uint8Array | undefined => trust(kid, nowMs);
+    const keyOf = (kid: string): Uint8Array | undefined => trustedKey(list, kid, { role: 'issue', atMs: nowMs });
     const message = openEnvelope(token, {
       nowMs,
       to: context.licenseServerId,
@@ -108,14 +113,12 @@ async function resultOf(
   return { ...result, ...(JSON.parse(request?.answer ?? '{}') as JsonObject) };
 }
 
-/** The keys that may sign for the clearinghouse, from the trust list that this server has. */
-async function trustedKeys(
-  context: ServerContext,
-): Promise<(kid: string, nowMs: number) => Uint8Array | undefined> {
+/** The trust list that this server has: the keys that may sign for the clearinghouse. */
+async function trustListOf(context: ServerContext): Promise<TrustList> {
   const token = await context.store.read((tx) => readMeta(tx, 'trustList'));
   const list = openTrustList(context.digest, token ?? '', [context.root]);
   if (!list.ok) throw new Error('The trust list of this license server cannot be opened.');
-  return (kid, nowMs) => trustedKey(list.value, kid, { role: 'issue', atMs: nowMs });
+  return list.value;
 }
 
 async function applyOne(
@@ -165,7 +168,9 @@ async function keep(
     });
     await noteApplied(tx, message.id);
   }
-  await writeMeta(tx, 'lastContactAt', String(nowMs));
+  const toldMs = msOfIso(message.iat) ?? 0;
+  const before = Number((await readMeta(tx, 'lastContactAt')) ?? '0');
+  if (toldMs > before) await writeMeta(tx, 'lastContactAt', String(toldMs));
 }
 
 /**

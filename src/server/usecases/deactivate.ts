@@ -260,9 +260,13 @@ async function repeat(
   const codes: ConfirmationView[] = [];
   for (const { agreement } of authorities) {
     const [last] = await listConfirmations(tx, agreement, 'deactivated');
-    if (last !== undefined) codes.push(viewConfirmation(context, last));
+    if (last === undefined) continue;
+    // What was given back in the same act was told before it, and the desk takes codes in their order.
+    const returned = (await listConfirmations(tx, agreement, 'returned')).filter((row) => row.at === last.at);
+    for (const row of [...returned.reverse(), last]) codes.push(viewConfirmation(context, row));
   }
-  const sum = (pick: 'unissued' | 'held'): number => codes.reduce((total, code) => total + code[pick], 0);
+  const closing = codes.filter((code) => code.kind === 'deactivated');
+  const sum = (pick: 'unissued' | 'held'): number => closing.reduce((total, code) => total + code[pick], 0);
   return codes.length === 0
     ? err({ code: 'deactivated' })
     : ok({ codes, request: null, unissued: sum('unissued'), held: sum('held') });

@@ -4,6 +4,7 @@ import { horizonChain, isAbove } from '../../core/chain.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
+import { msOfIso } from '../../core/time.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
 import { clearinghouseName } from '../../protocol/envelope.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
@@ -30,6 +31,7 @@ import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
 import { handleMoveMessage } from './move-messages.ts';
 import { newId } from './new-id.ts';
+import { checkTime, noteAnswered } from './seen-time.ts';
 
 type Handled = Promise<Result<null, Refusal>>;
 
@@ -79,7 +81,7 @@ async function handleWelcome(context: ServerContext, tx: WriteTx, message: Messa
     const applied = { aid: row.aid, chain: horizonChain, k: reveal.e, value: reveal.value };
     await insertAppliedReveal(tx, { ...applied, added: 0, installed: 0, at: context.clock.nowMs() });
   }
-  await writeMeta(tx, 'lastWelcomeAt', message.iat);
+  await noteAnswered(context, tx, { received: message.body.received, toldMs: msOfIso(message.iat) ?? 0 });
   return ok(null);
 }
 
@@ -94,6 +96,8 @@ async function handleKeyPack(context: ServerContext, tx: WriteTx, message: Messa
   const checked = checkProof(context, line, proof);
   if (!checked.ok) return checked;
   const nowMs = context.clock.nowMs();
+  const clock = await checkTime(context, tx, nowMs);
+  if (!clock.ok) return clock;
   if (checked.value.added === 0) return settle(tx, { re: body.re, answer: { added: 0 } });
   const { added, installed } = await takeProof(tx, { line, proof, pool: freePool, nowMs });
   await tx.post({

@@ -50,9 +50,10 @@ export async function noteTemporary(
 const denialEvents: Readonly<Partial<Record<RefusalCode, EventNumber>>> = {
   'none-available': 21,
   'product-not-installed': 22,
+  'clock-behind': 5016,
 };
 
-/** 21 and 22 for a client that was turned away, at most once an hour for each product and reason. */
+/** 21, 22 and 5016 for a client that was turned away, at most once an hour for each product and reason. */
 export async function noteDenial(
   context: ServerContext,
   request: LicenseRequest,
@@ -67,8 +68,7 @@ export async function noteDenial(
   if (seen.size > 1000) seen.clear();
   seen.set(key, nowMs);
   const installed = refusal.code === 'none-available' ? refusal.installed : 0;
-  await noteAlone(context, {
-    number,
-    data: { product: request.product, type: request.type, left: 0, installed, holder: request.holder },
-  });
+  const clock = refusal.code === 'clock-behind' ? { now: refusal.now, seen: refusal.seen } : {};
+  const { product, type, holder } = request;
+  await noteAlone(context, { number, data: { product, type, left: 0, installed, holder, ...clock } });
 }

@@ -34,6 +34,8 @@ export interface Situation {
   readonly giver: Candidate | null;
   /** A token of another server was shown that names this very holder, under one of our agreements. */
   readonly shown: ShownToken | null;
+  /** The holder's pseudonym in an agreement. */
+  readonly subIn: (authority: AuthorityFacts) => string;
 }
 
 export interface Asked {
@@ -51,11 +53,15 @@ export async function situationOf(
   const candidates = candidatesFor(facts, request);
   const licenses = await liveLicenses(tx, request.type, request.holder);
   const own = ownLicense(candidates, licenses);
-  const temporary =
-    request.type === 'device' ? ((await findTemporary(tx, request.product, request.holder)) ?? null) : null;
-  const shown = shownForHolder(context, candidates, asked);
+  const subIn = subjects(context, request);
+  const shown = shownForHolder(candidates, asked.shown, subIn);
   const settled = own !== null && own.license.expiresAt >= nowMs;
-  const takeOver = settled ? null : await findAnyTakeOver(context, tx, { candidates, request, shown });
+  // Whoever has a living license is given nothing else: nobody looks for what there might be.
+  const temporary =
+    request.type === 'device' && !settled
+      ? ((await findTemporary(tx, request.product, request.holder)) ?? null)
+      : null;
+  const takeOver = settled ? null : await findAnyTakeOver(tx, { candidates, facts, shown, subIn });
   const stock = settled || takeOver !== null ? emptyStock : await stockOf(context, tx, { candidates, nowMs });
   const authority = own?.authority ?? takeOver?.authority ?? stock.giver?.authority ?? firstActive(facts);
   const state: RequestState = {
@@ -78,11 +84,38 @@ export async function situationOf(
         ? 0
         : await temporariesAlive(tx, request, { facts, stock, nowMs }),
   };
-  return { state, facts, own, temporary, takeOver, giver: stock.giver, shown };
+  return { state, facts, own, temporary, takeOver, giver: stock.giver, shown, subIn };
 }
+
+/** Each pseudonym is computed once for a request, and only where one is needed: it takes 5 µs. */
+function subjects(context: ServerContext, request: LicenseRequest): Situation['subIn'] {
+  const known = new Map<AuthorityFacts, string>();
+  return (authority) => {
+    let sub = known.get(authority);
+    if (sub === undefined) {
+      const { salt } = authority;
+      sub = subjectOf(context.digest, { salt, kind: request.type, name: request.holder });
+      known.set(authority, sub);
+    }
+    return sub;
+  };
+}
+
+/** What `candidatesFor` answered, as long as the facts are the same. */
+const candidatesKnown = new WeakMap<ServerFacts, Map<string, readonly Candidate[]>>();
 
 /** Lines of the asked type whose CALs serve the product, the closest version first (core/product.ts). */
 export function candidatesFor(facts: ServerFacts, request: LicenseRequest): readonly Candidate[] {
+  const known = candidatesKnown.get(facts) ?? new Map<string, readonly Candidate[]>();
+  candidatesKnown.set(facts, known);
+  const name = `${request.type} ${request.product}`;
+  const found = known.get(name) ?? rankedLines(facts, request);
+  // Of products that are not here there are as many as anybody can think of.
+  if (found.length > 0) known.set(name, found);
+  return found;
+}
+
+function rankedLines(facts: ServerFacts, request: LicenseRequest): readonly Candidate[] {
   const lines = facts.lines.filter((line) => line.type === request.type);
   const host = lines.map(productOf).find((product) => product.id === request.product);
   if (host === undefined) return [];
@@ -110,35 +143,22 @@ function ownLicense(candidates: readonly Candidate[], licenses: readonly License
 
 /** A shown token counts only for the holder that it names: pseudonyms are compared under our salt. */
 function shownForHolder(
-  context: ServerContext,
   candidates: readonly Candidate[],
-  { request, shown }: Asked,
+  shown: ShownToken | null,
+  subIn: Situation['subIn'],
 ): ShownToken | null {
   if (shown === null) return null;
-  const named = candidates.some(
-    ({ authority }) =>
-      subjectOf(context.digest, { salt: authority.salt, kind: request.type, name: request.holder }) ===
-      shown.sub,
-  );
-  return named ? shown : null;
+  return candidates.some(({ authority }) => subIn(authority) === shown.sub) ? shown : null;
 }
 
 async function findAnyTakeOver(
-  context: ServerContext,
   tx: WriteTx,
-  of: {
-    readonly candidates: readonly Candidate[];
-    readonly request: LicenseRequest;
-    readonly shown: ShownToken | null;
-  },
+  of: Pick<Situation, 'facts' | 'shown' | 'subIn'> & { readonly candidates: readonly Candidate[] },
 ): Promise<Situation['takeOver']> {
   for (const candidate of of.candidates) {
-    const sub = subjectOf(context.digest, {
-      salt: candidate.authority.salt,
-      kind: of.request.type,
-      name: of.request.holder,
-    });
-    const reservation = await findReservation(tx, candidate.line.id, sub);
+    const reservation = of.facts.reservations
+      ? await findReservation(tx, candidate.line.id, of.subIn(candidate.authority))
+      : undefined;
     if (reservation !== undefined) return { ...candidate, from: { by: 'list', reservation } };
     const from = of.shown === null ? null : await findTakeOver(tx, candidate.line.id, of.shown);
     if (from !== null) return { ...candidate, from };

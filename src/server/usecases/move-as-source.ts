@@ -9,6 +9,7 @@ import type { Refusal } from '../../core/refusal.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
+import type { LicenseRow } from '../../store/license-rows.ts';
 import { heldLicenses } from '../../store/license-rows.ts';
 import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import { frozenReservations } from '../../store/reserve-rows.ts';
@@ -31,6 +32,7 @@ import { serverLog } from './license-token.ts';
 import type { Handled, On } from './move-messages.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
+import { checkTime } from './seen-time.ts';
 
 /** Where a move stands for its source: `requested` means that nothing was frozen yet. */
 function sourceState(move: ServerMoveRow | undefined): SourceState {
@@ -50,6 +52,8 @@ export async function onFreeze(
   if (step.value.again) return ok(null);
   const line = await findLine(tx, agreement, number);
   if (line === undefined) return err({ code: 'not-activated', agreement });
+  const clock = await checkTime(context, tx, context.clock.nowMs());
+  if (!clock.ok) return clock;
   const open = await openFreeze(tx, agreement, number);
   const allowed = checkFreeze({
     move: id,
@@ -157,23 +161,24 @@ async function decline(
   return ok(null);
 }
 
-/** Everybody whose unit goes along: with the last end of every token known here. */
+type Named = Pick<LicenseRow, 'sub' | 'kind' | 'origin' | 'unit' | 'leaseEnd'>;
+
+/**
+ * Everybody whose unit goes along, with the last end of every token known here. A holder who has a license
+ * here and another unit reserved is named once: the other unit goes along without a name.
+ */
 async function holdersOf(tx: WriteTx, move: string): Promise<readonly JsonObject[]> {
-  const held = (await heldLicenses(tx, move)).map((license) => ({
-    sub: license.sub,
-    kind: license.kind,
-    origin: license.origin,
-    unit: license.unit,
-    leaseEnd: isoTime(license.leaseEnd),
-  }));
-  const reserved = (await frozenReservations(tx, move)).map((row) => ({
-    sub: row.sub,
-    kind: row.kind,
-    origin: row.origin,
+  const held: readonly Named[] = await heldLicenses(tx, move);
+  const reserved: readonly Named[] = (await frozenReservations(tx, move)).map((row) => ({
+    ...row,
     unit: Number(row.origin.split('/').at(-1)),
-    leaseEnd: isoTime(row.leaseEnd),
   }));
-  return [...held, ...reserved];
+  const named = new Map<string, Named>();
+  for (const { sub, kind, origin, unit, leaseEnd } of [...held, ...reserved]) {
+    const first = named.get(sub) ?? { sub, kind, origin, unit, leaseEnd };
+    named.set(sub, { ...first, leaseEnd: Math.max(first.leaseEnd, leaseEnd) });
+  }
+  return [...named.values()].map((holder) => ({ ...holder, leaseEnd: isoTime(holder.leaseEnd) }));
 }
 
 export async function onUnfreeze(

@@ -25,6 +25,7 @@ import { serverLog } from './license-token.ts';
 import type { Handled, On } from './move-messages.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
+import { checkTime } from './seen-time.ts';
 
 /** Where a move stands for its target. */
 function targetState(move: ServerMoveRow | undefined): TargetState {
@@ -48,6 +49,8 @@ export async function onGrant(
     return err({ code: 'not-activated', agreement: body.agreement });
   }
   const nowMs = context.clock.nowMs();
+  const clock = await checkTime(context, tx, nowMs);
+  if (!clock.ok) return clock;
   const granted = await applyGrant(context, tx, {
     line,
     move: id,

@@ -15,6 +15,7 @@ import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
+import { noteSealed } from './seen-time.ts';
 import { readMethod } from './settings.ts';
 
 /** How long a request may be under way before it has to be written anew. */
@@ -32,6 +33,7 @@ export async function sealOutbox(context: ServerContext): Promise<readonly strin
     // A contact is numbered after all that waits, so it may not overtake what this sending leaves behind.
     if (waiting.length === mostMessages) return ok(tokens);
     const contact = newId(context);
+    await noteSealed(context, tx, contact);
     const ack = await tellApplied(tx, contact);
     const method = await readMethod(tx);
     const last = await outgoing(tx, {

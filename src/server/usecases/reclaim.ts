@@ -10,7 +10,7 @@ import type { WriteTx } from '../../store/port.ts';
 import { drawReserve, lapsedReservations, openReservation, openReserves } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { findLineById, listLines } from '../../store/server-authority-rows.ts';
-import { addUnits, freePool, shiftUnits, sweepUnits } from '../../store/unit-rows.ts';
+import { addUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
@@ -99,7 +99,6 @@ export async function sweepLapsed(
       await postOpened(context, tx, { line, nowMs, pool: reservation.move, amount: 1 });
       reclaimed += 1;
     }
-    await sweepUnits(tx);
     return ok({ reclaimed });
   });
 }

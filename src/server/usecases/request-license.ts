@@ -25,8 +25,9 @@ import type { ServerContext } from '../context.ts';
 import { noteDenial, noteIssued, noteTemporary } from './license-events.ts';
 import type { Asked, Candidate, Situation } from './license-situation.ts';
 import { situationOf } from './license-situation.ts';
-import { accountsOf, permanentToken, serverLog, temporaryToken } from './license-token.ts';
+import { accountsOf, marksOf, permanentToken, serverLog, temporaryToken } from './license-token.ts';
 import { newId } from './new-id.ts';
+import { decideInTime } from './seen-time.ts';
 import type { AuthorityFacts } from './server-facts.ts';
 import { serverFacts, standingOf } from './server-facts.ts';
 import type { Inherited } from './take-over.ts';
@@ -43,32 +44,42 @@ export interface LicenseRequest {
 }
 
 /** The answer of docs/http.md, 2, but for the bundle, which `bundleText` holds as JSON ready to send. */
-export interface LicenseAnswer {
+export interface LicenseAnswer extends Omit<Granted, 'token'> {
+  readonly token: string;
+}
+
+/** An answer whose token is being signed while the transaction goes on. */
+interface Granted {
   readonly status: 'issued' | 'renewed' | 'unchanged';
   readonly kind: 'permanent' | 'temporary';
   readonly product: string;
   readonly type: CalType;
   readonly unit: number | null;
   readonly origin: string | null;
-  readonly token: string;
+  readonly token: Promise<string>;
   readonly expiresAt: string;
   readonly bundleText: string;
 }
 
-/** Answers a license request. Refused as `decideRequest` says, and `license-moved`. */
+/** Answers a license request. Refused as `decideRequest` says, `license-moved` and `clock-behind`. */
 export async function requestLicense(
   context: ServerContext,
   request: LicenseRequest,
 ): Promise<Result<LicenseAnswer, Refusal>> {
   const nowMs = context.clock.nowMs();
   const fresh = await answerUnchanged(context, request, nowMs);
-  if (fresh !== null) return ok(fresh);
+  if (fresh !== null) return ok(await signed(fresh));
   const shown = request.source === undefined ? null : verifyShown(context, request.source, nowMs);
   if (shown !== null && !shown.ok) return shown;
   const asked = { request, nowMs, shown: shown?.value ?? null };
   const answer = await context.store.write((tx) => decideAndDo(context, tx, asked));
-  if (!answer.ok) await noteDenial(context, request, answer.error);
+  if (answer.ok) return ok(await signed(answer.value));
+  await noteDenial(context, request, answer.error);
   return answer;
+}
+
+async function signed(granted: Granted): Promise<LicenseAnswer> {
+  return { ...granted, token: await granted.token };
 }
 
 /**
@@ -79,7 +90,7 @@ async function answerUnchanged(
   context: ServerContext,
   request: LicenseRequest,
   nowMs: number,
-): Promise<LicenseAnswer | null> {
+): Promise<Granted | null> {
   const { facts } = context.cache;
   if (facts === null || facts.activation !== 'activated') return null;
   const licenses = await context.store.read((tx) => liveLicenses(tx, request.type, request.holder));
@@ -90,7 +101,7 @@ async function answerUnchanged(
     // Its token names an authority that a new certificate has replaced: it is signed again, in a write.
     if (license.aid !== line.aid) return null;
     if (license.expiresAt - nowMs > renewalMs)
-      return permanentAnswer('unchanged', { line, authority }, license);
+      return permanentAnswer(context, 'unchanged', { line, authority, license });
   }
   return null;
 }
@@ -99,16 +110,19 @@ async function decideAndDo(
   context: ServerContext,
   tx: WriteTx,
   asked: Asked,
-): Promise<Result<LicenseAnswer, Refusal>> {
+): Promise<Result<Granted, Refusal>> {
   const facts = await serverFacts(context, tx);
   const situation = await situationOf(context, tx, { ...asked, facts });
-  const movedTo = await whereItWent(context, tx, { request: asked.request, situation });
+  const movedTo = await whereItWent(tx, { request: asked.request, situation });
   if (movedTo !== null) {
     return err({ code: 'license-moved', product: asked.request.product, licenseServerId: movedTo });
   }
   const decision = decideRequest(situation.state);
   if (!decision.ok) return decision;
-  return act(context, tx, { situation, decision: decision.value, asked });
+  const { temporary } = situation;
+  const timely = await decideInTime(context, tx, { decision: decision.value, temporary, nowMs: asked.nowMs });
+  if (!timely.ok) return timely;
+  return act(context, tx, { situation, decision: timely.value, asked });
 }
 
 interface Deed {
@@ -117,11 +131,13 @@ interface Deed {
   readonly asked: Asked;
 }
 
-async function act(context: ServerContext, tx: WriteTx, deed: Deed): Promise<Result<LicenseAnswer, Refusal>> {
+async function act(context: ServerContext, tx: WriteTx, deed: Deed): Promise<Result<Granted, Refusal>> {
   const { situation, decision } = deed;
   switch (decision.act) {
     case 'unchanged':
-      if (decision.kind === 'temporary') return ok(temporaryAnswer('unchanged', deed, situation.temporary));
+      if (decision.kind === 'temporary') {
+        return ok(temporaryAnswer(context, 'unchanged', { ...deed, row: must(situation.temporary) }));
+      }
       return ok(await unchanged(context, tx, deed));
     case 'renew':
       return ok(await renew(context, tx, deed));
@@ -145,9 +161,9 @@ function must<T>(value: T | null): T {
 }
 
 /** The license as it stands; under a new certificate its token is signed again, to the same end. */
-async function unchanged(context: ServerContext, tx: WriteTx, deed: Deed): Promise<LicenseAnswer> {
+async function unchanged(context: ServerContext, tx: WriteTx, deed: Deed): Promise<Granted> {
   const own = must(deed.situation.own);
-  if (own.license.aid === own.line.aid) return permanentAnswer('unchanged', own, own.license);
+  if (own.license.aid === own.line.aid) return permanentAnswer(context, 'unchanged', own);
   return {
     ...(await renewTo(context, tx, { ...deed, expiresAt: own.license.expiresAt })),
     status: 'unchanged',
@@ -155,7 +171,7 @@ async function unchanged(context: ServerContext, tx: WriteTx, deed: Deed): Promi
 }
 
 /** A new lease on the unit that the holder has. */
-async function renew(context: ServerContext, tx: WriteTx, deed: Deed): Promise<LicenseAnswer> {
+async function renew(context: ServerContext, tx: WriteTx, deed: Deed): Promise<Granted> {
   const expiresAt = endOf(context, deed, must(deed.situation.own).authority);
   return renewTo(context, tx, { ...deed, expiresAt });
 }
@@ -164,35 +180,24 @@ async function renewTo(
   context: ServerContext,
   tx: WriteTx,
   deed: Deed & { readonly expiresAt: number },
-): Promise<LicenseAnswer> {
+): Promise<Granted> {
   const own = must(deed.situation.own);
   const { nowMs } = deed.asked;
   const { expiresAt } = deed;
   const late = deed.decision.act === 'renew' && deed.decision.late;
   const jti = newId(context);
-  const { license, line, authority } = own;
-  const token = permanentToken(context, {
-    facts: deed.situation.facts,
-    authority,
-    line,
-    sub: license.sub,
-    unit: license.unit,
-    origin: license.origin,
-    late,
-    nowMs,
-    expiresAt,
-    jti,
-    head: await tx.head(serverLog),
-  });
-  const renewed = {
+  const { license, line } = own;
+  const renewed: LicenseRow = {
     ...license,
+    ...marksOf(deed.situation.facts, await tx.head(serverLog)),
     aid: line.aid,
     jti,
-    token,
+    late: late ? 1 : 0,
     renewedAt: nowMs,
     expiresAt,
     leaseEnd: Math.max(license.leaseEnd, expiresAt),
   };
+  const granted = permanentAnswer(context, 'renewed', { ...own, license: renewed });
   await renewLicense(tx, renewed);
   await tx.post({
     log: serverLog,
@@ -208,16 +213,17 @@ async function renewTo(
       late,
     },
   });
-  return permanentAnswer('renewed', own, renewed);
+  return granted;
 }
 
 /** Gives a unit to a new holder: a free one, or the one that came with a move for it. */
-async function issue(context: ServerContext, tx: WriteTx, deed: Giving): Promise<LicenseAnswer> {
+async function issue(context: ServerContext, tx: WriteTx, deed: Giving): Promise<Granted> {
   const { to, inherited, asked, situation } = deed;
   const { line } = to;
   const license = await makeLicense(context, tx, deed);
+  const granted = permanentAnswer(context, 'issued', { ...to, license });
   await insertLicense(tx, license);
-  if (situation.temporary !== null) await markUpgraded(tx, { ...situation.temporary, nowMs: asked.nowMs });
+  if (situation.temporary !== null) await markUpgraded(tx, { id: situation.temporary.id, nowMs: asked.nowMs });
   const accounts = accountsOf(line);
   const { unit, origin, sub, jti, expiresAt } = license;
   await tx.post({
@@ -236,12 +242,12 @@ async function issue(context: ServerContext, tx: WriteTx, deed: Giving): Promise
     ],
   });
   if (inherited === null) await noteIssued(context, tx, { line, nowMs: asked.nowMs });
-  return permanentAnswer('issued', to, license);
+  return granted;
 }
 
 type Giving = Deed & { readonly to: Candidate; readonly inherited: Inherited | null };
 
-/** Takes a unit number out of its pool and signs the token; the row is the caller's to insert. */
+/** Takes a unit number out of its pool; the row is the caller's to insert. */
 async function makeLicense(
   context: ServerContext,
   tx: WriteTx,
@@ -256,13 +262,13 @@ async function makeLicense(
     throw new Error(`Line ${line.agreement}/${line.line} has units but no unit number.`);
   }
   const kind = line.type;
-  const sub = subjectOf(context.digest, { salt: authority.salt, kind, name: request.holder });
+  const sub = situation.subIn(authority);
   const expiresAt = endOf(context, deed, authority);
   const early = inherited === null ? situation.shown : null;
   const origin = inherited?.origin ?? early?.origin ?? `${context.licenseServerId}/${unit}`;
   const jti = newId(context);
   const late = deed.decision.act === 'take-over' && deed.decision.late;
-  const head = await tx.head(serverLog);
+  const marks = marksOf(facts, await tx.head(serverLog));
   const known = inherited === null ? 0 : Math.max(inherited.leaseEnd, await latestLeaseEnd(tx, line.id, sub));
   return {
     lineId: line.id,
@@ -275,19 +281,8 @@ async function makeLicense(
     earlySource: early?.source ?? null,
     aid: line.aid,
     jti,
-    token: permanentToken(context, {
-      facts,
-      authority,
-      line,
-      sub,
-      unit,
-      origin,
-      late,
-      nowMs,
-      expiresAt,
-      jti,
-      head,
-    }),
+    ...marks,
+    late: late ? 1 : 0,
     issuedAt: nowMs,
     renewedAt: nowMs,
     expiresAt,
@@ -295,7 +290,7 @@ async function makeLicense(
   };
 }
 
-async function giveTemporary(context: ServerContext, tx: WriteTx, deed: Deed): Promise<LicenseAnswer> {
+async function giveTemporary(context: ServerContext, tx: WriteTx, deed: Deed): Promise<Granted> {
   const { facts } = deed.situation;
   const { request, nowMs } = deed.asked;
   const sub = subjectOf(context.digest, { salt: facts.bare.salt, kind: request.type, name: request.holder });
@@ -303,16 +298,9 @@ async function giveTemporary(context: ServerContext, tx: WriteTx, deed: Deed): P
   const expiresAt = leaseEnd({ kind: 'temporary', nowMs, draw: context.random.between, sunsetMs });
   const jti = newId(context);
   const { product } = request;
-  const token = temporaryToken(context, {
-    facts,
-    product,
-    sub,
-    nowMs,
-    expiresAt,
-    jti,
-    head: await tx.head(serverLog),
-  });
-  const row = { product, holder: request.holder, sub, jti, token, issuedAt: nowMs, expiresAt };
+  const marks = marksOf(facts, await tx.head(serverLog));
+  const row = { product, holder: request.holder, sub, jti, ...marks, issuedAt: nowMs, expiresAt };
+  const granted = temporaryAnswer(context, 'issued', { ...deed, row });
   await insertTemporary(tx, row);
   await tx.post({
     log: serverLog,
@@ -322,7 +310,7 @@ async function giveTemporary(context: ServerContext, tx: WriteTx, deed: Deed): P
     body: { product, sub, until: expiresAt },
   });
   await noteTemporary(context, tx, { situation: deed.situation, product, nowMs });
-  return temporaryAnswer('issued', deed, row);
+  return granted;
 }
 
 /** The end of the new lease, never beyond the sunset of the agreement that the unit belongs to. */
@@ -333,38 +321,39 @@ function endOf(context: ServerContext, deed: Deed, authority: AuthorityFacts): n
 }
 
 function permanentAnswer(
+  context: ServerContext,
   status: LicenseAnswer['status'],
-  of: Candidate,
-  license: Pick<LicenseRow, 'unit' | 'origin' | 'token' | 'expiresAt'>,
-): LicenseAnswer {
+  of: Candidate & { readonly license: Parameters<typeof permanentToken>[2] },
+): Granted {
+  const { license, line } = of;
   return {
     status,
     kind: 'permanent',
-    product: of.line.product,
-    type: of.line.type,
+    product: line.product,
+    type: line.type,
     unit: license.unit,
     origin: license.origin,
-    token: license.token,
+    token: permanentToken(context, of, license),
     expiresAt: isoTime(license.expiresAt),
     bundleText: of.authority.bundleText,
   };
 }
 
 function temporaryAnswer(
+  context: ServerContext,
   status: LicenseAnswer['status'],
-  deed: Deed,
-  row: { readonly token: string; readonly expiresAt: number } | null,
-): LicenseAnswer {
-  const { token, expiresAt } = must(row);
+  of: Deed & { readonly row: Parameters<typeof temporaryToken>[2] },
+): Granted {
+  const { row, asked, situation } = of;
   return {
     status,
     kind: 'temporary',
-    product: deed.asked.request.product,
-    type: deed.asked.request.type,
+    product: asked.request.product,
+    type: asked.request.type,
     unit: null,
     origin: null,
-    token,
-    expiresAt: isoTime(expiresAt),
-    bundleText: deed.situation.facts.bare.bundleText,
+    token: temporaryToken(context, situation.facts, row),
+    expiresAt: isoTime(row.expiresAt),
+    bundleText: situation.facts.bare.bundleText,
   };
 }

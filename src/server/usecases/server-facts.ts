@@ -15,9 +15,11 @@ import { bundleHash } from '../../protocol/license-bundle.ts';
 import { listRevoked } from '../../store/license-rows.ts';
 import { readMeta } from '../../store/meta-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
+import { hasReservations } from '../../store/reserve-rows.ts';
 import type { AuthorityRow, LineRow } from '../../store/server-authority-rows.ts';
 import { listAuthorities, listLines } from '../../store/server-authority-rows.ts';
 import type { ServerContext } from '../context.ts';
+import { noteTime } from './seen-time.ts';
 
 export interface AuthorityFacts {
   readonly row: AuthorityRow;
@@ -32,6 +34,8 @@ export interface ServerFacts {
   readonly activation: 'not-activated' | 'activated' | 'deactivated';
   readonly generation: number;
   readonly lines: readonly LineRow[];
+  /** Whether any CAL ever came here for a named holder: where none did, nobody looks for one. */
+  readonly reservations: boolean;
   /** By agreement number. */
   readonly authorities: ReadonlyMap<string, AuthorityFacts>;
   /** For temporary licenses of a server without any agreement. */
@@ -58,7 +62,9 @@ export async function administer<T>(
 ): Promise<Result<T, Refusal>> {
   return context.store.write(async (tx) => {
     try {
-      return await work(tx);
+      const done = await work(tx);
+      if (done.ok) await noteTime(context, tx, context.clock.nowMs());
+      return done;
     } finally {
       context.cache.facts = null;
     }
@@ -110,6 +116,7 @@ export async function readFacts(context: ServerContext, tx: ReadTx): Promise<Ser
     activation: activationOf(rows),
     generation: Number((await readMeta(tx, 'generation')) ?? '1'),
     lines,
+    reservations: await hasReservations(tx),
     authorities,
     bare: {
       salt: bytesOfBase64url((await readMeta(tx, 'salt')) ?? '') ?? new Uint8Array(16),

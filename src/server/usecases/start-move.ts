@@ -55,9 +55,9 @@ export type MoveView = Omit<ServerMoveRow, 'startedAt' | 'updatedAt' | 'reserved
 };
 
 /**
- * Starts a move, or goes on with the one that is open to the same target. Refused: `agreement-missing`,
- * `move-to-itself`, `line-unknown`, `not-activated`, `move-more-than-there-is`, `move-open`,
- * `not-yet-supported` (a source that no longer functions).
+ * Starts a move, or goes on with the open one of the same quantity to the same target. Refused:
+ * `agreement-missing`, `move-to-itself`, `line-unknown`, `not-activated`, `move-more-than-there-is`,
+ * `move-open`, `not-yet-supported` (a source that no longer functions).
  */
 export async function startMove(
   context: ServerContext,
@@ -197,7 +197,9 @@ async function resume(
   of: { readonly open: ServerMoveRow; readonly order: MoveOrder; readonly target: string },
 ): Promise<Result<MoveView, Refusal>> {
   const { open, order, target } = of;
-  if (open.target !== target || open.carrier !== 'online') {
+  // Another number is another wish: answered with this move, it would end one that is held to be tried.
+  const same = open.target === target && open.carrier === 'online' && open.quantity === order.quantity;
+  if (!same) {
     return err({ code: 'move-open', move: open.id, state: open.state });
   }
   if (!open.hold || order.hold) return ok(viewMove(open, true));

@@ -33,6 +33,7 @@ import { freezeUnits, releaseUnits } from './freeze.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
+import { checkTime } from './seen-time.ts';
 
 export type ToldAct = ConfirmationView & {
   readonly product?: string;
@@ -44,7 +45,7 @@ export type ToldAct = ConfirmationView & {
  * Freezes units for a move and answers the code to read. While a freeze of the line is open, the same
  * command prints its code again. Refused: `move-to-itself`, ids, `line-unknown`, `not-activated`,
  * `deactivated`, `move-open`, `move-more-than-there-is`, `quantity-invalid` (65,535 at most by telephone),
- * `answer-pending` while a certificate is under way.
+ * `answer-pending` while a certificate is under way, `clock-behind`.
  */
 export async function freezeByTelephone(
   context: ServerContext,
@@ -64,6 +65,8 @@ export async function freezeByTelephone(
     if (open !== undefined) return repeatFreeze(context, tx, { open, target: target.value, order });
     const readable = await checkReadable(tx);
     if (!readable.ok) return readable;
+    const clock = await checkTime(context, tx, nowMs);
+    if (!clock.ok) return clock;
     const id = `fz-${newId(context)}`;
     const frozen = await freezeUnits(tx, { line, move: id, quantity: order.quantity });
     if (!frozen.ok) return frozen;

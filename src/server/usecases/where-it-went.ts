@@ -2,12 +2,10 @@
  * Where the license of a holder went who has none here any more. A stranger is given a first license;
  * a holder whose CAL a move has taken must find that CAL instead of getting a second one.
  */
-import { subjectOf } from '../../protocol/cal-token.ts';
 import { endedLicense } from '../../store/license-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 import { leftReservation } from '../../store/reserve-rows.ts';
 import { findServerMove } from '../../store/server-rows.ts';
-import type { ServerContext } from '../context.ts';
 import type { Situation } from './license-situation.ts';
 import { candidatesFor } from './license-situation.ts';
 import type { LicenseRequest } from './request-license.ts';
@@ -18,7 +16,6 @@ import type { LicenseRequest } from './request-license.ts';
  * have come here, gone and come again.
  */
 export async function whereItWent(
-  context: Pick<ServerContext, 'digest'>,
   tx: ReadTx,
   { request, situation }: { readonly request: LicenseRequest; readonly situation: Situation },
 ): Promise<string | null> {
@@ -27,10 +24,8 @@ export async function whereItWent(
   const lineIds = candidates.map(({ line }) => line.id);
   const ended = await endedLicense(tx, { kind: request.type, holder: request.holder, lineIds });
   let newest = ended && { at: ended.issuedAt, move: ended.state === 'released' ? ended.move : null };
-  for (const { line, authority } of candidates) {
-    const { salt } = authority;
-    const sub = subjectOf(context.digest, { salt, kind: request.type, name: request.holder });
-    const left = await leftReservation(tx, line.id, sub);
+  for (const { line, authority } of situation.facts.reservations ? candidates : []) {
+    const left = await leftReservation(tx, line.id, situation.subIn(authority));
     if (left !== undefined && (newest === undefined || left.at >= newest.at)) newest = left;
   }
   const move = newest?.move == null ? undefined : await findServerMove(tx, newest.move);

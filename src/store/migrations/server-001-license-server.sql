@@ -64,15 +64,17 @@ create table applied_reveals (
 );
 
 -- Unit numbers nobody holds, as ranges. `pool` is empty for those that may be issued to anybody, else
--- the id of the freeze, move or reserve that they belong to. Used-up ranges (first > last) are swept.
+-- the id of the freeze, move or reserve that they belong to. A range that is used up is deleted.
 create table unit_ranges (
   position integer primary key autoincrement,
   line_id integer not null references lines (id),
   pool text not null,
   first_unit integer not null,
-  last_unit integer not null
+  last_unit integer not null,
+  check (first_unit <= last_unit)
 );
-create index unit_ranges_pool on unit_ranges (line_id, pool, position) where first_unit <= last_unit;
+-- Without the changing numbers, so that taking one leaves the index alone.
+create index unit_ranges_pool on unit_ranges (line_id, pool, position);
 
 create table licenses (
   id integer primary key,
@@ -94,7 +96,11 @@ create table licenses (
   -- The authority that the token names; after a new certificate the token is signed again.
   aid text not null,
   jti text not null,
-  token text not null,
+  -- What the token says beyond this row. It is not kept: signed again, it comes out the same.
+  generation integer not null,
+  late integer not null check (late in (0, 1)),
+  log_size integer not null,
+  log_root text not null,
   issued_at integer not null,
   renewed_at integer not null,
   expires_at integer not null,
@@ -105,6 +111,7 @@ create unique index licenses_holder on licenses (kind, holder, line_id) where st
 create unique index licenses_unit on licenses (line_id, unit) where state in ('issued', 'held');
 create index licenses_gone on licenses (kind, holder) where state in ('returned', 'expired', 'released');
 create index licenses_lease on licenses (line_id, lease_end) where state = 'issued';
+create index licenses_past on licenses (line_id, sub) where state in ('released', 'expired');
 create index licenses_move on licenses (move) where move is not null;
 
 -- Tokens ended before their time (returned): the bundle lists them until they would have expired.
@@ -115,17 +122,20 @@ create table revoked_tokens (
 );
 
 create table temporaries (
+  id integer primary key,
   product text not null,
   holder text not null,
   sub text not null,
   jti text not null,
-  token text not null,
+  generation integer not null,
+  log_size integer not null,
+  log_root text not null,
   issued_at integer not null,
   expires_at integer not null,
   validated_at integer,
   -- When its holder got a permanent license; the row stays, because a device has one temporary for life.
   upgraded_at integer,
-  primary key (product, holder)
+  unique (product, holder)
 );
 create index temporaries_alive on temporaries (product, expires_at) where upgraded_at is null;
 
