@@ -1,14 +1,18 @@
 /** A deactivated server that is activated again: units are neither lost nor granted twice on the way. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
+import { addAgreement, showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
 import { activateByTelephone } from '../src/clearinghouse/usecases/desk-activate.ts';
 import { confirmByTelephone } from '../src/clearinghouse/usecases/desk-confirm.ts';
 import { grantKeyPack } from '../src/clearinghouse/usecases/desk-key-pack.ts';
+import { answerFile } from '../src/clearinghouse/usecases/exchange.ts';
+import { addProduct } from '../src/clearinghouse/usecases/products.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
+import { applyAnswerFile } from '../src/server/usecases/apply-message.ts';
 import { settleByContact } from '../src/server/usecases/contact.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
-import { requestActivation } from '../src/server/usecases/requests.ts';
+import { requestFile } from '../src/server/usecases/outbox.ts';
+import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
 import { agreement, makeWorld, product, value } from './world/world.ts';
 
@@ -52,5 +56,41 @@ it('a code that was never typed keeps its units committed, whoever activates aga
   assert.equal((await readStatus(context)).assurance, 'key');
   assert.equal(await installed(), 25);
   assert.deepEqual(await books(), [75, 25]);
+  await world.close();
+});
+
+it('grants that were never applied stay committed, across a renewed certificate and a deactivation', async () => {
+  const world = await makeWorld(100);
+  const ch = world.clearinghouse.context;
+  const { context } = await world.addServer('LS');
+  const answer = async (): Promise<string> => value(await answerFile(ch, await requestFile(context))).file;
+  value(await requestActivation(context, { agreement }));
+  value(await applyAnswerFile(context, await answer()));
+  // Two key packs, the second of a line that the certificate does not have: neither answer arrives.
+  value(await requestInstall(context, { agreement, product, type, quantity: 10 }));
+  await answer();
+  value(await addProduct(ch, { id: 'ts-2016', name: 'Terminal Server 2016', family: 'ts', version: 10 }));
+  const more = {
+    number: agreement,
+    program: 'select',
+    customer: 'Contoso',
+    product: 'ts-2016',
+    type,
+  } as const;
+  value(await addAgreement(ch, { ...more, quantity: 7, requestId: 'second' }));
+  value(await requestInstall(context, { agreement, product: 'ts-2016', type, quantity: 7 }));
+  const late = await answer();
+  value(await deactivateServer(context, { returnUnissued: true, by: 'message' }));
+  await answer();
+  const committed = value(await showAgreement(ch, agreement)).lines.map((line) => line.committed);
+  assert.deepEqual(committed, [10, 7]);
+  // The stick turns up after all: what it brings is what is committed, and the server stays closed.
+  value(await applyAnswerFile(context, late));
+  const status = await readStatus(context);
+  assert.equal(status.activation, 'deactivated');
+  assert.deepEqual(
+    status.packs.map((pack) => pack.installed),
+    [10, 7],
+  );
   await world.close();
 });

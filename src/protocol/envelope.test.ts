@@ -65,7 +65,7 @@ const bodies: Readonly<Record<MessageType, JsonObject>> = {
   return: { ...line, quantity: 3 },
   deactivate: {
     agreements: [agreement],
-    positions: [{ agreement, line: 0, freeK: 500, heldK: 0 }],
+    applied: [{ agreement, line: 0, units: 500 }],
     confirmations: [{ agreement, seq: 3, freezes: 1, releases: 1, returns: 1 }],
   },
   welcome: { received: ['a-1'], horizon: [{ agreement, e: 4, value: bytes16('horizon') }] },

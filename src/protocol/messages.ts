@@ -82,8 +82,8 @@ const serverBodies = {
   /** The last words of a server; its releases and returns have gone before, each in its own message. */
   deactivate: closed({
     agreements: Type.Array(AgreementNumber),
-    /** How far each line's chains were applied: what was granted beyond stays committed to the server. */
-    positions: Type.Array(closed({ ...Line, freeK: ChainPosition, heldK: ChainPosition })),
+    /** Units ever applied, by line, under whatever certificate: what was granted beyond stays committed. */
+    applied: Type.Array(closed({ ...Line, units: Units })),
     /** How many confirmations it has made, and of what: one that was never read is settled by this. */
     confirmations: Type.Array(
       closed({ agreement: AgreementNumber, seq: Count, freezes: Count, releases: Count, returns: Count }),

@@ -161,6 +161,7 @@ export async function settleRequest(
 }
 
 export interface ConfirmationRow {
+  readonly aid: string;
   readonly agreement: string;
   readonly seq: number;
   readonly kind: ConfirmationKind;
@@ -174,8 +175,9 @@ export interface ConfirmationRow {
 
 export async function insertConfirmation(tx: WriteTx, row: ConfirmationRow): Promise<void> {
   await tx.run(
-    `insert into confirmations (agreement, seq, kind, line, unissued, held, move, code, at)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `insert into confirmations (aid, agreement, seq, kind, line, unissued, held, move, code, at)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    row.aid,
     row.agreement,
     row.seq,
     row.kind,
@@ -195,8 +197,8 @@ export async function listConfirmations(
   kind: ConfirmationKind,
 ): Promise<readonly ConfirmationRow[]> {
   return tx.all<ConfirmationRow>(
-    `select agreement, seq, kind, line, unissued, held, move, code, at from confirmations
-     where agreement = ? and kind = ? order by seq desc`,
+    `select aid, agreement, seq, kind, line, unissued, held, move, code, at from confirmations
+     where agreement = ? and kind = ? order by id desc`,
     agreement,
     kind,
   );

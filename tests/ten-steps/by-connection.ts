@@ -226,7 +226,7 @@ describe('the ten steps by automatic connection', { concurrency: 1 }, () => {
     await old.done('server', 'deactivate');
     assert.equal((await old.status()).activation, 'deactivated');
     const refused = await ask(old.address, 'ws-1');
-    assert.deepEqual([refused.status, refused.body.code], [409, '?']);
+    assert.deepEqual([refused.status, refused.body.code], [409, 'license-moved']);
     const back = await next.refused(...moveWords(old.address, 1));
     assert.deepEqual([back.exit, back.refused.code], [1, 'server-closed']);
     // The measure of "never called" in the walk by telephone can tell the difference.

@@ -203,9 +203,8 @@ describe('the ten steps by telephone', { concurrency: 1 }, () => {
     const answer = await scene.site.clearinghouse.done<DeskAnswer>('desk', 'activate', ...caller);
     assert.equal(answer.codes[0]?.for, scene.nextId);
     const code = carelessly(readOut(answer, 'activation'));
-    // The old server does not take it: it is in use there under a slot of its own.
     const wrong = await scene.old.refused('server', 'activate', '--code', code);
-    assert.equal(wrong.refused.code, '?');
+    assert.equal(wrong.refused.code, 'code-not-for-this-server');
     const status = await scene.next.done<Status>('server', 'activate', '--code', code);
     assert.deepEqual([status.activation, status.assurance], ['activated', 'slot']);
     assert.match(status.horizon ?? '', /^\d{4}-\d\d-\d\d$/);
@@ -378,12 +377,12 @@ describe('the ten steps by telephone', { concurrency: 1 }, () => {
     assert.deepEqual(
       gone.map(({ status, body }) => [status, body.code]),
       [
-        [409, '?'],
-        [409, '?'],
+        [409, 'license-moved'],
+        [409, 'deactivated'],
       ],
     );
     const { refused } = await site.calyx.refused(...requestWords(site, old.address, 'ws-2'));
-    assert.equal(refused.code, '?');
+    assert.equal(refused.code, 'license-moved');
     const closed = await old.done<Told>('server', 'deactivate', '--code-out');
     assert.equal(closed.kind, 'deactivated');
   });

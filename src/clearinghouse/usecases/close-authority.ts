@@ -5,7 +5,7 @@
 import { clearinghouseAccount } from '../../core/account.ts';
 import type { Posting } from '../../core/ledger.ts';
 import { agreementLines } from '../../store/agreement-rows.ts';
-import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
+import type { ChainRow, GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import {
   chainsOf,
   findGrantedAuthority,
@@ -13,7 +13,7 @@ import {
   saveGrantedAuthority,
   saveServer,
 } from '../../store/committed-server-rows.ts';
-import type { WriteTx } from '../../store/port.ts';
+import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { newId } from './new-id.ts';
 
@@ -26,15 +26,21 @@ import { newId } from './new-id.ts';
 export async function closeAuthority(
   context: ClearinghouseContext,
   tx: WriteTx,
-  of: { readonly authority: GrantedAuthorityRow; readonly nowMs: number },
+  of: {
+    readonly authority: GrantedAuthorityRow;
+    /** Units ever applied, by line, as the server says with its last words. */
+    readonly applied: ReadonlyMap<number, number>;
+    readonly nowMs: number;
+  },
 ): Promise<void> {
   const { licenseServerId, agreement, generation } = of.authority;
-  const waiting = await neverApplied(tx, of.authority.aid);
+  const granted = await unitsOf(tx, of.authority.aid, (chain) => chain.k);
   const postings: Posting[] = [];
   for (const { line } of await agreementLines(tx, agreement)) {
     const account = clearinghouseAccount(agreement, line);
     const debit = account.committed(licenseServerId, generation);
-    const amount = (await tx.balance(debit)) - (waiting.get(line) ?? 0);
+    const waiting = Math.max(0, (granted.get(line) ?? 0) - (of.applied.get(line) ?? 0));
+    const amount = (await tx.balance(debit)) - waiting;
     if (amount > 0) postings.push({ kind: 'transfer', debit, credit: account.inHand, amount });
   }
   // Read again: the confirmation that closes it has just moved its ratchet on.
@@ -54,13 +60,22 @@ export async function closeAuthority(
   });
 }
 
-/** Units revealed beyond the positions that the server has vouched for, by line. */
-async function neverApplied(tx: WriteTx, aid: string): Promise<ReadonlyMap<number, number>> {
-  const waiting = new Map<number, number>();
+/** Units of an authority by line, the ones it was opened with included, counting its chains so far. */
+async function unitsOf(
+  tx: ReadTx,
+  aid: string,
+  position: (chain: ChainRow) => number,
+): Promise<ReadonlyMap<number, number>> {
+  const units = new Map<number, number>();
   for (const chain of await chainsOf(tx, aid)) {
-    waiting.set(chain.line, (waiting.get(chain.line) ?? 0) + chain.k - chain.confirmedK);
+    units.set(chain.line, (units.get(chain.line) ?? 0) + chain.openUnits + position(chain));
   }
-  return waiting;
+  return units;
+}
+
+/** What a server has vouched for by telephone: the positions in the state that its code was made in. */
+export function confirmedUnits(tx: ReadTx, aid: string): Promise<ReadonlyMap<number, number>> {
+  return unitsOf(tx, aid, (chain) => chain.confirmedK);
 }
 
 /** What stayed committed to the generation before, when a server is activated again. */

@@ -9,7 +9,7 @@ import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { advanceMove } from './advance-move.ts';
-import { closeAuthority } from './close-authority.ts';
+import { closeAuthority, confirmedUnits } from './close-authority.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
 import type { Confirmed } from './desk-confirm.ts';
@@ -88,7 +88,8 @@ export async function confirmDeactivated(
     if (!done.ok) return done;
     codes.push(...done.value.codes);
   }
-  await closeAuthority(context, tx, { authority, nowMs });
+  const applied = await confirmedUnits(tx, authority.aid);
+  await closeAuthority(context, tx, { authority, applied, nowMs });
   const next =
     codes.length === 0
       ? 'The license server is closed. Nothing to read out.'

@@ -72,7 +72,8 @@ export async function activateByTelephone(
  */
 function whyCertified({ agreement, state }: GrantedAuthorityRow): Refusal {
   if (state === 'active') return { code: 'already-activated', agreement };
-  const what = 'activating by telephone a license server that had a certificate (a connection or a file does)';
+  const what =
+    'activating by telephone a license server that had a certificate (a connection or a file does)';
   return { code: 'not-yet-supported', what };
 }
 
@@ -106,11 +107,8 @@ async function openSlot(
   tx: WriteTx,
   of: SlotOrder & { readonly present: GrantedAuthorityRow | undefined },
 ): Promise<DeskAnswer> {
-  const { present, generation, nowMs } = of;
-  // A certificate that was closed makes room for the slot; a slot that was closed goes on (§3.5).
-  const own = present?.basis === 'slot' ? present : undefined;
-  if (present !== undefined && own === undefined)
-    await saveGrantedAuthority(tx, { ...present, state: 'superseded' });
+  const { present: own, generation, nowMs } = of;
+  // A slot that was closed goes on: chains, ratchet and counters (§3.5).
   const authority = own ?? newAuthority(context, of);
   const answer = activationAnswer(context, { authority, slot: of.slot, nowMs });
   if (own?.state === 'active') {
@@ -124,7 +122,7 @@ async function openSlot(
     id: `activate:${authority.aid}:${generation}`,
     at: nowMs,
     body: { server: of.id, generation, basis: 'slot', slot: of.slot },
-    postings: present === undefined ? [] : await carryOver(tx, { before: present, generation }),
+    postings: own === undefined ? [] : await carryOver(tx, { before: own, generation }),
   });
   return answer.desk;
 }

@@ -7,13 +7,7 @@ import { isoTime } from '../../core/time.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
 import { openMovesFrom } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
-import {
-  authoritiesOfServer,
-  chainsOf,
-  findServer,
-  saveChain,
-  saveGrantedAuthority,
-} from '../../store/committed-server-rows.ts';
+import { authoritiesOfServer, findServer, saveGrantedAuthority } from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
@@ -71,18 +65,10 @@ async function settleCodes(
   return ok(null);
 }
 
-/** How far the server says that it has come on its chains, with its last words. */
-async function noteApplied(
-  tx: WriteTx,
-  of: { readonly aid: string; readonly agreement: string; readonly message: MessageOf<'deactivate'> },
-): Promise<void> {
-  for (const chain of await chainsOf(tx, of.aid)) {
-    const told = of.message.body.positions.find(
-      (row) => row.agreement === of.agreement && row.line === chain.line,
-    );
-    const k = Math.min(chain.k, (chain.kind === 'free' ? told?.freeK : told?.heldK) ?? 0);
-    if (k > chain.confirmedK) await saveChain(tx, { ...chain, confirmedK: k });
-  }
+/** The units that the server says it has applied under an agreement, by line. */
+function toldUnits(message: MessageOf<'deactivate'>, agreement: string): ReadonlyMap<number, number> {
+  const told = message.body.applied.filter((row) => row.agreement === agreement);
+  return new Map(told.map(({ line, units }) => [line, units]));
 }
 
 /**
@@ -101,8 +87,7 @@ export async function handleDeactivate(
     if (!ended.ok) return ended;
     const settled = await settleCodes(context, tx, { authority, message });
     if (!settled.ok) return settled;
-    await noteApplied(tx, { aid: authority.aid, agreement: authority.agreement, message });
-    await closeAuthority(context, tx, { authority, nowMs });
+    await closeAuthority(context, tx, { authority, applied: toldUnits(message, authority.agreement), nowMs });
   }
   const server = await findServer(tx, message.from.id);
   const answer = await outgoing(tx, {

@@ -75,7 +75,9 @@ function openLive(context: ClearinghouseContext, token: string): Result<Opened, 
   const opened = openMessage(context, token);
   if (!opened.ok) {
     const { error } = opened;
-    return error.code === 'message-expired' ? err({ code: 'clock-behind', now: error.madeAt, seen: error.now }) : opened;
+    return error.code === 'message-expired'
+      ? err({ code: 'clock-behind', now: error.madeAt, seen: error.now })
+      : opened;
   }
   const signedMs = msOfIso(opened.value.envelope.iat) ?? 0;
   const clocks = compareClocks(signedMs, context.clock.nowMs());

@@ -58,7 +58,9 @@ export async function applyActivationCode(
     const aid = base64url(authority.aid);
     const present = await findAuthority(tx, aid);
     if (present?.state === 'active') return err({ code: 'already-activated', agreement: row.agreement });
-    const certified = (await listAuthorities(tx)).find((each) => each.agreement === row.agreement && each.basis === 'key');
+    const certified = (await listAuthorities(tx)).find(
+      (each) => each.agreement === row.agreement && each.basis === 'key',
+    );
     if (certified !== undefined) return err(whyCertified(certified));
     const clock = checkClock(nowMs, opened.value.madeAtMs);
     if (!clock.ok) return clock;
@@ -91,7 +93,8 @@ export async function applyActivationCode(
  */
 function whyCertified({ agreement, state }: AuthorityRow): Refusal {
   if (state === 'active') return { code: 'already-activated', agreement };
-  const what = 'activating by telephone a license server that had a certificate (a connection or a file does)';
+  const what =
+    'activating by telephone a license server that had a certificate (a connection or a file does)';
   return { code: 'not-yet-supported', what };
 }
 

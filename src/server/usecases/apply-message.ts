@@ -56,7 +56,8 @@ export async function applyMessages(
   if (!clock.ok) return clock;
   for (const token of call.messages) {
     const nowMs = context.clock.nowMs();
-    const keyOf = (kid: string): Uint8Array | undefined => trustedKey(list, kid, { role: 'issue', atMs: nowMs });
+    const keyOf = (kid: string): Uint8Array | undefined =>
+      trustedKey(list, kid, { role: 'issue', atMs: nowMs });
     const message = openEnvelope(token, {
       nowMs,
       to: context.licenseServerId,

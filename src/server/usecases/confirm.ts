@@ -61,6 +61,7 @@ export async function confirmAct(context: ServerContext, tx: WriteTx, act: Act):
     ...counters,
   });
   const row: ConfirmationRow = {
+    aid: authority.aid,
     agreement: authority.agreement,
     seq,
     kind,

@@ -16,7 +16,7 @@ import {
   listAuthorities,
   setAuthorityState,
 } from '../../store/server-authority-rows.ts';
-import type { ServerMoveRow } from '../../store/server-rows.ts';
+import type { ConfirmationRow, ServerMoveRow } from '../../store/server-rows.ts';
 import { insertRequest, isWaiting, listConfirmations, openFreeze } from '../../store/server-rows.ts';
 import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
@@ -229,16 +229,20 @@ async function sendDeactivate(
   const id = newId(context);
   const agreements = of.active.map((row) => row.agreement);
   await insertRequest(tx, { id, kind: 'deactivate', ask: JSON.stringify({ agreements }), at: of.nowMs });
-  const positions: JsonObject[] = [];
+  const applied: JsonObject[] = [];
   for (const agreement of agreements) {
-    for (const { line, freeK, heldK } of await linesOfAgreement(tx, agreement)) {
-      positions.push({ agreement, line, freeK, heldK });
+    for (const { line, openUnits, freeK, heldK } of await linesOfAgreement(tx, agreement)) {
+      applied.push({ agreement, line, units: openUnits + freeK + heldK });
     }
   }
   const confirmations = of.active.map(({ agreement, confirmationSeq: seq, freezes, releases, returns }) => ({
-    ...{ agreement, seq, freezes, releases, returns },
+    agreement,
+    seq,
+    freezes,
+    releases,
+    returns,
   }));
-  const body = { agreements, positions, confirmations };
+  const body = { agreements, applied, confirmations };
   const message = await outgoing(tx, { id, type: 'deactivate', body });
   await tx.post({
     log: serverLog,
@@ -251,6 +255,24 @@ async function sendDeactivate(
   return id;
 }
 
+/** As many codes as may go unheard between two that are read (protocol §3.6). */
+const mostUnheard = 16;
+
+/** What was told of freezes, releases and returns before the end, and since the end before it. */
+async function toldBefore(
+  tx: WriteTx,
+  end: ConfirmationRow,
+  earlier: ConfirmationRow | undefined,
+): Promise<readonly ConfirmationRow[]> {
+  const from = earlier?.aid === end.aid ? earlier.seq : 0;
+  const rows: ConfirmationRow[] = [];
+  for (const kind of ['frozen', 'released', 'returned'] as const) {
+    const told = await listConfirmations(tx, end.agreement, kind);
+    rows.push(...told.filter(({ aid, seq }) => aid === end.aid && seq > from && seq < end.seq));
+  }
+  return rows.sort((one, other) => one.seq - other.seq).slice(-mostUnheard);
+}
+
 /** The codes as they were printed: whoever lost the note reads them again. */
 async function repeat(
   context: ServerContext,
@@ -259,11 +281,11 @@ async function repeat(
 ): Promise<Result<Deactivated, Refusal>> {
   const codes: ConfirmationView[] = [];
   for (const { agreement } of authorities) {
-    const [last] = await listConfirmations(tx, agreement, 'deactivated');
+    const [last, before] = await listConfirmations(tx, agreement, 'deactivated');
     if (last === undefined) continue;
-    // What was given back in the same act was told before it, and the desk takes codes in their order.
-    const returned = (await listConfirmations(tx, agreement, 'returned')).filter((row) => row.at === last.at);
-    for (const row of [...returned.reverse(), last]) codes.push(viewConfirmation(context, row));
+    // The desk takes codes in their order, and may have heard of none of those before the last.
+    const told = await toldBefore(tx, last, before);
+    for (const row of [...told, last]) codes.push(viewConfirmation(context, row));
   }
   const closing = codes.filter((code) => code.kind === 'deactivated');
   const sum = (pick: 'unissued' | 'held'): number => closing.reduce((total, code) => total + code[pick], 0);

@@ -199,16 +199,20 @@ async function countStock(
   let installed = 0;
   let unissued = 0;
   let giver: Candidate | null = null;
+  let past: Candidate | null = null;
   for (const candidate of of.candidates) {
     const accounts = accountsOf(candidate.line);
     installed += await tx.balance(accounts.installed);
     if (candidate.authority.row.state !== 'active') continue;
     const free = await tx.balance(accounts.unissued);
+    const { may } = standingOf(candidate.authority, of.nowMs);
+    // What a line past its horizon has is there, but for nobody new: then that is what has to be said.
+    if (may === 'renew' && free > 0) past ??= candidate;
+    if (may !== 'assign') continue;
     unissued += free;
-    const mayGive = free > 0 && standingOf(candidate.authority, of.nowMs).may === 'assign';
-    if (mayGive) giver ??= candidate;
+    if (free > 0) giver ??= candidate;
   }
-  return { installed, unissued, giver: giver ?? of.candidates[0] ?? null };
+  return { installed, unissued, giver: giver ?? past ?? of.candidates[0] ?? null };
 }
 
 /** Counted only where a cap could apply: a server without the product gives as many as ask. */

@@ -223,7 +223,8 @@ async function issue(context: ServerContext, tx: WriteTx, deed: Giving): Promise
   const license = await makeLicense(context, tx, deed);
   const granted = permanentAnswer(context, 'issued', { ...to, license });
   await insertLicense(tx, license);
-  if (situation.temporary !== null) await markUpgraded(tx, { id: situation.temporary.id, nowMs: asked.nowMs });
+  if (situation.temporary !== null)
+    await markUpgraded(tx, { id: situation.temporary.id, nowMs: asked.nowMs });
   const accounts = accountsOf(line);
   const { unit, origin, sub, jti, expiresAt } = license;
   await tx.post({

@@ -65,7 +65,8 @@ export async function decideInTime(
   },
 ): Promise<Result<RequestDecision, Refusal>> {
   const { decision, temporary, nowMs } = of;
-  const gives = decision.act === 'issue' || decision.act === 'upgrade' || (decision.act === 'renew' && decision.lapsed);
+  const gives =
+    decision.act === 'issue' || decision.act === 'upgrade' || (decision.act === 'renew' && decision.lapsed);
   const clock = gives ? await checkTime(context, tx, nowMs) : ok(nowMs);
   if (clock.ok) {
     await noteTime(context, tx, nowMs);
@@ -92,7 +93,10 @@ export async function noteAnswered(
   tx: WriteTx,
   of: { readonly received: readonly string[]; readonly toldMs: number },
 ): Promise<void> {
-  const sealed = JSON.parse((await readMeta(tx, sealedKey)) ?? '{}') as { contact?: string; newestMs?: number };
+  const sealed = JSON.parse((await readMeta(tx, sealedKey)) ?? '{}') as {
+    contact?: string;
+    newestMs?: number;
+  };
   const newestMs = await newestSeen(context, tx);
   const { contact, newestMs: before = 0 } = sealed;
   const latest = contact !== undefined && of.received.includes(contact);

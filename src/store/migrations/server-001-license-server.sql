@@ -220,6 +220,9 @@ create unique index requests_waiting on requests (kind, ask) where state = 'wait
 
 -- Codes this server has made, to be printed again; and the seq each used.
 create table confirmations (
+  id integer primary key autoincrement,
+  -- The ratchet that made it: each authority starts one of its own.
+  aid text not null references authorities (aid),
   agreement text not null,
   seq integer not null,
   kind text not null,
@@ -229,7 +232,7 @@ create table confirmations (
   move text,
   code text not null,
   at integer not null,
-  primary key (agreement, seq)
+  unique (aid, seq)
 );
 
 -- Messages of the clearinghouse that were applied, until a contact has told it so.

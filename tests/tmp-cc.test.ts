@@ -1,0 +1,291 @@
+/**
+ * Ways that people and programs go which nobody has planned for: halves of a move by telephone and by
+ * message, codes that nobody reads, ends in the middle. Nothing may be lost on them, and nothing doubled.
+ */
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import { addAgreement, showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
+import { activateByTelephone } from '../src/clearinghouse/usecases/desk-activate.ts';
+import { confirmByTelephone } from '../src/clearinghouse/usecases/desk-confirm.ts';
+import { listMoves } from '../src/clearinghouse/usecases/desk-moves.ts';
+import { makeKit } from '../src/clearinghouse/usecases/make-kit.ts';
+import { parseCode } from '../src/core/code.ts';
+import { formatDigits } from '../src/core/code-digits.ts';
+import { nodeDigest } from '../src/platform/digest.ts';
+import type { OpenServer } from '../src/server/app.ts';
+import { applyCode } from '../src/server/usecases/apply-code.ts';
+import { contactClearinghouse, settleByContact } from '../src/server/usecases/contact.ts';
+import { deactivateServer } from '../src/server/usecases/deactivate.ts';
+import { requestLicense } from '../src/server/usecases/request-license.ts';
+import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
+import { addKit } from '../src/server/usecases/settings.ts';
+import { startMove } from '../src/server/usecases/start-move.ts';
+import { readStatus } from '../src/server/usecases/status.ts';
+import { freezeByTelephone, releaseByTelephone, returnByTelephone } from '../src/server/usecases/telephone-move.ts';
+import * as acts from './world/acts.ts';
+import { assertConserved } from './world/conserved.ts';
+import type { World } from './world/world.ts';
+import { agreement, makeWorld, product, refusalOf, value } from './world/world.ts';
+
+const device = { product, type: 'device' } as const;
+const user = { product, type: 'user' } as const;
+
+let world: World;
+
+afterEach(async () => {
+  await assertConserved(world);
+  await world.close();
+});
+
+async function connected(name: string, quantity: number): Promise<OpenServer> {
+  const server = await world.addServer(name, { connected: true });
+  await acts.connect(server, quantity);
+  return server;
+}
+
+async function contact(...servers: readonly OpenServer[]): Promise<void> {
+  for (const server of servers) value(await contactClearinghouse(server.context, { waitMs: 0 }));
+}
+
+async function books(): Promise<readonly (number | undefined)[]> {
+  const line = value(await showAgreement(world.clearinghouse.context, agreement)).lines[0];
+  return [line?.inHand, line?.committed, line?.inTransit];
+}
+
+async function read(code: string) {
+  return confirmByTelephone(world.clearinghouse.context, { code });
+}
+
+const online = { agreement, ...device, reason: 'replaced', hold: false } as const;
+
+describe('a move by telephone', () => {
+  it('knows its source in whatever form its ID is typed', async () => {
+    world = await makeWorld(100, { kit: false });
+    const old = await connected('LS-OLD', 5);
+    const next = await connected('LS-NEW', 0);
+    const license = await acts.permanent(old, 'ws-1');
+    const source = { token: license.token, bundle: JSON.parse(license.bundleText) as unknown };
+    await acts.deskMove(world, { from: old, to: next });
+    const order = { ...device, to: acts.idOf(next).toLowerCase(), quantity: 'all' } as const;
+    value(await read(value(await freezeByTelephone(old.context, order)).code));
+    const released = value(await read(value(await releaseByTelephone(old.context, device)).code));
+    const from = formatDigits(nodeDigest, value(parseCode(nodeDigest, acts.idOf(old))));
+    await acts.typeCode(next, released.code ?? '', { from });
+    const taken = value(await requestLicense(next.context, { ...device, holder: 'ws-1', source }));
+    assert.deepEqual([taken.kind, taken.origin], ['permanent', license.origin]);
+    assert.deepEqual(await acts.counts(next), [1, 1, 0, 0, 0, 0]);
+  });
+
+  it('can be told from the notes, when the server was deactivated before the freeze was read', async () => {
+    world = await makeWorld(100, { kit: false });
+    const old = await connected('LS-OLD', 5);
+    const next = await connected('LS-NEW', 0);
+    await acts.permanent(old, 'ws-1');
+    await acts.deskMove(world, { from: old, to: next });
+    value(await freezeByTelephone(old.context, { ...device, to: acts.idOf(next), quantity: 'all' }));
+    const closed = value(await deactivateServer(old.context, { returnUnissued: false, by: 'telephone' }));
+    const early = refusalOf(await read(closed.codes.at(-1)?.code ?? ''));
+    assert.deepEqual(early, { code: 'earlier-code-missing', kind: 'frozen' });
+    // The same command again shows all that is needed, in the order in which it is to be read.
+    const again = value(await deactivateServer(old.context, { returnUnissued: false, by: 'telephone' }));
+    assert.deepEqual(again.codes.map((code) => code.kind), ['frozen', 'deactivated']);
+    for (const { code } of again.codes) value(await read(code));
+    assert.deepEqual(await books(), [95, 5, 0]);
+  });
+});
+
+describe('a move by message', () => {
+  it('names a holder once who has a license here and another one reserved', async () => {
+    world = await makeWorld(100, { kit: false });
+    const [a, b, c] = [await connected('LS-A', 4), await connected('LS-B', 4), await connected('LS-C', 0)];
+    await acts.permanent(a, 'ws-1');
+    await acts.permanent(b, 'ws-1');
+    value(await startMove(a.context, { ...online, to: acts.idOf(b), quantity: 'all' }));
+    for (let round = 0; round < 4; round += 1) await contact(a, b);
+    assert.deepEqual(await acts.counts(b), [8, 1, 6, 0, 1, 0]);
+    value(await startMove(b.context, { ...online, to: acts.idOf(c), quantity: 'all' }));
+    for (let round = 0; round < 4; round += 1) await contact(b, c);
+    assert.deepEqual(await acts.counts(b), [0, 0, 0, 0, 0, 0]);
+    assert.deepEqual(await acts.counts(c), [8, 0, 6, 0, 2, 0]);
+    assert.equal((await acts.permanent(c, 'ws-1')).kind, 'permanent');
+    assert.deepEqual(await acts.counts(c), [8, 1, 6, 0, 1, 0]);
+  });
+
+  it('that was to be held is verified by its source before its target has installed', async () => {
+    world = await makeWorld(100, { kit: false });
+    const [old, next] = [await connected('LS-OLD', 5), await connected('LS-NEW', 0)];
+    const order = { ...online, to: acts.idOf(next), quantity: 5 };
+    value(await startMove(old.context, { ...order, hold: true }));
+    await contact(old, old);
+    value(await startMove(old.context, order));
+    for (let round = 0; round < 5; round += 1) await contact(old, next);
+    const [move] = (await listMoves(world.clearinghouse.context, { after: '', limit: 10 })).items;
+    assert.equal(move?.state, 'closed');
+    assert.deepEqual([await acts.counts(old), await acts.counts(next)], [[0, 0, 0, 0, 0, 0], [5, 0, 5, 0, 0, 0]]);
+  });
+
+  it('ends where its source is closed before it has heard of the freeze', async () => {
+    world = await makeWorld(100, { kit: false });
+    const [old, next] = [await connected('LS-OLD', 5), await connected('LS-NEW', 0)];
+    value(await startMove(old.context, { ...online, to: acts.idOf(next), quantity: 5 }));
+    const closed = value(await deactivateServer(old.context, { returnUnissued: true, by: 'message' }));
+    value(await settleByContact(old.context, closed.request ?? ''));
+    await contact(old, next);
+    const [move] = (await listMoves(world.clearinghouse.context, { after: '', limit: 10 })).items;
+    assert.equal(move?.state, 'aborted');
+    assert.deepEqual(await books(), [100, 0, 0]);
+  });
+
+  it('brings back to its target what came while that was closed, and not before', async () => {
+    world = await makeWorld(100, { kit: false });
+    const [old, next] = [await connected('LS-OLD', 5), await connected('LS-NEW', 0)];
+    await acts.permanent(old, 'ws-1');
+    value(await startMove(old.context, { ...online, to: acts.idOf(next), quantity: 'all' }));
+    await contact(old, old);
+    // The grant is on its way when the administrator of the target ends it.
+    const closed = value(await deactivateServer(next.context, { returnUnissued: false, by: 'message' }));
+    value(await settleByContact(next.context, closed.request ?? ''));
+    for (let round = 0; round < 3; round += 1) await contact(old, next);
+    await assertConserved(world);
+    value(await settleByContact(next.context, value(await requestActivation(next.context, { agreement })).id));
+    for (let round = 0; round < 3; round += 1) await contact(old, next);
+    await assertConserved(world);
+    const total = (await acts.counts(old))[0] ?? 0;
+    assert.equal(total + ((await acts.counts(next))[0] ?? 0), 5);
+    assert.equal((await acts.permanent(next, 'ws-1')).kind, 'permanent');
+  });
+});
+
+describe('a kit slot and a certificate', () => {
+  it('a server that has a certificate is not woken by its old activation code', async () => {
+    world = await makeWorld(100);
+    const server = await world.addServer('LS', { kit: true, connected: true });
+    const code = await acts.activationCode(world, server);
+    await acts.typeCode(server, code);
+    await acts.install(world, server, { quantity: 10 });
+    await acts.permanents(server, ['ws-1', 'ws-2']);
+    value(await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id));
+    assert.deepEqual(await acts.counts(server), [10, 2, 8, 0, 0, 0]);
+    assert.deepEqual(await books(), [90, 10, 0]);
+    const typed = refusalOf(await applyCode(server.context, { text: code, confirmed: true }));
+    assert.deepEqual(typed, { code: 'already-activated', agreement });
+    await acts.install(world, server, { quantity: 5 });
+    assert.deepEqual(await acts.counts(server), [15, 2, 13, 0, 0, 0]);
+    assert.equal(value(await requestLicense(server.context, { ...device, holder: 'ws-1' })).status, 'unchanged');
+  });
+
+  it('nor when it is deactivated: it is activated again by what it was activated by last', async () => {
+    world = await makeWorld(100);
+    const server = await world.addServer('LS', { kit: true, connected: true });
+    const code = await acts.activationCode(world, server);
+    await acts.typeCode(server, code);
+    await acts.install(world, server, { quantity: 10 });
+    value(await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id));
+    const closed = value(await deactivateServer(server.context, { returnUnissued: true, by: 'message' }));
+    value(await settleByContact(server.context, closed.request ?? ''));
+    assert.deepEqual(await books(), [100, 0, 0]);
+    const typed = refusalOf(await applyCode(server.context, { text: code, confirmed: true }));
+    assert.equal(typed.code, 'not-yet-supported');
+    const call = { agreement, serverId: acts.idOf(server) };
+    assert.equal(refusalOf(await activateByTelephone(world.clearinghouse.context, call)).code, 'not-yet-supported');
+    value(await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id));
+    value(await requestInstall(server.context, { agreement, ...device, quantity: 3 }));
+    await contact(server, server);
+    assert.deepEqual(await acts.counts(server), [3, 0, 3, 0, 0, 0]);
+    assert.equal((await acts.permanent(server, 'ws-1')).unit, 11);
+  });
+
+  it('a code that nobody read gives nothing back again after the server was closed by message', async () => {
+    world = await makeWorld(100);
+    const server = await world.addServer('LS', { kit: true, connected: true });
+    const activation = await acts.activationCode(world, server);
+    await acts.typeCode(server, activation);
+    await acts.install(world, server, { quantity: 10 });
+    const unread = value(await returnByTelephone(server.context, { ...device, quantity: 4 })).code;
+    const closed = value(await deactivateServer(server.context, { returnUnissued: true, by: 'message' }));
+    value(await settleByContact(server.context, closed.request ?? ''));
+    assert.deepEqual(await books(), [100, 0, 0]);
+    await acts.activationCode(world, server);
+    await acts.typeCode(server, activation);
+    await acts.install(world, server, { quantity: 6 });
+    assert.equal(refusalOf(await read(unread)).code, 'confirmation-unmatched');
+    assert.deepEqual(await books(), [94, 6, 0]);
+    // And what it makes from now on is understood.
+    value(await read(value(await returnByTelephone(server.context, { ...device, quantity: 1 })).code));
+    assert.deepEqual(await books(), [95, 5, 0]);
+  });
+});
+
+it('a server that got a certificate goes on making codes, and the desk goes on understanding them', async () => {
+  world = await makeWorld(100);
+  const server = await world.addServer('LS', { kit: true, connected: true });
+  await acts.setUp(world, server, 10);
+  value(await read(value(await returnByTelephone(server.context, { ...device, quantity: 2 })).code));
+  value(await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id));
+  const told = value(await returnByTelephone(server.context, { ...device, quantity: 3 }));
+  value(await read(told.code));
+  assert.deepEqual(await books(), [95, 5, 0]);
+  assert.deepEqual(await acts.counts(server), [5, 0, 5, 0, 0, 0]);
+});
+
+describe('two agreements with one product', () => {
+  it('lend each other nothing: a line past its horizon does not give what it has', async () => {
+    world = await makeWorld(100, { kit: false });
+    const { context } = world.clearinghouse;
+    const order = { program: 'select', customer: 'Contoso', product, type: 'user', quantity: 10 };
+    for (const number of ['A-1', 'B-2']) value(await addAgreement(context, { ...order, number, requestId: number }));
+    const server = await world.addServer('LS', { connected: true });
+    value(await settleByContact(server.context, value(await requestActivation(server.context, { agreement: 'A-1' })).id));
+    value(await requestInstall(server.context, { agreement: 'A-1', ...user, quantity: 1 }));
+    await contact(server, server);
+    value(await requestLicense(server.context, { ...user, holder: 'ada' }));
+    const other = await makeKit(context, 'B-2');
+    value(await addKit(server.context, value(other).file));
+    await acts.activate(world, server, 'B-2');
+    await acts.install(world, server, { agreement: 'B-2', type: 'user', quantity: 5 });
+    // Four months on the certificate of A-1 has passed its horizon, and the kit of B-2 has not.
+    world.clock.advanceDays(125);
+    assert.equal(value(await requestLicense(server.context, { ...user, holder: 'grace' })).unit, 1);
+    assert.equal(value(await requestLicense(server.context, { ...user, holder: 'joan' })).unit, 2);
+  });
+
+  it('and what is refused then is said of the line that could have given', async () => {
+    world = await makeWorld(100, { kit: false });
+    const { context } = world.clearinghouse;
+    const order = { program: 'select', customer: 'Contoso', product, type: 'user', quantity: 10 };
+    for (const number of ['A-1', 'B-2']) value(await addAgreement(context, { ...order, number, requestId: number }));
+    const server = await world.addServer('LS', { connected: true });
+    value(await addKit(server.context, value(await makeKit(context, 'A-1')).file));
+    await acts.activate(world, server, 'A-1');
+    await acts.install(world, server, { agreement: 'A-1', type: 'user', quantity: 1 });
+    value(await settleByContact(server.context, value(await requestActivation(server.context, { agreement: 'B-2' })).id));
+    value(await requestInstall(server.context, { agreement: 'B-2', ...user, quantity: 5 }));
+    await contact(server, server);
+    value(await requestLicense(server.context, { ...user, holder: 'ada' }));
+    // The kit of A-1 reaches further and has nothing left; the certificate of B-2 has five and may not.
+    world.clock.advanceDays(125);
+    value(await requestLicense(server.context, { ...user, holder: 'ada' }));
+    console.log(JSON.stringify((await readStatus(server.context)).agreements), JSON.stringify((await readStatus(server.context)).packs), new Date(world.clock.nowMs()).toISOString());
+    const refusal = refusalOf(await requestLicense(server.context, { ...user, holder: 'grace' }));
+    assert.equal(refusal.code, 'horizon-passed');
+  });
+});
+
+it('a contact cannot confirm the mail of another server', async () => {
+  world = await makeWorld(100, { kit: false });
+  const [one, other] = [await connected('LS-A', 3), await connected('LS-B', 0)];
+  value(await startMove(one.context, { ...online, to: acts.idOf(other), quantity: 3 }));
+  await contact(one, one);
+  const { context, store } = world.clearinghouse;
+  const mail = await store.read((tx) => tx.outbox(acts.idOf(other), 10));
+  assert.equal(mail.some((row) => row.type === 'grant'), true);
+  const { fromServer, tell } = await import('./world/forge.ts');
+  const ack = mail.map((row) => row.id);
+  const body = { ack, name: 'LS-A', method: 'automatic' };
+  value(await tell(world, await fromServer(world, one, { t: 'contact', body })));
+  assert.deepEqual(await store.read((tx) => tx.outbox(acts.idOf(other), 10)), mail);
+  assert.equal(context.publisher, 'Sample Publisher');
+  await contact(other);
+  assert.deepEqual(await acts.counts(other), [3, 0, 3, 0, 0, 0]);
+  assert.equal((await readStatus(other.context)).activation, 'activated');
+});
