@@ -20,6 +20,7 @@ import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
 import { addKit } from '../src/server/usecases/settings.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
+import { validateLicense } from '../src/server/usecases/return-license.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
 import { freezeByTelephone, releaseByTelephone, returnByTelephone } from '../src/server/usecases/telephone-move.ts';
 import * as acts from './world/acts.ts';
@@ -267,6 +268,47 @@ describe('two agreements with one product', () => {
     value(await requestLicense(server.context, { ...user, holder: 'ada' }));
     const refusal = refusalOf(await requestLicense(server.context, { ...user, holder: 'grace' }));
     assert.equal(refusal.code, 'horizon-passed');
+  });
+});
+
+describe('a holder whose lease has ended', () => {
+  it('has its unit again, and that unit is nobody else\'s', async () => {
+    world = await makeWorld(100, { kit: false });
+    const server = await connected('LS', 1);
+    const first = await acts.permanent(server, 'ws-1');
+    for (const other of ['ws-2', 'ws-3']) value(await requestLicense(server.context, { ...device, holder: other }));
+    for (const other of ['ws-2', 'ws-3']) value(await validateLicense(server.context, { ...device, holder: other }));
+    world.clock.advanceDays(89.5);
+    await contact(server);
+    const again = value(await requestLicense(server.context, { ...device, holder: 'ws-1' }));
+    assert.deepEqual([again.status, again.unit], ['renewed', first.unit]);
+    assert.deepEqual(await acts.counts(server), [1, 1, 0, 0, 0, 0]);
+    assert.equal(value(await requestLicense(server.context, { ...device, holder: 'ws-2' })).kind, 'temporary');
+    await assertConserved(world);
+    // Somebody else may have it when it ends again: then its holder comes too late.
+    world.clock.advanceDays(89.5);
+    await contact(server);
+    assert.equal(value(await requestLicense(server.context, { ...device, holder: 'ws-3' })).unit, first.unit);
+    assert.equal((await requestLicense(server.context, { ...device, holder: 'ws-1' })).ok, false);
+  });
+
+  it('is not given a second license of the line by a reserve of its source', async () => {
+    world = await makeWorld(100, { kit: false });
+    const [old, next] = [await connected('LS-OLD', 0), await connected('LS-NEW', 1)];
+    await acts.permanent(next, 'ws-1');
+    world.clock.advanceDays(60);
+    value(await requestInstall(old.context, { agreement, ...device, quantity: 2 }));
+    await contact(old, old);
+    const license = await acts.permanent(old, 'ws-1');
+    const source = { token: license.token, bundle: JSON.parse(license.bundleText) as unknown };
+    await acts.deskMove(world, { from: old, to: next });
+    value(await read(value(await freezeByTelephone(old.context, { ...device, to: acts.idOf(next), quantity: 'all' })).code));
+    const released = value(await read(value(await releaseByTelephone(old.context, device)).code));
+    await acts.typeCode(next, released.code ?? '', { from: acts.idOf(old) });
+    // Past the horizon of the new server, its own lease over, and the token of the old one still good.
+    world.clock.advanceDays(51);
+    const answer = await requestLicense(next.context, { ...device, holder: 'ws-1', source });
+    assert.equal(answer.ok ? answer.value.kind : answer.error.code, 'permanent');
   });
 });
 

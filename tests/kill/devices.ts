@@ -116,8 +116,8 @@ export class Devices {
   async #act(holder: Holder, nowMs: number): Promise<void> {
     const act = holder.doubt ?? this.#wish(holder);
     if (act === 'request') await this.#request(holder, nowMs);
-    else if (act === 'validate') await this.#validate(holder);
-    else await this.#giveBack(holder);
+    else if (act === 'validate') await this.#validate(holder, nowMs);
+    else await this.#giveBack(holder, nowMs);
   }
 
   #wish(holder: Holder): Act {
@@ -160,8 +160,9 @@ export class Devices {
       if (temporary !== undefined) assert.equal(jti, temporary, `${holder.name}: its temporary license`);
       holder.temporary = jti;
       const latest = shown ?? permanent;
-      const over = latest === undefined || latest.expiresAt <= nowMs;
+      const over = latest === undefined || hasLapsed(latest, nowMs);
       assert.ok(over, `${holder.name} had unit ${latest?.unit} and gets a temporary license`);
+      holder.permanent = undefined;
       return;
     }
     const told = {
@@ -179,7 +180,7 @@ export class Devices {
   #checkAlone(holder: Holder, told: Told, nowMs: number): void {
     for (const other of this.#holders) {
       if (other === holder || other.type !== holder.type || other.permanent?.unit !== told.unit) continue;
-      const over = other.doubt === 'return' || other.permanent.expiresAt <= nowMs;
+      const over = other.doubt === 'return' || hasLapsed(other.permanent, nowMs);
       assert.ok(over, `${holder.name} and ${other.name} were both told unit ${told.unit}`);
     }
   }
@@ -188,22 +189,21 @@ export class Devices {
     const code = String(answer.body['code']);
     assert.ok(refusals.has(code), `${holder.name}: ${answer.text}`);
     const latest = holder.shown ?? holder.permanent;
-    const over = latest === undefined || latest.expiresAt <= nowMs;
+    const over = latest === undefined || hasLapsed(latest, nowMs);
     assert.ok(over, `${holder.name} had unit ${latest?.unit} and is refused: ${code}`);
     holder.permanent = undefined;
     this.#counted.refused += 1;
   }
 
-  async #validate(holder: Holder): Promise<void> {
-    const lapses = holder.permanent !== undefined;
+  async #validate(holder: Holder, nowMs: number): Promise<void> {
     const answer = await this.#call(holder, 'validate');
     // A user whose license has lapsed meanwhile has nothing that could be validated.
-    if (answer.status === 404 && lapses && holder.type === 'user') return;
+    if (answer.status === 404 && holder.type === 'user' && hasLapsed(holder.permanent, nowMs)) return;
     assert.equal(answer.status, 200, `${holder.name}: ${answer.text}`);
     holder.validated = true;
   }
 
-  async #giveBack(holder: Holder): Promise<void> {
+  async #giveBack(holder: Holder, nowMs: number): Promise<void> {
     const again = holder.doubt === 'return';
     const { permanent } = holder;
     const answer = await this.#call(holder, 'return');
@@ -212,7 +212,7 @@ export class Devices {
     if (answer.status === 404) {
       // It was carried out before the kill; or the license had lapsed and was swept.
       assert.equal(answer.body['code'], 'license-unknown');
-      assert.ok(again || permanent !== undefined, `${holder.name}: ${answer.text}`);
+      assert.ok(again || hasLapsed(permanent, nowMs), `${holder.name}: ${answer.text}`);
       return;
     }
     assert.equal(answer.status, 200, `${holder.name}: ${answer.text}`);
@@ -249,6 +249,11 @@ function jtiOf(token: string): string {
   return claims.jti;
 }
 
+/** Whoever let a license lapse may find that its unit has gone back to the pool. */
+function hasLapsed(license: { readonly expiresAt: number } | undefined, nowMs: number): boolean {
+  return license !== undefined && license.expiresAt <= nowMs;
+}
+
 function newHolder(type: Holder['type'], name: string): Holder {
   const nothing = { permanent: undefined, temporary: undefined, doubt: undefined, shown: undefined };
   return { name, type, busy: false, validated: false, ...nothing };
@@ -262,7 +267,7 @@ function checkKept(
   const { told, status, nowMs } = now;
   // What a kill has shown is newer than what was told before it.
   const latest = holder.shown ?? holder.permanent;
-  if (latest !== undefined && (latest.expiresAt > nowMs || status !== 'issued')) {
+  if (latest !== undefined && (!hasLapsed(latest, nowMs) || status !== 'issued')) {
     assert.deepEqual(
       { unit: told.unit, origin: told.origin },
       { unit: latest.unit, origin: latest.origin },
@@ -272,7 +277,7 @@ function checkKept(
   if (status === 'unchanged') assert.equal(told.jti, latest?.jti ?? told.jti, `${holder.name}: unchanged`);
   else if (status === 'renewed')
     assert.ok(told.expiresAt > (latest?.expiresAt ?? 0), `${holder.name}: renewed`);
-  else assert.ok(latest === undefined || latest.expiresAt <= nowMs, `${holder.name}: issued anew`);
+  else assert.ok(latest === undefined || hasLapsed(latest, nowMs), `${holder.name}: issued anew`);
 }
 
 /** What the server has after the kill is what the holder was told, or what it asked for last. */
@@ -286,11 +291,11 @@ function checkHolder(holder: Holder, license: LiveLicense | undefined, nowMs: nu
     return;
   }
   if (license === undefined) {
-    const over = doubt === 'return' || permanent.expiresAt <= nowMs;
+    const over = doubt === 'return' || hasLapsed(permanent, nowMs);
     assert.ok(over, `${name} was told unit ${permanent.unit}, and it is lost`);
     return;
   }
-  if (permanent.expiresAt <= nowMs && doubt === 'request') return;
+  if (hasLapsed(permanent, nowMs) && doubt === 'request') return;
   const { unit, origin } = license;
   assert.deepEqual(
     { unit, origin },

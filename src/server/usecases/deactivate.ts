@@ -67,19 +67,10 @@ export async function deactivateServer(
     if (authorities.length === 0) return err({ code: 'not-activated', agreement: null });
     const active = authorities.filter((row) => row.state === 'active');
     if (active.length === 0) return repeat(context, tx, authorities);
-    // A certificate that is under way would activate the server again, with what it vouches for.
-    if (await isWaiting(tx, 'activate'))
-      return err({ code: 'answer-pending', waitingFor: 'the certificate' });
-    const holdings: Holding[] = [];
-    for (const authority of active) holdings.push(await holdingOf(tx, authority));
-    const told = order.by === 'message' ? telephoneFreeze(holdings) : undefined;
-    if (told !== undefined) return err({ code: 'move-open', move: told.id, state: told.state });
-    const left = await remaining(tx, holdings);
-    const onlyUnissued = left.issued + left.reserved === 0;
-    if (!onlyUnissued || (left.unissued > 0 && !order.returnUnissued))
-      return err({ code: 'holders-remain', ...left });
+    const closable = await checkClosable(tx, { active, order });
+    if (!closable.ok) return closable;
     const codes: ConfirmationView[] = [];
-    for (const holding of holdings) {
+    for (const holding of closable.value) {
       const told = await closeHolding(context, tx, { holding, by: order.by, nowMs });
       if (!told.ok) return told;
       codes.push(...told.value);
@@ -91,6 +82,26 @@ export async function deactivateServer(
     const sum = (pick: 'unissued' | 'held'): number => last.reduce((total, code) => total + code[pick], 0);
     return ok({ codes, request, unissued: sum('unissued'), held: sum('held') });
   });
+}
+
+/** What is to be closed, where nothing is left that somebody would lose. */
+async function checkClosable(
+  tx: WriteTx,
+  of: { readonly active: readonly AuthorityRow[]; readonly order: Deactivation },
+): Promise<Result<readonly Holding[], Refusal>> {
+  const { active, order } = of;
+  // A certificate that is under way would activate the server again, with what it vouches for.
+  if (await isWaiting(tx, 'activate')) {
+    return err({ code: 'answer-pending', waitingFor: 'the certificate' });
+  }
+  const holdings: Holding[] = [];
+  for (const authority of active) holdings.push(await holdingOf(tx, authority));
+  const told = order.by === 'message' ? telephoneFreeze(holdings) : undefined;
+  if (told !== undefined) return err({ code: 'move-open', move: told.id, state: told.state });
+  const left = await remaining(tx, holdings);
+  const held = left.issued + left.reserved > 0;
+  if (held || (left.unissued > 0 && !order.returnUnissued)) return err({ code: 'holders-remain', ...left });
+  return ok(holdings);
 }
 
 async function holdingOf(tx: WriteTx, authority: AuthorityRow): Promise<Holding> {

@@ -61,8 +61,12 @@ export async function situationOf(
     request.type === 'device' && !settled
       ? ((await findTemporary(tx, request.product, request.holder)) ?? null)
       : null;
-  const takeOver = settled ? null : await findAnyTakeOver(tx, { candidates, facts, shown, subIn });
-  const stock = settled || takeOver !== null ? emptyStock : await stockOf(context, tx, { candidates, nowMs });
+  // One license of a line for each holder: whose lease has ended here is given that unit again, or none.
+  const open = candidates.filter(({ line }) => line.id !== own?.line.id);
+  const takeOver = settled ? null : await findAnyTakeOver(tx, { candidates: open, facts, shown, subIn });
+  const reclaim = own === null;
+  const stock =
+    settled || takeOver !== null ? emptyStock : await stockOf(context, tx, { candidates, nowMs, reclaim });
   const authority = own?.authority ?? takeOver?.authority ?? stock.giver?.authority ?? firstActive(facts);
   const state: RequestState = {
     nowMs,
@@ -174,14 +178,17 @@ interface Stock {
 
 const emptyStock: Stock = { installed: 0, unissued: 0, giver: null };
 
-/** What the candidate lines have; a lapsed license is taken back where nothing else is left. */
+/**
+ * What the candidate lines have; a lapsed license is taken back where nothing else is left. Not so for a
+ * holder whose own lease has ended: it is that very license which would be taken back and renewed at once.
+ */
 async function stockOf(
   context: ServerContext,
   tx: WriteTx,
-  of: { readonly candidates: readonly Candidate[]; readonly nowMs: number },
+  of: { readonly candidates: readonly Candidate[]; readonly nowMs: number; readonly reclaim: boolean },
 ): Promise<Stock> {
   let stock = await countStock(tx, of);
-  if (stock.unissued === 0 && stock.installed > 0) {
+  if (of.reclaim && stock.unissued === 0 && stock.installed > 0) {
     for (const { line } of of.candidates) {
       if ((await reclaimOne(context, tx, { line, nowMs: of.nowMs })) > 0) {
         stock = await countStock(tx, of);

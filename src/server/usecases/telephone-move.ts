@@ -67,48 +67,48 @@ export async function freezeByTelephone(
     if (!readable.ok) return readable;
     const clock = await checkTime(context, tx, nowMs);
     if (!clock.ok) return clock;
-    const id = `fz-${newId(context)}`;
-    const frozen = await freezeUnits(tx, { line, move: id, quantity: order.quantity });
-    if (!frozen.ok) return frozen;
-    const { unissued, held, reserved, quarantined } = frozen.value.split;
-    if (tooMuchToTell(unissued) || tooMuchToTell(held)) {
-      return err({ code: 'quantity-invalid', quantity: unissued + held, most: 65_535 });
-    }
-    const { quantity } = order;
-    const source = context.licenseServerId;
-    const begun = {
-      id,
-      role: 'source',
-      carrier: 'telephone',
-      quantity,
-      source,
-      target: target.value,
-    } as const;
-    const amounts = { unissued, held, reserved, quarantined };
-    const move = moveRow(line, { ...begun, ...amounts, state: 'frozen' }, nowMs);
-    await insertServerMove(tx, move);
-    await savePeer(tx, { licenseServerId: target.value, name: null, url: null });
-    await tx.post({
-      log: serverLog,
-      kind: 'frozen',
-      id,
-      at: nowMs,
-      postings: frozen.value.postings,
-      body: { agreement: line.agreement, line: line.line, move: id, target: target.value, unissued, held },
-    });
-    await noteEvent(context, tx, { number: 5001, data: moveEvent(move) });
-    const told = await confirmAct(context, tx, {
-      authority,
-      kind: 'frozen',
-      line: line.line,
-      unissued,
-      held,
-      counts: { freezes: 1 },
-      move: id,
-      nowMs,
-    });
-    return ok({ ...told, product: line.product, type: line.type, move: id });
+    return freezeAndTell(context, tx, { line, authority, target: target.value, quantity: order.quantity });
   });
+}
+
+async function freezeAndTell(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly authority: AuthorityRow;
+    readonly target: string;
+    readonly quantity: number | 'all';
+  },
+): Promise<Result<ToldAct, Refusal>> {
+  const { line, authority, target, quantity } = of;
+  const nowMs = context.clock.nowMs();
+  const id = `fz-${newId(context)}`;
+  const frozen = await freezeUnits(tx, { line, move: id, quantity });
+  if (!frozen.ok) return frozen;
+  const { unissued, held, reserved, quarantined } = frozen.value.split;
+  if (tooMuchToTell(unissued) || tooMuchToTell(held)) {
+    return err({ code: 'quantity-invalid', quantity: unissued + held, most: 65_535 });
+  }
+  const source = context.licenseServerId;
+  const begun = { id, role: 'source', carrier: 'telephone', quantity, source, target } as const;
+  const amounts = { unissued, held, reserved, quarantined };
+  const move = moveRow(line, { ...begun, ...amounts, state: 'frozen' }, nowMs);
+  await insertServerMove(tx, move);
+  await savePeer(tx, { licenseServerId: target, name: null, url: null });
+  const { agreement, line: number } = line;
+  await tx.post({
+    log: serverLog,
+    kind: 'frozen',
+    id,
+    at: nowMs,
+    postings: frozen.value.postings,
+    body: { agreement, line: number, move: id, target, unissued, held },
+  });
+  await noteEvent(context, tx, { number: 5001, data: moveEvent(move) });
+  const act = { authority, kind: 'frozen', line: number, unissued, held, move: id, nowMs } as const;
+  const told = await confirmAct(context, tx, { ...act, counts: { freezes: 1 } });
+  return ok({ ...told, product: line.product, type: line.type, move: id });
 }
 
 /**
