@@ -18,13 +18,18 @@ import { contactClearinghouse, settleByContact } from '../src/server/usecases/co
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
+import { validateLicense } from '../src/server/usecases/return-license.ts';
 import { addKit } from '../src/server/usecases/settings.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
-import { validateLicense } from '../src/server/usecases/return-license.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
-import { freezeByTelephone, releaseByTelephone, returnByTelephone } from '../src/server/usecases/telephone-move.ts';
+import {
+  freezeByTelephone,
+  releaseByTelephone,
+  returnByTelephone,
+} from '../src/server/usecases/telephone-move.ts';
 import * as acts from './world/acts.ts';
 import { assertConserved } from './world/conserved.ts';
+import { fromServer, tell } from './world/forge.ts';
 import type { World } from './world/world.ts';
 import { agreement, makeWorld, product, refusalOf, value } from './world/world.ts';
 
@@ -89,7 +94,10 @@ describe('a move by telephone', () => {
     assert.deepEqual(early, { code: 'earlier-code-missing', kind: 'frozen' });
     // The same command again shows all that is needed, in the order in which it is to be read.
     const again = value(await deactivateServer(old.context, { returnUnissued: false, by: 'telephone' }));
-    assert.deepEqual(again.codes.map((code) => code.kind), ['frozen', 'deactivated']);
+    assert.deepEqual(
+      again.codes.map((code) => code.kind),
+      ['frozen', 'deactivated'],
+    );
     for (const { code } of again.codes) value(await read(code));
     assert.deepEqual(await books(), [95, 5, 0]);
   });
@@ -122,7 +130,13 @@ describe('a move by message', () => {
     for (let round = 0; round < 5; round += 1) await contact(old, next);
     const [move] = (await listMoves(world.clearinghouse.context, { after: '', limit: 10 })).items;
     assert.equal(move?.state, 'closed');
-    assert.deepEqual([await acts.counts(old), await acts.counts(next)], [[0, 0, 0, 0, 0, 0], [5, 0, 5, 0, 0, 0]]);
+    assert.deepEqual(
+      [await acts.counts(old), await acts.counts(next)],
+      [
+        [0, 0, 0, 0, 0, 0],
+        [5, 0, 5, 0, 0, 0],
+      ],
+    );
   });
 
   it('ends where its source is closed before it has heard of the freeze', async () => {
@@ -148,7 +162,9 @@ describe('a move by message', () => {
     value(await settleByContact(next.context, closed.request ?? ''));
     for (let round = 0; round < 3; round += 1) await contact(old, next);
     await assertConserved(world);
-    value(await settleByContact(next.context, value(await requestActivation(next.context, { agreement })).id));
+    value(
+      await settleByContact(next.context, value(await requestActivation(next.context, { agreement })).id),
+    );
     for (let round = 0; round < 3; round += 1) await contact(old, next);
     await assertConserved(world);
     const total = (await acts.counts(old))[0] ?? 0;
@@ -165,14 +181,19 @@ describe('a kit slot and a certificate', () => {
     await acts.typeCode(server, code);
     await acts.install(world, server, { quantity: 10 });
     await acts.permanents(server, ['ws-1', 'ws-2']);
-    value(await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id));
+    value(
+      await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id),
+    );
     assert.deepEqual(await acts.counts(server), [10, 2, 8, 0, 0, 0]);
     assert.deepEqual(await books(), [90, 10, 0]);
     const typed = refusalOf(await applyCode(server.context, { text: code, confirmed: true }));
     assert.deepEqual(typed, { code: 'already-activated', agreement });
     await acts.install(world, server, { quantity: 5 });
     assert.deepEqual(await acts.counts(server), [15, 2, 13, 0, 0, 0]);
-    assert.equal(value(await requestLicense(server.context, { ...device, holder: 'ws-1' })).status, 'unchanged');
+    assert.equal(
+      value(await requestLicense(server.context, { ...device, holder: 'ws-1' })).status,
+      'unchanged',
+    );
   });
 
   it('nor when it is deactivated: it is activated again by what it was activated by last', async () => {
@@ -181,15 +202,22 @@ describe('a kit slot and a certificate', () => {
     const code = await acts.activationCode(world, server);
     await acts.typeCode(server, code);
     await acts.install(world, server, { quantity: 10 });
-    value(await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id));
+    value(
+      await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id),
+    );
     const closed = value(await deactivateServer(server.context, { returnUnissued: true, by: 'message' }));
     value(await settleByContact(server.context, closed.request ?? ''));
     assert.deepEqual(await books(), [100, 0, 0]);
     const typed = refusalOf(await applyCode(server.context, { text: code, confirmed: true }));
     assert.equal(typed.code, 'not-yet-supported');
     const call = { agreement, serverId: acts.idOf(server) };
-    assert.equal(refusalOf(await activateByTelephone(world.clearinghouse.context, call)).code, 'not-yet-supported');
-    value(await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id));
+    assert.equal(
+      refusalOf(await activateByTelephone(world.clearinghouse.context, call)).code,
+      'not-yet-supported',
+    );
+    value(
+      await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id),
+    );
     value(await requestInstall(server.context, { agreement, ...device, quantity: 3 }));
     await contact(server, server);
     assert.deepEqual(await acts.counts(server), [3, 0, 3, 0, 0, 0]);
@@ -222,7 +250,9 @@ it('a server that got a certificate goes on making codes, and the desk goes on u
   const server = await world.addServer('LS', { kit: true, connected: true });
   await acts.setUp(world, server, 10);
   value(await read(value(await returnByTelephone(server.context, { ...device, quantity: 2 })).code));
-  value(await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id));
+  value(
+    await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id),
+  );
   const told = value(await returnByTelephone(server.context, { ...device, quantity: 3 }));
   value(await read(told.code));
   assert.deepEqual(await books(), [95, 5, 0]);
@@ -234,9 +264,15 @@ describe('two agreements with one product', () => {
     world = await makeWorld(100, { kit: false });
     const { context } = world.clearinghouse;
     const order = { program: 'select', customer: 'Contoso', product, type: 'user', quantity: 10 };
-    for (const number of ['A-1', 'B-2']) value(await addAgreement(context, { ...order, number, requestId: number }));
+    for (const number of ['A-1', 'B-2'])
+      value(await addAgreement(context, { ...order, number, requestId: number }));
     const server = await world.addServer('LS', { connected: true });
-    value(await settleByContact(server.context, value(await requestActivation(server.context, { agreement: 'A-1' })).id));
+    value(
+      await settleByContact(
+        server.context,
+        value(await requestActivation(server.context, { agreement: 'A-1' })).id,
+      ),
+    );
     value(await requestInstall(server.context, { agreement: 'A-1', ...user, quantity: 1 }));
     await contact(server, server);
     value(await requestLicense(server.context, { ...user, holder: 'ada' }));
@@ -254,12 +290,18 @@ describe('two agreements with one product', () => {
     world = await makeWorld(100, { kit: false });
     const { context } = world.clearinghouse;
     const order = { program: 'select', customer: 'Contoso', product, type: 'user', quantity: 10 };
-    for (const number of ['A-1', 'B-2']) value(await addAgreement(context, { ...order, number, requestId: number }));
+    for (const number of ['A-1', 'B-2'])
+      value(await addAgreement(context, { ...order, number, requestId: number }));
     const server = await world.addServer('LS', { connected: true });
     value(await addKit(server.context, value(await makeKit(context, 'A-1')).file));
     await acts.activate(world, server, 'A-1');
     await acts.install(world, server, { agreement: 'A-1', type: 'user', quantity: 1 });
-    value(await settleByContact(server.context, value(await requestActivation(server.context, { agreement: 'B-2' })).id));
+    value(
+      await settleByContact(
+        server.context,
+        value(await requestActivation(server.context, { agreement: 'B-2' })).id,
+      ),
+    );
     value(await requestInstall(server.context, { agreement: 'B-2', ...user, quantity: 5 }));
     await contact(server, server);
     value(await requestLicense(server.context, { ...user, holder: 'ada' }));
@@ -272,18 +314,23 @@ describe('two agreements with one product', () => {
 });
 
 describe('a holder whose lease has ended', () => {
-  it('has its unit again, and that unit is nobody else\'s', async () => {
+  it("has its unit again, and that unit is nobody else's", async () => {
     world = await makeWorld(100, { kit: false });
     const server = await connected('LS', 1);
     const first = await acts.permanent(server, 'ws-1');
-    for (const other of ['ws-2', 'ws-3']) value(await requestLicense(server.context, { ...device, holder: other }));
-    for (const other of ['ws-2', 'ws-3']) value(await validateLicense(server.context, { ...device, holder: other }));
+    for (const other of ['ws-2', 'ws-3'])
+      value(await requestLicense(server.context, { ...device, holder: other }));
+    for (const other of ['ws-2', 'ws-3'])
+      value(await validateLicense(server.context, { ...device, holder: other }));
     world.clock.advanceDays(89.5);
     await contact(server);
     const again = value(await requestLicense(server.context, { ...device, holder: 'ws-1' }));
     assert.deepEqual([again.status, again.unit], ['renewed', first.unit]);
     assert.deepEqual(await acts.counts(server), [1, 1, 0, 0, 0, 0]);
-    assert.equal(value(await requestLicense(server.context, { ...device, holder: 'ws-2' })).kind, 'temporary');
+    assert.equal(
+      value(await requestLicense(server.context, { ...device, holder: 'ws-2' })).kind,
+      'temporary',
+    );
     await assertConserved(world);
     // Somebody else may have it when it ends again: then its holder comes too late.
     world.clock.advanceDays(89.5);
@@ -302,13 +349,19 @@ describe('a holder whose lease has ended', () => {
     const license = await acts.permanent(old, 'ws-1');
     const source = { token: license.token, bundle: JSON.parse(license.bundleText) as unknown };
     await acts.deskMove(world, { from: old, to: next });
-    value(await read(value(await freezeByTelephone(old.context, { ...device, to: acts.idOf(next), quantity: 'all' })).code));
+    value(
+      await read(
+        value(await freezeByTelephone(old.context, { ...device, to: acts.idOf(next), quantity: 'all' })).code,
+      ),
+    );
     const released = value(await read(value(await releaseByTelephone(old.context, device)).code));
     await acts.typeCode(next, released.code ?? '', { from: acts.idOf(old) });
     // Past the horizon of the new server, its own lease over, and the token of the old one still good.
     world.clock.advanceDays(51);
-    const answer = await requestLicense(next.context, { ...device, holder: 'ws-1', source });
-    assert.equal(answer.ok ? answer.value.kind : answer.error.code, 'permanent');
+    const ask = () => requestLicense(next.context, { ...device, holder: 'ws-1', source });
+    assert.equal(refusalOf(await ask()).code, 'horizon-passed');
+    await contact(next);
+    assert.deepEqual([value(await ask()).status, await acts.counts(next)], ['renewed', [2, 1, 0, 0, 1, 0]]);
   });
 });
 
@@ -319,8 +372,10 @@ it('a contact cannot confirm the mail of another server', async () => {
   await contact(one, one);
   const { context, store } = world.clearinghouse;
   const mail = await store.read((tx) => tx.outbox(acts.idOf(other), 10));
-  assert.equal(mail.some((row) => row.type === 'grant'), true);
-  const { fromServer, tell } = await import('./world/forge.ts');
+  assert.equal(
+    mail.some((row) => row.type === 'grant'),
+    true,
+  );
   const ack = mail.map((row) => row.id);
   const body = { ack, name: 'LS-A', method: 'automatic' };
   value(await tell(world, await fromServer(world, one, { t: 'contact', body })));

@@ -57,7 +57,7 @@ describe('kill -9 at random moments', { concurrency: 1 }, () => {
     return withPlace(t, { chance }, async (place) => {
       const issuing = new Issuing(place, chance);
       await issuing.prepare();
-      await issuing.kill(110);
+      await issuing.kill(95);
       await issuing.settle();
       const { counted } = issuing;
       for (const [what, times] of Object.entries(counted)) assert.ok(times > 0, `${what} happens`);
@@ -70,7 +70,7 @@ describe('kill -9 at random moments', { concurrency: 1 }, () => {
     return withPlace(t, { chance }, async (place) => {
       const moving = new Moving(place, chance);
       await moving.prepare();
-      await moving.kill(85);
+      await moving.kill(78);
       await moving.settle();
       const { moves, roamed } = moving;
       assert.ok(moves > 1, `${moves} moves`);

@@ -13,6 +13,8 @@ import { pasetoSigner } from '../protocol/paseto.ts';
 export interface TokenSigner {
   /** The token; never rejects but for a bug. */
   readonly sign: (token: UnsignedToken) => Promise<string>;
+  /** Starts the thread before there is work for it, and waits until it is there. */
+  readonly start: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -53,6 +55,7 @@ class ThreadedSigner implements TokenSigner {
   #handedOver: (readonly Waiting[])[] = [];
   #flushing = false;
   #thread: Worker | undefined;
+  #started: Promise<void> | undefined;
   #threadWorks = false;
   #closed = false;
 
@@ -70,6 +73,11 @@ class ThreadedSigner implements TokenSigner {
       if (this.#waiting.length >= handful) this.#flush();
       else if (!this.#flushing) this.#flushSoon();
     });
+  }
+
+  start(): Promise<void> {
+    this.#started ??= this.#startThread();
+    return this.#started;
   }
 
   async close(): Promise<void> {
@@ -105,7 +113,7 @@ class ThreadedSigner implements TokenSigner {
 
   #handOver(tokens: readonly Waiting[]): void {
     // The first load starts the thread, and is not kept waiting for it.
-    if (this.#thread === undefined && !this.#closed) this.#start();
+    if (!this.#closed) void this.start();
     if (!this.#threadWorks) {
       this.#signAll(tokens);
       return;
@@ -115,14 +123,11 @@ class ThreadedSigner implements TokenSigner {
     this.#thread?.postMessage([implicit, footer, ...tokens.map(({ token }) => token.payload)].join('\n'));
   }
 
-  #start(): void {
+  #startThread(): Promise<void> {
     const thread = new Worker(new URL(import.meta.url), { workerData: { [threadMark]: this.#key } });
     this.#thread = thread;
     // It must not keep a program alive that has nothing else to do.
     thread.unref();
-    thread.once('online', () => {
-      this.#threadWorks = true;
-    });
     thread.on('message', (text: string) => {
       const signed = text.split('\n');
       const tokens = this.#handedOver.shift() ?? [];
@@ -130,6 +135,13 @@ class ThreadedSigner implements TokenSigner {
     });
     thread.on('error', () => this.#takeBack());
     thread.once('exit', () => this.#takeBack());
+    return new Promise((resolve) => {
+      thread.once('online', () => {
+        this.#threadWorks = !this.#closed;
+        resolve();
+      });
+      thread.once('exit', () => resolve());
+    });
   }
 
   /** Without the thread everything is signed here, what it had included. */

@@ -20,6 +20,7 @@ const sweepLimit = 500;
 /** Starts both loops; the function that comes back stops them and waits for what is under way. */
 export function startService(context: ServerContext): () => Promise<void> {
   void noteService(context, 'started').catch(() => undefined);
+  void context.signer.start();
   let pauseMs = secondMs;
   const contacts = repeat(async () => {
     if ((await context.store.read(readMethod)) !== 'automatic') return 2 * secondMs;

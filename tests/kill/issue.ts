@@ -68,9 +68,14 @@ export class Issuing {
     this.#devices.check(this.#look(), Date.now() + aheadMs);
   }
 
+  /** After some answers, a few or many, and in the middle of those under way. */
   async #killUnderLoad(aheadMs: number): Promise<void> {
     await beside(
-      async () => sleep(this.#chance.between(5, 200)),
+      async (over) => {
+        const until = this.counted.answers + this.#chance.between(0, 90);
+        while (this.counted.answers < until && !over()) await sleep(1);
+        await sleep(this.#chance.between(0, 8));
+      },
       Array.from({ length: atOnce }, () => async (over) => {
         while (!over() && (await this.#devices.one(Date.now() + aheadMs)));
       }),

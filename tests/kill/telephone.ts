@@ -122,12 +122,9 @@ export class TelephoneMove {
     await this.#comesOver('device-4');
     const all = { returnUnissued: true, by: 'telephone' };
     const deactivate = { method: 'POST', path: '/v1/admin/deactivate', body: all } as const;
-    const closed = await this.#step({ program: old, ask: deactivate, result: told });
-    const codes = closed['codes'] as readonly { readonly code: string; readonly kind: string }[];
-    assert.deepEqual(
-      codes.map(({ kind }) => kind),
-      ['returned', 'deactivated'],
-    );
+    const closed = await this.#step({ program: old, ask: deactivate, result: toldLast });
+    // The desk hears all of them in their order, those that it has heard before among them.
+    const codes = closed['codes'] as readonly { readonly code: string }[];
     let held: unknown;
     for (const { code } of codes) held = (await this.#desk('confirm', { code }))['code'];
     await this.#type(next, { code: held, from });
@@ -172,6 +169,17 @@ function readOut(answer: Answer): unknown {
 function told(answer: Answer): unknown {
   const { code, codes, unissued, held } = good(answer);
   return { code, codes, unissued, held };
+}
+
+/** What the deactivation itself tells: given again, the codes of earlier acts may stand before it. */
+function toldLast(answer: Answer): unknown {
+  const { codes, unissued, held } = good(answer);
+  const own = (codes as readonly { readonly kind: string }[]).slice(-2);
+  assert.deepEqual(
+    own.map(({ kind }) => kind),
+    ['returned', 'deactivated'],
+  );
+  return { own, unissued, held };
 }
 
 const typedBefore = new Set<unknown>(['already-applied', 'already-activated']);

@@ -1,6 +1,7 @@
 /** What a license server refuses of the clearinghouse's messages, also of those with the right signature. */
-import { addAgreement } from '../../src/clearinghouse/usecases/agreements.ts';
+
 import { revealAt } from '../../src/clearinghouse/signer.ts';
+import { addAgreement } from '../../src/clearinghouse/usecases/agreements.ts';
 import { base64url, bytesOfBase64url } from '../../src/core/bytes.ts';
 import { freeChain, heldChain } from '../../src/core/chain.ts';
 import type { JsonObject } from '../../src/core/json.ts';
@@ -34,7 +35,14 @@ async function makeStage(): Promise<Stage> {
   const elsewhere = await makeWorld(10, { publisher: 'Elsewhere', kit: false });
   await elsewhere.close();
   const { context } = world.clearinghouse;
-  const order = { number: agreement, program: 'select', customer: 'Contoso', product, type: 'user', quantity: 9 };
+  const order = {
+    number: agreement,
+    program: 'select',
+    customer: 'Contoso',
+    product,
+    type: 'user',
+    quantity: 9,
+  };
   value(await addAgreement(context, { ...order, requestId: 'users' }));
   const server = await world.addServer('LS', { connected: true });
   const other = await world.addServer('LS-OTHER', { connected: true });
@@ -62,7 +70,17 @@ const nothing = { k: 0, value: base64url(new Uint8Array(16)) };
 const info = { id: product, name: 'Terminal Server 2012 R2', family: 'ts', version: 9 };
 
 function keyPack(change: JsonObject): JsonObject {
-  return { re: 'r', agreement, line: 0, product: info, type: 'device', amount: 5, total: 35, ...nothing, ...change };
+  return {
+    re: 'r',
+    agreement,
+    line: 0,
+    product: info,
+    type: 'device',
+    amount: 5,
+    total: 35,
+    ...nothing,
+    ...change,
+  };
 }
 
 function grant(change: JsonObject): JsonObject {
@@ -83,7 +101,10 @@ function gets(forged: (stage: Stage) => Forged | Promise<Forged>): (stage: Stage
 const proofs: readonly Row<Stage>[] = [
   {
     name: 'a key pack with a proof that is none',
-    attempt: gets(() => ({ t: 'key-pack', body: keyPack({ k: 35, value: base64url(new Uint8Array(16).fill(7)) }) })),
+    attempt: gets(() => ({
+      t: 'key-pack',
+      body: keyPack({ k: 35, value: base64url(new Uint8Array(16).fill(7)) }),
+    })),
     refused: { code: 'message-invalid' },
   },
   {
@@ -149,7 +170,10 @@ const proofs: readonly Row<Stage>[] = [
   },
   {
     name: 'a certificate that is none',
-    attempt: gets(() => ({ t: 'activated', body: { re: 'r', certificate: 'v4.public.AAAA', horizon: null, heldBefore: [] } })),
+    attempt: gets(() => ({
+      t: 'activated',
+      body: { re: 'r', certificate: 'v4.public.AAAA', horizon: null, heldBefore: [] },
+    })),
     refused: { code: 'message-invalid' },
   },
 ];
@@ -160,11 +184,13 @@ const moves: readonly Row<Stage>[] = [
     attempt: gets((stage) => ({ t: 'grant', body: grant({ source: acts.idOf(stage.other) }) })),
     refused: { code: 'message-invalid' },
   },
-  ...(['release', 'final', 'source-closed'] as const).map((t): Row<Stage> => ({
-    name: `a ${t} of a move that this server has never heard of`,
-    attempt: gets(() => ({ t, move: 'mv-2', body: bodies[t] })),
-    refused: { code: 'move-unknown', move: 'mv-2' },
-  })),
+  ...(['release', 'final', 'source-closed'] as const).map(
+    (t): Row<Stage> => ({
+      name: `a ${t} of a move that this server has never heard of`,
+      attempt: gets(() => ({ t, move: 'mv-2', body: bodies[t] })),
+      refused: { code: 'move-unknown', move: 'mv-2' },
+    }),
+  ),
   {
     name: 'that a move is undone which has been installed here',
     attempt: gets((stage) => ({ t: 'cancel', move: stage.move, body: {} })),
@@ -177,7 +203,12 @@ const bodies = { release: { agreement, line: 0 }, final: {}, 'source-closed': { 
 const envelopes: readonly Row<Stage>[] = [
   {
     name: 'a message for another server',
-    attempt: gets((stage) => ({ t: 'freeze', to: acts.idOf(stage.other), move: 'mv-3', body: freezeBody(stage) })),
+    attempt: gets((stage) => ({
+      t: 'freeze',
+      to: acts.idOf(stage.other),
+      move: 'mv-3',
+      body: freezeBody(stage),
+    })),
     refused: (stage) => ({ code: 'message-not-for-us', recipient: acts.idOf(stage.other) }),
   },
   {
@@ -195,8 +226,15 @@ const envelopes: readonly Row<Stage>[] = [
   {
     name: 'a message that a license server has signed',
     attempt: async (stage) => {
-      const token = await fromClearinghouse(stage.world, stage.server, { t: 'freeze', move: 'mv-3', body: freezeBody(stage) });
-      const contact = { t: 'contact', body: { ack: [contentOf(token).id], name: 'LS', method: 'web' } } as const;
+      const token = await fromClearinghouse(stage.world, stage.server, {
+        t: 'freeze',
+        move: 'mv-3',
+        body: freezeBody(stage),
+      });
+      const contact = {
+        t: 'contact',
+        body: { ack: [contentOf(token).id], name: 'LS', method: 'web' },
+      } as const;
       const own = await fromServer(stage.world, stage.other, { ...contact, to: acts.idOf(stage.server) });
       return () => applyMessages(stage.server.context, { messages: [own], ofOthers: 'refuse' });
     },

@@ -40,7 +40,14 @@ async function makeStage(): Promise<Stage> {
   const world = await makeWorld(100, { kit: false });
   const clock = makeClock();
   const { context } = world.clearinghouse;
-  const order = { number: agreement, program: 'select', customer: 'Contoso', product, type: 'user', quantity: 50 };
+  const order = {
+    number: agreement,
+    program: 'select',
+    customer: 'Contoso',
+    product,
+    type: 'user',
+    quantity: 50,
+  };
   value(await addAgreement(context, { ...order, requestId: 'users' }));
   const kit = value(await makeKit(context, agreement)).file;
   const server = await world.addServer('LS', { clock });
@@ -79,42 +86,60 @@ const behind: readonly Row<Stage>[] = [
   },
   {
     name: 'a license for a new user, a year back',
-    attempt: ({ clock, server }) => () =>
-      daysAway(clock, -365, () => requestLicense(server.context, ada('grace'))),
+    attempt:
+      ({ clock, server }) =>
+      () =>
+        daysAway(clock, -365, () => requestLicense(server.context, ada('grace'))),
     refused: { code: 'clock-behind' },
     recorded: ['LS.events+:5016'],
   },
   {
     name: 'a license for a new user, two days back',
-    attempt: ({ clock, server }) => () => daysAway(clock, -2, () => requestLicense(server.context, ada('grace'))),
+    attempt:
+      ({ clock, server }) =>
+      () =>
+        daysAway(clock, -2, () => requestLicense(server.context, ada('grace'))),
     refused: { code: 'clock-behind' },
     recorded: ['LS.events+:5016'],
   },
   {
     name: 'a key pack, a year back',
-    attempt: ({ clock, server, pack }) => () =>
-      daysAway(clock, -365, () => applyCode(server.context, { text: pack, confirmed: true })),
+    attempt:
+      ({ clock, server, pack }) =>
+      () =>
+        daysAway(clock, -365, () => applyCode(server.context, { text: pack, confirmed: true })),
     refused: { code: 'clock-behind' },
   },
   {
     name: 'a freeze, a year back',
-    attempt: ({ clock, server, connected }) => () =>
-      daysAway(clock, -365, () =>
-        freezeByTelephone(server.context, { product, type: 'device', to: acts.idOf(connected), quantity: 2 }),
-      ),
+    attempt:
+      ({ clock, server, connected }) =>
+      () =>
+        daysAway(clock, -365, () =>
+          freezeByTelephone(server.context, {
+            product,
+            type: 'device',
+            to: acts.idOf(connected),
+            quantity: 2,
+          }),
+        ),
     refused: { code: 'clock-behind' },
   },
   {
     name: 'a contact, a year back',
-    attempt: ({ clock, connected }) => () =>
-      daysAway(clock, -365, () => contactClearinghouse(connected.context, { waitMs: 0 })),
+    attempt:
+      ({ clock, connected }) =>
+      () =>
+        daysAway(clock, -365, () => contactClearinghouse(connected.context, { waitMs: 0 })),
     refused: { code: 'clock-behind' },
     recorded: sent('LS-CONNECTED'),
   },
   {
     name: 'a contact, a week back',
-    attempt: ({ clock, connected }) => () =>
-      daysAway(clock, -7, () => contactClearinghouse(connected.context, { waitMs: 0 })),
+    attempt:
+      ({ clock, connected }) =>
+      () =>
+        daysAway(clock, -7, () => contactClearinghouse(connected.context, { waitMs: 0 })),
     refused: { code: 'clock-behind' },
     recorded: sent('LS-CONNECTED'),
   },
@@ -144,8 +169,10 @@ function sent(name: string): readonly string[] {
 const ahead: readonly Row<Stage>[] = [
   {
     name: 'a contact, a year ahead',
-    attempt: ({ clock, connected }) => () =>
-      daysAway(clock, 365, () => contactClearinghouse(connected.context, { waitMs: 0 })),
+    attempt:
+      ({ clock, connected }) =>
+      () =>
+        daysAway(clock, 365, () => contactClearinghouse(connected.context, { waitMs: 0 })),
     refused: { code: 'clock-ahead' },
     recorded: sent('LS-CONNECTED'),
   },
@@ -167,13 +194,18 @@ const ahead: readonly Row<Stage>[] = [
   },
   {
     name: 'a license for a new user, a year ahead of a certificate of three months',
-    attempt: ({ clock, connected }) => () =>
-      daysAway(clock, 365, () => requestLicense(connected.context, ada('grace'))),
+    attempt:
+      ({ clock, connected }) =>
+      () =>
+        daysAway(clock, 365, () => requestLicense(connected.context, ada('grace'))),
     refused: { code: 'horizon-passed' },
   },
   {
     name: 'a license for a new user, 15 months ahead of a kit of 13',
-    attempt: ({ clock, server }) => () => daysAway(clock, 457, () => requestLicense(server.context, ada('grace'))),
+    attempt:
+      ({ clock, server }) =>
+      () =>
+        daysAway(clock, 457, () => requestLicense(server.context, ada('grace'))),
     refused: { code: 'horizon-passed' },
   },
 ];
@@ -181,15 +213,19 @@ const ahead: readonly Row<Stage>[] = [
 const clearinghouse: readonly Row<Stage>[] = [
   {
     name: 'a contact with a clearinghouse that is a year back',
-    attempt: ({ world, connected }) => () =>
-      daysAway(world.clock, -365, () => contactClearinghouse(connected.context, { waitMs: 0 })),
+    attempt:
+      ({ world, connected }) =>
+      () =>
+        daysAway(world.clock, -365, () => contactClearinghouse(connected.context, { waitMs: 0 })),
     refused: { code: 'clock-ahead' },
     recorded: sent('LS-CONNECTED'),
   },
   {
     name: 'a contact with a clearinghouse that is a year ahead',
-    attempt: ({ world, connected }) => () =>
-      daysAway(world.clock, 365, () => contactClearinghouse(connected.context, { waitMs: 0 })),
+    attempt:
+      ({ world, connected }) =>
+      () =>
+        daysAway(world.clock, 365, () => contactClearinghouse(connected.context, { waitMs: 0 })),
     refused: { code: 'clock-behind' },
     recorded: sent('LS-CONNECTED'),
   },
@@ -223,10 +259,14 @@ export function lyingClocksAreRefused(): void {
     it('goes on serving its holders, and bridges with the temporary licenses that there are', async () => {
       const { clock, server } = stage;
       await daysAway(clock, -365, async () => {
-        const device = value(await requestLicense(server.context, { product, type: 'device', holder: 'ws-1' }));
+        const device = value(
+          await requestLicense(server.context, { product, type: 'device', holder: 'ws-1' }),
+        );
         assert.deepEqual([device.status, device.kind], ['unchanged', 'permanent']);
         assert.equal(value(await requestLicense(server.context, ada('ada'))).status, 'unchanged');
-        const waiting = value(await requestLicense(server.context, { product, type: 'device', holder: 'ws-2' }));
+        const waiting = value(
+          await requestLicense(server.context, { product, type: 'device', holder: 'ws-2' }),
+        );
         assert.deepEqual([waiting.status, waiting.kind], ['unchanged', 'temporary']);
       });
       assert.equal((await acts.permanent(server, 'ws-2')).kind, 'permanent');

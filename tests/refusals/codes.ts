@@ -1,9 +1,10 @@
 /** What a license server refuses of codes that were read out to it: mistyped, foreign, early, or typed twice. */
-import { makeKit } from '../../src/clearinghouse/usecases/make-kit.ts';
+
 import { addAgreement } from '../../src/clearinghouse/usecases/agreements.ts';
 import { confirmByTelephone } from '../../src/clearinghouse/usecases/desk-confirm.ts';
 import { giveHorizonCode } from '../../src/clearinghouse/usecases/desk-horizon.ts';
 import { grantKeyPack } from '../../src/clearinghouse/usecases/desk-key-pack.ts';
+import { makeKit } from '../../src/clearinghouse/usecases/make-kit.ts';
 import { formatCode, parseCode } from '../../src/core/code.ts';
 import { formatDigits } from '../../src/core/code-digits.ts';
 import { alphabet } from '../../src/core/code-repair.ts';
@@ -13,10 +14,14 @@ import type { CodeInput } from '../../src/server/usecases/apply-code.ts';
 import { applyCode } from '../../src/server/usecases/apply-code.ts';
 import { deactivateServer } from '../../src/server/usecases/deactivate.ts';
 import { addKit } from '../../src/server/usecases/settings.ts';
-import { freezeByTelephone, heartbeatByTelephone, releaseByTelephone } from '../../src/server/usecases/telephone-move.ts';
+import {
+  freezeByTelephone,
+  heartbeatByTelephone,
+  releaseByTelephone,
+} from '../../src/server/usecases/telephone-move.ts';
 import * as acts from '../world/acts.ts';
-import { agreement, makeWorld, product, value } from '../world/world.ts';
 import type { World } from '../world/world.ts';
+import { agreement, makeWorld, product, value } from '../world/world.ts';
 import type { Attempt, Row } from './table.ts';
 import { refuses } from './table.ts';
 
@@ -93,24 +98,28 @@ function mistyped(
   of: (stage: Stage) => { readonly right: string; readonly attempt: (text: string) => Attempt },
 ): readonly Row<Stage>[] {
   return groups.flatMap((group) =>
-    places.map((place): Row<Stage> => ({
-      name: `${what} with another character at place ${place} of group ${group}`,
-      attempt: (stage) => {
-        const { right, attempt } = of(stage);
-        return attempt(mistype(right, group, place));
-      },
-      refused: (stage) => {
-        const { right } = of(stage);
-        const typed = mistype(right, group, place).split('-')[group - 1] ?? '';
-        return { code: 'code-mistyped', groups: [{ group, typed, repairs: [] }] };
-      },
-      also: (refusal, stage) => {
-        if (refusal.code !== 'code-mistyped') return false;
-        const text = of(stage).right.split('-')[group - 1];
-        const repairs = refusal.groups.flatMap((each) => each.repairs);
-        return repairs.length === 5 && repairs.some((repair) => repair.text === text && repair.place === place);
-      },
-    })),
+    places.map(
+      (place): Row<Stage> => ({
+        name: `${what} with another character at place ${place} of group ${group}`,
+        attempt: (stage) => {
+          const { right, attempt } = of(stage);
+          return attempt(mistype(right, group, place));
+        },
+        refused: (stage) => {
+          const { right } = of(stage);
+          const typed = mistype(right, group, place).split('-')[group - 1] ?? '';
+          return { code: 'code-mistyped', groups: [{ group, typed, repairs: [] }] };
+        },
+        also: (refusal, stage) => {
+          if (refusal.code !== 'code-mistyped') return false;
+          const text = of(stage).right.split('-')[group - 1];
+          const repairs = refusal.groups.flatMap((each) => each.repairs);
+          return (
+            repairs.length === 5 && repairs.some((repair) => repair.text === text && repair.place === place)
+          );
+        },
+      }),
+    ),
   );
 }
 
@@ -138,19 +147,23 @@ const typing: readonly Row<Stage>[] = [
     attempt: ({ old }) => type(old, ''),
     refused: { code: 'code-unreadable', problem: 'length', length: 0 },
   },
-  ...([
-    ['fifth', 5, 5018],
-    ['twentieth', 20, 5012],
-  ] as const).map(([which, count, event]): Row<Stage> => ({
-    name: `the ${which} code in a row that fits nothing, which the administrator is told of`,
-    attempt: ({ old }) => {
-      const attempt = type(old, 'NONSENSE');
-      old.context.cache.codeFailures = count - 1;
-      return attempt;
-    },
-    refused: { code: 'code-unreadable', problem: 'length', length: 8 },
-    recorded: [`LS-OLD.events+:${event}`],
-  })),
+  ...(
+    [
+      ['fifth', 5, 5018],
+      ['twentieth', 20, 5012],
+    ] as const
+  ).map(
+    ([which, count, event]): Row<Stage> => ({
+      name: `the ${which} code in a row that fits nothing, which the administrator is told of`,
+      attempt: ({ old }) => {
+        const attempt = type(old, 'NONSENSE');
+        old.context.cache.codeFailures = count - 1;
+        return attempt;
+      },
+      refused: { code: 'code-unreadable', problem: 'length', length: 8 },
+      recorded: [`LS-OLD.events+:${event}`],
+    }),
+  ),
   {
     name: 'two groups of a code exchanged',
     attempt: ({ old, codes }) => {
@@ -165,7 +178,10 @@ const typing: readonly Row<Stage>[] = [
       const parsed = value(parseCode(nodeDigest, codes.pack));
       const digits = formatDigits(nodeDigest, parsed);
       const at = [...digits].findIndex((digit, index) => index % 7 < 5 && digit !== digits.charAt(index + 1));
-      return type(old, digits.slice(0, at) + digits.charAt(at + 1) + digits.charAt(at) + digits.slice(at + 2));
+      return type(
+        old,
+        digits.slice(0, at) + digits.charAt(at + 1) + digits.charAt(at) + digits.slice(at + 2),
+      );
     },
     refused: { code: 'code-mistyped' },
   },
@@ -369,8 +385,10 @@ const kinds: readonly Row<Stage>[] = [
   },
   {
     name: 'a key pack typed at the desk',
-    attempt: ({ world, codes }) => () =>
-      confirmByTelephone(world.clearinghouse.context, { code: codes.pack }),
+    attempt:
+      ({ world, codes }) =>
+      () =>
+        confirmByTelephone(world.clearinghouse.context, { code: codes.pack }),
     refused: { code: 'code-wrong-kind', expected: 'confirmation', found: 'key-pack' },
   },
 ];

@@ -1,6 +1,5 @@
 /** What the desk refuses of the confirmations that callers read: forged, altered, early, late, or too many. */
 import { confirmByTelephone } from '../../src/clearinghouse/usecases/desk-confirm.ts';
-import { findServer, saveServer } from '../../src/store/committed-server-rows.ts';
 import { formatCode, parseCode } from '../../src/core/code.ts';
 import { formatDigits } from '../../src/core/code-digits.ts';
 import type { ConfirmationKind } from '../../src/core/confirmation.ts';
@@ -14,6 +13,7 @@ import {
   heartbeatByTelephone,
   releaseByTelephone,
 } from '../../src/server/usecases/telephone-move.ts';
+import { findServer, saveServer } from '../../src/store/committed-server-rows.ts';
 import { listAuthorities } from '../../src/store/server-authority-rows.ts';
 import * as acts from '../world/acts.ts';
 import type { World } from '../world/world.ts';
@@ -71,13 +71,25 @@ interface Claim {
 }
 
 /** What a server with its own key and other books would read: made, and undone on the server. */
-async function claim(server: OpenServer, { kind, line: number = 0, unissued, held = 0, counts = {} }: Claim): Promise<string> {
+async function claim(
+  server: OpenServer,
+  { kind, line: number = 0, unissued, held = 0, counts = {} }: Claim,
+): Promise<string> {
   const { context } = server;
   let code = '';
   await context.store.write(async (tx) => {
     const [authority] = await listAuthorities(tx);
     if (authority === undefined) throw new Error('not activated');
-    const act = { authority, kind, line: number, unissued, held, counts, move: null, nowMs: context.clock.nowMs() };
+    const act = {
+      authority,
+      kind,
+      line: number,
+      unissued,
+      held,
+      counts,
+      move: null,
+      nowMs: context.clock.nowMs(),
+    };
     code = (await confirmAct(context, tx, act)).code;
     return err({ code: 'deactivated' });
   });
@@ -109,7 +121,12 @@ const forged: readonly Row<Stage>[] = [
   {
     name: 'a confirmation whose amount was altered, with group checks that are right',
     attempt: async (stage) => {
-      const code = value(parseCode(nodeDigest, await claim(stage.old, { kind: 'returned', unissued: 1, counts: { returns: 1 } })));
+      const code = value(
+        parseCode(
+          nodeDigest,
+          await claim(stage.old, { kind: 'returned', unissued: 1, counts: { returns: 1 } }),
+        ),
+      );
       const bytes = Uint8Array.from(code.value);
       bytes[2] = 30;
       return read(stage, formatCode({ ...code, value: bytes }), acts.idOf(stage.old));
@@ -165,7 +182,8 @@ const untimely: readonly Row<Stage>[] = [
   },
   {
     name: 'a heartbeat of a server that was closed and went on by itself',
-    attempt: async (stage) => read(stage, value(await heartbeatByTelephone(stage.back.context, undefined)).code),
+    attempt: async (stage) =>
+      read(stage, value(await heartbeatByTelephone(stage.back.context, undefined)).code),
     refused: (stage) => ({ code: 'server-closed', licenseServerId: acts.idOf(stage.back), generation: 2 }),
   },
 ];
@@ -175,14 +193,16 @@ const impossible: readonly Row<Stage>[] = [
     { name: 'a return of more than the books have committed', unissued: 41 },
     { name: 'a return of a line that the agreement does not have', unissued: 1, line: 9 },
     { name: 'a return of all lines at once', unissued: 1, line: 15 },
-  ].map(({ name, ...amounts }): Row<Stage> => ({
-    name,
-    attempt: async (stage) => {
-      const code = await claim(stage.old, { kind: 'returned', ...amounts, counts: { returns: 1 } });
-      return read(stage, code);
-    },
-    refused: { code: 'move-more-than-there-is', asked: amounts.unissued },
-  })),
+  ].map(
+    ({ name, ...amounts }): Row<Stage> => ({
+      name,
+      attempt: async (stage) => {
+        const code = await claim(stage.old, { kind: 'returned', ...amounts, counts: { returns: 1 } });
+        return read(stage, code);
+      },
+      refused: { code: 'move-more-than-there-is', asked: amounts.unissued },
+    }),
+  ),
   {
     name: 'a return of nothing',
     attempt: async (stage) =>
@@ -191,14 +211,18 @@ const impossible: readonly Row<Stage>[] = [
   },
   {
     name: 'a deactivation that releases what the books know nothing of',
-    attempt: async (stage) => read(stage, await claim(stage.old, { kind: 'deactivated', line: 15, unissued: 7 })),
+    attempt: async (stage) =>
+      read(stage, await claim(stage.old, { kind: 'deactivated', line: 15, unissued: 7 })),
     refused: { code: 'quantity-differs', expected: 0, found: 7 },
   },
   {
     name: 'a freeze of more than the books have committed',
     attempt: async (stage) => {
       await acts.deskMove(stage.world, { from: stage.old, to: stage.next });
-      return read(stage, await claim(stage.old, { kind: 'frozen', unissued: 30, held: 11, counts: { freezes: 1 } }));
+      return read(
+        stage,
+        await claim(stage.old, { kind: 'frozen', unissued: 30, held: 11, counts: { freezes: 1 } }),
+      );
     },
     refused: { code: 'move-more-than-there-is', asked: 41, available: 40 },
   },
@@ -217,7 +241,8 @@ const limits: readonly Row<Stage>[] = [
       const id = acts.idOf(stage.next);
       const digits = formatDigits(nodeDigest, value(parseCode(nodeDigest, id)));
       const forms = [id, id.toLowerCase(), id.replaceAll('-', ' '), ` ${id.replaceAll('-', '')} `, digits];
-      for (let seed = 1; seed <= 10; seed += 1) await read(stage, invented(seed), forms[seed % forms.length])();
+      for (let seed = 1; seed <= 10; seed += 1)
+        await read(stage, invented(seed), forms[seed % forms.length])();
       return read(stage, invented(11), digits);
     },
     refused: { code: 'confirmation-locked', failures: 10 },
@@ -225,7 +250,11 @@ const limits: readonly Row<Stage>[] = [
   {
     name: 'then also a right one, until a supervisor or a day has passed',
     attempt: async (stage) =>
-      read(stage, await claim(stage.next, { kind: 'heartbeat', line: 15, unissued: 0 }), acts.idOf(stage.next)),
+      read(
+        stage,
+        await claim(stage.next, { kind: 'heartbeat', line: 15, unissued: 0 }),
+        acts.idOf(stage.next),
+      ),
     refused: { code: 'confirmation-locked', failures: 10 },
   },
   {

@@ -43,7 +43,8 @@ async function makeStage(): Promise<Stage> {
 /** A key pack that would be granted but for what is changed. */
 function keyPack(stage: Stage, change: Partial<KeyPackCall>): Attempt {
   const call = { agreement, serverId: idOf(stage.server), product, type: 'device', quantity: 10 };
-  return () => grantKeyPack(stage.world.clearinghouse.context, { ...call, requestId: newRequest(), ...change });
+  return () =>
+    grantKeyPack(stage.world.clearinghouse.context, { ...call, requestId: newRequest(), ...change });
 }
 
 const openPack = { agreement: open, type: 'user' };
@@ -57,7 +58,10 @@ const agreements: readonly Row<Stage>[] = [
   {
     name: 'a wrong agreement number, for an activation',
     attempt: (stage) => () =>
-      activateByTelephone(stage.world.clearinghouse.context, { agreement: '1111111', serverId: idOf(stage.server) }),
+      activateByTelephone(stage.world.clearinghouse.context, {
+        agreement: '1111111',
+        serverId: idOf(stage.server),
+      }),
     refused: { code: 'agreement-unknown', agreement: '1111111' },
   },
   {
@@ -80,7 +84,14 @@ const agreements: readonly Row<Stage>[] = [
     name: 'an agreement entered again for another customer',
     attempt: (stage) => () =>
       addAgreement(stage.world.clearinghouse.context, {
-        ...{ number: agreement, program: 'select', customer: 'Northwind', product, type: 'device', quantity: 1 },
+        ...{
+          number: agreement,
+          program: 'select',
+          customer: 'Northwind',
+          product,
+          type: 'device',
+          quantity: 1,
+        },
         requestId: newRequest(),
       }),
     refused: { code: 'agreement-exists', agreement },
@@ -89,7 +100,14 @@ const agreements: readonly Row<Stage>[] = [
     name: 'an agreement for a product that nobody knows',
     attempt: (stage) => () =>
       addAgreement(stage.world.clearinghouse.context, {
-        ...{ number: 'NEW', program: 'select', customer: 'Contoso', product: 'ts-1999', type: 'device', quantity: 1 },
+        ...{
+          number: 'NEW',
+          program: 'select',
+          customer: 'Contoso',
+          product: 'ts-1999',
+          type: 'device',
+          quantity: 1,
+        },
         requestId: newRequest(),
       }),
     refused: { code: 'product-unknown', product: 'ts-1999', known: [product] },
@@ -97,13 +115,21 @@ const agreements: readonly Row<Stage>[] = [
   {
     name: 'a product entered again as another version',
     attempt: (stage) => () =>
-      addProduct(stage.world.clearinghouse.context, { id: product, name: 'Other', family: 'ts', version: 10 }),
+      addProduct(stage.world.clearinghouse.context, {
+        id: product,
+        name: 'Other',
+        family: 'ts',
+        version: 10,
+      }),
     refused: { code: 'product-exists', product },
   },
   {
     name: 'an activation without a kit',
     attempt: (stage) => () =>
-      activateByTelephone(stage.world.clearinghouse.context, { agreement: 'NO-KIT', serverId: idOf(stage.server) }),
+      activateByTelephone(stage.world.clearinghouse.context, {
+        agreement: 'NO-KIT',
+        serverId: idOf(stage.server),
+      }),
     refused: { code: 'kit-missing', agreement: 'NO-KIT' },
   },
   {
@@ -133,7 +159,11 @@ const fields: readonly Row<Stage>[] = [
   {
     name: 'Open License with an authorization number that cannot be one',
     attempt: (stage) => keyPack(stage, { ...openPack, authorization: 'ABC', license }),
-    refused: { code: 'program-field-wrong', field: 'authorization number', expected: '15 letters and digits' },
+    refused: {
+      code: 'program-field-wrong',
+      field: 'authorization number',
+      expected: '15 letters and digits',
+    },
   },
   {
     name: 'a program that has no license number, with one',
@@ -157,20 +187,24 @@ const quantities: readonly Row<Stage>[] = [
     attempt: (stage) => keyPack(stage, { quantity: 61 }),
     refused: { code: 'quantity-above-agreement', agreement, product, asked: 61, inHand: 60, entitled: 100 },
   },
-  ...[0, -5, 1.5, Number.NaN, 65_536, Number.MAX_SAFE_INTEGER + 1].map((quantity): Row<Stage> => ({
-    name: `a key pack of ${quantity}`,
-    attempt: (stage) => keyPack(stage, { quantity }),
-    refused: { code: 'quantity-invalid', quantity, most: 65_535 },
-  })),
-  ...[0, -5, 1.5, 1e12].map((quantity): Row<Stage> => ({
-    name: `an agreement for ${quantity}`,
-    attempt: (stage) => () =>
-      addAgreement(stage.world.clearinghouse.context, {
-        ...{ number: agreement, program: 'select', customer: 'Contoso', product, type: 'device', quantity },
-        requestId: newRequest(),
-      }),
-    refused: { code: 'quantity-invalid', quantity },
-  })),
+  ...[0, -5, 1.5, Number.NaN, 65_536, Number.MAX_SAFE_INTEGER + 1].map(
+    (quantity): Row<Stage> => ({
+      name: `a key pack of ${quantity}`,
+      attempt: (stage) => keyPack(stage, { quantity }),
+      refused: { code: 'quantity-invalid', quantity, most: 65_535 },
+    }),
+  ),
+  ...[0, -5, 1.5, 1e12].map(
+    (quantity): Row<Stage> => ({
+      name: `an agreement for ${quantity}`,
+      attempt: (stage) => () =>
+        addAgreement(stage.world.clearinghouse.context, {
+          ...{ number: agreement, program: 'select', customer: 'Contoso', product, type: 'device', quantity },
+          requestId: newRequest(),
+        }),
+      refused: { code: 'quantity-invalid', quantity },
+    }),
+  ),
   {
     name: 'a product that the agreement does not have',
     attempt: (stage) => keyPack(stage, { product: 'ts-2008' }),
@@ -234,7 +268,14 @@ const keys: readonly Row<Stage>[] = [
     name: 'the idempotency key of an agreement for another quantity',
     attempt: async (stage) => {
       const { context } = stage.world.clearinghouse;
-      const order = { number: 'TWICE', program: 'select', customer: 'Contoso', product, type: 'device', requestId: 'twice' };
+      const order = {
+        number: 'TWICE',
+        program: 'select',
+        customer: 'Contoso',
+        product,
+        type: 'device',
+        requestId: 'twice',
+      };
       value(await addAgreement(context, { ...order, quantity: 1 }));
       return () => addAgreement(context, { ...order, quantity: 2 });
     },

@@ -77,7 +77,9 @@ const samples = 200;
 
 /** Places spread over the whole text, one in each of equal parts of it. */
 function placesIn(text: string, chance: Chance): readonly number[] {
-  return Array.from({ length: samples }, (_, part) => Math.floor(((part + chance.next()) * text.length) / samples));
+  return Array.from({ length: samples }, (_, part) =>
+    Math.floor(((part + chance.next()) * text.length) / samples),
+  );
 }
 
 /** A file with one character of one of its tokens altered, and a checksum that is right again. */
@@ -102,17 +104,29 @@ function damage(kind: MessageFileKind, chance: Chance): void {
 
   it(`one character altered at ${samples} places`, async () => {
     const text = stage[kind];
-    await refusesAll(stage, kind, placesIn(text, chance).map((at) => altered(text, at, chance)));
+    await refusesAll(
+      stage,
+      kind,
+      placesIn(text, chance).map((at) => altered(text, at, chance)),
+    );
   });
 
   it(`cut short at ${samples} places`, async () => {
     const text = stage[kind];
     // Only the line end after the last brace may be missing.
-    await refusesAll(stage, kind, placesIn(text.trimEnd(), chance).map((at) => text.slice(0, at)));
+    await refusesAll(
+      stage,
+      kind,
+      placesIn(text.trimEnd(), chance).map((at) => text.slice(0, at)),
+    );
   });
 
   it(`a message in it altered at ${samples} places, with a checksum made anew`, async () => {
-    await refusesAll(stage, kind, Array.from({ length: samples }, () => reforged(kind, stage[kind], chance)));
+    await refusesAll(
+      stage,
+      kind,
+      Array.from({ length: samples }, () => reforged(kind, stage[kind], chance)),
+    );
   });
 
   it('messages of it left out, doubled or in another order, with the old checksum', async () => {
@@ -120,39 +134,61 @@ function damage(kind: MessageFileKind, chance: Chance): void {
     const file = JSON.parse(text) as { messages: readonly string[] };
     const [first = '', ...rest] = file.messages;
     const orders = [rest, [first], [...file.messages, first], [...file.messages].reverse()];
-    await refusesAll(stage, kind, orders.map((messages) => JSON.stringify({ ...file, messages })));
+    await refusesAll(
+      stage,
+      kind,
+      orders.map((messages) => JSON.stringify({ ...file, messages })),
+    );
   });
 }
 
 const places: readonly Row<Stage>[] = [
   {
     name: 'a request file on a license server',
-    attempt: ({ server, request }) => () => applyAnswerFile(server.context, request),
+    attempt:
+      ({ server, request }) =>
+      () =>
+        applyAnswerFile(server.context, request),
     refused: { code: 'file-other-kind', expected: 'answer', found: 'request' },
   },
   {
     name: 'an answer file at the clearinghouse',
-    attempt: ({ world, answer }) => () => answerFile(world.clearinghouse.context, answer),
+    attempt:
+      ({ world, answer }) =>
+      () =>
+        answerFile(world.clearinghouse.context, answer),
     refused: { code: 'file-other-kind', expected: 'request', found: 'answer' },
   },
   {
     name: 'an answer file in the place of a kit',
-    attempt: ({ server, answer }) => () => addKit(server.context, answer),
+    attempt:
+      ({ server, answer }) =>
+      () =>
+        addKit(server.context, answer),
     refused: { code: 'file-other-kind', found: 'answer' },
   },
   {
     name: 'a kit in the place of an answer file',
-    attempt: ({ world, server }) => () => applyAnswerFile(server.context, world.kitFile),
+    attempt:
+      ({ world, server }) =>
+      () =>
+        applyAnswerFile(server.context, world.kitFile),
     refused: { code: 'file-other-kind', expected: 'answer', found: 'agreement-kit' },
   },
   {
     name: 'an empty file',
-    attempt: ({ server }) => () => applyAnswerFile(server.context, ''),
+    attempt:
+      ({ server }) =>
+      () =>
+        applyAnswerFile(server.context, ''),
     refused: { code: 'file-damaged', problem: 'it is empty' },
   },
   {
     name: 'the answer file of another server',
-    attempt: ({ other, answer }) => () => applyAnswerFile(other.context, answer),
+    attempt:
+      ({ other, answer }) =>
+      () =>
+        applyAnswerFile(other.context, answer),
     refused: { code: 'message-invalid', problem: 'there is no message for this license server in it' },
   },
   {
@@ -169,14 +205,18 @@ const places: readonly Row<Stage>[] = [
   },
   {
     name: 'an answer file that was in a drawer for 61 days',
-    attempt: ({ world, server, answer }) => () =>
-      daysAway(world.clock, 61, () => applyAnswerFile(server.context, answer)),
+    attempt:
+      ({ world, server, answer }) =>
+      () =>
+        daysAway(world.clock, 61, () => applyAnswerFile(server.context, answer)),
     refused: { code: 'message-expired' },
   },
   {
     name: 'a request file that was in a drawer for 61 days',
-    attempt: ({ world, request }) => () =>
-      daysAway(world.clock, 61, () => answerFile(world.clearinghouse.context, request)),
+    attempt:
+      ({ world, request }) =>
+      () =>
+        daysAway(world.clock, 61, () => answerFile(world.clearinghouse.context, request)),
     refused: { code: 'message-expired' },
   },
   {
@@ -189,7 +229,10 @@ const places: readonly Row<Stage>[] = [
   },
   {
     name: 'an answer file of long ago',
-    attempt: ({ server, applied }) => () => applyAnswerFile(server.context, applied),
+    attempt:
+      ({ server, applied }) =>
+      () =>
+        applyAnswerFile(server.context, applied),
     refused: { code: 'already-applied', added: 0 },
     // That it holds these messages is to be told again at the next contact.
     recorded: ['LS.applied_messages+'],

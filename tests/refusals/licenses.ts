@@ -9,8 +9,8 @@ import { confirmByTelephone } from '../../src/clearinghouse/usecases/desk-confir
 import type { CalType } from '../../src/core/product.ts';
 import type { OpenServer } from '../../src/server/app.ts';
 import { initServer, openServer } from '../../src/server/app.ts';
-import { deactivateServer } from '../../src/server/usecases/deactivate.ts';
 import { settleByContact } from '../../src/server/usecases/contact.ts';
+import { deactivateServer } from '../../src/server/usecases/deactivate.ts';
 import { requestLicense } from '../../src/server/usecases/request-license.ts';
 import { requestActivation, requestInstall } from '../../src/server/usecases/requests.ts';
 import { returnLicense, validateLicense } from '../../src/server/usecases/return-license.ts';
@@ -43,7 +43,8 @@ async function makeStage(): Promise<Stage> {
   value(await addAgreement(context, { ...order, number: users, type: 'user', requestId: 'users' }));
   const server = await world.addServer('LS', { connected: true });
   await connectUsers(server, 2);
-  for (const holder of ['ada', 'grace']) value(await requestLicense(server.context, { product, type: 'user', holder }));
+  for (const holder of ['ada', 'grace'])
+    value(await requestLicense(server.context, { product, type: 'user', holder }));
   const devices = await world.addServer('LS-DEVICES', { kit: true });
   await acts.setUp(world, devices, 1);
   await acts.permanent(devices, 'ws-1');
@@ -79,8 +80,8 @@ async function moveAll(world: World, from: OpenServer, to: OpenServer): Promise<
   value(await confirmByTelephone(world.clearinghouse.context, { code: released.code }));
 }
 
-function asks(server: OpenServer, type: CalType, holder: string, wanted = product): Attempt {
-  return () => requestLicense(server.context, { product: wanted, type, holder });
+function asks(server: OpenServer, type: CalType, holder: string): Attempt {
+  return () => requestLicense(server.context, { product, type, holder });
 }
 
 const requests: readonly Row<Stage>[] = [
@@ -97,7 +98,10 @@ const requests: readonly Row<Stage>[] = [
   },
   {
     name: 'a product that is not installed',
-    attempt: ({ server }) => asks(server, 'user', 'ada', 'ts-2099'),
+    attempt:
+      ({ server }) =>
+      () =>
+        requestLicense(server.context, { product: 'ts-2099', type: 'user', holder: 'ada' }),
     refused: { code: 'product-not-installed', product: 'ts-2099' },
     recorded: ['LS.events+:22'],
   },
@@ -111,11 +115,13 @@ const requests: readonly Row<Stage>[] = [
     attempt: ({ server }) => asks(server, 'concurrent', 'seat-1'),
     refused: { code: 'type-not-supported', type: 'concurrent' },
   },
-  ...(['device', 'user'] as const).map((type): Row<Stage> => ({
-    name: `a license per ${type} of a deactivated server`,
-    attempt: ({ closed }) => asks(closed, type, 'ws-1'),
-    refused: { code: 'deactivated' },
-  })),
+  ...(['device', 'user'] as const).map(
+    (type): Row<Stage> => ({
+      name: `a license per ${type} of a deactivated server`,
+      attempt: ({ closed }) => asks(closed, type, 'ws-1'),
+      refused: { code: 'deactivated' },
+    }),
+  ),
   {
     name: 'a device whose temporary license has ended, and that has not signed in',
     attempt: async ({ world, bare }) => {
@@ -140,9 +146,14 @@ const requests: readonly Row<Stage>[] = [
   {
     name: 'a token of another server that was altered',
     attempt: async ({ server, devices }) => {
-      const license = value(await requestLicense(devices.context, { product, type: 'device', holder: 'ws-1' }));
+      const license = value(
+        await requestLicense(devices.context, { product, type: 'device', holder: 'ws-1' }),
+      );
       const at = 60;
-      const token = license.token.slice(0, at) + (license.token.charAt(at) === 'A' ? 'B' : 'A') + license.token.slice(at + 1);
+      const token =
+        license.token.slice(0, at) +
+        (license.token.charAt(at) === 'A' ? 'B' : 'A') +
+        license.token.slice(at + 1);
       const source = { token, bundle: JSON.parse(license.bundleText) as unknown };
       return () => requestLicense(server.context, { product, type: 'user', holder: 'new', source });
     },
@@ -153,17 +164,26 @@ const requests: readonly Row<Stage>[] = [
 const returns: readonly Row<Stage>[] = [
   {
     name: 'the return of a license that nobody has',
-    attempt: ({ server }) => () => returnLicense(server.context, { product, type: 'user', holder: 'nobody' }),
+    attempt:
+      ({ server }) =>
+      () =>
+        returnLicense(server.context, { product, type: 'user', holder: 'nobody' }),
     refused: { code: 'license-unknown', product, holder: 'nobody' },
   },
   {
     name: 'the sign-in of a device that never asked',
-    attempt: ({ server }) => () => validateLicense(server.context, { product, type: 'device', holder: 'nobody' }),
+    attempt:
+      ({ server }) =>
+      () =>
+        validateLicense(server.context, { product, type: 'device', holder: 'nobody' }),
     refused: { code: 'license-unknown', product, holder: 'nobody' },
   },
   {
     name: 'the return of a license that is frozen for a move',
-    attempt: ({ moved }) => () => returnLicense(moved.context, { product, type: 'device', holder: 'ws-8' }),
+    attempt:
+      ({ moved }) =>
+      () =>
+        returnLicense(moved.context, { product, type: 'device', holder: 'ws-8' }),
     refused: { code: 'move-open', state: 'frozen' },
   },
   {
@@ -188,8 +208,14 @@ function hostsAreLimited(): void {
     value(await setHosts(server.context, ['10.0.0.7']));
     const url = `/v1/licenses/${product}/users/ada`;
     const answer = await server.app.inject({ method: 'PUT', url, remoteAddress: '10.0.0.9' });
-    assert.deepEqual([answer.statusCode, (answer.json() as { code: string }).code], [403, 'host-not-allowed']);
-    assert.equal((await server.app.inject({ method: 'PUT', url, remoteAddress: '10.0.0.7' })).statusCode, 200);
+    assert.deepEqual(
+      [answer.statusCode, (answer.json() as { code: string }).code],
+      [403, 'host-not-allowed'],
+    );
+    assert.equal(
+      (await server.app.inject({ method: 'PUT', url, remoteAddress: '10.0.0.7' })).statusCode,
+      200,
+    );
     await world.close();
   });
 }

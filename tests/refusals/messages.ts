@@ -1,7 +1,7 @@
 /** What the clearinghouse refuses of signed messages: forged, foreign, impossible, or out of their place. */
 import { addAgreement } from '../../src/clearinghouse/usecases/agreements.ts';
-import { grantKeyPack } from '../../src/clearinghouse/usecases/desk-key-pack.ts';
 import { giveHorizonCode } from '../../src/clearinghouse/usecases/desk-horizon.ts';
+import { grantKeyPack } from '../../src/clearinghouse/usecases/desk-key-pack.ts';
 import { receiveMessages } from '../../src/clearinghouse/usecases/receive-messages.ts';
 import { base64url } from '../../src/core/bytes.ts';
 import { dayMs, isoTime } from '../../src/core/time.ts';
@@ -127,7 +127,10 @@ const asking: readonly Row<Stage>[] = [
   },
   {
     name: 'an activation under an agreement that nobody knows',
-    attempt: says(stranger, (stage) => ({ t: 'activate', body: activation(stage.stranger, { agreement: '1111111' }) })),
+    attempt: says(stranger, (stage) => ({
+      t: 'activate',
+      body: activation(stage.stranger, { agreement: '1111111' }),
+    })),
     refused: { code: 'agreement-unknown', agreement: '1111111' },
     recorded: recorded.filter((each) => each !== 'clearinghouse.servers~'),
   },
@@ -177,7 +180,11 @@ const holder = (name: string, stage: Stage) => ({
 const receipts: readonly Row<Stage>[] = [
   {
     name: 'the freeze of a move that there is not',
-    attempt: says(other, () => ({ t: 'frozen', move: 'no-such-move', body: { ...place, unissued: 5, held: 0, holders: [] } })),
+    attempt: says(other, () => ({
+      t: 'frozen',
+      move: 'no-such-move',
+      body: { ...place, unissued: 5, held: 0, holders: [] },
+    })),
     refused: { code: 'move-unknown', move: 'no-such-move' },
     recorded,
   },
@@ -195,16 +202,18 @@ const receipts: readonly Row<Stage>[] = [
     { name: 'more than is committed to the source', unissued: 9, held: 2 },
     { name: 'another quantity than was asked for', unissued: 6, held: 0 },
     { name: 'nothing', unissued: 0, held: 0 },
-  ].map(({ name, unissued, held }): Row<Stage> => ({
-    name: `a freeze of ${name}`,
-    attempt: says(other, (stage) => ({
-      t: 'frozen',
-      move: stage.moves.reserved,
-      body: { ...place, unissued, held, holders: [] },
-    })),
-    refused: { code: 'quantity-differs', expected: 5, found: unissued + held },
-    recorded,
-  })),
+  ].map(
+    ({ name, unissued, held }): Row<Stage> => ({
+      name: `a freeze of ${name}`,
+      attempt: says(other, (stage) => ({
+        t: 'frozen',
+        move: stage.moves.reserved,
+        body: { ...place, unissued, held, holders: [] },
+      })),
+      refused: { code: 'quantity-differs', expected: 5, found: unissued + held },
+      recorded,
+    }),
+  ),
   {
     name: 'a freeze with more holders than held units',
     attempt: says(other, (stage) => ({
@@ -296,7 +305,11 @@ const receipts: readonly Row<Stage>[] = [
 const wish = { agreement, product, type, quantity: 3, reason: 'replaced', hold: false } as const;
 
 /** A request of a move between two servers of the stage, sent by a third or by one of them. */
-function wishes(by: Pick, ends: { from: Pick; to: Pick }, more: object = {}): (stage: Stage) => Promise<Attempt> {
+function wishes(
+  by: Pick,
+  ends: { from: Pick; to: Pick },
+  more: object = {},
+): (stage: Stage) => Promise<Attempt> {
   return says(by, (stage) => ({
     t: 'move-request',
     move: acts.newRequest(),
@@ -394,7 +407,10 @@ const envelopes: readonly Row<Stage>[] = [
     name: 'messages of two servers in one sending',
     attempt: async (stage) => {
       const contact = { t: 'contact', body: { ack: [], name: 'LS', method: 'web' } } as const;
-      const tokens = [await fromServer(stage.world, stage.old, contact), await fromServer(stage.world, stage.next, contact)];
+      const tokens = [
+        await fromServer(stage.world, stage.old, contact),
+        await fromServer(stage.world, stage.next, contact),
+      ];
       return () => receiveMessages(stage.world.clearinghouse.context, tokens);
     },
     refused: { code: 'message-invalid' },
@@ -405,7 +421,8 @@ const envelopes: readonly Row<Stage>[] = [
       const token = await fromServer(stage.world, stage.old, { t: 'install', body: order });
       const { from } = contentOf(token);
       const { key } = stage.next.context;
-      return () => tellRaw(stage, sealEnvelope({ ...contentOf(token), from }, { key: { ...key, kid: from.id } }));
+      return () =>
+        tellRaw(stage, sealEnvelope({ ...contentOf(token), from }, { key: { ...key, kid: from.id } }));
     },
     refused: (stage) => ({ code: 'message-untrusted', signer: acts.idOf(stage.old) }),
   },
@@ -446,7 +463,10 @@ function tellRaw(stage: Stage, token: string): ReturnType<Attempt> {
 const forks: readonly Row<Stage>[] = [
   {
     name: 'a message of a generation that is over',
-    attempt: says((stage) => stage.closed, () => ({ t: 'install', gen: 1, body: order })),
+    attempt: says(
+      (stage) => stage.closed,
+      () => ({ t: 'install', gen: 1, body: order }),
+    ),
     refused: (stage) => ({ code: 'server-closed', licenseServerId: acts.idOf(stage.closed), generation: 2 }),
     recorded,
   },

@@ -44,9 +44,9 @@ async function makeStage(): Promise<Stage> {
   const order = { number: second, program: 'select', customer: 'Contoso', ...line, quantity: 20 };
   value(await addAgreement(context, { ...order, requestId: 'second' }));
   const kit = value(await makeKit(context, second)).file;
-  const [old, next, mover, closed] = await Promise.all(
+  const [old, next, mover, closed] = (await Promise.all(
     ['LS-OLD', 'LS-NEW', 'LS-MOVER', 'LS-CLOSED'].map((name) => world.addServer(name, { kit: true })),
-  ) as [OpenServer, OpenServer, OpenServer, OpenServer];
+  )) as [OpenServer, OpenServer, OpenServer, OpenServer];
   const bare = await world.addServer('LS-BARE');
   value(await addKit(old.context, kit));
   await acts.setUp(world, old, 40);
@@ -65,13 +65,27 @@ async function makeStage(): Promise<Stage> {
 /** A move that the desk would start but for what is changed. */
 function deskMove(stage: Stage, change: Partial<DeskOrder>): Attempt {
   const ends = { from: acts.idOf(stage.old), to: acts.idOf(stage.next) };
-  const order = { agreement, ...ends, ...line, quantity: 5, reason: 'replaced', requestId: acts.newRequest() } as const;
+  const order = {
+    agreement,
+    ...ends,
+    ...line,
+    quantity: 5,
+    reason: 'replaced',
+    requestId: acts.newRequest(),
+  } as const;
   return () => startDeskMove(stage.world.clearinghouse.context, { ...order, ...change });
 }
 
 /** A move that a server would ask for but for what is changed. */
 function serverMove(stage: Stage, change: Partial<MoveOrder>, by: OpenServer = stage.old): Attempt {
-  const order = { agreement, to: acts.idOf(stage.next), ...line, quantity: 5, reason: 'replaced', hold: false } as const;
+  const order = {
+    agreement,
+    to: acts.idOf(stage.next),
+    ...line,
+    quantity: 5,
+    reason: 'replaced',
+    hold: false,
+  } as const;
   return () => startMove(by.context, { ...order, ...change });
 }
 
@@ -90,14 +104,17 @@ const atTheDesk: readonly Row<Stage>[] = [
   },
   {
     name: 'a move from a server that has nothing',
-    attempt: (stage) => deskMove(stage, { from: acts.idOf(stage.next), to: acts.idOf(stage.old), quantity: 'all' }),
+    attempt: (stage) =>
+      deskMove(stage, { from: acts.idOf(stage.next), to: acts.idOf(stage.old), quantity: 'all' }),
     refused: { code: 'move-more-than-there-is', available: 0 },
   },
-  ...wrongQuantities.map((quantity): Row<Stage> => ({
-    name: `a move of ${quantity}`,
-    attempt: (stage) => deskMove(stage, { quantity }),
-    refused: { code: 'quantity-invalid', quantity },
-  })),
+  ...wrongQuantities.map(
+    (quantity): Row<Stage> => ({
+      name: `a move of ${quantity}`,
+      attempt: (stage) => deskMove(stage, { quantity }),
+      refused: { code: 'quantity-invalid', quantity },
+    }),
+  ),
   {
     name: 'a second move of the line while one is open',
     attempt: (stage) => deskMove(stage, { from: acts.idOf(stage.mover), quantity: 2 }),
@@ -161,39 +178,62 @@ const onTheServer: readonly Row<Stage>[] = [
   },
   {
     name: 'an activation without an agreement number',
-    attempt: ({ bare }) => () => requestActivation(bare.context, { agreement: undefined }),
+    attempt:
+      ({ bare }) =>
+      () =>
+        requestActivation(bare.context, { agreement: undefined }),
     refused: { code: 'agreement-missing' },
   },
   {
     name: 'a key pack without an agreement number',
-    attempt: ({ old }) => () => requestInstall(old.context, { agreement: ' ', ...line, quantity: 1 }),
+    attempt:
+      ({ old }) =>
+      () =>
+        requestInstall(old.context, { agreement: ' ', ...line, quantity: 1 }),
     refused: { code: 'agreement-missing' },
   },
   {
     name: 'a key pack of a server that is not activated',
-    attempt: ({ bare }) => () => requestInstall(bare.context, { agreement, ...line, quantity: 1 }),
+    attempt:
+      ({ bare }) =>
+      () =>
+        requestInstall(bare.context, { agreement, ...line, quantity: 1 }),
     refused: { code: 'not-activated', agreement },
   },
   {
     name: 'a key pack of a server that is deactivated',
-    attempt: ({ closed }) => () => requestInstall(closed.context, { agreement, ...line, quantity: 1 }),
+    attempt:
+      ({ closed }) =>
+      () =>
+        requestInstall(closed.context, { agreement, ...line, quantity: 1 }),
     refused: { code: 'deactivated' },
   },
-  ...[0, -1, 0.5, 65_536, 200_000_000].map((quantity): Row<Stage> => ({
-    name: `a key pack of ${quantity}, before it is sent`,
-    attempt: ({ old }) => () => requestInstall(old.context, { agreement, ...line, quantity }),
-    refused: { code: 'quantity-invalid', quantity, most: 65_535 },
-  })),
+  ...[0, -1, 0.5, 65_536, 200_000_000].map(
+    (quantity): Row<Stage> => ({
+      name: `a key pack of ${quantity}, before it is sent`,
+      attempt:
+        ({ old }) =>
+        () =>
+          requestInstall(old.context, { agreement, ...line, quantity }),
+      refused: { code: 'quantity-invalid', quantity, most: 65_535 },
+    }),
+  ),
   ...[{ product: 'Terminal Server' }, { authorization: '' }, { license: 'x'.repeat(41) }].map(
     (change): Row<Stage> => ({
       name: `a key pack that no message can ask for: ${JSON.stringify(change).slice(0, 40)}`,
-      attempt: ({ old }) => () => requestInstall(old.context, { agreement, ...line, quantity: 1, ...change }),
+      attempt:
+        ({ old }) =>
+        () =>
+          requestInstall(old.context, { agreement, ...line, quantity: 1, ...change }),
       refused: { code: 'invalid-input', field: 'install' },
     }),
   ),
   {
     name: 'the automatic method without an address',
-    attempt: ({ bare }) => () => setMethod(bare.context, { method: 'automatic' }),
+    attempt:
+      ({ bare }) =>
+      () =>
+        setMethod(bare.context, { method: 'automatic' }),
     refused: { code: 'no-clearinghouse-address' },
   },
   {
@@ -206,11 +246,13 @@ const onTheServer: readonly Row<Stage>[] = [
     attempt: (stage) => serverMove(stage, { quantity: 41 }),
     refused: { code: 'move-more-than-there-is', asked: 41, available: 40 },
   },
-  ...wrongQuantities.map((quantity): Row<Stage> => ({
-    name: `a move of ${quantity}, on the server`,
-    attempt: (stage) => serverMove(stage, { quantity }),
-    refused: { code: 'quantity-invalid', quantity },
-  })),
+  ...wrongQuantities.map(
+    (quantity): Row<Stage> => ({
+      name: `a move of ${quantity}, on the server`,
+      attempt: (stage) => serverMove(stage, { quantity }),
+      refused: { code: 'quantity-invalid', quantity },
+    }),
+  ),
   {
     name: 'a move of a product that is not here',
     attempt: (stage) => serverMove(stage, { product: 'ts-2008' }),
@@ -238,7 +280,10 @@ const onTheServer: readonly Row<Stage>[] = [
   },
   {
     name: 'a move that this server does not know',
-    attempt: ({ old }) => () => showMove(old.context, 'mv-none'),
+    attempt:
+      ({ old }) =>
+      () =>
+        showMove(old.context, 'mv-none'),
     refused: { code: 'move-unknown', move: 'mv-none' },
   },
 ];
@@ -256,12 +301,18 @@ const byTelephone: readonly Row<Stage>[] = [
   },
   {
     name: 'a heartbeat of two agreements at once',
-    attempt: ({ old }) => () => heartbeatByTelephone(old.context, undefined),
+    attempt:
+      ({ old }) =>
+      () =>
+        heartbeatByTelephone(old.context, undefined),
     refused: { code: 'agreement-missing' },
   },
   {
     name: 'a heartbeat of a server that is not activated',
-    attempt: ({ bare }) => () => heartbeatByTelephone(bare.context, undefined),
+    attempt:
+      ({ bare }) =>
+      () =>
+        heartbeatByTelephone(bare.context, undefined),
     refused: { code: 'not-activated', agreement: null },
   },
   {
@@ -284,49 +335,77 @@ const byTelephone: readonly Row<Stage>[] = [
     attempt: (stage) => freeze(stage, { agreement, quantity: 41 }, stage.old),
     refused: { code: 'move-more-than-there-is', asked: 41, available: 40 },
   },
-  ...wrongQuantities.map((quantity): Row<Stage> => ({
-    name: `a freeze of ${quantity}`,
-    attempt: (stage) => freeze(stage, { agreement, quantity }, stage.old),
-    refused: { code: 'quantity-invalid', quantity },
-  })),
+  ...wrongQuantities.map(
+    (quantity): Row<Stage> => ({
+      name: `a freeze of ${quantity}`,
+      attempt: (stage) => freeze(stage, { agreement, quantity }, stage.old),
+      refused: { code: 'quantity-invalid', quantity },
+    }),
+  ),
   {
     name: 'a release of what was never frozen',
-    attempt: ({ old }) => () => releaseByTelephone(old.context, { ...line, agreement }),
+    attempt:
+      ({ old }) =>
+      () =>
+        releaseByTelephone(old.context, { ...line, agreement }),
     refused: { code: 'nothing-frozen', product, type: 'device' },
   },
   {
     name: 'a return of what is frozen',
-    attempt: ({ mover }) => () => returnByTelephone(mover.context, { ...line, quantity: 7 }),
+    attempt:
+      ({ mover }) =>
+      () =>
+        returnByTelephone(mover.context, { ...line, quantity: 7 }),
     refused: { code: 'move-more-than-there-is', asked: 7, available: 6 },
   },
-  ...wrongQuantities.map((quantity): Row<Stage> => ({
-    name: `a return of ${quantity}`,
-    attempt: ({ mover }) => () => returnByTelephone(mover.context, { ...line, quantity }),
-    refused: { code: 'quantity-invalid', quantity },
-  })),
+  ...wrongQuantities.map(
+    (quantity): Row<Stage> => ({
+      name: `a return of ${quantity}`,
+      attempt:
+        ({ mover }) =>
+        () =>
+          returnByTelephone(mover.context, { ...line, quantity }),
+      refused: { code: 'quantity-invalid', quantity },
+    }),
+  ),
   {
     name: 'deactivation while holders remain',
-    attempt: ({ old }) => () => deactivateServer(old.context, { returnUnissued: true, by: 'telephone' }),
+    attempt:
+      ({ old }) =>
+      () =>
+        deactivateServer(old.context, { returnUnissued: true, by: 'telephone' }),
     refused: { code: 'holders-remain', issued: 3, unissued: 37, reserved: 0 },
   },
   {
     name: 'deactivation while unissued CALs remain that are not to be given back',
-    attempt: ({ mover }) => () => deactivateServer(mover.context, { returnUnissued: false, by: 'telephone' }),
+    attempt:
+      ({ mover }) =>
+      () =>
+        deactivateServer(mover.context, { returnUnissued: false, by: 'telephone' }),
     refused: { code: 'holders-remain', issued: 0, unissued: 6, reserved: 0 },
   },
   {
     name: 'deactivation of a server that was never activated',
-    attempt: ({ bare }) => () => deactivateServer(bare.context, { returnUnissued: true, by: 'telephone' }),
+    attempt:
+      ({ bare }) =>
+      () =>
+        deactivateServer(bare.context, { returnUnissued: true, by: 'telephone' }),
     refused: { code: 'not-activated', agreement: null },
   },
   {
     name: 'deactivation by message while a move by telephone is open',
-    attempt: ({ mover }) => () => deactivateServer(mover.context, { returnUnissued: true, by: 'message' }),
+    attempt:
+      ({ mover }) =>
+      () =>
+        deactivateServer(mover.context, { returnUnissued: true, by: 'message' }),
     refused: { code: 'move-open', state: 'frozen' },
   },
   {
     name: 'a certificate while a move by telephone is open',
-    attempt: ({ mover }) => () => requestActivation(mover.context, { agreement }),
+    attempt:
+      ({ mover }) =>
+      () =>
+        requestActivation(mover.context, { agreement }),
     refused: { code: 'move-open', state: 'frozen' },
   },
   {
@@ -339,11 +418,18 @@ const byTelephone: readonly Row<Stage>[] = [
   },
   {
     name: 'a return by telephone while a certificate is under way',
-    attempt: ({ old }) => () => returnByTelephone(old.context, { ...line, agreement, quantity: 1 }),
+    attempt:
+      ({ old }) =>
+      () =>
+        returnByTelephone(old.context, { ...line, agreement, quantity: 1 }),
     refused: { code: 'answer-pending', waitingFor: 'the certificate' },
   },
 ];
 
 export function movesAreRefused(): void {
-  refuses('of moves, returns and endings is refused', makeStage, [...atTheDesk, ...onTheServer, ...byTelephone]);
+  refuses('of moves, returns and endings is refused', makeStage, [
+    ...atTheDesk,
+    ...onTheServer,
+    ...byTelephone,
+  ]);
 }

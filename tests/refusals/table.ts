@@ -7,14 +7,16 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Refusal } from '../../src/core/refusal.ts';
 import type { Result } from '../../src/core/result.ts';
+import { differences, takeSnapshot } from '../world/snapshot.ts';
 import type { TestClock, World } from '../world/world.ts';
 import { refusalOf } from '../world/world.ts';
-import { differences, takeSnapshot } from '../world/snapshot.ts';
 
 export type Attempt = () => Promise<Result<unknown, Refusal>>;
 
 /** The code of a refusal and those of its members that are worth telling. */
-export type Expected = { readonly [Code in Refusal['code']]: Partial<Extract<Refusal, { code: Code }>> & { readonly code: Code } }[Refusal['code']];
+export type Expected = {
+  readonly [Code in Refusal['code']]: Partial<Extract<Refusal, { code: Code }>> & { readonly code: Code };
+}[Refusal['code']];
 
 export interface Row<Stage> {
   readonly name: string;

@@ -142,7 +142,7 @@ describe('the ten steps by automatic connection', { concurrency: 1 }, () => {
     assert.deepEqual([held.state, held.unissued, held.held, held.moved], ['frozen', 34, 2, 0]);
     await until(
       'the target has its CALs',
-      async () => (await old.status()).packs[0]?.unissued === 34 || undefined,
+      async () => (await old.get<Status>('/v1/admin/status')).packs[0]?.unissued === 34 || undefined,
     );
     // The target gives out what nobody had; the holders of the source may stay, or come already.
     holders.set('ws-new', await arrive(old.address, 'ws-new'));

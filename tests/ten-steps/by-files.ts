@@ -1,6 +1,6 @@
 /**
- * The same steps by files carried by hand: the clearinghouse does not even run, and every file may come
- * twice, altered, cut off, or to the wrong place.
+ * The same steps by files carried by hand: at first the clearinghouse does not even run, and every file
+ * may come twice, altered, cut off, or to the wrong place.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -241,7 +241,9 @@ describe('the ten steps by files', { concurrency: 1 }, () => {
   });
 
   it('a part of the CALs moves by files: 35 of 45, of which 5 have holders', async () => {
-    const { old, next, holders } = scene;
+    const { old, next, holders, site } = scene;
+    // From here on it runs: the same commands go through the service.
+    await site.clearinghouse.serve();
     const done = await moveByFiles(scene, 35, async (stage) => {
       for (const device of stage === 'closed' ? [] : ['ws-1', 'ws-15']) {
         const license = await askPermanent(old.address, device);
@@ -342,6 +344,6 @@ describe('the ten steps by files', { concurrency: 1 }, () => {
       'LS-OLD': noCals,
       'LS-NEW': [45, 16, 29, 0, 0, 0],
     });
-    for (const server of [old, next]) await server.stop();
+    for (const machine of [old, next, site.clearinghouse]) await machine.stop();
   });
 });

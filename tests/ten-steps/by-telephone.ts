@@ -288,6 +288,11 @@ describe('the ten steps by telephone', { concurrency: 1 }, () => {
     assert.deepEqual([kept.status, kept.kind], ['unchanged', 'permanent']);
     const late = await ask(old.address, 'ws-late');
     assert.equal(late.body.kind, 'temporary');
+    await expect({
+      clearinghouse: [1000, 960, 0, 40, 0, 0],
+      'LS-OLD': [40, 0, 0, 40, 0, 0],
+      'LS-NEW': [0, 0, 0, 0, 0, 0],
+    });
   });
 
   it('step 8: type the CAL Key Pack ID, at first with a mistake', async () => {
@@ -299,6 +304,11 @@ describe('the ten steps by telephone', { concurrency: 1 }, () => {
     assert.equal(repaired, packCode);
     assert.deepEqual(await scene.next.status(), before_);
     packCode = repaired;
+    await expect({
+      clearinghouse: [1000, 960, 0, 40, 0, 0],
+      'LS-OLD': [40, 0, 0, 40, 0, 0],
+      'LS-NEW': [0, 0, 0, 0, 0, 0],
+    });
   });
 
   it('step 9: the client access licenses were installed successfully', async () => {
@@ -385,6 +395,11 @@ describe('the ten steps by telephone', { concurrency: 1 }, () => {
     assert.equal(refused.code, 'license-moved');
     const closed = await old.done<Told>('server', 'deactivate', '--code-out');
     assert.equal(closed.kind, 'deactivated');
+    await expect({
+      clearinghouse: [1000, 960, 40, 0, 0, 0],
+      'LS-OLD': [0, 0, 0, 0, 0, 0],
+      'LS-NEW': [40, 2, 24, 0, 14, 0],
+    });
   });
 
   it('in the end every device holds exactly one CAL, the one it had, and can prove it offline', async () => {

@@ -36,14 +36,6 @@ async function signIn(address: string, device: string): Promise<void> {
   assert.equal(answer.status, 200, device);
 }
 
-export async function giveBack(address: string, device: string): Promise<void> {
-  const answer = await fetch(`${address}${pathOf(device)}`, {
-    method: 'DELETE',
-    signal: AbortSignal.timeout(30_000),
-  });
-  assert.equal(answer.status, 200, device);
-}
-
 /** Asks, and must be answered with a permanent license. */
 export async function askPermanent(address: string, device: string, source?: License): Promise<License> {
   const { status, body } = await ask(address, device, source);
@@ -138,7 +130,7 @@ export async function expectOneEach(
 }
 
 /** A fresh machine: the tokens, what verifies them, the publisher's bundle, and no server in reach. */
-export async function expectVerifiable(site: Site, holders: Holders): Promise<void> {
+async function expectVerifiable(site: Site, holders: Holders): Promise<void> {
   const licenses = [...holders].map(([holder, { token, bundle }]) => ({ holder, token, bundle }));
   const fresh = site.file('fresh-machine');
   mkdirSync(fresh, { recursive: true });

@@ -174,7 +174,7 @@ export class Calyx {
 }
 
 /** Exactly one JSON object, on one line. */
-export function oneObject(stdout: string): unknown {
+function oneObject(stdout: string): unknown {
   assert.match(stdout, /^\{.*\}\n$/, `not one JSON object: ${stdout}`);
   return JSON.parse(stdout);
 }

@@ -8,8 +8,6 @@ import type { CalType } from '../../src/core/product.ts';
 import type { OpenServer } from '../../src/server/app.ts';
 import type { CodeOutcome } from '../../src/server/usecases/apply-code.ts';
 import { applyCode } from '../../src/server/usecases/apply-code.ts';
-import type { AppliedMessages } from '../../src/server/usecases/apply-message.ts';
-import { applyAnswerFile } from '../../src/server/usecases/apply-message.ts';
 import { settleByContact } from '../../src/server/usecases/contact.ts';
 import { requestFile } from '../../src/server/usecases/outbox.ts';
 import type { LicenseAnswer } from '../../src/server/usecases/request-license.ts';
@@ -118,21 +116,6 @@ export async function deskMove(
     ...{ reason: 'replaced', requestId: newRequest() },
   });
   return String(value(started)['move']);
-}
-
-/** One round of the stick: the request file of a server, and the answer to it applied by others. */
-export async function carry(
-  world: World,
-  from: OpenServer,
-  to: readonly OpenServer[],
-): Promise<readonly AppliedMessages[]> {
-  const file = await answerTo(world, from);
-  const applied: AppliedMessages[] = [];
-  for (const server of to) {
-    const done = await applyAnswerFile(server.context, file);
-    if (done.ok) applied.push(done.value);
-  }
-  return applied;
 }
 
 /** The answer file to the request file of a server. */

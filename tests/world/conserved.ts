@@ -3,7 +3,12 @@
  * unit numbers are those that the books count, and no more is out there than the clearinghouse has given.
  */
 import assert from 'node:assert/strict';
-import { conservesEntitled, conservesInstalled, sumClearinghouse, sumServer } from '../../src/core/account.ts';
+import {
+  conservesEntitled,
+  conservesInstalled,
+  sumClearinghouse,
+  sumServer,
+} from '../../src/core/account.ts';
 import type { Store } from '../../src/store/port.ts';
 import type { World } from './world.ts';
 
@@ -16,7 +21,9 @@ interface LineCount {
 async function checkServer(name: string, store: Store): Promise<readonly LineCount[]> {
   return store.read(async (tx) => {
     const counts: LineCount[] = [];
-    const lines = await tx.all<{ id: number; agreement: string; line: number }>('select id, agreement, line from lines');
+    const lines = await tx.all<{ id: number; agreement: string; line: number }>(
+      'select id, agreement, line from lines',
+    );
     const balances = new Map([...(await tx.balances(''))]);
     for (const line of sumServer(balances)) {
       const what = `${name}: ${JSON.stringify(line)}`;
@@ -46,7 +53,8 @@ export async function assertConserved(world: World): Promise<void> {
   const usable = new Map<string, number>();
   for (const { name, store } of world.programs()) {
     if (name === 'clearinghouse') continue;
-    for (const { key, usable: more } of await checkServer(name, store)) usable.set(key, (usable.get(key) ?? 0) + more);
+    for (const { key, usable: more } of await checkServer(name, store))
+      usable.set(key, (usable.get(key) ?? 0) + more);
   }
   const balances = await world.clearinghouse.store.read((tx) => tx.balances(''));
   for (const line of sumClearinghouse(balances)) {

@@ -23,7 +23,10 @@ export async function takeSnapshot(programs: readonly Program[]): Promise<Snapsh
         snapshot.set(`${name}.${table}`, (await tx.all<Record<string, unknown>>(sql)).map(rowText));
       }
       // The one way of asking for balances that the use cases have must see the same books.
-      snapshot.set(`${name}.balances`, [...(await tx.balances(''))].map((each) => each.join(' ')));
+      snapshot.set(
+        `${name}.balances`,
+        [...(await tx.balances(''))].map((each) => each.join(' ')),
+      );
     });
   }
   return snapshot;
@@ -49,7 +52,10 @@ async function queriesOf(tx: Reader, store: Store): Promise<readonly TableQuery[
   const tables = Map.groupBy(columns, (row) => row.table);
   const queries = [...tables]
     .filter(([table]) => !derived.test(table))
-    .map(([table, rows]) => ({ table, sql: `select ${rows.map((row) => row.column).join(', ')} from ${table}` }));
+    .map(([table, rows]) => ({
+      table,
+      sql: `select ${rows.map((row) => row.column).join(', ')} from ${table}`,
+    }));
   known.set(store, queries);
   return queries;
 }

@@ -95,7 +95,7 @@ export async function repeatCodes(
     const grants = await grantsOf(tx, authority.aid);
     for (const chain of await chainsOf(tx, authority.aid)) {
       const last = grants.filter((grant) => grant.line === chain.line && grant.kind === chain.kind).at(-1);
-      if (last === undefined) continue;
+      if (last === undefined || chain.k === 0) continue;
       const move = { source: last.source ?? '', target: id.value, line: chain.line };
       codes.push(moveCode(context, { move, authority, kind: chain.kind, k: chain.k }));
     }
