@@ -51,7 +51,7 @@ export class Moving {
     return this.#roamers.roamed;
   }
 
-  /** 100 CALs on the old server, 40 of them with holders; 51 days later 20 newcomers join them. */
+  /** 100 CALs on the old server, 60 of them with holders; 51 days later 20 newcomers join them. */
   async prepare(): Promise<void> {
     const { clearinghouse, old, next, programs } = this.#place;
     for (const program of programs) await program.start(0);
@@ -59,13 +59,13 @@ export class Moving {
     await activate(old);
     await activate(next);
     await install(old, 'device', 100);
-    for (let index = 0; index < 40; index += 1) this.#roamers.add(old, `device-${index}`);
+    for (let index = 0; index < 60; index += 1) this.#roamers.add(old, `device-${index}`);
     await this.#roamers.settle();
     for (const program of programs) {
       await program.kill();
       await program.start(aheadMs);
     }
-    for (let index = 40; index < 60; index += 1) {
+    for (let index = 60; index < 80; index += 1) {
       this.#roamers.add(this.#chance.pick([old, next]), `device-${index}`);
     }
   }
