@@ -6,6 +6,8 @@ import { grantKeyPack } from '../src/clearinghouse/usecases/desk-key-pack.ts';
 import { openDataFolder } from '../src/platform/data-folder.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
+import { settleByContact } from '../src/server/usecases/contact.ts';
+import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
 import { agreement, makeWorld, product, value } from './world/world.ts';
 
@@ -57,5 +59,23 @@ it('codes, returns, freezes and heartbeats happen once under one key', async () 
   }
   const [pack] = (await readStatus(server.context)).packs;
   assert.deepEqual([pack?.installed, pack?.unissued, pack?.held], [25, 25, 0]);
+  await world.close();
+});
+
+it('a second key that joined a request under way is bound to it, also after the answer', async () => {
+  const world = await makeWorld(100);
+  const { context } = await world.addServer('LS', { connected: true });
+  value(await settleByContact(context, value(await requestActivation(context, { agreement })).id));
+  const order = { agreement, product, type, quantity: 10 };
+  const first = value(await requestInstall(context, { ...order, requestId: 'one' }));
+  const joined = value(await requestInstall(context, { ...order, requestId: 'two' }));
+  assert.equal(joined.id, first.id);
+  value(await settleByContact(context, first.id));
+  const again = value(await requestInstall(context, { ...order, requestId: 'two' }));
+  assert.equal(again.id, first.id);
+  const third = value(await requestInstall(context, { ...order, requestId: 'three' }));
+  assert.notEqual(third.id, first.id);
+  value(await settleByContact(context, third.id));
+  assert.equal((await readStatus(context)).packs[0]?.installed, 20);
   await world.close();
 });

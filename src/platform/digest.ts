@@ -5,16 +5,21 @@ import type { Digest } from '../core/digest.ts';
 const blockLength = 64;
 const emptySalt = new Uint8Array(0);
 
-const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer');
+/**
+ * The 32 bytes come out of OpenSSL as a text of one byte a character, and are copied from there: asked
+ * for a buffer, Node takes 0.85 µs instead of 0.3, and a license costs five hashes, a chain 65,535.
+ */
+const sha256 = (bytes: Uint8Array): Uint8Array => Buffer.from(hash('sha256', bytes, 'binary'), 'latin1');
 
 /** RFC 2104 from two one-shot hashes: a sixth of the time of an Hmac object, on the license path. */
 function hmacSha256(key: Uint8Array, bytes: Uint8Array): Uint8Array {
   const block = key.length > blockLength ? sha256(key) : key;
-  const inner = new Uint8Array(blockLength + bytes.length).fill(0x36, 0, blockLength);
-  const outer = new Uint8Array(blockLength + 32).fill(0x5c, 0, blockLength);
-  for (const [index, byte] of block.entries()) {
-    inner[index] = byte ^ 0x36;
-    outer[index] = byte ^ 0x5c;
+  const inner = new Uint8Array(blockLength + bytes.length);
+  const outer = new Uint8Array(blockLength + 32);
+  for (let at = 0; at < blockLength; at += 1) {
+    const byte = block[at] ?? 0;
+    inner[at] = byte ^ 0x36;
+    outer[at] = byte ^ 0x5c;
   }
   inner.set(bytes, blockLength);
   outer.set(sha256(inner), blockLength);

@@ -14,6 +14,7 @@ import {
   ServerId,
 } from '../../platform/http-schemas.ts';
 import type { ServerContext } from '../context.ts';
+import { hastenContact } from '../usecases/contact.ts';
 import { listMoves, noteSeen, showMove, startMove } from '../usecases/start-move.ts';
 import {
   freezeByTelephone,
@@ -70,7 +71,9 @@ function addStart(app: App, context: ServerContext): void {
     },
     async (request, reply) => {
       const { agreement, ...order } = request.body;
-      sendResult(reply, await startMove(context, { ...order, agreement, requestId: request.idempotencyKey }));
+      const started = await startMove(context, { ...order, agreement, requestId: request.idempotencyKey });
+      if (started.ok) hastenContact(context);
+      sendResult(reply, started);
     },
   );
 }

@@ -47,6 +47,11 @@ export async function contactClearinghouse(
   }
 }
 
+/** There is news for the clearinghouse: a service that is being held back comes at once. */
+export function hastenContact(context: ServerContext): void {
+  context.cache.poll?.abort();
+}
+
 async function contactOnce(
   context: ServerContext,
   call: { readonly waitMs: number; readonly poll: AbortController | null },

@@ -40,8 +40,9 @@ async function ask(context: ServerContext, tx: WriteTx, order: Ask): Promise<Res
   if (same !== undefined && (same.kind !== order.kind || same.ask !== text)) {
     return err({ code: 'idempotency-key-reused', id: order.requestId ?? '' });
   }
-  const before = same ?? (await waitingRequest(tx, order.kind, text));
-  if (before !== undefined) return ok({ id: before.id, kind: order.kind, resumed: true });
+  if (same !== undefined) return ok({ id, kind: order.kind, resumed: true });
+  const joined = await joinedRequest(context, tx, { ...order, text });
+  if (joined !== undefined) return ok({ id: joined, kind: order.kind, resumed: true });
   const nowMs = context.clock.nowMs();
   const body = order.message(id);
   // What cannot be said in a message must not come into the outbox, where it would stop all that follows.
@@ -58,6 +59,31 @@ async function ask(context: ServerContext, tx: WriteTx, order: Ask): Promise<Res
     outbox: [message],
   });
   return ok({ id, kind: order.kind, resumed: false });
+}
+
+/**
+ * The request for the same that is under way, or that was when this key was first used: the key is bound
+ * to it, so that repeating it after the answer does not ask for more.
+ */
+async function joinedRequest(
+  context: ServerContext,
+  tx: WriteTx,
+  order: Ask & { readonly text: string },
+): Promise<string | undefined> {
+  const id = order.requestId === undefined ? undefined : `joined:${keyedId(context, order.requestId)}`;
+  const bound = id === undefined ? undefined : await tx.answer(id);
+  if (bound?.requestDigest === order.text) return String(bound.body);
+  const waiting = await waitingRequest(tx, order.kind, order.text);
+  if (waiting === undefined || id === undefined) return waiting?.id;
+  await tx.post({
+    log: serverLog,
+    kind: 'request-joined',
+    id,
+    at: context.clock.nowMs(),
+    body: { request: waiting.id },
+    answer: { id, requestDigest: order.text, body: waiting.id },
+  });
+  return waiting.id;
 }
 
 /**
