@@ -109,7 +109,7 @@ export interface Snapshot {
   readonly meta: readonly unknown[];
 }
 
-export const logs = ['server', 'other'];
+const logs = ['server', 'other'];
 
 export function snapshot(store: Store): Promise<Snapshot> {
   return store.read(async (tx: ReadTx) => {

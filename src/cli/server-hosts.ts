@@ -10,7 +10,9 @@ export function register(group: Command, cli: Cli): void {
   group
     .command('hosts')
     .summary('limits license requests to listed hosts')
-    .description('Limits license requests to session hosts with the listed addresses, or opens them to any host.')
+    .description(
+      'Limits license requests to session hosts with the listed addresses, or opens them to any host.',
+    )
     .option('--allow <addresses>', 'IP addresses, separated by commas')
     .option('--any', 'any host may ask')
     .action(
@@ -28,7 +30,9 @@ export function register(group: Command, cli: Cli): void {
             page.verbatim(serverCommand(cli, 'hosts', '--allow', '10.0.0.5,10.0.0.6'));
             return;
           }
-          page.title(`${set.hosts.length === 1 ? 'One host' : `${set.hosts.length} hosts`} may ask for licenses.`);
+          page.title(
+            `${set.hosts.length === 1 ? 'One host' : `${set.hosts.length} hosts`} may ask for licenses.`,
+          );
           page.keyValues(set.hosts.map((host, index) => [`Host ${index + 1}`, host]));
         });
       }),

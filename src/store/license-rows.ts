@@ -305,7 +305,10 @@ export async function findTemporary(
   );
 }
 
-export async function insertTemporary(tx: WriteTx, row: Omit<TemporaryRow, 'id' | 'validatedAt'>): Promise<void> {
+export async function insertTemporary(
+  tx: WriteTx,
+  row: Omit<TemporaryRow, 'id' | 'validatedAt'>,
+): Promise<void> {
   await tx.run(
     `insert into temporaries (product, holder, sub, jti, generation, log_size, log_root, issued_at, expires_at)
      values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
