@@ -62,6 +62,7 @@ const targetSpread = 0.15;
 export interface Summary {
   readonly ratios: Readonly<Record<string, number>>;
   readonly issueAt100kOverIssue: number;
+  readonly issueOverBare: number;
   readonly targets: typeof targets;
   readonly met: boolean;
   readonly rows: readonly Row[];
@@ -80,6 +81,7 @@ export function summary(rows: readonly Row[], raw: readonly RawRates[]): Summary
   return {
     ratios,
     issueAt100kOverIssue: spread,
+    issueOverBare: rounded(rate('issue') / rate('bare'), 3),
     targets,
     met: fast && prompt && Math.abs(spread - 1) <= targetSpread,
     rows,
@@ -96,6 +98,7 @@ const percent = (value: number): string => `${(value * 100).toFixed(0)} %`;
 const titles: Readonly<Record<string, string>> = {
   alone: 'empty route, program of its own',
   empty: 'empty route, same server',
+  bare: 'bare issue, program of its own',
   unchanged: 'unchanged answer',
   renew: 'renewal, written',
   issue: 'issue, 2,000 free',
@@ -120,7 +123,7 @@ export function printTable(rows: readonly Row[], told: Summary): void {
     ]);
     for (const row of here) {
       const cells = [count(row.rate), percent(row.rate / empty), row.p50.toFixed(2), row.p99.toFixed(2)];
-      const server = row.kind === 'alone' ? '' : percent(row.serverCpu);
+      const server = row.kind === 'alone' || row.kind === 'bare' ? '' : percent(row.serverCpu);
       line([titles[row.kind] ?? row.kind, ...cells, server, percent(row.clientCpu)]);
     }
     console.log('');
@@ -133,6 +136,6 @@ export function printTable(rows: readonly Row[], told: Summary): void {
   );
   console.log(`of the empty route at 64 connections, in brackets what is asked: ${wanted.join(', ')}`);
   console.log(
-    `100,000 free against 2,000 free: ${told.issueAt100kOverIssue}; all targets ${told.met ? 'met' : 'NOT met'}`,
+    `100,000 free against 2,000 free: ${told.issueAt100kOverIssue}; issue against the bare one: ${told.issueOverBare}; all targets ${told.met ? 'met' : 'NOT met'}`,
   );
 }

@@ -53,7 +53,9 @@ const renewedPrefix = 'R-';
 interface Bench {
   readonly world: World;
   readonly load: Child;
+  /** Of the empty route that is a program of its own, and of the bare issue. */
   readonly emptyPort: number;
+  readonly barePort: number;
   /** Devices with a permanent license. */
   readonly holders: readonly string[];
   readonly seen: Map<Stock, Set<number>>;
@@ -61,7 +63,7 @@ interface Bench {
   readonly profile: string | null;
 }
 
-type Kind = 'alone' | 'empty' | 'unchanged' | 'renew' | 'issue' | 'issueAt100k';
+type Kind = 'alone' | 'empty' | 'bare' | 'unchanged' | 'renew' | 'issue' | 'issueAt100k';
 
 const pathOf = (stock: Stock, device: string): string => `/v1/licenses/${stock.product}/devices/${device}`;
 
@@ -129,6 +131,10 @@ async function measure(bench: Bench, kind: Kind, setting: Setting): Promise<Samp
   switch (kind) {
     case 'alone':
       return timed(bench, setting, { paths: someHolders(bench, setting.reads), port: bench.emptyPort });
+    case 'bare': {
+      const paths = newDevices(setting.issues * 2, 'PC-').map((device) => pathOf(small, device));
+      return timed(bench, setting, { paths, port: bench.barePort, ...issued });
+    }
     case 'empty': {
       const paths = someHolders(bench, setting.reads).map((path) => path.replace('licenses', 'empty'));
       return timed(bench, setting, { paths });
@@ -170,7 +176,7 @@ async function timed(
   return { ...report, serverCpu, rate: order.paths.length / report.seconds };
 }
 
-const kinds: readonly Kind[] = ['alone', 'empty', 'unchanged', 'renew', 'issue', 'issueAt100k'];
+const kinds: readonly Kind[] = ['alone', 'empty', 'bare', 'unchanged', 'renew', 'issue', 'issueAt100k'];
 
 async function runSetting(bench: Bench, setting: Setting): Promise<Row[]> {
   const samples = new Map<Kind, Sample[]>(kinds.map((kind) => [kind, []]));
@@ -188,7 +194,7 @@ async function runSetting(bench: Bench, setting: Setting): Promise<Row[]> {
 async function writeProfiles(bench: Bench, folder: string): Promise<void> {
   const [setting] = settings;
   if (setting === undefined) return;
-  for (const kind of kinds.slice(1)) {
+  for (const kind of kinds.slice(kinds.indexOf('unchanged'))) {
     await measure({ ...bench, profile: join(folder, `${kind}.cpuprofile`) }, kind, setting);
   }
 }
@@ -212,6 +218,7 @@ async function checkBooks(bench: Bench): Promise<void> {
 
 async function run(dir: string): Promise<{ rows: readonly Row[]; raw: readonly RawRates[] }> {
   const empty = startChild('issue-empty.ts');
+  const bare = startChild('issue-bare.ts', [dir]);
   const load = startChild('issue-load.ts');
   const world = await makeWorld(dir);
   try {
@@ -220,6 +227,7 @@ async function run(dir: string): Promise<{ rows: readonly Row[]; raw: readonly R
       world,
       load,
       emptyPort: await empty.ask<number>({}),
+      barePort: await bare.ask<number>({}),
       holders,
       seen: new Map(),
       profile: null,
@@ -236,7 +244,7 @@ async function run(dir: string): Promise<{ rows: readonly Row[]; raw: readonly R
     const raw = Array.from({ length: fewer }, (_, round) => measureRaw(dir, `raw-${round}`));
     return { rows, raw };
   } finally {
-    await Promise.all([world.close(), empty.stop(), load.stop()]);
+    await Promise.all([world.close(), empty.stop(), bare.stop(), load.stop()]);
   }
 }
 

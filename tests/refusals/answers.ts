@@ -1,7 +1,10 @@
 /** What a license server refuses of the clearinghouse's messages, also of those with the right signature. */
 
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
 import { revealAt } from '../../src/clearinghouse/signer.ts';
 import { addAgreement } from '../../src/clearinghouse/usecases/agreements.ts';
+import { exchangeMessages } from '../../src/clearinghouse/usecases/exchange.ts';
 import { base64url, bytesOfBase64url } from '../../src/core/bytes.ts';
 import { freeChain, heldChain } from '../../src/core/chain.ts';
 import type { JsonObject } from '../../src/core/json.ts';
@@ -9,11 +12,13 @@ import { dayMs, isoTime } from '../../src/core/time.ts';
 import type { OpenServer } from '../../src/server/app.ts';
 import { applyMessages } from '../../src/server/usecases/apply-message.ts';
 import { contactClearinghouse } from '../../src/server/usecases/contact.ts';
+import { sealOutbox } from '../../src/server/usecases/outbox.ts';
 import { startMove } from '../../src/server/usecases/start-move.ts';
 import { findGrantedAuthority } from '../../src/store/committed-server-rows.ts';
 import * as acts from '../world/acts.ts';
 import type { Forged } from '../world/forge.ts';
 import { contentOf, fromClearinghouse, fromServer } from '../world/forge.ts';
+import { differences, takeSnapshot } from '../world/snapshot.ts';
 import type { World } from '../world/world.ts';
 import { agreement, makeWorld, product, value } from '../world/world.ts';
 import type { Attempt, Row } from './table.ts';
@@ -266,8 +271,35 @@ function freezeBody(stage: Stage): JsonObject {
   return { agreement, line: 0, quantity: 5, target: acts.idOf(stage.other) };
 }
 
+/** An old answer is no refusal either; it must do nothing at all. */
+function oldAnswersDoNothing(): void {
+  it('an old welcome, brought again, confirms nothing that it did not confirm, and turns nothing back', async () => {
+    const { world, server, other } = await makeStage();
+    const welcome = await welcomeFor(world, server);
+    world.clock.advanceDays(40);
+    value(await contactClearinghouse(server.context, { waitMs: 0 }));
+    const wish = { agreement, to: acts.idOf(other), product, type: 'device', quantity: 4 } as const;
+    value(await startMove(server.context, { ...wish, reason: 'replaced', hold: false }));
+    const start = await takeSnapshot(world.programs());
+    value(await applyMessages(server.context, { messages: [welcome], ofOthers: 'refuse' }));
+    assert.deepEqual(differences(start, await takeSnapshot(world.programs())), []);
+    await world.close();
+  });
+}
+
+/** The welcome of a contact, which is applied as it comes. */
+async function welcomeFor(world: World, server: OpenServer): Promise<string> {
+  const messages = await sealOutbox(server.context);
+  const answer = value(await exchangeMessages(world.clearinghouse.context, { messages, waitMs: 0 }));
+  value(await applyMessages(server.context, { messages: answer.messages, ofOthers: 'refuse' }));
+  const welcome = answer.messages.find((token) => contentOf(token).t === 'welcome');
+  assert.ok(welcome !== undefined);
+  return welcome;
+}
+
 export function serversRefuseMessages(): void {
   refuses('a license server refuses, of messages of a clearinghouse,', makeStage, [
     ...[...proofs, ...moves, ...envelopes],
   ]);
+  oldAnswersDoNothing();
 }

@@ -1,4 +1,6 @@
 /** What the desk refuses of the confirmations that callers read: forged, altered, early, late, or too many. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
 import { confirmByTelephone } from '../../src/clearinghouse/usecases/desk-confirm.ts';
 import { formatCode, parseCode } from '../../src/core/code.ts';
 import { formatDigits } from '../../src/core/code-digits.ts';
@@ -16,6 +18,7 @@ import {
 import { findServer, saveServer } from '../../src/store/committed-server-rows.ts';
 import { listAuthorities } from '../../src/store/server-authority-rows.ts';
 import * as acts from '../world/acts.ts';
+import { differences, takeSnapshot } from '../world/snapshot.ts';
 import type { World } from '../world/world.ts';
 import { makeWorld, product, value } from '../world/world.ts';
 import type { Attempt, Row } from './table.ts';
@@ -271,8 +274,25 @@ const limits: readonly Row<Stage>[] = [
   },
 ];
 
+/** No refusal, and no second effect: whoever reads a code twice is told the same twice. */
+function confirmationsAreTakenOnce(): void {
+  it('a confirmation read twice, in either form, gets the first answer, and nothing moves', async () => {
+    const stage = await makeStage();
+    const { context } = stage.world.clearinghouse;
+    const first = value(await confirmByTelephone(context, { code: stage.early.frozen }));
+    const start = await takeSnapshot(stage.world.programs());
+    const digits = formatDigits(nodeDigest, value(parseCode(nodeDigest, stage.early.frozen)));
+    for (const code of [stage.early.frozen, digits, stage.early.frozen.toLowerCase()]) {
+      assert.deepEqual(value(await confirmByTelephone(context, { code })), first);
+    }
+    assert.deepEqual(differences(start, await takeSnapshot(stage.world.programs())), []);
+    await stage.world.close();
+  });
+}
+
 export function deskRefusesConfirmations(): void {
   refuses('the desk refuses, of confirmations read to it,', makeStage, [
     ...[...forged, ...untimely, ...impossible, ...limits],
   ]);
+  confirmationsAreTakenOnce();
 }

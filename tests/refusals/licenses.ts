@@ -17,6 +17,7 @@ import { returnLicense, validateLicense } from '../../src/server/usecases/return
 import { setHosts } from '../../src/server/usecases/settings.ts';
 import { freezeByTelephone, releaseByTelephone } from '../../src/server/usecases/telephone-move.ts';
 import * as acts from '../world/acts.ts';
+import { differences, takeSnapshot } from '../world/snapshot.ts';
 import type { World } from '../world/world.ts';
 import { makeWorld, product, value } from '../world/world.ts';
 import type { Attempt, Row } from './table.ts';
@@ -204,25 +205,27 @@ const returns: readonly Row<Stage>[] = [
 /** Over HTTP, because who asks is known there alone. */
 function hostsAreLimited(): void {
   it('refuses a host that is not in its list, and changes nothing', async () => {
-    const { world, server } = await makeStage();
+    const world = await makeWorld(10, { kit: false });
+    const server = await world.addServer('LS');
     value(await setHosts(server.context, ['10.0.0.7']));
-    const url = `/v1/licenses/${product}/users/ada`;
-    const answer = await server.app.inject({ method: 'PUT', url, remoteAddress: '10.0.0.9' });
+    const url = `/v1/licenses/${product}/devices/ws-1`;
+    const ask = (remoteAddress: string) => server.app.inject({ method: 'PUT', url, remoteAddress });
+    const start = await takeSnapshot(world.programs());
+    const answer = await ask('10.0.0.9');
     assert.deepEqual(
       [answer.statusCode, (answer.json() as { code: string }).code],
       [403, 'host-not-allowed'],
     );
-    assert.equal(
-      (await server.app.inject({ method: 'PUT', url, remoteAddress: '10.0.0.7' })).statusCode,
-      200,
-    );
+    assert.deepEqual(differences(start, await takeSnapshot(world.programs())), []);
+    assert.equal((await ask('::ffff:10.0.0.7')).statusCode, 201);
+    assert.equal((await ask('10.0.0.7')).statusCode, 200);
     await world.close();
   });
 }
 
 function newerDatabasesAreLeftAlone(): void {
   it('refuses a database of a newer version, and leaves the file as it is', async () => {
-    const world = await makeWorld(10);
+    const world = await makeWorld(10, { kit: false });
     const dir = join(world.dir, 'LS-NEWER');
     await initServer({ dir, name: 'LS-NEWER', bundle: world.bundle });
     const file = join(dir, 'license-server.db');

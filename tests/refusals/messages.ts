@@ -13,7 +13,7 @@ import { sealOutbox } from '../../src/server/usecases/outbox.ts';
 import { startMove } from '../../src/server/usecases/start-move.ts';
 import * as acts from '../world/acts.ts';
 import type { Forged } from '../world/forge.ts';
-import { contentOf, fromServer, refusedMessage, tell } from '../world/forge.ts';
+import { contentOf, fromServer, refusedMessage, tell, withBody } from '../world/forge.ts';
 import type { World } from '../world/world.ts';
 import { agreement, makeWorld, product, value } from '../world/world.ts';
 import type { Attempt, Row } from './table.ts';
@@ -391,6 +391,31 @@ const moves: readonly Row<Stage>[] = [
   },
 ];
 
+/** Bodies that no honest program can send, in messages that are signed as they should be. */
+const malformed: readonly Row<Stage>[] = (
+  [
+    ['a key pack of less than nothing', 'install', { ...order, quantity: -5 }],
+    ['a key pack of a part of a CAL', 'install', { ...order, quantity: 1.5 }],
+    ['a key pack with a word that nobody knows', 'install', { ...order, free: true }],
+    ['a return of less than nothing', 'return', { ...place, quantity: -1 }],
+    ['a freeze that takes from what is held', 'frozen', { ...place, unissued: 8, held: -3, holders: [] }],
+    ['a release of less than nothing', 'released', { ...place, unissued: -1, held: 1, leases: [] }],
+    ['a return of a line below the first', 'return', { agreement, line: -1, quantity: 1 }],
+  ] as const
+).map(([name, t, body]) => ({
+  name,
+  attempt: async (stage) => {
+    const right = await fromServer(stage.world, stage.other, {
+      t: 'verified',
+      move: stage.moves.reserved,
+      body: {},
+    });
+    const token = withBody(stage.other, right, { t, body });
+    return () => tellRaw(stage, token);
+  },
+  refused: { code: 'message-invalid' },
+}));
+
 /** Messages that are refused as a whole: nothing at all is recorded of them. */
 const envelopes: readonly Row<Stage>[] = [
   {
@@ -516,6 +541,6 @@ const forks: readonly Row<Stage>[] = [
 
 export function clearinghouseRefusesMessages(): void {
   refuses('the clearinghouse refuses, of signed messages,', makeStage, [
-    ...[...asking, ...receipts, ...moves, ...envelopes, ...forks],
+    ...[...asking, ...receipts, ...moves, ...malformed, ...envelopes, ...forks],
   ]);
 }

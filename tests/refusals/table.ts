@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Refusal } from '../../src/core/refusal.ts';
 import type { Result } from '../../src/core/result.ts';
+import { assertConserved } from '../world/conserved.ts';
 import { differences, takeSnapshot } from '../world/snapshot.ts';
 import type { TestClock, World } from '../world/world.ts';
 import { refusalOf } from '../world/world.ts';
@@ -39,7 +40,10 @@ export function refuses<Stage extends { readonly world: World }>(
     before(async () => {
       stage = await makeStage();
     });
-    after(async () => stage.world.close());
+    after(async () => {
+      await assertConserved(stage.world);
+      await stage.world.close();
+    });
     for (const row of rows) {
       it(row.name, async () => {
         const attempt = await row.attempt(stage);

@@ -50,17 +50,34 @@ async function checkServer(name: string, store: Store): Promise<readonly LineCou
 
 /** Fails where a promise does not hold, with the line in question. */
 export async function assertConserved(world: World): Promise<void> {
-  const usable = new Map<string, number>();
-  for (const { name, store } of world.programs()) {
-    if (name === 'clearinghouse') continue;
-    for (const { key, usable: more } of await checkServer(name, store))
-      usable.set(key, (usable.get(key) ?? 0) + more);
-  }
-  const balances = await world.clearinghouse.store.read((tx) => tx.balances(''));
+  const { store: books } = world.clearinghouse;
+  const balances = await books.read((tx) => tx.balances(''));
   for (const line of sumClearinghouse(balances)) {
-    const what = `clearinghouse: ${JSON.stringify(line)}`;
-    assert.ok(conservesEntitled(line), what);
-    const out = usable.get(`${line.agreement}/${line.line}`) ?? 0;
-    assert.ok(out <= line.committed + line.inTransit, `${out} usable, ${what}`);
+    assert.ok(conservesEntitled(line), `clearinghouse: ${JSON.stringify(line)}`);
   }
+  const moves = await books.read((tx) =>
+    tx.all<{ id: string; target: string }>('select id, target from moves'),
+  );
+  for (const { name, store, licenseServerId } of world.programs()) {
+    if (licenseServerId === null) continue;
+    const coming = moves.filter((move) => move.target === licenseServerId).map((move) => move.id);
+    for (const { key, usable } of await checkServer(name, store)) {
+      const given = givenTo(balances, { key, licenseServerId, coming });
+      assert.ok(usable <= given, `${name} has ${usable} of ${key}, and was given ${given}`);
+    }
+  }
+}
+
+/** What the books have committed to a server, or have under way to it (protocol §1.3, I3). */
+function givenTo(
+  balances: ReadonlyMap<string, number>,
+  to: { readonly key: string; readonly licenseServerId: string; readonly coming: readonly string[] },
+): number {
+  let given = 0;
+  for (const [account, amount] of balances) {
+    if (account.startsWith(`${to.key}/committed/${to.licenseServerId}/`)) given += amount;
+    const move = account.startsWith(`${to.key}/in-transit/`) ? account.split('/').at(-1) : undefined;
+    if (move !== undefined && to.coming.includes(move)) given += amount;
+  }
+  return given;
 }

@@ -3,7 +3,7 @@
  * test wants them to say.
  */
 import { exchangeMessages } from '../../src/clearinghouse/usecases/exchange.ts';
-import { base64url } from '../../src/core/bytes.ts';
+import { base64url, utf8 } from '../../src/core/bytes.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import type { Refusal } from '../../src/core/refusal.ts';
 import type { Result } from '../../src/core/result.ts';
@@ -11,6 +11,7 @@ import { err, ok } from '../../src/core/result.ts';
 import { dayMs, isoTime } from '../../src/core/time.ts';
 import type { Envelope, MessageType } from '../../src/protocol/envelope.ts';
 import { clearinghouseName, sealEnvelope } from '../../src/protocol/envelope.ts';
+import { signPaseto } from '../../src/protocol/paseto.ts';
 import type { OpenServer } from '../../src/server/app.ts';
 import { nextCount } from '../../src/store/meta-rows.ts';
 import { idOf, newRequest } from './acts.ts';
@@ -49,6 +50,17 @@ function envelopeOf(forged: Forged, sender: Sender): Envelope {
     ...(move === undefined ? {} : { move }),
     body,
   };
+}
+
+/** Other claims in a message of a server, signed by it, in whatever form they are. */
+export function withBody(server: OpenServer, token: string, claims: JsonObject): string {
+  const { key } = server.context;
+  return signPaseto({
+    payload: utf8(JSON.stringify({ ...contentOf(token), ...claims })),
+    key: key.privateKey,
+    footer: utf8(JSON.stringify({ kid: key.kid, pk: base64url(key.publicKey) })),
+    implicit: utf8('calyx-message/1'),
+  });
 }
 
 /** Signed by a license server, with the next number that it has, as if its own software had made it. */

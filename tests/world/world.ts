@@ -42,7 +42,12 @@ export interface World {
   /** A new license server, with the kit where `kit` is true. */
   readonly addServer: (name: string, options?: ServerOptions) => Promise<OpenServer>;
   /** Both programs by name, for looking at everything that they have stored. */
-  readonly programs: () => readonly { readonly name: string; readonly store: Store }[];
+  readonly programs: () => readonly {
+    readonly name: string;
+    readonly store: Store;
+    /** Of a license server; null for the clearinghouse. */
+    readonly licenseServerId: string | null;
+  }[];
   readonly kitFile: string;
   /** The publisher bundle that servers are made with. */
   readonly bundle: string;
@@ -128,8 +133,16 @@ export async function makeWorld(quantity = 1000, options: WorldOptions = {}): Pr
     rmSync(dir, { recursive: true, force: true });
   };
   const programs: World['programs'] = () => [
-    { name: 'clearinghouse', store: clearinghouse.store },
-    ...[...servers].map(([name, { store }]) => ({ name, store })),
+    { name: 'clearinghouse', store: clearinghouse.store, licenseServerId: null },
+    ...[...servers].map(
+      ([
+        name,
+        {
+          store,
+          context: { licenseServerId },
+        },
+      ]) => ({ name, store, licenseServerId }),
+    ),
   ];
   return { clock, clearinghouse, addServer, programs, kitFile, bundle, dir, close };
 }
