@@ -72,7 +72,7 @@ const licenseWords: WordsFor<LicenseCodes> = {
     status: 403,
     title: 'This host may not ask for licenses',
     message: `"${host}" is not in the list of hosts that this license server serves.`,
-    next: 'Add the host to the list in the settings of the license server, and restart calyx server serve.',
+    next: 'Let it ask, at once, with: calyx server hosts --allow ADDRESSES (the list takes the place of the one before).',
   }),
   'license-unknown': ({ product, holder }) => ({
     status: 404,

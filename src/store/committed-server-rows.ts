@@ -142,6 +142,18 @@ export async function authoritiesOfServer(
   );
 }
 
+/** Authorities that a certificate has taken the place of: codes made under them may still be read. */
+export async function supersededAuthorities(
+  tx: ReadTx,
+  licenseServerId: string,
+): Promise<readonly GrantedAuthorityRow[]> {
+  return tx.all<GrantedAuthorityRow>(
+    `select ${authorityColumns} from authorities
+     where license_server_id = ? and state = 'superseded' order by activated_at desc, aid`,
+    licenseServerId,
+  );
+}
+
 export async function saveGrantedAuthority(tx: WriteTx, row: GrantedAuthorityRow): Promise<void> {
   await tx.run(
     `insert into authorities (aid, agreement, license_server_id, generation, basis, slot, base_month, sunset_months,

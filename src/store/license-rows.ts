@@ -265,6 +265,15 @@ export async function insertRevoked(
   );
 }
 
+/** How many tokens are revoked that have not ended yet. */
+export async function countRevoked(tx: ReadTx, nowMs: number): Promise<number> {
+  const row = await tx.get<{ total: number }>(
+    'select count(*) as total from revoked_tokens where expires_at >= ?',
+    nowMs,
+  );
+  return row?.total ?? 0;
+}
+
 export async function listRevoked(
   tx: ReadTx,
   lineIds: readonly number[],

@@ -61,6 +61,20 @@ export async function openFreeze(
   return row && moveOf(row);
 }
 
+/** A move to this server that is not final yet, if any. */
+export async function provisionalMove(
+  tx: ReadTx,
+  agreement: string,
+  line: number,
+): Promise<ServerMoveRow | undefined> {
+  const row = await tx.get<StoredMove>(
+    `select ${moveColumns} from moves where agreement = ? and line = ? and role = 'target' and state = 'provisional'`,
+    agreement,
+    line,
+  );
+  return row && moveOf(row);
+}
+
 export async function insertServerMove(tx: WriteTx, row: ServerMoveRow): Promise<void> {
   await tx.run(
     `insert into moves (id, role, carrier, agreement, line, product, type, quantity, source, target, state,

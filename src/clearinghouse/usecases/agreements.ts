@@ -19,6 +19,7 @@ import {
 } from '../../store/agreement-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
+import { publisherLog } from './products.ts';
 
 export interface AgreementOrder {
   readonly number: string;
@@ -55,6 +56,13 @@ export type AgreementView = {
   readonly lines: readonly LineView[];
 };
 
+/** An agreement has a journal of its own under its number, and this is the publisher's. */
+const reserved: Refusal = {
+  code: 'invalid-input',
+  field: 'agreement',
+  problem: `"${publisherLog}" names the journal of the publisher`,
+};
+
 /** The largest quantity one entry may add: far above any sale, low enough to stay exact. */
 const mostEntitled = 100_000_000;
 
@@ -69,6 +77,7 @@ export async function addAgreement(
 ): Promise<Result<AgreementView, Refusal>> {
   const agreement = checkAgreement(order);
   if (!agreement.ok) return agreement;
+  if (agreement.value.number === publisherLog) return err(reserved);
   const type = checkCalType(order.type);
   if (!type.ok) return type;
   if (!Number.isSafeInteger(order.quantity) || order.quantity < 1 || order.quantity > mostEntitled) {

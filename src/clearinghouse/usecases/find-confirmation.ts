@@ -13,7 +13,13 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { openMovesFrom, pageMoves } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
-import { authoritiesOfServer, chainsOf, grantsOf, pageServers } from '../../store/committed-server-rows.ts';
+import {
+  authoritiesOfServer,
+  chainsOf,
+  grantsOf,
+  pageServers,
+  supersededAuthorities,
+} from '../../store/committed-server-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 
@@ -65,13 +71,30 @@ async function likelyServers(tx: ReadTx): Promise<readonly string[]> {
   return [...sources, ...servers.map((server) => server.licenseServerId)];
 }
 
+/**
+ * Those in force first, then those that a certificate has taken the place of while their generation goes
+ * on: what the server did and told before the certificate came must still be heard.
+ */
+async function readableAuthorities(
+  tx: ReadTx,
+  licenseServerId: string,
+): Promise<readonly GrantedAuthorityRow[]> {
+  const present = await authoritiesOfServer(tx, licenseServerId);
+  const before = (await supersededAuthorities(tx, licenseServerId)).filter(({ agreement, generation }) =>
+    present.some(
+      (row) => row.agreement === agreement && row.generation === generation && row.state === 'active',
+    ),
+  );
+  return [...present, ...before];
+}
+
 async function matchServer(
   context: ClearinghouseContext,
   tx: ReadTx,
   of: { readonly code: Code; readonly licenseServerId: string },
 ): Promise<ConfirmedBy | null> {
   const moves = await openMovesFrom(tx, of.licenseServerId);
-  for (const authority of await authoritiesOfServer(tx, of.licenseServerId)) {
+  for (const authority of await readableAuthorities(tx, of.licenseServerId)) {
     const openFreezes = moves.filter(
       (move) => move.agreement === authority.agreement && move.state !== 'reserved',
     );

@@ -15,6 +15,7 @@ import { advanceMove } from './advance-move.ts';
 import { closeAuthority } from './close-authority.ts';
 import type { Handling } from './handle-message.ts';
 import { newId } from './new-id.ts';
+import { publisherLog } from './products.ts';
 
 /** Moves that the server never froze for are over; one that it froze for it has to release first. */
 async function endMoves(
@@ -81,8 +82,11 @@ export async function handleDeactivate(
   { message, nowMs }: Handling<MessageOf<'deactivate'>>,
 ): Promise<Result<null, Refusal>> {
   const { agreements } = message.body;
+  let log = publisherLog;
   for (const authority of await authoritiesOfServer(tx, message.from.id)) {
     if (authority.state !== 'active' || !agreements.includes(authority.agreement)) continue;
+    // The journal of an agreement that the sender really has; it may name others.
+    log = authority.agreement;
     const ended = await endMoves(context, tx, { authority, nowMs });
     if (!ended.ok) return ended;
     const settled = await settleCodes(context, tx, { authority, message });
@@ -94,11 +98,11 @@ export async function handleDeactivate(
     id: newId(context),
     type: 'deactivated',
     to: message.from.id,
-    agreement: message.body.agreements[0] ?? 'publisher',
+    agreement: log,
     body: { re: message.id, gen: server?.generation ?? message.from.gen },
   });
   await tx.post({
-    log: message.body.agreements[0] ?? 'publisher',
+    log,
     kind: 'server-closed',
     id: message.id,
     at: nowMs,

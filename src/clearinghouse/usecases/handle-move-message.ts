@@ -47,7 +47,7 @@ export async function handleMoveMessage(
   }
 }
 
-/** A move that one of its two servers asks for. */
+/** A move that its source asks for. */
 async function handleMoveRequest(
   context: ClearinghouseContext,
   tx: WriteTx,
@@ -58,9 +58,8 @@ async function handleMoveRequest(
   if (message.move === undefined || !/^[A-Za-z0-9_-]+$/.test(message.move)) {
     return err({ code: 'message-invalid', problem: 'a move has no id that can name it' });
   }
-  if (message.from.id !== source && message.from.id !== target) {
-    return err({ code: 'message-untrusted', signer: message.from.id });
-  }
+  // Only the source may ask: whoever knows an agreement number could else take another server's CALs.
+  if (message.from.id !== source) return err({ code: 'message-untrusted', signer: message.from.id });
   const started = await startOnlineMove(context, tx, {
     id: message.move,
     agreement,

@@ -9,11 +9,13 @@ import { compareClocks } from '../../core/standing.ts';
 import { msOfIso } from '../../core/time.ts';
 import type { Message, Opened } from '../../protocol/envelope.ts';
 import { clearinghouseName, openEnvelope } from '../../protocol/envelope.ts';
+import { findMove } from '../../store/clearinghouse-rows.ts';
 import type { ServerRow } from '../../store/committed-server-rows.ts';
 import { findReceived, findServer, insertReceived, saveServer } from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
+import { advanceMove } from './advance-move.ts';
 import { handleMessage } from './handle-message.ts';
 import { newId } from './new-id.ts';
 import { publisherLog } from './products.ts';
@@ -203,6 +205,7 @@ async function answerRefused(
   if (refusal.code === 'server-suspect' && server !== undefined && server.state !== 'suspect') {
     await saveServer(tx, { ...server, state: 'suspect' });
   }
+  await endRefusedFreeze(context, tx, { message: opened.envelope, refusal });
   const message = await outgoing(tx, {
     id: newId(context),
     type: 'refused',
@@ -219,4 +222,32 @@ async function answerRefused(
     body: { server: from.id, message: id, type: opened.envelope.t, refused: refusal.code },
     outbox: [message],
   });
+}
+
+/** Refusals that are the target's: it can be granted nothing, whatever the source says. */
+const ofTheTarget: ReadonlySet<string> = new Set([
+  'server-unknown',
+  'server-suspect',
+  'server-closed',
+  'not-activated',
+  'kit-missing',
+  'quantity-invalid',
+]);
+
+/**
+ * Where the target can no longer be granted what the source has frozen, the move cannot go on: it ends,
+ * and the source takes its units back.
+ */
+async function endRefusedFreeze(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly message: Message; readonly refusal: Refusal },
+): Promise<void> {
+  const { message, refusal } = of;
+  if (message.t !== 'frozen' || message.move === undefined || !ofTheTarget.has(refusal.code)) return;
+  if (message.body.unissued + message.body.held === 0) return;
+  const move = await findMove(tx, message.move);
+  if (move?.state !== 'reserved' || move.source !== message.from.id) return;
+  const ended = await advanceMove(context, tx, { move, event: 'cancel', nowMs: context.clock.nowMs() });
+  if (!ended.ok) throw new Error(`A move that is only reserved cannot be ended: ${ended.error.code}`);
 }

@@ -17,7 +17,13 @@ import {
   setAuthorityState,
 } from '../../store/server-authority-rows.ts';
 import type { ConfirmationRow, ServerMoveRow } from '../../store/server-rows.ts';
-import { insertRequest, isWaiting, listConfirmations, openFreeze } from '../../store/server-rows.ts';
+import {
+  insertRequest,
+  isWaiting,
+  listConfirmations,
+  listServerMoves,
+  openFreeze,
+} from '../../store/server-rows.ts';
 import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
@@ -55,7 +61,7 @@ interface Holding {
  * Deactivates the server under all its agreements. Asked again on a deactivated server, the codes are
  * printed again. Refused: `not-activated`, `holders-remain` with the counts (move them first; what is
  * only unissued can be given back with --return), `answer-pending` while a certificate is under way,
- * `move-open` by message while a move by telephone is open.
+ * `move-open` by message while a move by telephone is open, and while a move to here is on trial.
  */
 export async function deactivateServer(
   context: ServerContext,
@@ -98,6 +104,11 @@ async function checkClosable(
   for (const authority of active) holdings.push(await holdingOf(tx, authority));
   const told = order.by === 'message' ? telephoneFreeze(holdings) : undefined;
   if (told !== undefined) return err({ code: 'move-open', move: told.id, state: told.state });
+  const coming = (await listServerMoves(tx)).find(
+    (move) => move.role === 'target' && move.state === 'provisional',
+  );
+  // Its units are not this server's yet in the books of the clearinghouse: they cannot be given back.
+  if (coming !== undefined) return err({ code: 'move-open', move: coming.id, state: coming.state });
   const left = await remaining(tx, holdings);
   const held = left.issued + left.reserved > 0;
   if (held || (left.unissued > 0 && !order.returnUnissued)) return err({ code: 'holders-remain', ...left });

@@ -13,7 +13,7 @@ import type { WriteTx } from '../../store/port.ts';
 import { freezeReserved, releaseReserved, unfreezeReserved } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
-import { openFreeze } from '../../store/server-rows.ts';
+import { openFreeze, provisionalMove } from '../../store/server-rows.ts';
 import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
 import { accountsOf } from './license-token.ts';
 
@@ -35,6 +35,9 @@ export async function freezeUnits(
   const { line, move } = order;
   const open = await openFreeze(tx, line.agreement, line.line);
   if (open !== undefined) return err({ code: 'move-open', move: open.id, state: open.state });
+  const coming = await provisionalMove(tx, line.agreement, line.line);
+  // Its units are still in transit in the books of the clearinghouse: they cannot be moved on yet.
+  if (coming !== undefined) return err({ code: 'move-open', move: coming.id, state: coming.state });
   const accounts = accountsOf(line);
   const split = splitFreeze({
     unissued: await tx.balance(accounts.unissued),

@@ -34,8 +34,12 @@ interface Ask {
 
 /** Puts a request into the outbox, or finds the one for the same that is under way. */
 async function ask(context: ServerContext, tx: WriteTx, order: Ask): Promise<Result<AskedFor, Refusal>> {
-  const text = canonicalJson(order.ask);
   const id = keyedId(context, order.requestId);
+  const body = order.message(id);
+  // What cannot be said in a message must not come into the outbox, where it would stop all that follows.
+  const form = parseBody(order.kind, body);
+  if (!form.ok) return err({ code: 'invalid-input', field: order.kind, problem: form.error });
+  const text = canonicalJson(order.ask);
   const same = order.requestId === undefined ? undefined : await findRequest(tx, id);
   if (same !== undefined && (same.kind !== order.kind || same.ask !== text)) {
     return err({ code: 'idempotency-key-reused', id: order.requestId ?? '' });
@@ -44,10 +48,6 @@ async function ask(context: ServerContext, tx: WriteTx, order: Ask): Promise<Res
   const joined = await joinedRequest(context, tx, { ...order, text });
   if (joined !== undefined) return ok({ id: joined, kind: order.kind, resumed: true });
   const nowMs = context.clock.nowMs();
-  const body = order.message(id);
-  // What cannot be said in a message must not come into the outbox, where it would stop all that follows.
-  const form = parseBody(order.kind, body);
-  if (!form.ok) return err({ code: 'invalid-input', field: order.kind, problem: form.error });
   await insertRequest(tx, { id, kind: order.kind, ask: text, at: nowMs });
   const message = await outgoing(tx, { id, type: order.kind, body });
   await tx.post({
