@@ -29,6 +29,7 @@ import {
 } from '../platform/signing.ts';
 import { version } from '../platform/version.ts';
 import { keyId, makeTrustList, writePublisherBundle } from '../protocol/trust.ts';
+import { newestContact } from '../store/committed-server-rows.ts';
 import { readMeta, writeMeta } from '../store/meta-rows.ts';
 import type { Store } from '../store/port.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
@@ -202,7 +203,10 @@ function buildClearinghouseApp(
     adminToken: options.adminToken,
     ...(options.log === undefined ? {} : { log: options.log }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
-    health: () => ({ publisher: context.publisher }),
+    health: async () => {
+      const lastMs = await context.store.read(newestContact);
+      return { publisher: context.publisher, lastContactAt: lastMs === null ? null : isoTime(lastMs) };
+    },
   });
   // Before connections are closed: a long poll would hold the end up for as long as it may wait.
   app.addHook('preClose', async () => {

@@ -25,6 +25,12 @@ export async function findServer(tx: ReadTx, licenseServerId: string): Promise<S
   );
 }
 
+/** When any license server was last heard of, by message or by telephone. */
+export async function newestContact(tx: ReadTx): Promise<number | null> {
+  const row = await tx.get<{ at: number | null }>('select max(last_contact_at) as at from servers');
+  return row?.at ?? null;
+}
+
 export async function pageServers(
   tx: ReadTx,
   page: { readonly after: string; readonly limit: number },

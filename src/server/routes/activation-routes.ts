@@ -2,6 +2,7 @@
 import Type from 'typebox';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
+import { canonicalAddress } from '../../platform/addresses.ts';
 import type { App } from '../../platform/http.ts';
 import { sendRefusal, sendResult } from '../../platform/http-problem.ts';
 import {
@@ -76,7 +77,24 @@ function addSettings(app: App, context: ServerContext): void {
         response: { 200: HostsAnswer },
       },
     },
-    async (request, reply) => sendResult(reply, await setHosts(context, request.body.hosts)),
+    async (request, reply) => {
+      const hosts = request.body.hosts.map((host) => canonicalAddress(host));
+      const wrong = request.body.hosts[hosts.indexOf(undefined)];
+      if (wrong !== undefined) {
+        return sendRefusal(reply, {
+          code: 'invalid-input',
+          field: 'hosts',
+          problem: `"${wrong}" is no IP address`,
+        });
+      }
+      return sendResult(
+        reply,
+        await setHosts(
+          context,
+          hosts.filter((host) => host !== undefined),
+        ),
+      );
+    },
   );
   app.post(
     '/v1/admin/kits',

@@ -38,7 +38,7 @@ export async function setMethod(
   Result<{ readonly method: InstallationMethod; readonly clearinghouseUrl: string | null }, Refusal>
 > {
   const url = change.clearinghouseUrl;
-  if (url !== undefined && !/^https?:\/\/[^\s/]+\/?$/.test(url)) {
+  if (url !== undefined && !(/^https?:\/\/[^\s/]+\/?$/.test(url) && URL.canParse(url))) {
     return err({
       code: 'invalid-input',
       field: 'clearinghouse',
