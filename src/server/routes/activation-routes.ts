@@ -53,6 +53,11 @@ function addSettings(app: App, context: ServerContext): void {
     },
     async (request, reply) => sendResult(reply, await setMethod(context, request.body)),
   );
+  addHosts(app, context);
+  addKits(app, context);
+}
+
+function addHosts(app: App, context: ServerContext): void {
   const HostsAnswer = answer({ hosts: Type.Array(Type.String()) });
   app.get(
     '/v1/admin/hosts',
@@ -96,6 +101,9 @@ function addSettings(app: App, context: ServerContext): void {
       );
     },
   );
+}
+
+function addKits(app: App, context: ServerContext): void {
   app.post(
     '/v1/admin/kits',
     {
