@@ -2,40 +2,19 @@
  * Messages from this server to the clearinghouse: numbered and put into the outbox together with the
  * change that they speak of. They are signed when they leave (`usecases/outbox.ts`).
  */
-import type { JsonObject } from '../core/json.ts';
-import type { MessageType } from '../protocol/envelope.ts';
 import { clearinghouseName } from '../protocol/envelope.ts';
-import { parseBody } from '../protocol/messages.ts';
+import type { Draft, MessageContent } from '../protocol/message-content.ts';
+import { contentOf } from '../protocol/message-content.ts';
 import { nextCount, readMeta } from '../store/meta-rows.ts';
 import type { OutgoingMessage, WriteTx } from '../store/port.ts';
 
-export interface Outgoing {
-  readonly id: string;
-  readonly type: MessageType;
-  readonly move?: string;
-  readonly body: JsonObject;
-}
+/** What this server's outbox keeps of a message; `gen` is the generation in which it was said. */
+export type ServerContent = MessageContent & { readonly gen: number };
 
-/**
- * Numbers a message and gives it the form in which the outbox keeps it. Throws where the body is none:
- * that is a bug, and in the outbox it would stop every message after it.
- */
-export async function outgoing(tx: WriteTx, message: Outgoing): Promise<OutgoingMessage> {
-  const form = parseBody(message.type, message.body);
-  if (!form.ok) throw new TypeError(`${message.type} cannot be said so: ${form.error}`);
+/** Numbers a message and gives it the form in which the outbox keeps it. Throws where the body is none. */
+export async function outgoing(tx: WriteTx, message: Draft): Promise<OutgoingMessage> {
   const seq = await nextCount(tx, 'seq');
   const gen = Number((await readMeta(tx, 'generation')) ?? '1');
-  return {
-    id: message.id,
-    recipient: clearinghouseName,
-    type: message.type,
-    body: {
-      t: message.type,
-      id: message.id,
-      seq,
-      gen,
-      ...(message.move === undefined ? {} : { move: message.move }),
-      body: message.body,
-    },
-  };
+  const { id, type } = message;
+  return { id, recipient: clearinghouseName, type, body: contentOf(message, { seq, gen }) };
 }

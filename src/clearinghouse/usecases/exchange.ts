@@ -9,24 +9,21 @@ import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { ok } from '../../core/result.ts';
 import { horizonMonths, horizonPosition } from '../../core/standing.ts';
-import { dayMs, isoTime } from '../../core/time.ts';
-import type { Envelope, MessageType } from '../../protocol/envelope.ts';
-import { clearinghouseName, sealEnvelope } from '../../protocol/envelope.ts';
+import { clearinghouseName } from '../../protocol/envelope.ts';
+import { sealContent } from '../../protocol/message-content.ts';
 import { readMessageFile, writeMessageFile } from '../../protocol/message-file.ts';
 import { pageMoves } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import { authoritiesOfServer, findServer, saveGrantedAuthority } from '../../store/committed-server-rows.ts';
-import { nextCount } from '../../store/meta-rows.ts';
-import type { OutboxRow, ReadTx, WriteTx } from '../../store/port.ts';
+import type { OutgoingMessage, ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
+import type { ClearinghouseContent } from '../send.ts';
+import { outgoing } from '../send.ts';
 import { revealAt } from '../signer.ts';
 import { newId } from './new-id.ts';
 import { publisherLog } from './products.ts';
 import type { Taken } from './receive-messages.ts';
 import { receiveMessages } from './receive-messages.ts';
-
-/** How long a message may be under way: a stick in a drawer is asked for again after that. */
-const messageDays = 60;
 
 /** The most messages in one answer; the rest goes with the next contact. */
 const mostMessages = 500;
@@ -83,74 +80,38 @@ async function mailFor(context: ClearinghouseContext, licenseServerId: string): 
   return context.store.read(async (tx) => {
     const tokens: string[] = [];
     for (const row of await tx.outbox(licenseServerId, mostMessages)) {
-      tokens.push(await sealRow(context, tx, row));
+      tokens.push(await seal(context, tx, row));
     }
     return tokens;
   });
 }
 
-async function sealRow(context: ClearinghouseContext, tx: ReadTx, row: OutboxRow): Promise<string> {
-  const stored = row.body as {
-    t: MessageType;
-    id: string;
-    seq: number;
-    log: string;
-    move?: string;
-    body: JsonObject;
-  };
-  return seal(context, tx, { ...stored, to: row.recipient });
-}
-
 async function seal(
   context: ClearinghouseContext,
   tx: ReadTx,
-  message: {
-    readonly t: MessageType;
-    readonly id: string;
-    readonly seq: number;
-    readonly log: string;
-    readonly to: string;
-    readonly move?: string;
-    readonly body: JsonObject;
-  },
+  message: Pick<OutgoingMessage, 'recipient' | 'body'>,
 ): Promise<string> {
-  const nowMs = context.clock.nowMs();
-  const head = await tx.head(message.log);
-  const envelope: Envelope = {
-    t: message.t,
-    v: 1,
-    id: message.id,
-    iat: isoTime(nowMs),
-    exp: isoTime(nowMs + messageDays * dayMs),
-    from: {
-      id: clearinghouseName,
-      gen: 1,
-      seq: message.seq,
-      log: { size: head.size, root: base64url(head.root) },
-    },
-    to: message.to,
-    ...(message.move === undefined ? {} : { move: message.move }),
-    body: message.body,
-  };
-  return sealEnvelope(envelope, { key: context.issueKey });
+  const content = message.body as ClearinghouseContent;
+  return sealContent(content, {
+    from: { id: clearinghouseName, gen: 1, head: await tx.head(content.log) },
+    to: message.recipient,
+    nowMs: context.clock.nowMs(),
+    key: context.issueKey,
+  });
 }
 
 /** The answer to a contact: what was received, and how far the horizon has moved on by it. */
 async function welcome(context: ClearinghouseContext, taken: Taken): Promise<string> {
   const sealed = await context.store.write(async (tx) => {
     const horizon = await moveHorizons(context, tx, taken.licenseServerId);
-    const seq = await nextCount(tx, 'seq');
-    const body = { received: taken.received, horizon };
-    return ok(
-      await seal(context, tx, {
-        t: 'welcome',
-        id: newId(context),
-        seq,
-        log: publisherLog,
-        to: taken.licenseServerId,
-        body,
-      }),
-    );
+    const message = await outgoing(tx, {
+      id: newId(context),
+      type: 'welcome',
+      to: taken.licenseServerId,
+      agreement: publisherLog,
+      body: { received: taken.received, horizon },
+    });
+    return ok(await seal(context, tx, message));
   });
   if (!sealed.ok) throw new Error(`A welcome cannot be refused, but was: ${sealed.error.code}`);
   return sealed.value;

@@ -2,24 +2,20 @@
  * What leaves this server, whatever carries it: the whole outbox in its order, closed by a contact that
  * says what was received. Sent again until the clearinghouse confirms it, word for word.
  */
-import { base64url } from '../../core/bytes.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { ok } from '../../core/result.ts';
-import { dayMs, isoTime } from '../../core/time.ts';
-import type { Envelope, MessageType } from '../../protocol/envelope.ts';
-import { clearinghouseName, sealEnvelope } from '../../protocol/envelope.ts';
+import { clearinghouseName } from '../../protocol/envelope.ts';
+import { sealContent } from '../../protocol/message-content.ts';
 import { writeMessageFile } from '../../protocol/message-file.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { tellApplied } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
+import type { ServerContent } from '../send.ts';
 import { outgoing } from '../send.ts';
 import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
 import { noteSealed } from './seen-time.ts';
 import { readMethod } from './settings.ts';
-
-/** How long a request may be under way before it has to be written anew. */
-const messageDays = 60;
 
 /** The most messages of one sending; the rest goes with the next. */
 const mostMessages = 500;
@@ -48,33 +44,13 @@ export async function sealOutbox(context: ServerContext): Promise<readonly strin
 }
 
 async function seal(context: ServerContext, tx: WriteTx, stored: JsonObject): Promise<string> {
-  const message = stored as {
-    t: MessageType;
-    id: string;
-    seq: number;
-    gen: number;
-    move?: string;
-    body: JsonObject;
-  };
-  const nowMs = context.clock.nowMs();
-  const head = await tx.head(serverLog);
-  const envelope: Envelope = {
-    t: message.t,
-    v: 1,
-    id: message.id,
-    iat: isoTime(nowMs),
-    exp: isoTime(nowMs + messageDays * dayMs),
-    from: {
-      id: context.licenseServerId,
-      gen: message.gen,
-      seq: message.seq,
-      log: { size: head.size, root: base64url(head.root) },
-    },
+  const content = stored as ServerContent;
+  return sealContent(content, {
+    from: { id: context.licenseServerId, gen: content.gen, head: await tx.head(serverLog) },
     to: clearinghouseName,
-    ...(message.move === undefined ? {} : { move: message.move }),
-    body: message.body,
-  };
-  return sealEnvelope(envelope, { key: context.key });
+    nowMs: context.clock.nowMs(),
+    key: context.key,
+  });
 }
 
 /** The outbox as a request file, to be carried to the clearinghouse. */
