@@ -1,6 +1,6 @@
 /** The clearinghouse, wired: data folder → keys, store, context → routes. And its making (`init`). */
 import { join, resolve } from 'node:path';
-import type { Logger } from 'pino';
+import { base64url } from '../core/bytes.ts';
 import { ok } from '../core/result.ts';
 import { dayMs, isoTime } from '../core/time.ts';
 import { writeFileAtomic } from '../platform/atomic-file.ts';
@@ -8,7 +8,7 @@ import type { Clock } from '../platform/clock.ts';
 import { systemClock } from '../platform/clock.ts';
 import { adminTokenFile, beginDataFolder, openDataFolder } from '../platform/data-folder.ts';
 import { nodeDigest } from '../platform/digest.ts';
-import type { App, TlsMaterial } from '../platform/http.ts';
+import type { App, HttpOptions } from '../platform/http.ts';
 import { buildHttp } from '../platform/http.ts';
 import {
   instanceSealBox,
@@ -87,13 +87,8 @@ export async function initClearinghouse(init: ClearinghouseInit): Promise<MadeCl
     await store.write(async (tx) => {
       await writeMeta(tx, 'trustList', trustListToken);
       await tx.post({
-        ...{
-          log: 'publisher',
-          kind: 'made',
-          id: 'made',
-          at: systemClock.nowMs(),
-          body: { publisher: init.publisher },
-        },
+        ...{ log: 'publisher', kind: 'made', id: 'made', at: systemClock.nowMs() },
+        body: { publisher: init.publisher },
       });
       return ok(null);
     });
@@ -124,15 +119,14 @@ function firstTrustList(
   keys: { readonly root: SigningKey; readonly issue: SigningKey },
 ): string {
   const nowMs = systemClock.nowMs();
-  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
   const nbf = isoTime(nowMs - dayMs);
   const exp = isoTime(nowMs + trustListDays * dayMs);
   return makeTrustList(
     nodeDigest,
     {
       ...{ t: 'trust', v: 1, version: 1, publisher, threshold: 1 },
-      roots: [{ kid: keys.root.kid, pk: text(keys.root.publicKey) }],
-      keys: [{ kid: keys.issue.kid, pk: text(keys.issue.publicKey), role: 'issue', nbf, exp }],
+      roots: [{ kid: keys.root.kid, pk: base64url(keys.root.publicKey) }],
+      keys: [{ kid: keys.issue.kid, pk: base64url(keys.issue.publicKey), role: 'issue', nbf, exp }],
       ...{ revoked: [], iat: isoTime(nowMs), exp },
     },
     keys.root,
@@ -146,10 +140,8 @@ export interface OpenClearinghouse {
   readonly close: () => Promise<void>;
 }
 
-export interface OpenOptions {
+export interface OpenOptions extends Pick<HttpOptions, 'log' | 'tls'> {
   readonly clock?: Clock;
-  readonly log?: Logger;
-  readonly tls?: TlsMaterial;
 }
 
 /** Opens a clearinghouse; the caller holds the folder's lock. */
@@ -195,14 +187,12 @@ export async function openClearinghouse(dir: string, options: OpenOptions = {}):
 /** The routes, on one screen. */
 function buildClearinghouseApp(
   context: ClearinghouseContext,
-  options: { readonly adminToken: string; readonly log?: Logger; readonly tls?: TlsMaterial },
+  options: OpenOptions & { readonly adminToken: string },
 ): App {
   const app = buildHttp({
     title: 'Calyx clearinghouse',
     version,
-    adminToken: options.adminToken,
-    ...(options.log === undefined ? {} : { log: options.log }),
-    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    ...options,
     health: async () => {
       const lastMs = await context.store.read(newestContact);
       return { publisher: context.publisher, lastContactAt: lastMs === null ? null : isoTime(lastMs) };

@@ -1,7 +1,6 @@
 /** A license server, wired: data folder → keys, store, context → routes. And its making (`init`). */
 import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Logger } from 'pino';
 import { base64url, bytesOfBase64url } from '../core/bytes.ts';
 import { licenseServerId, licenseServerIdValue } from '../core/code.ts';
 import type { Refusal } from '../core/refusal.ts';
@@ -13,7 +12,7 @@ import type { Delivery } from '../platform/delivery.ts';
 import { httpDelivery } from '../platform/delivery.ts';
 import { nodeDigest } from '../platform/digest.ts';
 import { Failure } from '../platform/failure.ts';
-import type { App, TlsMaterial } from '../platform/http.ts';
+import type { App, HttpOptions } from '../platform/http.ts';
 import { buildHttp } from '../platform/http.ts';
 import {
   instanceSealBox,
@@ -124,12 +123,10 @@ export interface OpenServer {
   readonly close: () => Promise<void>;
 }
 
-export interface OpenOptions {
+export interface OpenOptions extends Pick<HttpOptions, 'log' | 'tls'> {
   readonly clock?: Clock;
   /** How messages travel; HTTP unless a test carries them itself. */
   readonly delivery?: Delivery;
-  readonly log?: Logger;
-  readonly tls?: TlsMaterial;
 }
 
 /** Opens a license server; the caller holds the folder's lock. */
@@ -193,16 +190,11 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
 }
 
 /** The routes, on one screen. */
-function buildServerApp(
-  context: ServerContext,
-  options: { readonly adminToken: string; readonly log?: Logger; readonly tls?: TlsMaterial },
-): App {
+function buildServerApp(context: ServerContext, options: OpenOptions & { readonly adminToken: string }): App {
   const app = buildHttp({
     title: 'Calyx license server',
     version,
-    ...{ adminToken: options.adminToken },
-    ...(options.log === undefined ? {} : { log: options.log }),
-    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    ...options,
     health: async () => {
       const status = await readStatus(context);
       const { licenseServerId: id, name, activation, lastContactAt } = status;
