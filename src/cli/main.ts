@@ -10,9 +10,9 @@
  * `done(fields, (page) => …)`. It never prints, exits or reads `process` itself.
  * Heavy modules (stores, apps) are imported inside actions, so that `--help` is quick.
  */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { newId, systemRandom } from '../platform/random.ts';
+import { version } from '../platform/version.ts';
 import type { ApiClient } from './client.ts';
 import type { Connection, Openers, Program } from './connect.ts';
 import { connect } from './connect.ts';
@@ -104,11 +104,6 @@ function settingsOf(options: GlobalOptions, env: Cli['env']): GlobalSettings {
     requestId: options.requestId ?? given('CALYX_REQUEST_ID') ?? newId(systemRandom),
   };
 }
-
-const versionOf = (): string => {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { readonly version: string }).version;
-};
 
 function createProgram(surroundings: Surroundings): Command {
   const { stdout, stderr, env } = surroundings;
@@ -217,7 +212,7 @@ export async function runCli(
     exitCode = code;
   });
   // Options of the program are taken out of every command line, and product versions have this one, too.
-  if (!wiring.groups.some((group) => argv.includes(group.name))) program.version(versionOf(), '--version');
+  if (!wiring.groups.some((group) => argv.includes(group.name))) program.version(version, '--version');
   for (const group of wiring.groups) {
     const command = program.command(group.name).summary(group.summary).description(group.summary);
     if (argv.includes(group.name)) (await group.load()).register(command, cli);
