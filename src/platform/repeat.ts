@@ -1,4 +1,5 @@
 /** Runs something again and again until it is stopped; `stop` waits for the run under way. */
+import { setTimeout as pause } from 'node:timers/promises';
 
 export interface Repeating {
   readonly stop: () => Promise<void>;
@@ -9,28 +10,19 @@ export interface Repeating {
  * for it. `work` must not throw: what went wrong is its own to tell.
  */
 export function repeat(work: () => Promise<number>): Repeating {
-  let stopped = false;
-  let wake: (() => void) | undefined;
-  const pause = (ms: number): Promise<void> =>
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      timer.unref();
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  const stopping = new AbortController();
+  const { signal } = stopping;
   const run = async (): Promise<void> => {
-    while (!stopped) {
+    while (!signal.aborted) {
       const ms = await work();
-      if (!stopped) await pause(ms);
+      // A pause that is cut off rejects, and says nothing beyond what the signal says.
+      await pause(ms, undefined, { signal, ref: false }).catch(() => undefined);
     }
   };
   const running = run();
   return {
     stop: async () => {
-      stopped = true;
-      wake?.();
+      stopping.abort();
       await running;
     },
   };
