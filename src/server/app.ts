@@ -43,7 +43,7 @@ import { addMessageRoutes } from './routes/message-routes.ts';
 import { addMoveRoutes } from './routes/move-routes.ts';
 import { noteAlone } from './usecases/events.ts';
 import { readHosts } from './usecases/settings.ts';
-import { readStatus } from './usecases/status.ts';
+import { readHealth } from './usecases/status.ts';
 
 const databaseFile = 'license-server.db';
 const keyFile = 'license-server.key';
@@ -195,11 +195,7 @@ function buildServerApp(context: ServerContext, options: OpenOptions & { readonl
     title: 'Calyx license server',
     version,
     ...options,
-    health: async () => {
-      const status = await readStatus(context);
-      const { licenseServerId: id, name, activation, lastContactAt } = status;
-      return { licenseServerId: id, name, activation, lastContactAt };
-    },
+    health: () => readHealth(context),
   });
   addLicenseRoutes(app, context);
   addActivationRoutes(app, context);

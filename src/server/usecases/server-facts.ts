@@ -127,7 +127,7 @@ export async function readFacts(context: ServerContext, tx: ReadTx): Promise<Ser
 }
 
 /** Activated under any agreement; deactivated where all there were have been closed. */
-function activationOf(rows: readonly AuthorityRow[]): ServerFacts['activation'] {
+export function activationOf(rows: readonly AuthorityRow[]): ServerFacts['activation'] {
   if (rows.some((row) => row.state === 'active')) return 'activated';
   return rows.length > 0 ? 'deactivated' : 'not-activated';
 }

@@ -8,12 +8,12 @@ import { isoDate, isoTime } from '../../core/time.ts';
 import { countTemporaries, pageLicenses } from '../../store/license-rows.ts';
 import { readMeta } from '../../store/meta-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
-import { listKits } from '../../store/server-authority-rows.ts';
+import { listAuthorities, listKits } from '../../store/server-authority-rows.ts';
 import { pageEvents } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { accountsOf } from './license-token.ts';
 import type { ServerFacts } from './server-facts.ts';
-import { readFacts, standingOf } from './server-facts.ts';
+import { activationOf, readFacts, standingOf } from './server-facts.ts';
 import type { InstallationMethod } from './settings.ts';
 import { readMethod } from './settings.ts';
 
@@ -70,7 +70,6 @@ export async function readStatus(context: ServerContext): Promise<StatusView> {
       .map((row) => row.horizonMs)
       .filter((ms) => ms !== null)
       .sort((a, b) => a - b)[0];
-    const lastContact = await readMeta(tx, 'lastContactAt');
     const url = await readMeta(tx, 'clearinghouseUrl');
     return {
       licenseServerId: context.licenseServerId,
@@ -93,9 +92,29 @@ export async function readStatus(context: ServerContext): Promise<StatusView> {
       kits: (await listKits(tx)).map((kit) => kit.agreement),
       packs: await packsOf(tx, facts),
       temporary: await countTemporaries(tx, null, nowMs),
-      lastContactAt: lastContact === undefined ? null : isoTime(Number(lastContact)),
+      lastContactAt: await lastContactOf(tx),
     };
   });
+}
+
+/**
+ * What `/health` shows. Monitors ask again and again, and anybody may: it is looked up, and none of the
+ * facts are built for it, which open every document that the server has.
+ */
+export async function readHealth(
+  context: ServerContext,
+): Promise<Pick<StatusView, 'licenseServerId' | 'name' | 'activation' | 'lastContactAt'>> {
+  return context.store.read(async (tx) => ({
+    licenseServerId: context.licenseServerId,
+    name: context.name,
+    activation: activationOf(await listAuthorities(tx)),
+    lastContactAt: await lastContactOf(tx),
+  }));
+}
+
+async function lastContactOf(tx: ReadTx): Promise<string | null> {
+  const lastContact = await readMeta(tx, 'lastContactAt');
+  return lastContact === undefined ? null : isoTime(Number(lastContact));
 }
 
 /** The weakest of the agreements in force: one open slot is enough for somebody else's key. */
