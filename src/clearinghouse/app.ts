@@ -19,7 +19,6 @@ import {
 } from '../platform/instance-secret.ts';
 import { createMailbox } from '../platform/mailbox.ts';
 import { systemRandom } from '../platform/random.ts';
-import type { SigningKey } from '../platform/signing.ts';
 import {
   agree,
   generateAgreementKey,
@@ -28,6 +27,7 @@ import {
   signingKeyFromSeed,
 } from '../platform/signing.ts';
 import { version } from '../platform/version.ts';
+import type { SigningKey } from '../protocol/paseto.ts';
 import { keyId, makeTrustList, writePublisherBundle } from '../protocol/trust.ts';
 import { newestContact } from '../store/committed-server-rows.ts';
 import { readMeta, writeMeta } from '../store/meta-rows.ts';

@@ -4,7 +4,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Mailbox } from '../platform/mailbox.ts';
 import type { Random } from '../platform/random.ts';
 import type { SealBox } from '../platform/seal-box.ts';
-import type { SigningKey } from '../platform/signing.ts';
+import type { SigningKey } from '../protocol/paseto.ts';
 import type { Store } from '../store/port.ts';
 
 export interface ClearinghouseContext {

@@ -5,11 +5,8 @@
 import type { KeyObject } from 'node:crypto';
 import { createPrivateKey, createPublicKey, diffieHellman, sign } from 'node:crypto';
 import { equalBytes } from '../core/bytes.ts';
-import type { TokenKey } from '../protocol/paseto.ts';
+import type { SigningKey } from '../protocol/paseto.ts';
 import type { Random } from './random.ts';
-
-/** An Ed25519 key as tokens and messages are signed with it. */
-export type SigningKey = TokenKey;
 
 /** An X25519 key pair for one key agreement. */
 export interface AgreementKey {

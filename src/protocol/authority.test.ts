@@ -34,7 +34,7 @@ import {
   target,
   trustListOf,
 } from './example-publisher.test.ts';
-import type { TokenKey } from './paseto.ts';
+import type { SigningKey } from './paseto.ts';
 import { signPaseto } from './paseto.ts';
 import { keyIdFooter, makeTrustList } from './trust.ts';
 
@@ -44,7 +44,7 @@ const certificate = certificateOf();
 const kitToken = sealKit(kit, issueKey);
 const certificateToken = sealCertificate(digest, certificate, issueKey);
 
-function signAnything(payload: unknown, implicit: string, key: TokenKey = issueKey): string {
+function signAnything(payload: unknown, implicit: string, key: SigningKey = issueKey): string {
   return signPaseto({
     payload: utf8(JSON.stringify(payload)),
     key: key.privateKey,
@@ -52,8 +52,9 @@ function signAnything(payload: unknown, implicit: string, key: TokenKey = issueK
     implicit: utf8(implicit),
   });
 }
-const signKit = (changes: object, key?: TokenKey) => signAnything({ ...kit, ...changes }, 'calyx-kit/1', key);
-const signCertificate = (changes: object, key?: TokenKey) =>
+const signKit = (changes: object, key?: SigningKey) =>
+  signAnything({ ...kit, ...changes }, 'calyx-kit/1', key);
+const signCertificate = (changes: object, key?: SigningKey) =>
   signAnything({ ...certificate, ...changes }, 'calyx-cert/1', key);
 
 const sixteen = <T>(item: T): T[] => Array.from({ length: 16 }, () => item);

@@ -16,7 +16,7 @@ import type { Refusal } from '../core/refusal.ts';
 import type { Result } from '../core/result.ts';
 import { err, ok } from '../core/result.ts';
 import { readCalyxFile, writeCalyxFile } from './calyx-file.ts';
-import type { TokenKey } from './paseto.ts';
+import type { SigningKey } from './paseto.ts';
 import { publicKeyObject, readPayload, signPaseto, verifyPaseto } from './paseto.ts';
 import type { Parser, ReadonlyDeep } from './schema.ts';
 import {
@@ -170,7 +170,7 @@ function certificateProblem(digest: Digest, certificate: ServerCertificate): str
 }
 
 /** Signs an agreement kit with a clearinghouse key. Throws where `openKit` would refuse it (a bug). */
-export function sealKit(kit: Kit, key: TokenKey): string {
+export function sealKit(kit: Kit, key: SigningKey): string {
   const parsed = parseKit(kit);
   const problem = parsed.ok ? kitProblem(kit) : parsed.error;
   if (problem !== undefined) throw new TypeError(`not an agreement kit: ${problem}`);
@@ -178,14 +178,14 @@ export function sealKit(kit: Kit, key: TokenKey): string {
 }
 
 /** Signs a server certificate with a clearinghouse key. Throws where `openCertificate` would refuse it (a bug). */
-export function sealCertificate(digest: Digest, certificate: ServerCertificate, key: TokenKey): string {
+export function sealCertificate(digest: Digest, certificate: ServerCertificate, key: SigningKey): string {
   const parsed = parseCertificate(certificate);
   const problem = parsed.ok ? certificateProblem(digest, certificate) : parsed.error;
   if (problem !== undefined) throw new TypeError(`not a server certificate: ${problem}`);
   return sealDocument(certificate, key, certificateImplicit);
 }
 
-function sealDocument(document: JsonObject, key: TokenKey, implicit: Uint8Array): string {
+function sealDocument(document: JsonObject, key: SigningKey, implicit: Uint8Array): string {
   return signPaseto({
     payload: utf8(JSON.stringify(document)),
     key: key.privateKey,

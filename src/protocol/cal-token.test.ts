@@ -6,7 +6,7 @@ import { nodeDigest as digest } from '../platform/digest.ts';
 import type { PermanentClaims, TemporaryClaims } from './cal-token.ts';
 import { openCalToken, readCalFooter, signCalToken, subjectOf } from './cal-token.ts';
 import { bytes16, inDays, issueKey, seedOfName, source, target } from './example-publisher.test.ts';
-import type { TokenKey } from './paseto.ts';
+import type { SigningKey } from './paseto.ts';
 import { publicKeyObject, signPaseto } from './paseto.ts';
 
 const bundle = bytes16('bundle');
@@ -40,7 +40,7 @@ const temporary: TemporaryClaims = {
   lvl: 'none',
 };
 
-function keyOf(key: TokenKey) {
+function keyOf(key: SigningKey) {
   const publicKey = publicKeyObject(key.publicKey);
   assert.ok(publicKey);
   return publicKey;

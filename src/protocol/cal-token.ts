@@ -10,7 +10,7 @@ import { base64url, utf8 } from '../core/bytes.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Result } from '../core/result.ts';
 import { err, ok } from '../core/result.ts';
-import type { TokenKey, UnsignedToken } from './paseto.ts';
+import type { SigningKey, UnsignedToken } from './paseto.ts';
 import { readFooter, signPaseto, verifyPaseto } from './paseto.ts';
 import type { ReadonlyDeep } from './schema.ts';
 import {
@@ -109,7 +109,7 @@ export function unsignedCalToken(
 /** Signs a license where it is called; the license path has a thread for it (platform/token-signer.ts). */
 export function signCalToken(
   claims: CalClaims,
-  as: { readonly key: TokenKey; readonly bundle: string },
+  as: { readonly key: SigningKey; readonly bundle: string },
 ): string {
   const { payload, footer } = unsignedCalToken(claims, { kid: as.key.kid, bundle: as.bundle });
   return signPaseto({ payload: utf8(payload), footer: utf8(footer), key: as.key.privateKey, implicit });

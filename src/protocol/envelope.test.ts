@@ -7,7 +7,7 @@ import type { Refusal } from '../core/refusal.ts';
 import type { Result } from '../core/result.ts';
 import { dayMs, isoTime, secondMs } from '../core/time.ts';
 import { nodeDigest as digest } from '../platform/digest.ts';
-import type { Envelope, MessageType, OpenOptions } from './envelope.ts';
+import type { Envelope, OpenOptions } from './envelope.ts';
 import { clearinghouseName, openEnvelope, requestDigest, sealEnvelope } from './envelope.ts';
 import {
   agreement,
@@ -21,8 +21,9 @@ import {
   target,
   trustListOf,
 } from './example-publisher.test.ts';
+import type { MessageType } from './messages.ts';
 import { isServerMessage, messageTypes } from './messages.ts';
-import type { TokenKey } from './paseto.ts';
+import type { SigningKey } from './paseto.ts';
 import { signPaseto } from './paseto.ts';
 import { trustedKey } from './trust.ts';
 
@@ -139,10 +140,10 @@ const optionsFor = (t: MessageType): OpenOptions => ({
   ...options,
   to: isServerMessage(t) ? clearinghouseName : source.kid,
 });
-const keyFor = (t: MessageType): TokenKey => (isServerMessage(t) ? source : issueKey);
+const keyFor = (t: MessageType): SigningKey => (isServerMessage(t) ? source : issueKey);
 
 /** Signs anything as a message, whatever it says and whoever it is. */
-function signAnything(payload: unknown, key: TokenKey, footer: string): string {
+function signAnything(payload: unknown, key: SigningKey, footer: string): string {
   return signPaseto({
     payload: utf8(JSON.stringify(payload)),
     key: key.privateKey,
@@ -150,7 +151,7 @@ function signAnything(payload: unknown, key: TokenKey, footer: string): string {
     implicit: utf8('calyx-message/1'),
   });
 }
-const serverFooter = (key: TokenKey): string =>
+const serverFooter = (key: SigningKey): string =>
   JSON.stringify({ kid: key.kid, pk: base64url(key.publicKey) });
 
 function codeOf(result: Result<unknown, Refusal>): string {

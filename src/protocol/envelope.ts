@@ -15,15 +15,12 @@ import type { Result } from '../core/result.ts';
 import { err, ok } from '../core/result.ts';
 import { clockToleranceMs } from '../core/standing.ts';
 import { isoTime } from '../core/time.ts';
-import type { BodyOf, BodyType } from './messages.ts';
+import type { BodyOf, MessageType } from './messages.ts';
 import { isServerMessage, messageTypes, parseBody } from './messages.ts';
-import type { TokenKey } from './paseto.ts';
+import type { SigningKey } from './paseto.ts';
 import { publicKeyObject, readFooter, signPaseto, verifyPaseto } from './paseto.ts';
 import { Bytes32, bytesOf, Count, closed, Id, LicenseServerIdText, msOf, parserOf, Time } from './schema.ts';
 import { parseStrictObjectBytes } from './strict-json.ts';
-
-/** What a message is about: there is one for each body of messages.ts. */
-export type MessageType = BodyType;
 
 /** The name that the clearinghouse goes by as a sender and recipient. */
 export const clearinghouseName = 'clearinghouse';
@@ -100,7 +97,7 @@ function parseMessage(value: unknown): Result<Message, string> {
  * its License Server ID is the hash; the clearinghouse's key is found in the trust list. Throws where
  * the message would not be accepted by `openEnvelope`, for it is ours (a bug).
  */
-export function sealEnvelope(envelope: Envelope | Message, { key }: { readonly key: TokenKey }): string {
+export function sealEnvelope(envelope: Envelope | Message, { key }: { readonly key: SigningKey }): string {
   const checked = parseMessage(envelope);
   if (!checked.ok) throw new TypeError(`not a message: ${checked.error}`);
   const fromServer = isServerMessage(envelope.t);

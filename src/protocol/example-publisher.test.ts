@@ -19,7 +19,7 @@ import { dayMs, isoTime, msOfIso } from '../core/time.ts';
 import { nodeDigest as digest } from '../platform/digest.ts';
 import { signingKeyFromSeed } from '../platform/signing.ts';
 import type { Kit, ServerCertificate } from './authority.ts';
-import type { TokenKey } from './paseto.ts';
+import type { SigningKey } from './paseto.ts';
 import type { TrustList } from './trust.ts';
 import { keyId } from './trust.ts';
 
@@ -29,12 +29,12 @@ export function seedOfName(name: string): Uint8Array {
 }
 
 /** A key of the root or the clearinghouse. */
-export function publisherKey(name: string): TokenKey {
+export function publisherKey(name: string): SigningKey {
   return signingKeyFromSeed(seedOfName(name), (publicKey) => keyId(digest, publicKey));
 }
 
 /** A key of a license server. */
-export function serverKey(name: string): TokenKey {
+export function serverKey(name: string): SigningKey {
   return signingKeyFromSeed(seedOfName(name), (publicKey) => licenseServerId(digest, publicKey));
 }
 
@@ -65,7 +65,7 @@ export function bytes16(name: string): string {
   return base64url(firstBytes(seedOfName(name), 16));
 }
 
-function trustKey(key: TokenKey, role: 'issue' | 'log'): TrustList['keys'][number] {
+function trustKey(key: SigningKey, role: 'issue' | 'log'): TrustList['keys'][number] {
   return { kid: key.kid, pk: base64url(key.publicKey), role, nbf: inDays(-30), exp: inDays(400) };
 }
 

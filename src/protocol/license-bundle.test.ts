@@ -37,7 +37,7 @@ import {
   verifyToken,
 } from './license-bundle.ts';
 import type { LicenseReason } from './license-proof.ts';
-import type { TokenKey } from './paseto.ts';
+import type { SigningKey } from './paseto.ts';
 import { makeTrustList } from './trust.ts';
 
 const trustList = makeTrustList(digest, trustListOf(), rootKey);
@@ -125,7 +125,7 @@ const temporary: TemporaryClaims = {
 interface Trial {
   readonly claims?: CalClaims;
   readonly bundle?: LicenseBundle;
-  readonly signer?: TokenKey;
+  readonly signer?: SigningKey;
   readonly root?: Uint8Array | undefined;
   readonly now?: number;
 }
@@ -439,7 +439,7 @@ describe('a license is refused', () => {
     const verified = verifyLicense({ token, bundle: slotBundle, root: rootKey.publicKey, nowMs, digest });
     assert.equal(!verified.ok && verified.error.reason, 'token-unreadable');
     // A footer that agrees with the claims, but a key that is another server's.
-    const posing: TokenKey = { ...source, kid: target.kid };
+    const posing: SigningKey = { ...source, kid: target.kid };
     const posed = signCalToken({ ...onSlot, iss: target.kid }, { key: posing, bundle: bytes16('b') });
     const reason = verifyLicense({
       token: posed,

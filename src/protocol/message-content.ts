@@ -5,10 +5,10 @@
 import { base64url } from '../core/bytes.ts';
 import type { JsonObject } from '../core/json.ts';
 import { dayMs, isoTime } from '../core/time.ts';
-import type { MessageType } from './envelope.ts';
 import { sealEnvelope } from './envelope.ts';
+import type { MessageType } from './messages.ts';
 import { parseBody } from './messages.ts';
-import type { TokenKey } from './paseto.ts';
+import type { SigningKey } from './paseto.ts';
 
 /** How long a message may be under way: one that lay in a drawer for longer is asked for again. */
 const messageDays = 60;
@@ -53,7 +53,7 @@ export interface Sending {
   };
   readonly to: string;
   readonly nowMs: number;
-  readonly key: TokenKey;
+  readonly key: SigningKey;
 }
 
 /** Signs a content now. Throws where the recipient would refuse it (a bug). */

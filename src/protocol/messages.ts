@@ -158,15 +158,16 @@ const bodies = { ...serverBodies, ...clearinghouseBodies };
 
 export type ServerMessageType = keyof typeof serverBodies;
 export type ClearinghouseMessageType = keyof typeof clearinghouseBodies;
-export type BodyType = ServerMessageType | ClearinghouseMessageType;
+/** What a message is about: there is one for each body. */
+export type MessageType = ServerMessageType | ClearinghouseMessageType;
 
 /** The body of messages of one type. */
-export type BodyOf<Type extends BodyType> = ReadonlyDeep<Static<(typeof bodies)[Type]>>;
+export type BodyOf<Type extends MessageType> = ReadonlyDeep<Static<(typeof bodies)[Type]>>;
 
-export const messageTypes = Object.keys(bodies) as readonly BodyType[];
+export const messageTypes = Object.keys(bodies) as readonly MessageType[];
 
 /** Whether messages of this type come from license servers; the others come from the clearinghouse. */
-export function isServerMessage(type: BodyType): type is ServerMessageType {
+export function isServerMessage(type: MessageType): type is ServerMessageType {
   return Object.hasOwn(serverBodies, type);
 }
 
@@ -175,7 +176,7 @@ const parsers = new Map<string, Parser<unknown>>(
 );
 
 /** Checks the body of a message of this type; the error says what is wrong with it. */
-export function parseBody<Type extends BodyType>(type: Type, body: unknown) {
+export function parseBody<Type extends MessageType>(type: Type, body: unknown) {
   const parse = parsers.get(type) as Parser<BodyOf<Type>>;
   return parse(body);
 }

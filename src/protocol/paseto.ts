@@ -8,7 +8,7 @@ import type { JsonObject } from '../core/json.ts';
 import { parseStrictObjectBytes } from './strict-json.ts';
 
 /** An Ed25519 key that signs, under the name by which verifiers know it. */
-export interface TokenKey {
+export interface SigningKey {
   /** A License Server ID on a license server, a `keyId` at the clearinghouse and for the root. */
   readonly kid: string;
   /** The raw public key: 32 bytes (RFC 8032). */

@@ -13,7 +13,7 @@ import type { Refusal } from '../core/refusal.ts';
 import type { Result } from '../core/result.ts';
 import { err, ok } from '../core/result.ts';
 import { readCalyxFile, writeCalyxFile } from './calyx-file.ts';
-import type { TokenKey } from './paseto.ts';
+import type { SigningKey } from './paseto.ts';
 import { publicKeyObject, readFooter, readPayload, signPaseto, verifyPaseto } from './paseto.ts';
 import type { ReadonlyDeep } from './schema.ts';
 import { Bytes32, bytesOf, closed, msOf, parserOf, Text, Time, Token } from './schema.ts';
@@ -101,7 +101,7 @@ function keysProblem(digest: Digest, list: TrustList): string | undefined {
 }
 
 /** Signs a trust list with a root key. Throws where `openTrustList` would refuse it (a bug). */
-export function makeTrustList(digest: Digest, list: TrustList, root: TokenKey): string {
+export function makeTrustList(digest: Digest, list: TrustList, root: SigningKey): string {
   const parsed = parseTrustList(list);
   const problem = parsed.ok ? keysProblem(digest, list) : parsed.error;
   if (problem !== undefined) throw new TypeError(`not a trust list: ${problem}`);
