@@ -207,8 +207,8 @@ export async function endedLicense(
 }
 
 /** The source of a move is known to be closed: what came with it may lapse like any other license. */
-export async function clearInherited(tx: WriteTx, move: string): Promise<number> {
-  return tx.run('update licenses set inherited_from = null where inherited_from = ?', move);
+export async function clearInherited(tx: WriteTx, move: string): Promise<void> {
+  await tx.run('update licenses set inherited_from = null where inherited_from = ?', move);
 }
 
 /** Raises the known lease end of an inherited license to what the source reported at its release. */

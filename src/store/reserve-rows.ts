@@ -13,14 +13,17 @@ export interface ReservationRow {
   readonly leaseEnd: number;
 }
 
+const reservationColumns =
+  'r.line_id as "lineId", r.sub, r.kind, r.origin, r.move, r.source, r.lease_end as "leaseEnd"';
+
 export async function findReservation(
   tx: ReadTx,
   lineId: number,
   sub: string,
 ): Promise<ReservationRow | undefined> {
   return tx.get<ReservationRow>(
-    `select line_id as "lineId", sub, kind, origin, move, source, lease_end as "leaseEnd" from reservations
-     where line_id = ? and sub = ? and state = 'reserved'`,
+    `select ${reservationColumns} from reservations r
+     where r.line_id = ? and r.sub = ? and r.state = 'reserved'`,
     lineId,
     sub,
   );
@@ -59,10 +62,10 @@ export async function lapsedReservations(
   tx: ReadTx,
   nowMs: number,
   limit: number,
-): Promise<readonly (ReservationRow & { readonly pool: string })[]> {
-  return tx.all<ReservationRow & { pool: string }>(
-    `select r.line_id as "lineId", r.sub, r.kind, r.origin, r.move, r.source, r.lease_end as "leaseEnd", r.move as pool
-     from reservations r join moves m on m.id = r.move and m.role = 'target' and m.state = 'closed'
+): Promise<readonly ReservationRow[]> {
+  return tx.all<ReservationRow>(
+    `select ${reservationColumns} from reservations r
+     join moves m on m.id = r.move and m.role = 'target' and m.state = 'closed'
      where r.state = 'reserved' and r.lease_end < ? order by r.lease_end limit ?`,
     nowMs,
     limit,
@@ -155,7 +158,7 @@ export async function wasHonored(
   return row !== undefined;
 }
 
-/** Marks a source token as honored; answers false where this server already honored it for that reserve. */
+/** Marks a source token as honored for a reserve. */
 export async function honorToken(
   tx: WriteTx,
   row: {
@@ -165,8 +168,8 @@ export async function honorToken(
     readonly sub: string;
     readonly at: number;
   },
-): Promise<boolean> {
-  const changed = await tx.run(
+): Promise<void> {
+  await tx.run(
     `insert into honored_tokens (source, origin, reserve, sub, at) values (?, ?, ?, ?, ?)
      on conflict (source, origin, reserve) do nothing`,
     row.source,
@@ -175,7 +178,6 @@ export async function honorToken(
     row.sub,
     row.at,
   );
-  return changed === 1;
 }
 
 /**
@@ -264,8 +266,8 @@ export async function leftReservation(
 /** The named holders that a move has frozen before they came. */
 export async function frozenReservations(tx: ReadTx, move: string): Promise<readonly ReservationRow[]> {
   return tx.all<ReservationRow>(
-    `select line_id as "lineId", sub, kind, origin, move, source, lease_end as "leaseEnd" from reservations
-     where frozen_by = ? and state in ('frozen', 'moved') order by sub`,
+    `select ${reservationColumns} from reservations r
+     where r.frozen_by = ? and r.state in ('frozen', 'moved') order by r.sub`,
     move,
   );
 }

@@ -51,17 +51,17 @@ export async function addUnits(
 }
 
 /**
- * Moves `amount` numbers of a line from one pool to another, splitting the last range touched.
- * Answers how many were there to move. The cost grows with the ranges, not with the amount.
+ * Moves `amount` numbers of a line, or all where there are fewer, from one pool to another, splitting
+ * the last range touched. The cost grows with the ranges, not with the amount.
  */
 export async function shiftUnits(
   tx: WriteTx,
   shift: { readonly lineId: number; readonly from: string; readonly to: string; readonly amount: number },
-): Promise<number> {
+): Promise<void> {
   let left = shift.amount;
   while (left > 0) {
     const range = await oldestRange(tx, shift.lineId, shift.from);
-    if (range === undefined) break;
+    if (range === undefined) return;
     const size = range.last - range.first + 1;
     if (size <= left) {
       await tx.run('update unit_ranges set pool = ? where position = ?', shift.to, range.position);
@@ -81,7 +81,6 @@ export async function shiftUnits(
       left = 0;
     }
   }
-  return shift.amount - left;
 }
 
 /** Forgets the numbers of a pool: their units have left this server for good. */
