@@ -21,6 +21,7 @@ import type { GrantedAuthorityRow } from '../store/committed-server-rows.ts';
 import { chainsOf, grantsOf, insertGrant, saveChain } from '../store/committed-server-rows.ts';
 import type { WriteTx } from '../store/port.ts';
 import type { ClearinghouseContext } from './context.ts';
+import { idBytes, idValue } from './stored-ids.ts';
 
 type ChainKeys = Pick<ClearinghouseContext, 'digest' | 'kitKey'>;
 
@@ -59,12 +60,15 @@ export function revealAt(
   return chainValue(context.digest, { kitKey: context.kitKey, ...place });
 }
 
-/** The telephone code for a chain value, readable only by the License Server ID it is masked for. */
+/** The telephone code for a chain value of an authority, masked so that only its license server can read it. */
 export function codeOf(
   context: ChainKeys,
-  order: { readonly aid: Uint8Array; readonly lsidValue: Uint8Array; readonly reveal: Reveal },
+  authority: Pick<GrantedAuthorityRow, 'aid' | 'licenseServerId'>,
+  reveal: Reveal,
 ): Code {
-  return revealCode(context.digest, { kitKey: context.kitKey, ...order });
+  const aid = idBytes(authority.aid);
+  const lsidValue = idValue(context, authority.licenseServerId);
+  return revealCode(context.digest, { kitKey: context.kitKey, aid, lsidValue, reveal });
 }
 
 export interface GrantOrder {

@@ -28,8 +28,8 @@ import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { anchorsOf } from '../signer.ts';
+import { idValue } from '../stored-ids.ts';
 import { carryOver } from './close-authority.ts';
-import { idValue } from './find-confirmation.ts';
 import type { Handling } from './handle-message.ts';
 import { newId } from './new-id.ts';
 

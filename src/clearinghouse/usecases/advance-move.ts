@@ -4,9 +4,9 @@
  */
 import { clearinghouseAccount } from '../../core/account.ts';
 import { mostUnits } from '../../core/agreement.ts';
-import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
+import { base64url } from '../../core/bytes.ts';
+import type { Reveal } from '../../core/chain.ts';
 import { freeChain, heldChain } from '../../core/chain.ts';
-import { licenseServerIdValue } from '../../core/code.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { AccountId, Posting } from '../../core/ledger.ts';
 import type { MoveEffect, MoveEvent } from '../../core/move.ts';
@@ -22,7 +22,8 @@ import { findGrantedAuthority } from '../../store/committed-server-rows.ts';
 import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
-import { codeOf, grantUnits, revealAt } from '../signer.ts';
+import { grantUnits, revealAt } from '../signer.ts';
+import { idBytes, idValue } from '../stored-ids.ts';
 import { certifyAgain } from './activate-server.ts';
 import { chainRoom } from './decide-grant.ts';
 import type { CodeView } from './desk-answer.ts';
@@ -244,26 +245,19 @@ async function readOut(
 export function moveCode(
   context: ClearinghouseContext,
   of: {
-    readonly move: Pick<MoveRow, 'source' | 'target' | 'line'>;
+    readonly move: Pick<MoveRow, 'source' | 'line'>;
     readonly authority: GrantedAuthorityRow;
     readonly kind: 'free' | 'held';
     readonly k: number;
   },
 ): CodeView {
-  const { move, k } = of;
-  const valueOfId = (id: string): Uint8Array => {
-    const value = licenseServerIdValue(context.digest, id);
-    if (!value.ok) throw new Error(`The books name ${id}, which is no License Server ID.`);
-    return value.value;
-  };
-  const { line } = move;
-  const reveal =
+  const { k } = of;
+  const { line, source } = of.move;
+  const reveal: Reveal =
     of.kind === 'free'
-      ? ({ kind: 'key-pack', line, k } as const)
-      : ({ kind: 'held-key-pack', line, k, sourceValue: valueOfId(move.source) } as const);
-  const aid = bytesOfBase64url(of.authority.aid) ?? new Uint8Array(16);
-  const code = codeOf(context, { aid, lsidValue: valueOfId(move.target), reveal });
-  return viewCode(context.digest, code, move.target);
+      ? { kind: 'key-pack', line, k }
+      : { kind: 'held-key-pack', line, k, sourceValue: idValue(context, source) };
+  return viewCode(context, of.authority, reveal);
 }
 
 async function send(
@@ -322,7 +316,7 @@ async function grantBody(
   if (line === undefined) {
     return err({ code: 'line-unknown', agreement: move.agreement, product: move.product, type: move.type });
   }
-  const aid = bytesOfBase64url(authority.value.aid) ?? new Uint8Array(16);
+  const aid = idBytes(authority.value.aid);
   const proof = (chain: number, k: number): JsonObject => ({
     k,
     value: base64url(revealAt(context, { aid, chain, k })),

@@ -2,7 +2,7 @@
  * Activation over the telephone: the caller reads a License Server ID, the representative reads an
  * activation code that opens one slot of the agreement kit for it (protocol §3.5).
  */
-import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
+import { base64url } from '../../core/bytes.ts';
 import { activationChain, slotAid } from '../../core/chain.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
 import { firstKey } from '../../core/confirmation.ts';
@@ -22,12 +22,12 @@ import {
 } from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
-import { codeOf, revealAt } from '../signer.ts';
+import { revealAt } from '../signer.ts';
+import { idBytes, idValue } from '../stored-ids.ts';
 import { loadAgreement } from './agreements.ts';
 import { carryOver } from './close-authority.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
-import { idValue } from './find-confirmation.ts';
 
 /**
  * Answers the activation code of a License Server ID under an agreement; asked again, the same code.
@@ -162,7 +162,7 @@ interface SlotOrder {
 }
 
 function newAuthority(context: ClearinghouseContext, order: SlotOrder): GrantedAuthorityRow {
-  const aid = slotAid(context.digest, bytesOfBase64url(order.kit.kitId) ?? new Uint8Array(16), order.slot);
+  const aid = slotAid(context.digest, idBytes(order.kit.kitId), order.slot);
   const activation = revealAt(context, { aid, chain: activationChain, k: 1 });
   const k0 = firstKey(context.digest, activation, idValue(context, order.id));
   return {
@@ -196,28 +196,17 @@ function activationAnswer(
   },
 ): { desk: DeskAnswer; horizonE: number } {
   const { authority, nowMs } = order;
-  const lsidValue = idValue(context, authority.licenseServerId);
-  const aid = bytesOfBase64url(authority.aid) ?? new Uint8Array(16);
-  const forServer = authority.licenseServerId;
-  const codes: CodeView[] = [
-    viewCode(
-      context.digest,
-      codeOf(context, { aid, lsidValue, reveal: { kind: 'activation', slot: order.slot } }),
-      forServer,
-    ),
-  ];
+  const codes: CodeView[] = [viewCode(context, authority, { kind: 'activation', slot: order.slot })];
   let horizonE = authority.horizonE;
   const monthsAhead = authority.baseMonth + horizonE - monthOf(nowMs);
   if (monthsAhead < renewBelowMonths) {
     horizonE = horizonPosition(authority.baseMonth, nowMs, horizonMonths.other);
   }
-  if (horizonE > 0) {
-    const code = codeOf(context, { aid, lsidValue, reveal: { kind: 'horizon', k: horizonE } });
-    codes.push(viewCode(context.digest, code, forServer));
-  }
+  if (horizonE > 0) codes.push(viewCode(context, authority, { kind: 'horizon', k: horizonE }));
   const next =
     codes.length === 1
       ? 'Read out the activation code. The caller types: calyx server activate --code CODE'
       : 'Read out the activation code (calyx server activate --code CODE), then the horizon code (calyx server code CODE).';
-  return { desk: deskAnswer(codes, next, { licenseServerId: forServer, slot: order.slot }), horizonE };
+  const { licenseServerId } = authority;
+  return { desk: deskAnswer(codes, next, { licenseServerId, slot: order.slot }), horizonE };
 }

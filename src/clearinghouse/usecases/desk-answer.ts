@@ -1,10 +1,12 @@
 /** What the desk shows a representative: the codes to read out now, and what happens next. */
-import type { Code } from '../../core/code.ts';
+import type { Reveal } from '../../core/chain.ts';
 import { formatCode } from '../../core/code.ts';
 import { formatDigits } from '../../core/code-digits.ts';
-import type { Digest } from '../../core/digest.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { spellGroups } from '../../core/spelling.ts';
+import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
+import type { ClearinghouseContext } from '../context.ts';
+import { codeOf } from '../signer.ts';
 
 export type CodeView = {
   readonly code: string;
@@ -24,14 +26,20 @@ export type DeskAnswer = JsonObject & {
   readonly next: string;
 };
 
-export function viewCode(digest: Digest, code: Code, forServer: string): CodeView {
+/** The code that reveals a chain value of an authority, as it is read out to its license server. */
+export function viewCode(
+  context: ClearinghouseContext,
+  authority: Pick<GrantedAuthorityRow, 'aid' | 'licenseServerId'>,
+  reveal: Reveal,
+): CodeView {
+  const code = codeOf(context, authority, reveal);
   const text = formatCode(code);
   return {
     code: text,
-    digits: formatDigits(digest, code),
+    digits: formatDigits(context.digest, code),
     spelled: spellGroups(text),
     kind: code.kind,
-    for: forServer,
+    for: authority.licenseServerId,
   };
 }
 

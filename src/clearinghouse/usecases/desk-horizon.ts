@@ -1,5 +1,4 @@
 /** The yearly code: how far a license server may go on giving CALs to new holders (protocol §2.1). */
-import { bytesOfBase64url } from '../../core/bytes.ts';
 import { chainLength, horizonChain } from '../../core/chain.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
 import type { Refusal } from '../../core/refusal.ts';
@@ -11,10 +10,8 @@ import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import { saveGrantedAuthority } from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
-import { codeOf } from '../signer.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
-import { idValue } from './find-confirmation.ts';
 import { newId } from './new-id.ts';
 import { openAuthority } from './open-authority.ts';
 
@@ -60,8 +57,5 @@ export async function extendHorizon(
       },
     });
   }
-  const aid = bytesOfBase64url(authority.aid) ?? new Uint8Array(16);
-  const lsidValue = idValue(context, authority.licenseServerId);
-  const code = codeOf(context, { aid, lsidValue, reveal: { kind: 'horizon', k: e } });
-  return { code: viewCode(context.digest, code, authority.licenseServerId), horizon };
+  return { code: viewCode(context, authority, { kind: 'horizon', k: e }), horizon };
 }

@@ -11,11 +11,10 @@ import type { OnceKey } from '../../store/once.ts';
 import { once } from '../../store/once.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
-import { moveCode } from './advance-move.ts';
 import type { Decided, GrantAsked } from './decide-grant.ts';
 import { commitUnits, decideGrant } from './decide-grant.ts';
 import type { DeskAnswer } from './desk-answer.ts';
-import { deskAnswer } from './desk-answer.ts';
+import { deskAnswer, viewCode } from './desk-answer.ts';
 
 export interface KeyPackCall extends GrantAsked {
   /** The idempotency key: the same request gives the same code, and the books move once. */
@@ -56,8 +55,7 @@ async function grant(
   const { licenseServerId, generation } = authority;
   const committed = clearinghouseAccount(call.agreement, line).committed(licenseServerId, generation);
   const granted = await commitUnits(tx, { authority, line, id: key.id, amount, carrier: 'telephone', nowMs });
-  const move = { source: '', target: licenseServerId, line };
-  const view = moveCode(context, { move, authority, kind: 'free', k: granted.kAfter });
+  const view = viewCode(context, authority, { kind: 'key-pack', line, k: granted.kAfter });
   const answer = deskAnswer([view], keyPackNext, {
     product: call.product,
     type: call.type,

@@ -1,6 +1,6 @@
 /** The desk's view of moves, reading codes of a server out again, and undoing what can be undone. */
 
-import { bytesOfBase64url } from '../../core/bytes.ts';
+import type { Reveal } from '../../core/chain.ts';
 import { activationChain } from '../../core/chain.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
 import type { Awaited } from '../../core/move.ts';
@@ -13,11 +13,9 @@ import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove, pageMoves } from '../../store/clearinghouse-rows.ts';
 import { chainsOf, grantsOf } from '../../store/committed-server-rows.ts';
 import type { ClearinghouseContext } from '../context.ts';
-import { codeOf } from '../signer.ts';
 import { advanceMove, moveCode } from './advance-move.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
-import { idValue } from './find-confirmation.ts';
 import { openAuthority } from './open-authority.ts';
 
 export type MoveView = Omit<MoveRow, 'holders' | 'startedAt' | 'updatedAt'> & {
@@ -86,17 +84,15 @@ export async function repeatCodes(
     const found = await openAuthority(tx, id.value, call.agreement);
     if (!found.ok) return found;
     const authority = found.value;
-    const aid = bytesOfBase64url(authority.aid) ?? new Uint8Array(16);
-    const lsidValue = idValue(context, id.value);
     const codes: CodeView[] = [];
-    const add = (reveal: Parameters<typeof codeOf>[1]['reveal']): void => {
-      codes.push(viewCode(context.digest, codeOf(context, { aid, lsidValue, reveal }), id.value));
+    const add = (reveal: Reveal): void => {
+      codes.push(viewCode(context, authority, reveal));
     };
     const grants = await grantsOf(tx, authority.aid);
     for (const chain of await chainsOf(tx, authority.aid)) {
       const last = grants.filter((grant) => grant.line === chain.line && grant.kind === chain.kind).at(-1);
       if (last === undefined || chain.k === 0) continue;
-      const move = { source: last.source ?? '', target: id.value, line: chain.line };
+      const move = { source: last.source ?? '', line: chain.line };
       codes.push(moveCode(context, { move, authority, kind: chain.kind, k: chain.k }));
     }
     if (authority.horizonE > 0) add({ kind: 'horizon', k: authority.horizonE });

@@ -2,7 +2,7 @@
  * One exchange with a license server: its messages in, everything that waits for it out. The same for
  * a network request and for a file; only how long it may wait differs.
  */
-import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
+import { base64url } from '../../core/bytes.ts';
 import { horizonChain } from '../../core/chain.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Refusal } from '../../core/refusal.ts';
@@ -20,6 +20,7 @@ import type { ClearinghouseContext } from '../context.ts';
 import type { ClearinghouseContent } from '../send.ts';
 import { outgoing } from '../send.ts';
 import { revealAt } from '../signer.ts';
+import { idBytes } from '../stored-ids.ts';
 import { newId } from './new-id.ts';
 import { publisherLog } from './products.ts';
 import type { Taken } from './receive-messages.ts';
@@ -131,7 +132,7 @@ async function moveHorizons(
     if (authority.state !== 'active') continue;
     const e = await raiseHorizon(context, tx, { authority, months });
     if (e === 0) continue;
-    const aid = bytesOfBase64url(authority.aid) ?? new Uint8Array(16);
+    const aid = idBytes(authority.aid);
     const value = base64url(revealAt(context, { aid, chain: horizonChain, k: e }));
     reveals.push({ agreement: authority.agreement, e, value });
   }

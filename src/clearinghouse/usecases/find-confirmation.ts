@@ -4,7 +4,7 @@
  */
 
 import type { Code } from '../../core/code.ts';
-import { formatCode, licenseServerIdValue } from '../../core/code.ts';
+import { formatCode } from '../../core/code.ts';
 import type { ConfirmationMatch } from '../../core/confirmation.ts';
 import { matchConfirmation } from '../../core/confirmation.ts';
 import { isOver } from '../../core/move.ts';
@@ -135,13 +135,6 @@ async function positionsOf(
     free: candidates(line, 'free'),
     held: candidates(line, 'held'),
   }));
-}
-
-/** The 16 bytes of a License Server ID that the books hold. */
-export function idValue(context: ClearinghouseContext, licenseServerId: string): Uint8Array {
-  const value = licenseServerIdValue(context.digest, licenseServerId);
-  if (!value.ok) throw new Error(`The books name ${licenseServerId}, which is no License Server ID.`);
-  return value.value;
 }
 
 /** The text under which a code is looked up among those taken in before, whatever form was typed. */

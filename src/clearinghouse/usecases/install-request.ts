@@ -1,6 +1,6 @@
 /** A key pack by message: units are committed to the sender, with the proof in the answer. */
 import { mostUnits } from '../../core/agreement.ts';
-import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
+import { base64url } from '../../core/bytes.ts';
 import { freeChain } from '../../core/chain.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
@@ -12,6 +12,7 @@ import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { revealAt } from '../signer.ts';
+import { idBytes } from '../stored-ids.ts';
 import { certifyAgain } from './activate-server.ts';
 import type { GrantDecision } from './decide-grant.ts';
 import { commitUnits, decideGrant } from './decide-grant.ts';
@@ -37,7 +38,7 @@ export async function installRequest(
   const { authority, certificate } = made.value;
   const granted = await commitUnits(tx, { authority, line, id, amount: quantity, carrier: 'online', nowMs });
   const { kAfter: k, total } = granted;
-  const aid = bytesOfBase64url(authority.aid) ?? new Uint8Array(16);
+  const aid = idBytes(authority.aid);
   const value = base64url(revealAt(context, { aid, chain: freeChain(line), k }));
   const answer = await outgoing(tx, {
     id: newId(context),

@@ -2,7 +2,7 @@
  * The agreement kit: the signed anchors that come with the paper agreement, so that a server without
  * any connection can check telephone codes from the first minute (protocol §3.5).
  */
-import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
+import { base64url } from '../../core/bytes.ts';
 import type { Product } from '../../core/product.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
@@ -21,6 +21,7 @@ import {
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { slotAnchors } from '../signer.ts';
+import { idBytes } from '../stored-ids.ts';
 
 /** Slots of a kit: four license servers are enough for most agreements (protocol §3.5). */
 const slotsPerKit = 4;
@@ -89,7 +90,7 @@ async function keepKit(
   },
 ): Promise<KitRecord> {
   const { agreement, lines, kit } = work;
-  const kitId = bytesOfBase64url(kit.kitId) ?? new Uint8Array(16);
+  const kitId = idBytes(kit.kitId);
   const slots = Array.from({ length: kit.slots }, (_, index) =>
     slotAnchors(context, { kitId, slot: kit.firstSlot + index, lines: lines.length }),
   );
