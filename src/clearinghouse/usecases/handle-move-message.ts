@@ -2,7 +2,6 @@
  * What a license server says of a move, as its source or as its target (protocol §2.3): what it claims is
  * held against the move and the books before the move goes on.
  */
-import type { MoveEvent } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -11,6 +10,7 @@ import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove, updateMove } from '../../store/clearinghouse-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
+import type { MoveHappening } from './advance-move.ts';
 import { advanceMove } from './advance-move.ts';
 import type { Handling } from './handle-message.ts';
 import { newId } from './new-id.ts';
@@ -23,27 +23,41 @@ type OfMove = Extract<
   { t: 'move-request' | 'frozen' | 'declined' | 'installed' | 'verified' | 'released' | 'relinquished' }
 >;
 
-/** Carries one message of a move out. */
+/** Which of the two servers of a move may say what of it. */
+const saidBy: Readonly<Record<Exclude<OfMove['t'], 'move-request'>, readonly ('source' | 'target')[]>> = {
+  frozen: ['source'],
+  declined: ['source'],
+  installed: ['target'],
+  verified: ['source', 'target'],
+  released: ['source'],
+  relinquished: ['target'],
+};
+
+/** Carries one message of a move out. Refused of all but a request: `move-unknown`, `message-untrusted`. */
 export async function handleMoveMessage(
   context: ClearinghouseContext,
   tx: WriteTx,
   { message, nowMs }: Handling<OfMove>,
 ): Handled {
+  if (message.t === 'move-request') return handleMoveRequest(context, tx, message);
+  const move = message.move === undefined ? undefined : await findMove(tx, message.move);
+  if (move === undefined) return err({ code: 'move-unknown', move: message.move ?? '' });
+  if (!saidBy[message.t].some((side) => move[side] === message.from.id)) {
+    return err({ code: 'message-untrusted', signer: message.from.id });
+  }
   switch (message.t) {
-    case 'move-request':
-      return handleMoveRequest(context, tx, { message, nowMs });
     case 'frozen':
-      return handleFrozen(context, tx, { message, nowMs });
+      return handleFrozen(context, tx, { move, message, nowMs });
     case 'declined':
-      return handleDeclined(context, tx, { message, nowMs });
+      return handleDeclined(context, tx, { move, nowMs });
     case 'installed':
-      return handleInstalled(context, tx, { message, nowMs });
+      return handleInstalled(context, tx, { move, nowMs });
     case 'verified':
-      return handleVerified(context, tx, { message, nowMs });
+      return handleVerified(context, tx, { move, nowMs });
     case 'released':
-      return handleReleased(context, tx, { message, nowMs });
+      return handleReleased(context, tx, { move, message, nowMs });
     case 'relinquished':
-      return handleMoveEvent(context, tx, { message, nowMs, event: 'relinquished', by: ['target'] });
+      return carryOn(context, tx, { move, event: 'relinquished', nowMs });
   }
 }
 
@@ -51,7 +65,7 @@ export async function handleMoveMessage(
 async function handleMoveRequest(
   context: ClearinghouseContext,
   tx: WriteTx,
-  { message }: Handling<MessageOf<'move-request'>>,
+  message: MessageOf<'move-request'>,
 ): Handled {
   const { agreement, product, type, quantity, source, target, reason, hold } = message.body;
   // The id names an account of the books (core/account.ts), so it takes fewer characters than others.
@@ -74,29 +88,15 @@ async function handleMoveRequest(
   return started.ok ? ok(null) : started;
 }
 
-interface MoveMessage {
-  readonly message: Message;
-  readonly by: readonly ('source' | 'target')[];
+/** What a handler is given: the move that the message speaks of, and comes from a server of. */
+interface Saying {
+  readonly move: MoveRow;
+  readonly nowMs: number;
 }
 
-/** The move that a message speaks of, which must come from one of its two servers. */
-async function moveOf(tx: WriteTx, { message, by }: MoveMessage): Promise<Result<MoveRow, Refusal>> {
-  const move = message.move === undefined ? undefined : await findMove(tx, message.move);
-  if (move === undefined) return err({ code: 'move-unknown', move: message.move ?? '' });
-  if (!by.some((side) => move[side] === message.from.id)) {
-    return err({ code: 'message-untrusted', signer: message.from.id });
-  }
-  return ok(move);
-}
-
-async function handleMoveEvent(
-  context: ClearinghouseContext,
-  tx: WriteTx,
-  of: MoveMessage & { readonly nowMs: number; readonly event: MoveEvent },
-): Handled {
-  const move = await moveOf(tx, of);
-  if (!move.ok) return move;
-  const done = await advanceMove(context, tx, { move: move.value, event: of.event, nowMs: of.nowMs });
+/** Advances a move where the sender needs no other answer than the messages that this sends. */
+async function carryOn(context: ClearinghouseContext, tx: WriteTx, happening: MoveHappening): Handled {
+  const done = await advanceMove(context, tx, happening);
   return done.ok ? ok(null) : done;
 }
 
@@ -107,76 +107,50 @@ async function handleMoveEvent(
 async function handleFrozen(
   context: ClearinghouseContext,
   tx: WriteTx,
-  { message, nowMs }: Handling<MessageOf<'frozen'>>,
+  { move, message, nowMs }: Saying & { readonly message: MessageOf<'frozen'> },
 ): Handled {
-  const move = await moveOf(tx, { message, by: ['source'] });
-  if (!move.ok) return move;
+  if (move.state !== 'reserved') return carryOn(context, tx, { move, event: 'frozen', nowMs });
   const { unissued, held, holders } = message.body;
-  if (move.value.state !== 'reserved') {
-    return handleMoveEvent(context, tx, { message, nowMs, event: 'frozen', by: ['source'] });
-  }
   if (holders.length > held) return err({ code: 'message-invalid', problem: 'more holders than held units' });
   if (new Set(holders.map((holder) => holder.sub)).size < holders.length) {
     return err({ code: 'message-invalid', problem: 'it names a holder twice' });
   }
-  const { quantity } = move.value;
+  const { quantity } = move;
   if (quantity !== 'all' && quantity !== unissued + held) {
     return err({ code: 'quantity-differs', expected: quantity, found: unissued + held });
   }
-  const row = { ...move.value, unissued, held, holders: JSON.stringify(holders) };
+  const row = { ...move, unissued, held, holders: JSON.stringify(holders) };
   const frozen = await advanceMove(context, tx, { move: row, event: 'frozen', nowMs });
   if (!frozen.ok) return frozen;
-  const granted = await advanceMove(context, tx, { move: frozen.value.move, event: 'grant', nowMs });
-  return granted.ok ? ok(null) : granted;
+  return carryOn(context, tx, { move: frozen.value.move, event: 'grant', nowMs });
 }
 
 /** The source could freeze nothing. What it has frozen it cannot decline any more. */
-async function handleDeclined(
-  context: ClearinghouseContext,
-  tx: WriteTx,
-  { message, nowMs }: Handling<MessageOf<'declined'>>,
-): Handled {
-  const move = await moveOf(tx, { message, by: ['source'] });
-  if (!move.ok) return move;
-  const { id, state } = move.value;
+async function handleDeclined(context: ClearinghouseContext, tx: WriteTx, { move, nowMs }: Saying): Handled {
+  const { id, state } = move;
   if (state !== 'reserved' && state !== 'aborted') {
     return err({ code: 'move-state', move: id, state, act: 'decline' });
   }
-  return handleMoveEvent(context, tx, { message, nowMs, event: 'cancel', by: ['source'] });
+  return carryOn(context, tx, { move, event: 'cancel', nowMs });
 }
 
 /** The target has installed; where the move was verified before, that is all it had waited for. */
-async function handleInstalled(
-  context: ClearinghouseContext,
-  tx: WriteTx,
-  { message, nowMs }: Handling<MessageOf<'installed'>>,
-): Handled {
-  const move = await moveOf(tx, { message, by: ['target'] });
-  if (!move.ok) return move;
-  const installed = await advanceMove(context, tx, { move: move.value, event: 'installed', nowMs });
+async function handleInstalled(context: ClearinghouseContext, tx: WriteTx, { move, nowMs }: Saying): Handled {
+  const installed = await advanceMove(context, tx, { move, event: 'installed', nowMs });
   if (!installed.ok) return installed;
   const { move: after, again } = installed.value;
   if (again || !after.verified) return ok(null);
-  const verified = await advanceMove(context, tx, { move: after, event: 'verified', nowMs });
-  return verified.ok ? ok(null) : verified;
+  return carryOn(context, tx, { move: after, event: 'verified', nowMs });
 }
 
 /** States in which the target has not reported yet that it has installed. */
 const notInstalled: readonly string[] = ['reserved', 'frozen', 'granted'];
 
 /** An administrator who does not wait for the target to report has verified all the same: it is kept. */
-async function handleVerified(
-  context: ClearinghouseContext,
-  tx: WriteTx,
-  { message, nowMs }: Handling<MessageOf<'verified'>>,
-): Handled {
-  const move = await moveOf(tx, { message, by: ['source', 'target'] });
-  if (!move.ok) return move;
-  const { id, state, agreement } = move.value;
-  if (!notInstalled.includes(state)) {
-    return handleMoveEvent(context, tx, { message, nowMs, event: 'verified', by: ['source', 'target'] });
-  }
-  await updateMove(tx, state, { ...move.value, hold: false, verified: true, updatedAt: nowMs });
+async function handleVerified(context: ClearinghouseContext, tx: WriteTx, { move, nowMs }: Saying): Handled {
+  const { id, state, agreement } = move;
+  if (!notInstalled.includes(state)) return carryOn(context, tx, { move, event: 'verified', nowMs });
+  await updateMove(tx, state, { ...move, hold: false, verified: true, updatedAt: nowMs });
   const body = { move: id, state };
   await tx.post({ log: agreement, kind: 'move-verified-early', id: newId(context), at: nowMs, body });
   return ok(null);
@@ -186,17 +160,14 @@ async function handleVerified(
 async function handleReleased(
   context: ClearinghouseContext,
   tx: WriteTx,
-  { message, nowMs }: Handling<MessageOf<'released'>>,
+  { move, message, nowMs }: Saying & { readonly message: MessageOf<'released'> },
 ): Handled {
-  const move = await moveOf(tx, { message, by: ['source'] });
-  if (!move.ok) return move;
-  const { state } = move.value;
+  const { state } = move;
   const { unissued, held, leases } = message.body;
   // A freeze whose receipt came after the undo left no amounts: the release tells them (protocol §1.4).
-  const row = state === 'aborted' ? { ...move.value, unissued, held } : move.value;
+  const row = state === 'aborted' ? { ...move, unissued, held } : move;
   if (state !== 'reserved' && (row.unissued !== unissued || row.held !== held)) {
     return err({ code: 'quantity-differs', expected: row.unissued + row.held, found: unissued + held });
   }
-  const done = await advanceMove(context, tx, { move: row, event: 'released', nowMs, leases });
-  return done.ok ? ok(null) : done;
+  return carryOn(context, tx, { move: row, event: 'released', nowMs, leases });
 }
