@@ -13,6 +13,7 @@ import { closeAuthority, confirmedUnits } from './close-authority.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
 import type { Confirmed } from './desk-confirm.ts';
+import { takeFreeze } from './take-freeze.ts';
 
 /**
  * The source has frozen: what it reports leaves its account, and the unissued part can be read out at
@@ -24,17 +25,11 @@ export async function confirmFrozen(
   { by, read, nowMs }: Confirmed,
 ): Promise<Result<DeskAnswer, Refusal>> {
   const { authority } = by;
-  const open = await openMoveOnLine(tx, authority, read.line);
+  const open = openOf(await movesSpokenOf(tx, authority, read.line));
   if (open?.state !== 'reserved')
     return err({ code: 'move-needed', licenseServerId: authority.licenseServerId });
-  const amount = read.unissued + read.held;
-  if (open.quantity !== 'all' && open.quantity !== amount) {
-    return err({ code: 'quantity-differs', expected: open.quantity, found: amount });
-  }
   const move = { ...open, unissued: read.unissued, held: read.held };
-  const frozen = await advanceMove(context, tx, { move, event: 'frozen', nowMs });
-  if (!frozen.ok) return frozen;
-  const granted = await advanceMove(context, tx, { move: frozen.value.move, event: 'grant', nowMs });
+  const granted = await takeFreeze(context, tx, { move, nowMs });
   if (!granted.ok) return granted;
   const { codes } = granted.value;
   const next =
@@ -51,7 +46,9 @@ export async function confirmReleased(
   { by, read, nowMs }: Confirmed,
 ): Promise<Result<DeskAnswer, Refusal>> {
   const { authority } = by;
-  const move = await releasedMove(tx, authority, read.line);
+  const moves = await movesSpokenOf(tx, authority, read.line);
+  // A release speaks of the open move, or of the newest undone one (protocol §1.4).
+  const move = openOf(moves) ?? moves.find((row) => row.state === 'aborted');
   if (move === undefined) return err({ code: 'move-needed', licenseServerId: authority.licenseServerId });
   if (move.unissued !== read.unissued || move.held !== read.held) {
     return err({
@@ -105,25 +102,18 @@ export async function confirmDeactivated(
   );
 }
 
-async function openMoveOnLine(
+/** The moves that a confirmation of a server about one line may speak of, newest first. */
+function movesSpokenOf(
   tx: WriteTx,
   authority: GrantedAuthorityRow,
   line: number,
-): Promise<MoveRow | undefined> {
+): Promise<readonly MoveRow[]> {
   const { licenseServerId, agreement } = authority;
-  const moves = await movesOnLine(tx, { source: licenseServerId, agreement, line });
-  return moves.find((move) => !isOver(move.state));
+  return movesOnLine(tx, { source: licenseServerId, agreement, line });
 }
 
-/** The move that a release speaks of: the open one, or the newest undone one (protocol §1.4). */
-async function releasedMove(
-  tx: WriteTx,
-  authority: GrantedAuthorityRow,
-  line: number,
-): Promise<MoveRow | undefined> {
-  const { licenseServerId, agreement } = authority;
-  const moves = await movesOnLine(tx, { source: licenseServerId, agreement, line });
-  return moves.find((move) => !isOver(move.state)) ?? moves.find((move) => move.state === 'aborted');
+function openOf(moves: readonly MoveRow[]): MoveRow | undefined {
+  return moves.find((move) => !isOver(move.state));
 }
 
 function moveNumbers(

@@ -15,6 +15,7 @@ import { advanceMove } from './advance-move.ts';
 import type { Handling } from './handle-message.ts';
 import { newId } from './new-id.ts';
 import { startOnlineMove } from './start-move.ts';
+import { takeFreeze } from './take-freeze.ts';
 
 type Handled = Promise<Result<null, Refusal>>;
 
@@ -115,14 +116,9 @@ async function handleFrozen(
   if (new Set(holders.map((holder) => holder.sub)).size < holders.length) {
     return err({ code: 'message-invalid', problem: 'it names a holder twice' });
   }
-  const { quantity } = move;
-  if (quantity !== 'all' && quantity !== unissued + held) {
-    return err({ code: 'quantity-differs', expected: quantity, found: unissued + held });
-  }
   const row = { ...move, unissued, held, holders: JSON.stringify(holders) };
-  const frozen = await advanceMove(context, tx, { move: row, event: 'frozen', nowMs });
-  if (!frozen.ok) return frozen;
-  return carryOn(context, tx, { move: frozen.value.move, event: 'grant', nowMs });
+  const granted = await takeFreeze(context, tx, { move: row, nowMs });
+  return granted.ok ? ok(null) : granted;
 }
 
 /** The source could freeze nothing. What it has frozen it cannot decline any more. */
