@@ -2,7 +2,6 @@
  * Takes in what the customer reads: a confirmation of what a license server has done. The code says
  * what, the tag proves whose it is, and the answer is what to read out next (protocol §3.6).
  */
-import { clearinghouseAccount } from '../../core/account.ts';
 import type { Code } from '../../core/code.ts';
 import { expectKind, normalizeLicenseServerId, parseCode } from '../../core/code.ts';
 import type { ReadConfirmation } from '../../core/confirmation.ts';
@@ -35,6 +34,7 @@ import { extendHorizon, horizonNext } from './desk-horizon.ts';
 import type { ConfirmedBy } from './find-confirmation.ts';
 import { codeKey, findConfirmer } from './find-confirmation.ts';
 import { newId } from './new-id.ts';
+import { returnUnits } from './return-units.ts';
 
 /** Failures per server and day, and in all per day, before a supervisor is needed (protocol §3.6). */
 const serverFailures = 10;
@@ -221,22 +221,9 @@ async function confirmReturned(
 ): Promise<Result<DeskAnswer, Refusal>> {
   const { authority } = by;
   const { line, unissued: amount } = read;
-  const account = clearinghouseAccount(authority.agreement, line);
-  const debit = account.committed(authority.licenseServerId, authority.generation);
-  const available = await tx.balance(debit);
-  if (amount === 0) return err({ code: 'quantity-invalid', quantity: amount, most: available });
-  if (amount > available) return err({ code: 'move-more-than-there-is', asked: amount, available });
-  await tx.post({
-    log: authority.agreement,
-    kind: 'returned',
-    id: newId(context),
-    at: nowMs,
-    body: { server: authority.licenseServerId, line, amount, carrier: 'telephone' },
-    postings: [{ kind: 'transfer', debit, credit: account.inHand, amount }],
-  });
-  return ok(
-    deskAnswer([], `${amount} CALs are back in hand. Nothing to read out.`, {
-      ...{ kind: read.kind, unissued: amount, held: 0, server: authority.licenseServerId },
-    }),
-  );
+  const id = newId(context);
+  const returned = await returnUnits(tx, { id, authority, line, amount, carrier: 'telephone', nowMs });
+  if (!returned.ok) return returned;
+  const numbers = { kind: read.kind, unissued: amount, held: 0, server: authority.licenseServerId };
+  return ok(deskAnswer([], `${amount} CALs are back in hand. Nothing to read out.`, numbers));
 }

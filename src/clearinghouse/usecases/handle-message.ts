@@ -1,5 +1,4 @@
 /** What each message of a license server does at the clearinghouse (protocol §2.3). */
-import { clearinghouseAccount } from '../../core/account.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -12,6 +11,7 @@ import { handleDeactivate } from './handle-deactivate.ts';
 import { handleMoveMessage } from './handle-move-message.ts';
 import { installRequest } from './install-request.ts';
 import { openAuthority } from './open-authority.ts';
+import { returnUnits } from './return-units.ts';
 
 export interface Handling<Of extends Message = Message> {
   readonly message: Of;
@@ -68,18 +68,6 @@ async function handleReturn(tx: WriteTx, { message, nowMs }: Handling<MessageOf<
   const { agreement, line, quantity } = message.body;
   const authority = await openAuthority(tx, message.from.id, agreement);
   if (!authority.ok) return authority;
-  const account = clearinghouseAccount(agreement, line);
-  const debit = account.committed(message.from.id, authority.value.generation);
-  const committed = await tx.balance(debit);
-  if (quantity > committed)
-    return err({ code: 'move-more-than-there-is', asked: quantity, available: committed });
-  await tx.post({
-    log: agreement,
-    kind: 'returned',
-    id: message.id,
-    at: nowMs,
-    body: { server: message.from.id, line, amount: quantity, carrier: 'online' },
-    postings: [{ kind: 'transfer', debit, credit: account.inHand, amount: quantity }],
-  });
-  return ok(null);
+  const given = { authority: authority.value, line, amount: quantity };
+  return returnUnits(tx, { ...given, id: message.id, carrier: 'online', nowMs });
 }
