@@ -1,18 +1,23 @@
 /**
- * Applies a proven chain position: the one way in which units come onto this server. What it adds is
- * the position minus the highest one applied on that chain, never a comparison with what is installed
- * now: moves out do not lower it (protocol §1.4).
+ * Applies a proven chain position: the one way in which units come onto this server, and in which a
+ * horizon moves on. What it adds is the position minus the highest one applied on that chain, never a
+ * comparison with what is installed now: moves out do not lower it (protocol §1.4).
  */
 import { serverAccount } from '../../core/account.ts';
 import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
-import { freeChain, heldChain, isAbove } from '../../core/chain.ts';
+import type { ChainName, Position } from '../../core/chain.ts';
+import { freeChain, heldChain, horizonChain, isAbove } from '../../core/chain.ts';
 import type { AccountId } from '../../core/ledger.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import type { WriteTx } from '../../store/port.ts';
-import type { LineRow } from '../../store/server-authority-rows.ts';
-import { insertAppliedReveal, advanceChain as saveChain } from '../../store/server-authority-rows.ts';
+import type { AuthorityRow, LineRow } from '../../store/server-authority-rows.ts';
+import {
+  insertAppliedReveal,
+  advanceChain as saveChain,
+  setHorizon,
+} from '../../store/server-authority-rows.ts';
 import { addUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 
@@ -23,16 +28,27 @@ export interface Proof {
   readonly value: Uint8Array;
 }
 
+/** A chain, and where this server stands on it. */
+export interface Place extends ChainName {
+  readonly present: Position;
+}
+
 /** The chain of a line and where this server stands on it. */
-export function chainOf(
-  line: LineRow,
-  chain: 'free' | 'held',
-): { aid: Uint8Array; chain: number; present: { k: number; value: Uint8Array } } {
+export function chainOf(line: LineRow, chain: 'free' | 'held'): Place {
   const free = chain === 'free';
   return {
     aid: bytes(line.aid),
     chain: free ? freeChain(line.line) : heldChain(line.line),
     present: { k: free ? line.freeK : line.heldK, value: bytes(free ? line.freeValue : line.heldValue) },
+  };
+}
+
+/** The chain of months of an authority and where this server stands on it. */
+export function horizonOf(row: AuthorityRow): Place {
+  return {
+    aid: bytes(row.aid),
+    chain: horizonChain,
+    present: { k: row.horizonE, value: bytes(row.horizonValue) },
   };
 }
 
@@ -81,6 +97,18 @@ export async function takeProof(
       ? { ...line, freeK: proof.k, freeValue: value, lastUnit }
       : { ...line, heldK: proof.k, heldValue: value, lastUnit };
   return { added, installed, line: moved };
+}
+
+/** Takes a checked position of the horizon in, with the record for `already-applied`. */
+export async function takeHorizon(
+  tx: WriteTx,
+  of: { readonly row: AuthorityRow; readonly e: number; readonly value: Uint8Array; readonly nowMs: number },
+): Promise<void> {
+  const { e, nowMs } = of;
+  const { aid } = of.row;
+  const value = base64url(of.value);
+  await setHorizon(tx, aid, { e, value });
+  await insertAppliedReveal(tx, { aid, chain: horizonChain, k: e, value, added: 0, installed: 0, at: nowMs });
 }
 
 /** The posting that brings units in. */

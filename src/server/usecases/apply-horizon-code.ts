@@ -1,5 +1,5 @@
 /** The yearly code: moves the horizon of one agreement on (protocol §3.4, chain 1). */
-import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
+import { base64url } from '../../core/bytes.ts';
 import { findAppliedPosition, findPosition, horizonChain, maskValue } from '../../core/chain.ts';
 import type { Code } from '../../core/code.ts';
 import { licenseServerIdValue } from '../../core/code.ts';
@@ -11,16 +11,11 @@ import { isoDate, isoTime } from '../../core/time.ts';
 import { authorityOf, authorityOfSlot, readStoredKit } from '../../protocol/authority.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { AuthorityRow } from '../../store/server-authority-rows.ts';
-import {
-  findAppliedReveal,
-  insertAppliedReveal,
-  listAuthorities,
-  listKits,
-  setHorizon,
-} from '../../store/server-authority-rows.ts';
+import { findAppliedReveal, listAuthorities, listKits } from '../../store/server-authority-rows.ts';
 import { listPeers } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { administerOnce } from './administer-once.ts';
+import { horizonOf, takeHorizon } from './advance-chain.ts';
 import type { CodeInput, CodeOutcome } from './apply-code.ts';
 import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
@@ -45,7 +40,7 @@ export async function applyHorizonCode(
       return err({ code: 'not-activated', agreement: kits[0]?.agreement ?? null });
     }
     for (const row of authorities) {
-      const sought = { ...placeOf(row), value, ctx: code.ctx };
+      const sought = { ...horizonOf(row), value, ctx: code.ctx };
       if (row.horizonE > 0 && findAppliedPosition(context.digest, sought) !== null) {
         return err(await appliedBefore(tx, row.aid, value));
       }
@@ -84,36 +79,13 @@ async function forPeer(context: ServerContext, tx: ReadTx, code: Code): Promise<
   return undefined;
 }
 
-function placeOf(row: AuthorityRow): {
-  aid: Uint8Array;
-  chain: number;
-  present: { k: number; value: Uint8Array };
-} {
-  const bytes = (text: string): Uint8Array => bytesOfBase64url(text) ?? new Uint8Array(16);
-  return {
-    aid: bytes(row.aid),
-    chain: horizonChain,
-    present: { k: row.horizonE, value: bytes(row.horizonValue) },
-  };
-}
-
 async function moveOn(
   context: ServerContext,
   tx: WriteTx,
   of: { readonly row: AuthorityRow; readonly e: number; readonly value: Uint8Array; readonly nowMs: number },
 ): Promise<Result<CodeOutcome, Refusal>> {
   const { row, e, nowMs } = of;
-  const value = base64url(of.value);
-  await setHorizon(tx, row.aid, { e, value });
-  await insertAppliedReveal(tx, {
-    aid: row.aid,
-    chain: horizonChain,
-    k: e,
-    value,
-    added: 0,
-    installed: 0,
-    at: nowMs,
-  });
+  await takeHorizon(tx, of);
   const { baseMonth, sunsetMonths } = authorityOf(context.digest, row);
   const { horizonMs } = standing({ baseMonth, e, sunsetMonths, nowMs });
   const horizon = horizonMs === null ? '' : isoDate(horizonMs);

@@ -1,6 +1,6 @@
 /** What each message of the clearinghouse does on this server (protocol §2.3). */
 import { bytesOfBase64url } from '../../core/bytes.ts';
-import { horizonChain, isAbove } from '../../core/chain.ts';
+import { isAbove } from '../../core/chain.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -9,13 +9,7 @@ import type { Message, MessageOf } from '../../protocol/envelope.ts';
 import { clearinghouseName } from '../../protocol/envelope.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
-import {
-  findLine,
-  insertAppliedReveal,
-  listAuthorities,
-  setAuthorityState,
-  setHorizon,
-} from '../../store/server-authority-rows.ts';
+import { findLine, listAuthorities, setAuthorityState } from '../../store/server-authority-rows.ts';
 import {
   findRequest,
   findServerMove,
@@ -25,7 +19,7 @@ import {
 } from '../../store/server-rows.ts';
 import { freePool } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
-import { bringIn, checkProof, takeProof } from './advance-chain.ts';
+import { bringIn, checkProof, horizonOf, takeHorizon, takeProof } from './advance-chain.ts';
 import { applyCertificate } from './apply-certificate.ts';
 import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
@@ -74,12 +68,8 @@ async function handleWelcome(context: ServerContext, tx: WriteTx, message: Messa
     const row = authorities.find((each) => each.agreement === reveal.agreement && each.state === 'active');
     const value = bytesOfBase64url(reveal.value);
     if (row === undefined || value === undefined || reveal.e <= row.horizonE) continue;
-    const place = { aid: bytesOfBase64url(row.aid) ?? new Uint8Array(16), chain: horizonChain };
-    const present = { k: row.horizonE, value: bytesOfBase64url(row.horizonValue) ?? new Uint8Array(16) };
-    if (!isAbove(context.digest, { ...place, present, above: { k: reveal.e, value } })) continue;
-    await setHorizon(tx, row.aid, { e: reveal.e, value: reveal.value });
-    const applied = { aid: row.aid, chain: horizonChain, k: reveal.e, value: reveal.value };
-    await insertAppliedReveal(tx, { ...applied, added: 0, installed: 0, at: context.clock.nowMs() });
+    if (!isAbove(context.digest, { ...horizonOf(row), above: { k: reveal.e, value } })) continue;
+    await takeHorizon(tx, { row, e: reveal.e, value, nowMs: context.clock.nowMs() });
   }
   await noteAnswered(context, tx, { received: message.body.received, toldMs: msOfIso(message.iat) ?? 0 });
   return ok(null);
