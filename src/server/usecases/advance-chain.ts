@@ -7,6 +7,7 @@ import { serverAccount } from '../../core/account.ts';
 import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import type { ChainName, Position } from '../../core/chain.ts';
 import { freeChain, heldChain, horizonChain, isAbove } from '../../core/chain.ts';
+import type { JsonObject } from '../../core/json.ts';
 import type { AccountId } from '../../core/ledger.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
@@ -20,6 +21,8 @@ import {
 } from '../../store/server-authority-rows.ts';
 import { addUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
+import { serverLog } from './license-token.ts';
+import { newId } from './new-id.ts';
 
 export interface Proof {
   readonly chain: 'free' | 'held';
@@ -75,6 +78,13 @@ export function checkProof(
   });
 }
 
+/** What a proof has brought: how many units, how many are installed with them, and the line as it is now. */
+export interface Taken {
+  readonly added: number;
+  readonly installed: number;
+  readonly line: LineRow;
+}
+
 /**
  * Takes a checked proof in: chain position, unit numbers and the record for `already-applied`. Answers
  * what to post: `amount` from `installed` to the account where the units stand now.
@@ -82,7 +92,7 @@ export function checkProof(
 export async function takeProof(
   tx: WriteTx,
   of: { readonly line: LineRow; readonly proof: Proof; readonly pool: string; readonly nowMs: number },
-): Promise<{ readonly added: number; readonly installed: number; readonly line: LineRow }> {
+): Promise<Taken> {
   const { line, proof } = of;
   const { chain, present } = chainOf(line, proof.chain);
   const added = proof.k - present.k;
@@ -97,6 +107,37 @@ export async function takeProof(
       ? { ...line, freeK: proof.k, freeValue: value, lastUnit }
       : { ...line, heldK: proof.k, heldValue: value, lastUnit };
   return { added, installed, line: moved };
+}
+
+/**
+ * Installs what a checked proof is worth: the units, and the entry that posts them to where they stand now.
+ * `told` is what the journal says beside the proof: how it came, and from which source.
+ */
+export async function installProof(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly proof: Proof;
+    readonly pool: string;
+    readonly to: 'unissued' | 'reserved';
+    readonly told: JsonObject;
+    readonly nowMs: number;
+  },
+): Promise<Taken> {
+  const { proof, nowMs } = of;
+  const taken = await takeProof(tx, of);
+  const { line, added } = taken;
+  const { agreement, line: number, aid } = line;
+  await tx.post({
+    log: serverLog,
+    kind: 'installed',
+    id: newId(context),
+    at: nowMs,
+    body: { agreement, line: number, aid, chain: proof.chain, k: proof.k, added, ...of.told },
+    postings: [bringIn(line, of.to, added)],
+  });
+  return taken;
 }
 
 /** Takes a checked position of the horizon in, with the record for `already-applied`. */

@@ -26,7 +26,7 @@ import { freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { administerOnce } from './administer-once.ts';
 import type { Proof } from './advance-chain.ts';
-import { bringIn, chainOf, takeProof } from './advance-chain.ts';
+import { chainOf, installProof } from './advance-chain.ts';
 import type { CodeInput, CodeOutcome } from './apply-code.ts';
 import { noteEvent } from './events.ts';
 import { accountsOf, serverLog } from './license-token.ts';
@@ -290,24 +290,13 @@ async function install(
 ): Promise<Result<CodeOutcome, Refusal>> {
   const { source, proof, nowMs } = of;
   const reserve = source === null ? null : newId(context);
-  const taken = await takeProof(tx, { line: of.line, proof, pool: reserve ?? freePool, nowMs });
-  const { line, added, installed } = taken;
-  await tx.post({
-    log: serverLog,
-    kind: 'installed',
-    id: newId(context),
-    at: nowMs,
-    body: {
-      agreement: line.agreement,
-      line: line.line,
-      aid: line.aid,
-      chain: proof.chain,
-      k: proof.k,
-      added,
-      carrier: 'telephone',
-      source: source?.licenseServerId ?? null,
-    },
-    postings: [bringIn(line, source === null ? 'unissued' : 'reserved', added)],
+  const { line, added, installed } = await installProof(context, tx, {
+    line: of.line,
+    proof,
+    pool: reserve ?? freePool,
+    to: source === null ? 'unissued' : 'reserved',
+    told: { carrier: 'telephone', source: source?.licenseServerId ?? null },
+    nowMs,
   });
   if (source !== null && reserve !== null) {
     await openReserveFor(context, tx, { line, source: source.licenseServerId, reserve, added, nowMs });

@@ -19,12 +19,10 @@ import {
 } from '../../store/server-rows.ts';
 import { freePool } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
-import { bringIn, checkProof, horizonOf, takeHorizon, takeProof } from './advance-chain.ts';
+import { checkProof, horizonOf, installProof, takeHorizon } from './advance-chain.ts';
 import { applyCertificate } from './apply-certificate.ts';
 import { noteEvent } from './events.ts';
-import { serverLog } from './license-token.ts';
 import { handleMoveMessage } from './move-messages.ts';
-import { newId } from './new-id.ts';
 import { checkTime, noteAnswered } from './seen-time.ts';
 
 type Handled = Promise<Result<null, Refusal>>;
@@ -89,22 +87,13 @@ async function handleKeyPack(context: ServerContext, tx: WriteTx, message: Messa
   const clock = await checkTime(context, tx, nowMs);
   if (!clock.ok) return clock;
   if (checked.value.added === 0) return settle(tx, { re: body.re, answer: { added: 0 } });
-  const { added, installed } = await takeProof(tx, { line, proof, pool: freePool, nowMs });
-  await tx.post({
-    log: serverLog,
-    kind: 'installed',
-    id: newId(context),
-    at: nowMs,
-    body: {
-      agreement: line.agreement,
-      line: line.line,
-      aid: line.aid,
-      chain: 'free',
-      k: body.k,
-      added,
-      carrier: 'online',
-    },
-    postings: [bringIn(line, 'unissued', added)],
+  const { added, installed } = await installProof(context, tx, {
+    line,
+    proof,
+    pool: freePool,
+    to: 'unissued',
+    told: { carrier: 'online' },
+    nowMs,
   });
   const data = { product: line.product, type: line.type, added, installed, agreement: line.agreement };
   await noteEvent(context, tx, { number: 5000, data });
