@@ -2,7 +2,6 @@
 import { base64url } from '../../core/bytes.ts';
 import { activationChain, isAbove, maskValue } from '../../core/chain.ts';
 import type { Code } from '../../core/code.ts';
-import { licenseServerIdValue } from '../../core/code.ts';
 import { firstKey } from '../../core/confirmation.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
@@ -12,7 +11,7 @@ import { isoDate, msOfIso } from '../../core/time.ts';
 import type { Authority } from '../../protocol/authority.ts';
 import { authorityOfSlot, readStoredKit } from '../../protocol/authority.ts';
 import type { WriteTx } from '../../store/port.ts';
-import type { AuthorityRow, KitRow } from '../../store/server-authority-rows.ts';
+import type { AuthorityRow, KitRow, LineRow } from '../../store/server-authority-rows.ts';
 import {
   findAuthority,
   insertAuthority,
@@ -21,7 +20,6 @@ import {
   saveLine,
   setAuthorityState,
 } from '../../store/server-authority-rows.ts';
-import { listPeers } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { administerOnce } from './administer-once.ts';
 import type { CodeInput, CodeOutcome } from './apply-code.ts';
@@ -29,6 +27,7 @@ import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
 import { checkTime } from './seen-time.ts';
+import { knownServers } from './whose-code.ts';
 
 interface OpenedSlot {
   readonly row: KitRow;
@@ -120,11 +119,8 @@ async function openSlot(
   if (own !== undefined) return ok(own);
   const slots = kits.flatMap(({ kit }) => kit.slots.map((slot) => slot.slot));
   if (!slots.includes(code.ctx)) return err({ code: 'code-other-kit', slot: code.ctx, slots });
-  for (const peer of await listPeers(tx)) {
-    const value = licenseServerIdValue(context.digest, peer.licenseServerId);
-    if (value.ok && opensFor(value.value) !== undefined) {
-      return err({ code: 'code-other-server', licenseServerId: peer.licenseServerId, name: peer.name });
-    }
+  for (const { licenseServerId, name, value } of await knownServers(context, tx)) {
+    if (opensFor(value) !== undefined) return err({ code: 'code-other-server', licenseServerId, name });
   }
   return err({ code: 'code-not-for-this-server', searched: 1 });
 }
@@ -163,24 +159,26 @@ async function enterAuthority(
   await enterLines(tx, authority);
 }
 
-/** Enters the lines of an authority that this server does not have yet, their chains at the anchors. */
+/** The lines of an authority, their chains at the anchors. */
+export function linesOf(authority: Authority): readonly Omit<LineRow, 'id' | 'lastUnit'>[] {
+  return authority.lines.map((entry, line) => ({
+    agreement: authority.agreement,
+    line,
+    aid: base64url(authority.aid),
+    product: entry.product.id,
+    productName: entry.product.name,
+    family: entry.product.family,
+    version: entry.product.version,
+    type: entry.type,
+    openUnits: entry.open,
+    freeK: 0,
+    freeValue: base64url(entry.free),
+    heldK: 0,
+    heldValue: base64url(entry.held),
+  }));
+}
+
+/** Enters the lines of an authority that this server does not have yet. */
 export async function enterLines(tx: WriteTx, authority: Authority, from = 0): Promise<void> {
-  for (const [line, entry] of authority.lines.entries()) {
-    if (line < from) continue;
-    await saveLine(tx, {
-      agreement: authority.agreement,
-      line,
-      aid: base64url(authority.aid),
-      product: entry.product.id,
-      productName: entry.product.name,
-      family: entry.product.family,
-      version: entry.product.version,
-      type: entry.type,
-      openUnits: entry.open,
-      freeK: 0,
-      freeValue: base64url(entry.free),
-      heldK: 0,
-      heldValue: base64url(entry.held),
-    });
-  }
+  for (const line of linesOf(authority).slice(from)) await saveLine(tx, line);
 }

@@ -2,17 +2,15 @@
 import { base64url } from '../../core/bytes.ts';
 import { findAppliedPosition, findPosition, horizonChain, maskValue } from '../../core/chain.ts';
 import type { Code } from '../../core/code.ts';
-import { licenseServerIdValue } from '../../core/code.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { standing } from '../../core/standing.ts';
 import { isoDate, isoTime } from '../../core/time.ts';
-import { authorityOf, authorityOfSlot, readStoredKit } from '../../protocol/authority.ts';
+import { authorityOf } from '../../protocol/authority.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { AuthorityRow } from '../../store/server-authority-rows.ts';
-import { findAppliedReveal, listAuthorities, listKits } from '../../store/server-authority-rows.ts';
-import { listPeers } from '../../store/server-rows.ts';
+import { findAppliedReveal, listAuthorities } from '../../store/server-authority-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { administerOnce } from './administer-once.ts';
 import { horizonOf, takeHorizon } from './advance-chain.ts';
@@ -20,6 +18,7 @@ import type { CodeInput, CodeOutcome } from './apply-code.ts';
 import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
+import { knownServers, slotsOfKits, whyNotActivated } from './whose-code.ts';
 
 /**
  * Applies a horizon code. Refused: `already-applied`, `code-other-server`, `code-not-for-this-server`,
@@ -34,11 +33,7 @@ export async function applyHorizonCode(
   return administerOnce<CodeOutcome>(context, { act: 'horizon-code', order: input }, async (tx) => {
     const value = maskValue(context.digest, { kind: 'horizon', lsidValue: context.lsidValue }, code.value);
     const authorities = await listAuthorities(tx);
-    if (authorities.length === 0) {
-      const kits = await listKits(tx);
-      if (kits.length === 0) return err({ code: 'kit-missing', agreement: null });
-      return err({ code: 'not-activated', agreement: kits[0]?.agreement ?? null });
-    }
+    if (authorities.length === 0) return err(await whyNotActivated(tx));
     for (const row of authorities) {
       const sought = { ...horizonOf(row), value, ctx: code.ctx };
       if (row.horizonE > 0 && findAppliedPosition(context.digest, sought) !== null) {
@@ -60,15 +55,10 @@ async function appliedBefore(tx: ReadTx, aid: string, value: Uint8Array): Promis
 
 /** Whether the code is meant for a server that this one knows, under a slot of one of our kits. */
 async function forPeer(context: ServerContext, tx: ReadTx, code: Code): Promise<Refusal | undefined> {
-  const kits = (await listKits(tx)).map((row) => readStoredKit(row.document));
-  const anchors = kits.flatMap((kit) =>
-    kit.slots.flatMap(({ slot }) => authorityOfSlot(context.digest, kit, slot) ?? []),
-  );
-  for (const { licenseServerId, name } of await listPeers(tx)) {
-    const lsidValue = licenseServerIdValue(context.digest, licenseServerId);
-    if (!lsidValue.ok) continue;
-    const value = maskValue(context.digest, { kind: 'horizon', lsidValue: lsidValue.value }, code.value);
-    const fits = anchors.some(({ aid, horizonAnchor }) => {
+  const slots = await slotsOfKits(context, tx);
+  for (const { licenseServerId, name, value: lsidValue } of await knownServers(context, tx)) {
+    const value = maskValue(context.digest, { kind: 'horizon', lsidValue }, code.value);
+    const fits = slots.some(({ aid, horizonAnchor }) => {
       const present = { k: 0, value: horizonAnchor };
       return (
         findPosition(context.digest, { aid, chain: horizonChain, present, value, ctx: code.ctx }) !== null

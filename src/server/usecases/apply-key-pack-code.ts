@@ -3,41 +3,35 @@
  * what it would add, and installs it once that is confirmed.
  */
 import { base64url } from '../../core/bytes.ts';
-import { findAppliedPosition, findPosition, maskValue } from '../../core/chain.ts';
+import { findAppliedPosition, findPosition, maskValue, searchLimit } from '../../core/chain.ts';
 import type { Code } from '../../core/code.ts';
 import { formatLicenseServerId, licenseServerIdValue } from '../../core/code.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { dayMs, isoTime } from '../../core/time.ts';
-import { authorityOfSlot, readStoredKit } from '../../protocol/authority.ts';
 import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import { insertReserve } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
-import {
-  findAppliedReveal,
-  listAuthorities,
-  listKits,
-  listLines,
-} from '../../store/server-authority-rows.ts';
-import { listPeers, savePeer } from '../../store/server-rows.ts';
+import { findAppliedReveal, listAuthorities, listLines } from '../../store/server-authority-rows.ts';
+import { savePeer } from '../../store/server-rows.ts';
 import { freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { administerOnce } from './administer-once.ts';
 import type { Proof } from './advance-chain.ts';
 import { chainOf, installProof } from './advance-chain.ts';
+import { linesOf } from './apply-activation-code.ts';
 import type { CodeInput, CodeOutcome } from './apply-code.ts';
 import { noteEvent } from './events.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
 import { checkTime } from './seen-time.ts';
+import type { KnownServer } from './whose-code.ts';
+import { knownServers, slotsOfKits, whyNotActivated } from './whose-code.ts';
 
 /** A reserve is open to others 89 days after the last release, when the last lease has ended (§3.6). */
 const reserveDays = 89;
-
-/** The most positions one chain is searched over, for the words of a refusal (core/chain.ts). */
-const searched = 2048;
 
 interface Found {
   readonly line: LineRow;
@@ -103,34 +97,25 @@ async function findProof(
   search: Search,
 ): Promise<Result<Found, Refusal>> {
   const lines = await listLines(tx);
-  if (lines.length === 0) return whyNoLines(tx);
+  if (lines.length === 0) return err(await whyNotActivated(tx));
   const held = search.code.kind === 'held-key-pack';
-  const sources = await sourcesToTry(context, tx, search);
-  for (const source of sources) {
+  const servers = await knownServers(context, tx);
+  for (const source of sourcesToTry(search, servers)) {
     const applied = await findApplied(context, tx, { lines, search, lsidValue: context.lsidValue, source });
     if (applied !== null) return err(applied);
   }
   if (held && search.source === null) return err({ code: 'source-needed' });
   const found = findAhead(context, { lines, search, lsidValue: context.lsidValue, source: search.source });
   if (found !== null) return activeOnly(tx, found);
-  for (const peer of await listPeers(tx)) {
-    const value = licenseServerIdValue(context.digest, peer.licenseServerId);
-    if (!value.ok) continue;
-    if (await isForPeer(context, tx, { search, lsidValue: value.value })) {
-      return err({ code: 'code-other-server', licenseServerId: peer.licenseServerId, name: peer.name });
-    }
+  const other = await findOther(context, tx, { search, servers });
+  if (other !== undefined) {
+    return err({ code: 'code-other-server', licenseServerId: other.licenseServerId, name: other.name });
   }
   // Whose the mask is cannot be seen: of what can be wrong, the source that was typed is the likeliest.
   if (search.source !== null) {
     return err({ code: 'source-wrong', licenseServerId: search.source.licenseServerId });
   }
-  return err({ code: 'code-not-for-this-server', searched });
-}
-
-async function whyNoLines(tx: ReadTx): Promise<Result<Found, Refusal>> {
-  const kits = await listKits(tx);
-  if (kits.length === 0) return err({ code: 'kit-missing', agreement: null });
-  return err({ code: 'not-activated', agreement: kits[0]?.agreement ?? null });
+  return err({ code: 'code-not-for-this-server', searched: searchLimit });
 }
 
 async function activeOnly(tx: ReadTx, found: Found): Promise<Result<Found, Refusal>> {
@@ -139,18 +124,9 @@ async function activeOnly(tx: ReadTx, found: Found): Promise<Result<Found, Refus
 }
 
 /** The source named by the caller first, then every other server this one has heard of. */
-async function sourcesToTry(
-  context: ServerContext,
-  tx: ReadTx,
-  search: Search,
-): Promise<readonly (Source | null)[]> {
+function sourcesToTry(search: Search, servers: readonly Source[]): readonly (Source | null)[] {
   if (search.code.kind === 'key-pack') return [null];
-  const sources: Source[] = search.source === null ? [] : [search.source];
-  for (const peer of await listPeers(tx)) {
-    const value = licenseServerIdValue(context.digest, peer.licenseServerId);
-    if (value.ok) sources.push({ licenseServerId: peer.licenseServerId, value: value.value });
-  }
-  return sources;
+  return search.source === null ? servers : [search.source, ...servers];
 }
 
 interface Attempt {
@@ -211,50 +187,20 @@ async function findApplied(context: ServerContext, tx: ReadTx, attempt: Attempt)
   return null;
 }
 
-/** Whether the code is meant for a peer under one of our kits: slots of a kit are public anchors. */
-async function isForPeer(
+/** Which of the servers known here the code is meant for, under a slot of one of our kits. */
+async function findOther(
   context: ServerContext,
   tx: ReadTx,
-  of: { readonly search: Search; readonly lsidValue: Uint8Array },
-): Promise<boolean> {
-  const lines = await linesOfKits(context, tx);
-  const sources = of.search.code.kind === 'key-pack' ? [null] : await sourcesToTry(context, tx, of.search);
+  of: { readonly search: Search; readonly servers: readonly KnownServer[] },
+): Promise<KnownServer | undefined> {
+  const { search, servers } = of;
+  const slots = await slotsOfKits(context, tx);
+  const lines = slots.flatMap(linesOf).map((line) => ({ ...line, id: -1, lastUnit: 0 }));
   const own: Source = { licenseServerId: context.licenseServerId, value: context.lsidValue };
-  const tried = of.search.code.kind === 'key-pack' ? sources : [...sources, own];
-  return tried.some(
-    (source) => findAhead(context, { lines, search: of.search, lsidValue: of.lsidValue, source }) !== null,
+  const tried = sourcesToTry(search, [...servers, own]);
+  return servers.find(({ value }) =>
+    tried.some((source) => findAhead(context, { lines, search, lsidValue: value, source }) !== null),
   );
-}
-
-/** Lines of every slot of our kits, as a server that was just activated there would have them. */
-async function linesOfKits(context: ServerContext, tx: ReadTx): Promise<readonly LineRow[]> {
-  const lines: LineRow[] = [];
-  for (const row of await listKits(tx)) {
-    const kit = readStoredKit(row.document);
-    for (const { slot } of kit.slots) {
-      const authority = authorityOfSlot(context.digest, kit, slot);
-      for (const [line, entry] of (authority?.lines ?? []).entries()) {
-        lines.push({
-          id: -1,
-          agreement: row.agreement,
-          line,
-          aid: base64url(authority?.aid ?? new Uint8Array(16)),
-          product: entry.product.id,
-          productName: entry.product.name,
-          family: entry.product.family,
-          version: entry.product.version,
-          type: entry.type,
-          openUnits: 0,
-          lastUnit: 0,
-          freeK: 0,
-          freeValue: base64url(entry.free),
-          heldK: 0,
-          heldValue: base64url(entry.held),
-        });
-      }
-    }
-  }
-  return lines;
 }
 
 async function preview(tx: ReadTx, code: Code, found: Found): Promise<CodeOutcome> {
