@@ -27,10 +27,10 @@ import { addUnits, freePool } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { bringIn } from './advance-chain.ts';
 import { enterLines } from './apply-activation-code.ts';
-import { openReserveFor } from './apply-key-pack-code.ts';
 import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
+import { openReserveFor } from './reserve.ts';
 
 /** Takes a certificate in. Refused: `message-invalid`, `message-untrusted`, `message-not-for-us`. */
 export async function applyCertificate(

@@ -3,7 +3,7 @@ import type { Posting } from '../../core/ledger.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
-import { dayMs, msOfIso } from '../../core/time.ts';
+import { msOfIso } from '../../core/time.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
 import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
@@ -14,11 +14,9 @@ import type { ServerContext } from '../context.ts';
 import type { Proof } from './advance-chain.ts';
 import { bringIn, checkProof, takeProof } from './advance-chain.ts';
 import { accountsOf } from './license-token.ts';
+import { longestLeaseMs } from './reserve.ts';
 
 type Holder = BodyOf<'grant'>['holders'][number];
-
-/** Beyond the longest lease: what nobody is named for is open to others after that (protocol §2.4). */
-const reserveDays = 89;
 
 export interface GrantedMove {
   readonly line: LineRow;
@@ -72,7 +70,7 @@ async function reserveFor(
   );
   let settled = 0;
   for (const holder of of.holders) {
-    const leaseEnd = msOfIso(holder.leaseEnd) ?? nowMs + reserveDays * dayMs;
+    const leaseEnd = msOfIso(holder.leaseEnd) ?? nowMs + longestLeaseMs;
     const row = {
       lineId: line.id,
       sub: holder.sub,
@@ -91,7 +89,7 @@ async function reserveFor(
   }
   const nameless = of.added - of.holders.length;
   if (nameless > 0) {
-    const opensAt = nowMs + reserveDays * dayMs;
+    const opensAt = nowMs + longestLeaseMs;
     await insertReserve(tx, { id: move, lineId: line.id, source, amount: nameless, opensAt });
   }
   if (settled === 0) return [];

@@ -9,14 +9,11 @@ import { formatLicenseServerId, licenseServerIdValue } from '../../core/code.ts'
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
-import { dayMs, isoTime } from '../../core/time.ts';
-import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
+import { isoTime } from '../../core/time.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
-import { insertReserve } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { findAppliedReveal, listAuthorities, listLines } from '../../store/server-authority-rows.ts';
-import { savePeer } from '../../store/server-rows.ts';
-import { freePool, shiftUnits } from '../../store/unit-rows.ts';
+import { freePool } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { administerOnce } from './administer-once.ts';
 import type { Proof } from './advance-chain.ts';
@@ -24,14 +21,12 @@ import { chainOf, installProof } from './advance-chain.ts';
 import { linesOf } from './apply-activation-code.ts';
 import type { CodeInput, CodeOutcome } from './apply-code.ts';
 import { noteEvent } from './events.ts';
-import { accountsOf, serverLog } from './license-token.ts';
+import { accountsOf } from './license-token.ts';
 import { newId } from './new-id.ts';
+import { openReserveFor } from './reserve.ts';
 import { checkTime } from './seen-time.ts';
 import type { KnownServer } from './whose-code.ts';
 import { knownServers, slotsOfKits, whyNotActivated } from './whose-code.ts';
-
-/** A reserve is open to others 89 days after the last release, when the last lease has ended (§3.6). */
-const reserveDays = 89;
 
 interface Found {
   readonly line: LineRow;
@@ -259,46 +254,4 @@ async function install(
   return ok(
     outcome(source === null ? 'key-pack' : 'held-key-pack', { line, added, installed, applied: true }),
   );
-}
-
-/**
- * The anonymous reserve of a telephone move. Holders who came over early, on units of our own, are
- * counted against it now, and the units they had used up are free again: nobody spends two.
- */
-export async function openReserveFor(
-  context: ServerContext,
-  tx: WriteTx,
-  of: {
-    readonly line: LineRow;
-    readonly source: string;
-    readonly reserve: string;
-    readonly added: number;
-    readonly nowMs: number;
-  },
-): Promise<void> {
-  const { line, source, reserve, nowMs } = of;
-  const early = (await takenOverEarly(tx, line.id, source)).slice(0, of.added);
-  const amount = of.added - early.length;
-  await insertReserve(tx, {
-    id: reserve,
-    lineId: line.id,
-    source,
-    amount,
-    opensAt: nowMs + reserveDays * dayMs,
-  });
-  await savePeer(tx, { licenseServerId: source, name: null, url: null });
-  if (early.length === 0) return;
-  for (const license of early) await markInherited(tx, license.id, null);
-  await shiftUnits(tx, { lineId: line.id, from: reserve, to: freePool, amount: early.length });
-  const accounts = accountsOf(line);
-  await tx.post({
-    log: serverLog,
-    kind: 'reserve-settled',
-    id: newId(context),
-    at: nowMs,
-    body: { agreement: line.agreement, line: line.line, source, units: early.map((license) => license.unit) },
-    postings: [
-      { kind: 'transfer', debit: accounts.reserved, credit: accounts.unissued, amount: early.length },
-    ],
-  });
 }

@@ -7,7 +7,7 @@ import type { Posting } from '../../core/ledger.ts';
 import type { TargetState } from '../../core/move-servers.ts';
 import { advanceTarget } from '../../core/move-servers.ts';
 import { err, ok } from '../../core/result.ts';
-import { dayMs, msOfIso } from '../../core/time.ts';
+import { msOfIso } from '../../core/time.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
 import { clearInherited, extendInherited } from '../../store/license-rows.ts';
@@ -25,6 +25,7 @@ import { serverLog } from './license-token.ts';
 import type { Handled, On } from './move-messages.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
+import { longestLeaseMs } from './reserve.ts';
 import { checkTime } from './seen-time.ts';
 
 /** Where a move stands for its target. */
@@ -142,7 +143,7 @@ export async function onTarget(
   }
   if (move.state === 'closed') return ok(null);
   for (const { sub, leaseEnd } of message.body.leases) {
-    const end = msOfIso(leaseEnd) ?? nowMs + 89 * dayMs;
+    const end = msOfIso(leaseEnd) ?? nowMs + longestLeaseMs;
     await extendReservation(tx, { move: id, sub, leaseEnd: end });
     await extendInherited(tx, { move: id, sub, leaseEnd: end });
   }

@@ -1,0 +1,56 @@
+/** Units that came here for holders who are not named: they wait for them until the last lease has ended. */
+import { dayMs } from '../../core/time.ts';
+import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import { insertReserve } from '../../store/reserve-rows.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
+import { savePeer } from '../../store/server-rows.ts';
+import { freePool, shiftUnits } from '../../store/unit-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { accountsOf, serverLog } from './license-token.ts';
+import { newId } from './new-id.ts';
+
+/** 89 days, the longest lease: what nobody has come for is open to others after that (protocol §2.4, §3.6). */
+export const longestLeaseMs = 89 * dayMs;
+
+/**
+ * The anonymous reserve of a telephone move. Holders who came over early, on units of our own, are
+ * counted against it now, and the units they had used up are free again: nobody spends two.
+ */
+export async function openReserveFor(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly source: string;
+    readonly reserve: string;
+    readonly added: number;
+    readonly nowMs: number;
+  },
+): Promise<void> {
+  const { line, source, reserve, nowMs } = of;
+  const early = (await takenOverEarly(tx, line.id, source)).slice(0, of.added);
+  const amount = of.added - early.length;
+  await insertReserve(tx, {
+    id: reserve,
+    lineId: line.id,
+    source,
+    amount,
+    opensAt: nowMs + longestLeaseMs,
+  });
+  await savePeer(tx, { licenseServerId: source, name: null, url: null });
+  if (early.length === 0) return;
+  for (const license of early) await markInherited(tx, license.id, null);
+  await shiftUnits(tx, { lineId: line.id, from: reserve, to: freePool, amount: early.length });
+  const accounts = accountsOf(line);
+  await tx.post({
+    log: serverLog,
+    kind: 'reserve-settled',
+    id: newId(context),
+    at: nowMs,
+    body: { agreement: line.agreement, line: line.line, source, units: early.map((license) => license.unit) },
+    postings: [
+      { kind: 'transfer', debit: accounts.reserved, credit: accounts.unissued, amount: early.length },
+    ],
+  });
+}
