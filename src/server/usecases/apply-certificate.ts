@@ -25,6 +25,7 @@ import {
 import { findRequest, settleRequest } from '../../store/server-rows.ts';
 import { addUnits, freePool } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
+import { raiseGeneration } from '../generation.ts';
 import { bringIn } from './advance-chain.ts';
 import { enterLines } from './apply-activation-code.ts';
 import { noteEvent } from './events.ts';
@@ -71,8 +72,7 @@ export async function applyCertificate(
   const before = await linesOfAgreement(tx, agreement);
   await enterLines(tx, authority);
   await bringOpenUnits(context, tx, { authority, before, heldBefore: message.body.heldBefore, nowMs });
-  const generation = Math.max(Number((await readMeta(tx, 'generation')) ?? '1'), gen);
-  await writeMeta(tx, 'generation', String(generation));
+  const generation = await raiseGeneration(tx, gen);
   await writeMeta(tx, `one-time-key:${agreement}`, '');
   const answer = JSON.stringify({ agreement, generation });
   await settleRequest(tx, { id: message.body.re, state: 'done', answer });

@@ -7,7 +7,6 @@ import type { JsonObject } from '../../core/json.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
-import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { AuthorityRow, LineRow } from '../../store/server-authority-rows.ts';
 import {
@@ -26,6 +25,7 @@ import {
 } from '../../store/server-rows.ts';
 import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
+import { nextGeneration } from '../generation.ts';
 import { outgoing } from '../send.ts';
 import type { ConfirmationView } from './confirm.ts';
 import { confirmAct, tooMuchToTell, viewConfirmation } from './confirm.ts';
@@ -82,12 +82,16 @@ export async function deactivateServer(
       codes.push(...told.value);
     }
     const request = order.by === 'message' ? await sendDeactivate(context, tx, { active, nowMs }) : null;
-    const generation = Number((await readMeta(tx, 'generation')) ?? '1') + 1;
-    await writeMeta(tx, 'generation', String(generation));
-    const last = codes.filter((code) => code.kind === 'deactivated');
-    const sum = (pick: 'unissued' | 'held'): number => last.reduce((total, code) => total + code[pick], 0);
-    return ok({ codes, request, unissued: sum('unissued'), held: sum('held') });
+    await nextGeneration(tx);
+    return ok(closedBy(codes, request));
   });
+}
+
+/** What was told, with the sums of the codes that close an agreement. */
+function closedBy(codes: readonly ConfirmationView[], request: string | null): Deactivated {
+  const closing = codes.filter((code) => code.kind === 'deactivated');
+  const sum = (pick: 'unissued' | 'held'): number => closing.reduce((total, code) => total + code[pick], 0);
+  return { codes, request, unissued: sum('unissued'), held: sum('held') };
 }
 
 /** What is to be closed, where nothing is left that somebody would lose. */
@@ -309,9 +313,5 @@ async function repeat(
     const told = await toldBefore(tx, last, before);
     for (const row of [...told, last]) codes.push(viewConfirmation(context, row));
   }
-  const closing = codes.filter((code) => code.kind === 'deactivated');
-  const sum = (pick: 'unissued' | 'held'): number => closing.reduce((total, code) => total + code[pick], 0);
-  return codes.length === 0
-    ? err({ code: 'deactivated' })
-    : ok({ codes, request: null, unissued: sum('unissued'), held: sum('held') });
+  return codes.length === 0 ? err({ code: 'deactivated' }) : ok(closedBy(codes, null));
 }

@@ -7,7 +7,6 @@ import { err, ok } from '../../core/result.ts';
 import { msOfIso } from '../../core/time.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
 import { clearinghouseName } from '../../protocol/envelope.ts';
-import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { findLine, listAuthorities, setAuthorityState } from '../../store/server-authority-rows.ts';
 import {
@@ -19,6 +18,7 @@ import {
 } from '../../store/server-rows.ts';
 import { freePool } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
+import { raiseGeneration } from '../generation.ts';
 import { checkProof, horizonOf, installProof, takeHorizon } from './advance-chain.ts';
 import { applyCertificate } from './apply-certificate.ts';
 import { noteEvent } from './events.ts';
@@ -115,8 +115,7 @@ async function handleClosed(
   tx: WriteTx,
   message: MessageOf<'deactivated'> | MessageOf<'close'>,
 ): Handled {
-  const generation = Math.max(Number((await readMeta(tx, 'generation')) ?? '1'), message.body.gen);
-  await writeMeta(tx, 'generation', String(generation));
+  const generation = await raiseGeneration(tx, message.body.gen);
   if (message.t === 'deactivated') return settle(tx, { re: message.body.re, answer: { generation } });
   for (const authority of await listAuthorities(tx))
     await setAuthorityState(tx, authority.aid, 'deactivated');

@@ -19,6 +19,7 @@ import { hasReservations } from '../../store/reserve-rows.ts';
 import type { AuthorityRow, LineRow } from '../../store/server-authority-rows.ts';
 import { listAuthorities, listLines } from '../../store/server-authority-rows.ts';
 import type { ServerContext } from '../context.ts';
+import { readGeneration } from '../generation.ts';
 import { noteTime } from './seen-time.ts';
 
 export interface AuthorityFacts {
@@ -114,7 +115,7 @@ export async function readFacts(context: ServerContext, tx: ReadTx): Promise<Ser
   };
   return {
     activation: activationOf(rows),
-    generation: Number((await readMeta(tx, 'generation')) ?? '1'),
+    generation: await readGeneration(tx),
     lines,
     reservations: await hasReservations(tx),
     authorities,
