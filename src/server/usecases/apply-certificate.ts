@@ -48,14 +48,15 @@ export async function applyCertificate(
   if (lsid !== context.licenseServerId || pk !== base64url(context.key.publicKey)) {
     return err({ code: 'message-not-for-us', recipient: lsid });
   }
-  const confirmation = await confirmationOf(context, tx, certificate.value);
+  const present = (await listAuthorities(tx)).filter((row) => row.agreement === agreement);
+  const confirmation = await confirmationOf(context, tx, { certificate: certificate.value, present });
   if (confirmation === undefined) {
     return err({ code: 'message-invalid', problem: 'its one-time key is not the one asked for' });
   }
   const nowMs = context.clock.nowMs();
   const authority = authorityOfCertificate(certificate.value);
-  const state = await stateUnder(tx, agreement, message.body.re);
-  await supersede(tx, agreement);
+  const state = await stateUnder(tx, { present, re: message.body.re });
+  for (const row of present) await setAuthorityState(tx, row.aid, 'superseded');
   await insertAuthority(tx, {
     aid: base64url(authority.aid),
     agreement,
@@ -95,14 +96,12 @@ type Confirmation = Pick<
 async function confirmationOf(
   context: ServerContext,
   tx: WriteTx,
-  certificate: ServerCertificate,
+  of: { readonly certificate: ServerCertificate; readonly present: readonly AuthorityRow[] },
 ): Promise<Confirmation | undefined> {
-  const { agreement, ekCh } = certificate;
-  const present = (await listAuthorities(tx)).find(
-    (row) => row.agreement === agreement && row.basis === 'key',
-  );
-  if (present !== undefined && readStoredCertificate(present.document).ekCh === ekCh) {
-    const { confirmationKey, confirmationSeq, freezes, releases, returns } = present;
+  const { agreement, ekCh } = of.certificate;
+  const before = of.present.find((row) => row.basis === 'key');
+  if (before !== undefined && readStoredCertificate(before.document).ekCh === ekCh) {
+    const { confirmationKey, confirmationSeq, freezes, releases, returns } = before;
     return { confirmationKey, confirmationSeq, freezes, releases, returns };
   }
   const sealed = bytesOfBase64url((await readMeta(tx, `one-time-key:${agreement}`)) ?? '');
@@ -116,16 +115,12 @@ async function confirmationOf(
 }
 
 /** Renewed chains do not wake a server that was deactivated meanwhile; only its own request does. */
-async function stateUnder(tx: WriteTx, agreement: string, re: string): Promise<'active' | 'deactivated'> {
-  if ((await findRequest(tx, re))?.state === 'waiting') return 'active';
-  const present = (await listAuthorities(tx)).find((row) => row.agreement === agreement);
-  return present?.state === 'deactivated' ? 'deactivated' : 'active';
-}
-
-async function supersede(tx: WriteTx, agreement: string): Promise<void> {
-  for (const row of await listAuthorities(tx)) {
-    if (row.agreement === agreement) await setAuthorityState(tx, row.aid, 'superseded');
-  }
+async function stateUnder(
+  tx: WriteTx,
+  of: { readonly present: readonly AuthorityRow[]; readonly re: string },
+): Promise<'active' | 'deactivated'> {
+  if ((await findRequest(tx, of.re))?.state === 'waiting') return 'active';
+  return of.present[0]?.state === 'deactivated' ? 'deactivated' : 'active';
 }
 
 /**
