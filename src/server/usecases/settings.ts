@@ -4,6 +4,7 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import type { Kit } from '../../protocol/authority.ts';
 import { authorityOfSlot, openKit, readKitFile, readStoredKit } from '../../protocol/authority.ts';
+import type { TrustList } from '../../protocol/trust.ts';
 import { acceptTrustList, openTrustList } from '../../protocol/trust.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
@@ -114,7 +115,7 @@ export async function addKit(context: ServerContext, text: string): Promise<Resu
   const kit = openKit(file.value.kit, trust.value);
   if (!kit.ok) return kit;
   return administer(context, async (tx) => {
-    const trusted = await adoptTrustList(context, tx, file.value.trustList);
+    const trusted = await adoptTrustList(context, tx, { token: file.value.trustList, list: trust.value });
     if (!trusted.ok) return trusted;
     const { kitId, agreement, customer, slots, lines } = kit.value;
     const nowMs = context.clock.nowMs();
@@ -140,16 +141,14 @@ export async function addKit(context: ServerContext, text: string): Promise<Resu
 async function adoptTrustList(
   context: ServerContext,
   tx: WriteTx,
-  token: string,
+  next: { readonly token: string; readonly list: TrustList },
 ): Promise<Result<null, Refusal>> {
   const present = (await readMeta(tx, 'trustList')) ?? '';
   const current = openTrustList(context.digest, present, [context.root]);
-  const next = openTrustList(context.digest, token, [context.root]);
   if (!current.ok) return current;
-  if (!next.ok) return next;
-  const update = acceptTrustList(current.value, next.value);
+  const update = acceptTrustList(current.value, next.list);
   if (!update.ok) return update;
-  if (update.value.outcome === 'accepted') await writeMeta(tx, 'trustList', token);
+  if (update.value.outcome === 'accepted') await writeMeta(tx, 'trustList', next.token);
   return ok(null);
 }
 
