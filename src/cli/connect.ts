@@ -53,14 +53,17 @@ export interface Connection {
 const pollMs = 100;
 const defaultWaitMs = 5000;
 
-interface HttpTarget {
+export interface HttpTarget {
   readonly base: URL;
+  /** The administrator's token, where there is one. */
   readonly token: string | undefined;
+  /** Certificates (PEM) to trust instead of the system's. */
   readonly certificates: string | undefined;
   readonly requestId: string;
 }
 
-function overHttp({ base, token, certificates, requestId }: HttpTarget): Connection {
+/** A program at an address. Nothing is sent yet; a file without certificates is wrong usage. */
+export function overHttp({ base, token, certificates, requestId }: HttpTarget): Connection {
   const sender = createHttpSender(base, certificates === undefined ? {} : trustOnly(certificates));
   return {
     api: createApiClient({ send: sender.send, token, requestId }),

@@ -1,8 +1,9 @@
 /** What the client's commands have in common: which license server, which product, which holder. */
 import type { Command } from 'commander';
 import type { ApiClient } from './client.ts';
-import { createApiClient, pathOf } from './client.ts';
-import { createHttpSender, parseBaseUrl, trustOnly } from './client-http.ts';
+import { pathOf } from './client.ts';
+import { parseBaseUrl } from './client-http.ts';
+import { overHttp } from './connect.ts';
 import { readTextFile } from './local-files.ts';
 import type { Cli } from './main.ts';
 import { WrongUsage } from './outcome.ts';
@@ -54,10 +55,12 @@ export async function withLicenseServer<T>(
   use: (api: ApiClient) => Promise<T>,
 ): Promise<T> {
   const { ca, requestId } = cli.settings;
-  const sender = createHttpSender(parseBaseUrl(url), ca === undefined ? {} : trustOnly(readTextFile(ca)));
+  const base = parseBaseUrl(url);
+  const certificates = ca === undefined ? undefined : readTextFile(ca);
+  const { api, close } = overHttp({ base, token: undefined, certificates, requestId });
   try {
-    return await use(createApiClient({ send: sender.send, token: undefined, requestId }));
+    return await use(api);
   } finally {
-    sender.close();
+    await close();
   }
 }

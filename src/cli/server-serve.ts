@@ -3,9 +3,9 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import { readTls, stopOnSignals } from '../platform/listen.ts';
 import { port } from './arguments.ts';
-import { createApiClient } from './client.ts';
-import { createHttpSender, parseBaseUrl, trustOnly } from './client-http.ts';
+import { parseBaseUrl } from './client-http.ts';
 import { commandLine } from './command-words.ts';
+import { overHttp } from './connect.ts';
 import type { Serving } from './connect-serving.ts';
 import { dataFolderOf } from './local-files.ts';
 import type { Cli } from './main.ts';
@@ -24,15 +24,15 @@ interface ServeOptions {
 /** Asks the service that was just started, as any other command would. */
 async function statusOf(
   serving: Serving,
-  certificate: string | undefined,
+  certificates: string | undefined,
   requestId: string,
 ): Promise<Status> {
   const base = parseBaseUrl(serving.localAddress);
-  const sender = createHttpSender(base, certificate === undefined ? {} : trustOnly(certificate));
+  const { api, close } = overHttp({ base, token: serving.adminToken, certificates, requestId });
   try {
-    return await readStatus(createApiClient({ send: sender.send, token: serving.adminToken, requestId }));
+    return await readStatus(api);
   } finally {
-    sender.close();
+    await close();
   }
 }
 

@@ -14,9 +14,9 @@ import { Failure } from '../platform/failure.ts';
 import { systemRandom } from '../platform/random.ts';
 import { initServer } from '../server/app.ts';
 import type { ApiClient } from './client.ts';
-import { createApiClient } from './client.ts';
-import { createHttpSender, parseBaseUrl } from './client-http.ts';
+import { parseBaseUrl } from './client-http.ts';
 import type { Program } from './connect.ts';
+import { overHttp } from './connect.ts';
 import { serveProgram } from './connect-serving.ts';
 import type { ServerState } from './up-sample.ts';
 import { enterSample, fillNew, fillOld, sample, stateOf } from './up-sample.ts';
@@ -91,12 +91,14 @@ async function run(
   of: { readonly program: Program; readonly dir: string; readonly port: number },
 ): Promise<Running> {
   const serving = await serveProgram({ ...of, host: '127.0.0.1' });
-  const sender = createHttpSender(parseBaseUrl(serving.localAddress));
+  const { api, close } = overHttp({
+    ...{ base: parseBaseUrl(serving.localAddress), token: serving.adminToken },
+    ...{ certificates: undefined, requestId: 'up' },
+  });
   closers.push(async () => {
-    sender.close();
+    await close();
     await serving.stop();
   });
-  const api = createApiClient({ send: sender.send, token: serving.adminToken, requestId: 'up' });
   return { address: serving.localAddress, dir: of.dir, api, start: serving.start };
 }
 
