@@ -1,7 +1,7 @@
 /** What `calyx up` prints when its world is ready. */
 import type { JsonObject } from '../core/json.ts';
 import type { Page } from './page.ts';
-import type { ServerState } from './up-sample.ts';
+import type { Status } from './server-answers.ts';
 import { sample } from './up-sample.ts';
 import type { Shown } from './up-steps.ts';
 import { automaticSteps, telephoneSteps } from './up-steps.ts';
@@ -30,7 +30,7 @@ export function worldFields(world: World, shown: Shown): JsonObject {
   };
 }
 
-function inWords(state: ServerState): string {
+function inWords(state: Status): string {
   const packs = state.packs
     .filter(({ installed }) => installed > 0)
     .map(({ installed, issued, unissued, held, reserved, quarantined }) => {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { writeFileAtomic } from '../platform/atomic-file.ts';
 import type { ApiClient } from './client.ts';
 import { pathOf } from './client.ts';
+import { readStatus } from './server-answers.ts';
 
 export const sample = {
   publisher: 'Sample Publisher',
@@ -15,31 +16,6 @@ export const sample = {
   installed: 500,
   devices: Array.from({ length: 15 }, (_, index) => `ws-${String(index + 1).padStart(2, '0')}`),
 } as const;
-
-export type Pack = {
-  readonly product: string;
-  readonly type: string;
-  readonly installed: number;
-  readonly issued: number;
-  readonly unissued: number;
-  readonly held: number;
-  readonly reserved: number;
-  readonly quarantined: number;
-};
-
-export type ServerState = {
-  readonly licenseServerId: string;
-  readonly name: string;
-  readonly activation: string;
-  readonly method: string;
-  readonly clearinghouseUrl: string | null;
-  readonly kits: readonly string[];
-  readonly packs: readonly Pack[];
-};
-
-export async function stateOf(server: ApiClient): Promise<ServerState> {
-  return await server.call<ServerState>('GET', '/v1/admin/status');
-}
 
 /** Product, agreement and kit; entered again they are as they were. */
 export async function enterSample(clearinghouse: ApiClient, kitFile: string): Promise<void> {
@@ -59,7 +35,7 @@ export async function enterSample(clearinghouse: ApiClient, kitFile: string): Pr
 
 /** Activates LS-OLD by connection, installs its CALs and issues some of them. */
 export async function fillOld(server: ApiClient): Promise<void> {
-  const before = await stateOf(server);
+  const before = await readStatus(server);
   if (before.activation === 'not-activated') {
     await server.call('POST', '/v1/admin/activate', { body: { agreement: sample.agreement, by: 'contact' } });
   }
@@ -82,7 +58,7 @@ async function license(server: ApiClient, device: string): Promise<void> {
 
 /** LS-NEW gets the kit that came with the paper, and nothing else. */
 export async function fillNew(server: ApiClient, kitFile: string): Promise<void> {
-  const state = await stateOf(server);
+  const state = await readStatus(server);
   if (state.kits.includes(sample.agreement)) return;
   await server.call('POST', '/v1/admin/kits', { body: { file: readFileSync(kitFile, 'utf8') } });
 }

@@ -18,8 +18,9 @@ import { parseBaseUrl } from './client-http.ts';
 import type { Program } from './connect.ts';
 import { overHttp } from './connect.ts';
 import { serveProgram } from './connect-serving.ts';
-import type { ServerState } from './up-sample.ts';
-import { enterSample, fillNew, fillOld, sample, stateOf } from './up-sample.ts';
+import type { Status } from './server-answers.ts';
+import { readStatus } from './server-answers.ts';
+import { enterSample, fillNew, fillOld, sample } from './up-sample.ts';
 
 /** 0 takes a free one. */
 export interface Ports {
@@ -34,7 +35,7 @@ export interface WorldProgram {
 }
 
 export interface WorldServer extends WorldProgram {
-  readonly state: ServerState;
+  readonly state: Status;
 }
 
 export interface World {
@@ -104,7 +105,7 @@ async function run(
 
 /** Another port than last time: license servers that know the clearinghouse of this world follow it. */
 async function followAddress(server: Running, address: string): Promise<void> {
-  const state = await stateOf(server.api);
+  const state = await readStatus(server.api);
   const known = state.clearinghouseUrl;
   if (known === null || known === address || !known.startsWith('http://127.0.0.1:')) return;
   await server.api.call('PUT', '/v1/admin/method', {
@@ -159,7 +160,7 @@ async function begin(
 
   onStep('Ready');
   writeSettings(folder, { ...folder.settings, whole: true });
-  const states = { old: await stateOf(old.api), fresh: await stateOf(fresh.api) };
+  const states = { old: await readStatus(old.api), fresh: await readStatus(fresh.api) };
   for (const program of [clearinghouse, old, fresh]) program.start();
   return {
     ...{ dir: folder.dir, continued, bundle, kit },
