@@ -6,8 +6,7 @@ import { quantity } from './arguments.ts';
 import { agreementGiven, quotedFields, withQuotedFields } from './asked-agreement.ts';
 import { pathOf } from './client.ts';
 import { nextCommand } from './command-words.ts';
-import type { ListAnswer, ListOptions } from './list-options.ts';
-import { listFields, listQuery, showRest, withListOptions } from './list-options.ts';
+import { lists } from './list-options.ts';
 import type { Cli } from './main.ts';
 import { done } from './outcome.ts';
 import type { Page } from './page.ts';
@@ -134,22 +133,19 @@ function registerList(agreement: Command, cli: Cli): void {
     .command('list')
     .summary('shows all agreements')
     .description('Shows all agreements and where their CALs are.');
-  withListOptions(list).action(
-    cli.run(async (options: ListOptions) => {
-      const answer = await cli.withApi('clearinghouse', (api) =>
-        api.call<ListAnswer<Agreement>>('GET', '/v1/agreements', { query: listQuery(options) }),
-      );
-      const rows = answer.items.flatMap(({ number, customer, lines }) =>
+  lists<Agreement>(list, cli, {
+    program: 'clearinghouse',
+    path: '/v1/agreements',
+    show: (page, items) => {
+      const rows = items.flatMap(({ number, customer, lines }) =>
         lines.map((line) => [
           ...[number, customer, line.product, line.type, line.entitled, line.inHand, line.committed],
           ...[line.inTransit, line.quarantined, line.retired],
         ]),
       );
-      return done(listFields(answer), (page) =>
-        showRest(page.table(listColumns, rows, noAgreements), answer.nextCursor),
-      );
-    }),
-  );
+      page.table(listColumns, rows, noAgreements);
+    },
+  });
 }
 
 const noAgreements = 'No agreements yet: calyx clearinghouse agreement add enters one.';

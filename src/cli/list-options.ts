@@ -1,10 +1,13 @@
-/** Lists that are paged by cursor: their two options, and how the rest of a list is got at. */
+/** Commands that show a list page by page: their two options, the request, and how the rest is got at. */
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import type { JsonObject } from '../core/json.ts';
+import type { Program } from './connect.ts';
+import type { Cli } from './main.ts';
+import { done } from './outcome.ts';
 import type { Page } from './page.ts';
 
-export interface ListOptions {
+interface ListOptions {
   readonly limit: number;
   readonly cursor?: string;
 }
@@ -20,26 +23,28 @@ function limitOf(text: string): number {
   throw new InvalidArgumentError('It must be a whole number from 1 to 1000.');
 }
 
-/** Adds `--limit` and `--cursor` to a command that lists. */
-export function withListOptions(command: Command): Command {
-  return command
+export interface Listing<Item> {
+  readonly program: Program;
+  readonly path: string;
+  /** Draws the items of one page; whether there are more is said below them. */
+  readonly show: (page: Page, items: readonly Item[]) => void;
+}
+
+/** Makes a command one that lists: `--limit`, `--cursor`, and `items` and `nextCursor` for `--json`. */
+export function lists<Item extends JsonObject>(command: Command, cli: Cli, of: Listing<Item>): void {
+  command
     .option('--limit <count>', 'how many to show, 1 to 1000', limitOf, 100)
-    .option('--cursor <cursor>', 'go on where the last page ended');
-}
-
-/** The query of the request. */
-export function listQuery(options: ListOptions): { limit: number; cursor: string | undefined } {
-  return { limit: options.limit, cursor: options.cursor };
-}
-
-/** `items` and `nextCursor`, as `--json` prints them. */
-export function listFields<Item extends JsonObject>(answer: ListAnswer<Item>): JsonObject {
-  return { items: answer.items, nextCursor: answer.nextCursor };
-}
-
-/** Says that there is more, where there is. */
-export function showRest(page: Page, nextCursor: string | null): Page {
-  return nextCursor === null
-    ? page
-    : page.next(`There are more: repeat the command with --cursor ${nextCursor}`);
+    .option('--cursor <cursor>', 'go on where the last page ended')
+    .action(
+      cli.run(async ({ limit, cursor }: ListOptions) => {
+        const { items, nextCursor } = await cli.withApi(of.program, (api) =>
+          api.call<ListAnswer<Item>>('GET', of.path, { query: { limit, cursor } }),
+        );
+        return done({ items, nextCursor }, (page) => {
+          of.show(page, items);
+          if (nextCursor !== null)
+            page.next(`There are more: repeat the command with --cursor ${nextCursor}`);
+        });
+      }),
+    );
 }

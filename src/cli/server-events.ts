@@ -1,10 +1,8 @@
 /** `calyx server events`: the System log of a license server, page by page. */
 import type { Command } from 'commander';
 import type { JsonObject } from '../core/json.ts';
-import type { ListAnswer, ListOptions } from './list-options.ts';
-import { listFields, listQuery, showRest, withListOptions } from './list-options.ts';
+import { lists } from './list-options.ts';
 import type { Cli } from './main.ts';
-import { done } from './outcome.ts';
 import { when } from './server-words.ts';
 
 type Event = JsonObject & {
@@ -21,22 +19,18 @@ export function register(group: Command, cli: Cli): void {
     .description(
       'Lists the events of this license server, the oldest first. Their numbers keep their meaning for ever.',
     );
-  withListOptions(command).action(
-    cli.run(async (options: ListOptions) => {
-      const answer = await cli.withApi('server', async (api) =>
-        api.call<ListAnswer<Event>>('GET', '/v1/admin/events', { query: listQuery(options) }),
-      );
-      return done(listFields(answer), (page) => {
-        if (answer.items.length === 0) page.text('There are no events.');
-        else
-          page.entries(
-            answer.items.map(({ at, id, level, text }) => [
-              `${when(at)}  ${String(id).padStart(5)}  ${level.padEnd(11)}`,
-              text,
-            ]),
-          );
-        showRest(page, answer.nextCursor);
-      });
-    }),
-  );
+  lists<Event>(command, cli, {
+    program: 'server',
+    path: '/v1/admin/events',
+    show: (page, items) => {
+      if (items.length === 0) page.text('There are no events.');
+      else
+        page.entries(
+          items.map(({ at, id, level, text }) => [
+            `${when(at)}  ${String(id).padStart(5)}  ${level.padEnd(11)}`,
+            text,
+          ]),
+        );
+    },
+  });
 }

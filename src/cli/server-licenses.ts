@@ -1,10 +1,8 @@
 /** `calyx server licenses`: who holds which CAL, page by page. */
 import type { Command } from 'commander';
 import type { JsonObject } from '../core/json.ts';
-import type { ListAnswer, ListOptions } from './list-options.ts';
-import { listFields, listQuery, showRest, withListOptions } from './list-options.ts';
+import { lists } from './list-options.ts';
 import type { Cli } from './main.ts';
-import { done } from './outcome.ts';
 import type { Column } from './page.ts';
 import { when } from './server-words.ts';
 
@@ -41,18 +39,15 @@ export function register(group: Command, cli: Cli): void {
     .command('licenses')
     .summary('lists who holds which CAL')
     .description('Lists the permanent licenses of this server and their holders.');
-  withListOptions(command).action(
-    cli.run(async (options: ListOptions) => {
-      const answer = await cli.withApi('server', async (api) =>
-        api.call<ListAnswer<License>>('GET', '/v1/admin/licenses', { query: listQuery(options) }),
-      );
-      return done(listFields(answer), (page) => {
-        const rows = answer.items.map(({ holder, product, type, unit, origin, state, expiresAt }) => [
-          ...[holder, product, type, unit, shortOrigin(origin), state],
-          when(expiresAt),
-        ]);
-        showRest(page.table(columns, rows, 'Nobody holds a CAL of this server.'), answer.nextCursor);
-      });
-    }),
-  );
+  lists<License>(command, cli, {
+    program: 'server',
+    path: '/v1/admin/licenses',
+    show: (page, items) => {
+      const rows = items.map(({ holder, product, type, unit, origin, state, expiresAt }) => [
+        ...[holder, product, type, unit, shortOrigin(origin), state],
+        when(expiresAt),
+      ]);
+      page.table(columns, rows, 'Nobody holds a CAL of this server.');
+    },
+  });
 }
