@@ -65,6 +65,12 @@ function refusedByClearinghouse(result: AppliedResult): Refused {
   return new Refused({ ...refusedBody(result['refused'] as unknown as Refusal) });
 }
 
+/** The command at the clearinghouse that answers a request file. */
+export function answerCommand(requestFile: string): string {
+  const places = ['--out', 'ANSWER-FILE', '--data', 'CLEARINGHOUSE-DIR'];
+  return commandLine('calyx', 'clearinghouse', 'answer', requestFile, ...places);
+}
+
 /** What to do with a request file: the same for everything that is asked for by file. */
 export function showCarrying(
   page: Page,
@@ -76,17 +82,5 @@ export function showCarrying(
       'Carry the file to the clearinghouse (its web site, or the command below there), bring the answer back, ' +
         'and apply it here:',
     )
-    .verbatim([
-      commandLine(
-        'calyx',
-        'clearinghouse',
-        'answer',
-        of.requestFile,
-        '--out',
-        'ANSWER-FILE',
-        '--data',
-        'CLEARINGHOUSE-DIR',
-      ),
-      ...of.commands,
-    ]);
+    .verbatim([answerCommand(of.requestFile), ...of.commands]);
 }

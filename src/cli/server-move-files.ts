@@ -10,17 +10,13 @@ import { done } from './outcome.ts';
 import type { Page } from './page.ts';
 import type { MoveView } from './server-answers.ts';
 import type { AnswerFiles } from './server-files.ts';
-import { applyAnswerFile, writeRequestFile } from './server-files.ts';
+import { answerCommand, applyAnswerFile, writeRequestFile } from './server-files.ts';
 import { startMove } from './server-move-online.ts';
 import type { MoveOptions } from './server-move-order.ts';
 import { orderOf } from './server-move-order.ts';
-import { showMoves } from './server-move-status.ts';
+import { listMoves, showMoves } from './server-move-status.ts';
 import { targetOf } from './server-move-target.ts';
 import { serverCommand } from './server-words.ts';
-
-async function listMoves(api: ApiClient): Promise<readonly MoveView[]> {
-  return (await api.call<{ items: readonly MoveView[] }>('GET', '/v1/admin/moves')).items;
-}
 
 /** Who has to apply the answer to this server's next file, by where its newest move stands. */
 function nextHolder(move: MoveView | undefined): 'here' | 'target' | 'source' | 'nobody' {
@@ -62,19 +58,7 @@ function showRoute(
   page
     .text(`What this server has to tell is in ${requestFile}`)
     .next(`Carry it to the clearinghouse (its web site, or the command below there), ${holders[holder]}`)
-    .verbatim([
-      commandLine(
-        'calyx',
-        'clearinghouse',
-        'answer',
-        requestFile,
-        '--out',
-        'ANSWER-FILE',
-        '--data',
-        'CLEARINGHOUSE-DIR',
-      ),
-      ...(holder === 'nobody' ? [] : [command]),
-    ]);
+    .verbatim([answerCommand(requestFile), ...(holder === 'nobody' ? [] : [command])]);
 }
 
 /** The move that changed last. */

@@ -35,7 +35,13 @@ export function showMoves(page: Page, moves: readonly MoveView[]): void {
   }
 }
 
+/** All moves that the license server knows of. */
+export async function listMoves(api: ApiClient): Promise<readonly MoveView[]> {
+  return (await api.call<{ items: readonly MoveView[] }>('GET', '/v1/admin/moves')).items;
+}
+
+/** `--status`: all of them, whatever their state. */
 export async function moveStatus(api: ApiClient): Promise<Outcome> {
-  const { items } = await api.call<{ items: readonly MoveView[] }>('GET', '/v1/admin/moves');
+  const items = await listMoves(api);
   return done({ items }, (page) => showMoves(page, items));
 }
