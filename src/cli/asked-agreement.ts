@@ -1,6 +1,5 @@
 /** The options that quote the paper agreement, shared by all commands that need it. */
 import type { Command } from 'commander';
-import { refusedBody } from '../protocol/problem.ts';
 import { Refused } from './outcome.ts';
 
 /**
@@ -10,7 +9,7 @@ import { Refused } from './outcome.ts';
 export function agreementGiven(number: string | undefined): string {
   const given = number?.trim() ?? '';
   if (given !== '') return given;
-  throw new Refused({ ...refusedBody({ code: 'agreement-missing' }) });
+  throw Refused.of({ code: 'agreement-missing' });
 }
 
 export interface QuotedOptions {

@@ -1,11 +1,10 @@
 /** `calyx clearinghouse init`: keys, database and publisher bundle of a new clearinghouse. */
 import type { Command } from 'commander';
 import { checkName } from '../core/product.ts';
-import { refusedBody } from '../protocol/problem.ts';
 import { commandLine } from './command-words.ts';
 import { dataFolderOf } from './local-files.ts';
 import type { Cli } from './main.ts';
-import { done, Refused } from './outcome.ts';
+import { done, must } from './outcome.ts';
 
 interface InitOptions {
   readonly publisher: string;
@@ -39,14 +38,9 @@ export function register(group: Command, cli: Cli): void {
     .action(
       cli.run(async (options: InitOptions) => {
         const dir = dataFolderOf(cli.settings, 'clearinghouse init --publisher NAME');
-        const publisher = checkName('publisher', options.publisher);
-        if (!publisher.ok) throw new Refused({ ...refusedBody(publisher.error) });
+        const publisher = must(checkName('publisher', options.publisher));
         const { initClearinghouse } = await import('../clearinghouse/app.ts');
-        const made = await initClearinghouse({
-          dir,
-          publisher: publisher.value,
-          instanceDir: options.instance,
-        });
+        const made = await initClearinghouse({ dir, publisher, instanceDir: options.instance });
         return done({ ...made }, (page) =>
           page
             .title(`The clearinghouse of ${made.publisher} is made.`)

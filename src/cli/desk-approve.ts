@@ -1,6 +1,5 @@
 /** `calyx desk approve`: the second person's yes to an early release. This version has no such releases. */
 import type { Command } from 'commander';
-import { refusedBody } from '../protocol/problem.ts';
 import type { Cli } from './main.ts';
 import { Refused } from './outcome.ts';
 
@@ -16,7 +15,7 @@ export function register(group: Command, cli: Cli): void {
     .argument('[move]', 'id of the move')
     .action(
       cli.run(async () => {
-        throw new Refused({ ...refusedBody({ code: 'not-yet-supported', what }) });
+        throw Refused.of({ code: 'not-yet-supported', what });
       }),
     );
 }

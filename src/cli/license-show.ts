@@ -16,7 +16,7 @@ import { readPublisherBundle } from '../protocol/trust.ts';
 import { readTextFile } from './local-files.ts';
 import type { Cli } from './main.ts';
 import type { Outcome } from './outcome.ts';
-import { done, Refused, WrongUsage } from './outcome.ts';
+import { done, must, Refused, WrongUsage } from './outcome.ts';
 import type { Cell, Page } from './page.ts';
 import { when } from './server-words.ts';
 
@@ -75,9 +75,7 @@ function noLicense(source: string, why: string): Failure {
 function readRoot(path: string): Uint8Array {
   const text = readTextFile(path).trim();
   if (text.startsWith('{')) {
-    const bundle = readPublisherBundle(nodeDigest, text);
-    if (!bundle.ok) throw new Refused({ ...refusedBody(bundle.error) });
-    return bundle.value.root.publicKey;
+    return must(readPublisherBundle(nodeDigest, text)).root.publicKey;
   }
   const bytes = /^[0-9a-f]{64}$/i.test(text)
     ? new Uint8Array(Buffer.from(text, 'hex'))

@@ -1,5 +1,8 @@
 /** What a command comes to, and the exit codes that scripts rely on. No printing here: see output.ts. */
 import type { JsonObject, JsonValue } from '../core/json.ts';
+import type { Refusal } from '../core/refusal.ts';
+import type { Result } from '../core/result.ts';
+import { refusedBody } from '../protocol/problem.ts';
 import type { Page } from './page.ts';
 
 export const exitCodes = { done: 0, refused: 1, usage: 2, unreachable: 3, integrity: 4 } as const;
@@ -44,6 +47,17 @@ export class Refused extends Error {
     this.name = 'Refused';
     this.refused = refused;
   }
+
+  /** What the command line refuses by itself, in the words that a program would have used. */
+  static of(refusal: Refusal, options?: ErrorOptions): Refused {
+    return new Refused({ ...refusedBody(refusal) }, options);
+  }
+}
+
+/** The value of a result; a refusal is thrown as `Refused`. */
+export function must<T>(result: Result<T, Refusal>): T {
+  if (result.ok) return result.value;
+  throw Refused.of(result.error);
 }
 
 /** Thrown where nobody answers; exits 3. */

@@ -3,7 +3,6 @@
  * file, and what it answered comes back in an answer file.
  */
 import type { Refusal } from '../core/refusal.ts';
-import { refusedBody } from '../protocol/problem.ts';
 import type { ApiClient } from './client.ts';
 import { commandLine } from './command-words.ts';
 import { readTextFile, writeOutFile } from './local-files.ts';
@@ -56,13 +55,11 @@ export async function applyAnswerFile(api: ApiClient, files: AnswerFiles): Promi
   const requestFile = await receipt();
   const good = fresh.filter((result) => result.message !== 'refused');
   const [refused] = fresh.filter((result) => result.message === 'refused');
-  if (good.length === 0 && refused !== undefined) throw refusedByClearinghouse(refused);
+  if (good.length === 0 && refused !== undefined) {
+    // What the clearinghouse refused is said in the words that the server would have used.
+    throw Refused.of(refused['refused'] as unknown as Refusal);
+  }
   return { fresh, requestFile };
-}
-
-/** A refusal of the clearinghouse, in the words that the server would have used. */
-function refusedByClearinghouse(result: AppliedResult): Refused {
-  return new Refused({ ...refusedBody(result['refused'] as unknown as Refusal) });
 }
 
 /** The command at the clearinghouse that answers a request file. */

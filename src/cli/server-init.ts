@@ -2,18 +2,15 @@
 import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import { checkName } from '../core/product.ts';
-import type { Refusal } from '../core/refusal.ts';
-import type { Result } from '../core/result.ts';
 import { adminTokenFile } from '../platform/data-folder.ts';
 import { nodeDigest } from '../platform/digest.ts';
 import { openKit, readKitFile } from '../protocol/authority.ts';
-import { refusedBody } from '../protocol/problem.ts';
 import { openTrustList, readPublisherBundle } from '../protocol/trust.ts';
 import type { MadeServer, ServerInit } from '../server/app.ts';
 import { clearinghouseAddress } from './arguments.ts';
 import { dataFolderOf, readTextFile } from './local-files.ts';
 import type { Cli } from './main.ts';
-import { done, Refused } from './outcome.ts';
+import { done, must, Refused } from './outcome.ts';
 import type { Page } from './page.ts';
 import type { Status } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
@@ -25,11 +22,6 @@ interface InitOptions {
   readonly name?: string;
   readonly clearinghouse?: string;
   readonly instance?: string;
-}
-
-function must<T>(result: Result<T, Refusal>): T {
-  if (result.ok) return result.value;
-  throw new Refused({ ...refusedBody(result.error) });
 }
 
 /** Looks at the kit before anything is made, so that a wrong file leaves nothing half done. */
@@ -45,7 +37,7 @@ async function make(order: ServerInit): Promise<MadeServer> {
     return await initServer(order);
   } catch (error) {
     if (!(error instanceof RefusedInit)) throw error;
-    throw new Refused({ ...refusedBody(error.refusal) }, { cause: error });
+    throw Refused.of(error.refusal, { cause: error });
   }
 }
 

@@ -1,6 +1,5 @@
 /** `calyx server install`: CALs by connection, by file or by the CAL Key Pack ID that was read out. */
 import type { Command } from 'commander';
-import { refusedBody } from '../protocol/problem.ts';
 import { quantity } from './arguments.ts';
 import type { ApiClient } from './client.ts';
 import type { Cli } from './main.ts';
@@ -125,15 +124,9 @@ async function byRequestFile(cli: Cli, api: ApiClient, options: InstallOptions):
 function byTelephone(cli: Cli, status: Status, options: InstallOptions): Outcome {
   const { licenseServerId, activation } = status;
   const ordering = [options.product, options.type, options.quantity].some((part) => part !== undefined);
-  if (ordering && options.agreement === undefined)
-    throw new Refused({ ...refusedBody({ code: 'agreement-missing' }) });
-  if (activation !== 'activated') {
-    const refusal =
-      activation === 'deactivated'
-        ? ({ code: 'deactivated' } as const)
-        : ({ code: 'not-activated', agreement: null } as const);
-    throw new Refused({ ...refusedBody(refusal) });
-  }
+  if (ordering && options.agreement === undefined) throw Refused.of({ code: 'agreement-missing' });
+  if (activation === 'deactivated') throw Refused.of({ code: 'deactivated' });
+  if (activation !== 'activated') throw Refused.of({ code: 'not-activated', agreement: null });
   const agreement = options.agreement ?? agreementOf(status);
   return done({ ...spokenIdFields(licenseServerId), agreement, method: status.method }, (page) =>
     page

@@ -34,8 +34,7 @@ const phaseCount = 3;
 
 /** Only the automatic method carries a move by itself; the others are told before anything is started. */
 function checkMethod(cli: Cli, status: Status, options: MoveOptions): void {
-  if (status.clearinghouseUrl === null)
-    throw new Refused({ ...refusedBody({ code: 'no-clearinghouse-address' }) });
+  if (status.clearinghouseUrl === null) throw Refused.of({ code: 'no-clearinghouse-address' });
   if (status.method === 'automatic') return;
   const way = status.method === 'web' ? ['--request-out', 'REQUEST-FILE'] : ['--freeze'];
   throw new Failure(

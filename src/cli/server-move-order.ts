@@ -1,5 +1,4 @@
 /** What `calyx server move` was asked for: its options, checked where that needs no server. */
-import { refusedBody } from '../protocol/problem.ts';
 import { Refused, WrongUsage } from './outcome.ts';
 
 export interface MoveOptions {
@@ -53,7 +52,7 @@ export function orderOf(options: MoveOptions): MoveOrder {
 /** What this version does not do is said before anything is asked of a server. */
 export function refuseUnsupported(options: MoveOptions): void {
   const refuse = (what: string): never => {
-    throw new Refused({ ...refusedBody({ code: 'not-yet-supported', what }) });
+    throw Refused.of({ code: 'not-yet-supported', what });
   };
   if (options.reason === 'dead') refuse('a move from a license server that no longer functions');
   if (options.dryRun === true) refuse('a dry run of a move (calyx server packs shows what could be moved)');

@@ -3,10 +3,9 @@ import type { Code, CodeKind } from '../core/code.ts';
 import { expectKind, parseCode } from '../core/code.ts';
 import { nodeDigest } from '../platform/digest.ts';
 import { Failure } from '../platform/failure.ts';
-import { refusedBody } from '../protocol/problem.ts';
 import type { ApiClient } from './client.ts';
 import type { Cli } from './main.ts';
-import { Refused } from './outcome.ts';
+import { must } from './outcome.ts';
 import type { CodeOutcome } from './server-answers.ts';
 import { cals } from './server-words.ts';
 
@@ -24,9 +23,7 @@ export interface TypedCode {
 export function readTyped(text: string, kinds: readonly CodeKind[]): Code | undefined {
   const code = parseCode(nodeDigest, text);
   if (!code.ok) return undefined;
-  const expected = expectKind(code.value, kinds);
-  if (!expected.ok) throw new Refused({ ...refusedBody(expected.error) });
-  return code.value;
+  return must(expectKind(code.value, kinds));
 }
 
 /** The code, the quantity and the source, as the route takes them. */
