@@ -53,14 +53,24 @@ const cellText = (cell: Cell): string => {
   return plain(String(cell));
 };
 
-/** `Name:  value`, values aligned and wrapped under themselves. */
-export function keyValueLines(pairs: readonly (readonly [string, Cell])[], style: Style): string[] {
-  const keyWidth = Math.max(0, ...pairs.map(([key]) => key.length)) + 2;
-  const room = Math.max(20, style.width - keyWidth);
-  return pairs.flatMap(([key, value]) => {
-    const [first = '', ...rest] = wrap(cellText(value), room);
-    return [`${`${key}:`.padEnd(keyWidth)}${first}`, ...indented(rest, ' '.repeat(keyWidth))];
+/** Heads, and beside each its text: aligned `gap` behind the longest head, and wrapped under itself. */
+function hangingLines(
+  entries: readonly (readonly [string, string])[],
+  gap: number,
+  { width }: Style,
+): string[] {
+  const headWidth = Math.max(0, ...entries.map(([head]) => head.length)) + gap;
+  const room = Math.max(20, width - headWidth);
+  return entries.flatMap(([head, text]) => {
+    const [first = '', ...rest] = wrap(text, room);
+    return [`${head.padEnd(headWidth)}${first}`, ...indented(rest, ' '.repeat(headWidth))];
   });
+}
+
+/** `Name: value`, values aligned and wrapped under themselves. */
+export function keyValueLines(pairs: readonly (readonly [string, Cell])[], style: Style): string[] {
+  const entries = pairs.map(([key, value]) => [`${key}:`, cellText(value)] as const);
+  return hangingLines(entries, 1, style);
 }
 
 export interface Column {
@@ -172,14 +182,8 @@ export class Page {
 
   /** One entry a paragraph: its head, and its text wrapped beside it. */
   entries(entries: readonly (readonly [string, string])[]): this {
-    const headWidth = Math.max(0, ...entries.map(([head]) => head.length)) + 2;
-    const room = Math.max(20, this.#style.width - headWidth);
-    return this.#add(
-      entries.flatMap(([head, text]) => {
-        const [first = '', ...rest] = wrap(plain(text), room);
-        return [`${plain(head).padEnd(headWidth)}${first}`, ...indented(rest, ' '.repeat(headWidth))];
-      }),
-    );
+    const shown = entries.map(([head, text]) => [plain(head), plain(text)] as const);
+    return this.#add(hangingLines(shown, 2, this.#style));
   }
 
   keyValues(pairs: readonly (readonly [string, Cell])[]): this {
