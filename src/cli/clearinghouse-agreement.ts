@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import { programs } from '../core/agreement.ts';
 import { quantity } from './arguments.ts';
+import type { QuotedOptions } from './asked-agreement.ts';
 import { agreementGiven, quotedFields, withQuotedFields } from './asked-agreement.ts';
 import { pathOf } from './client.ts';
 import { nextCommand } from './command-words.ts';
@@ -33,15 +34,13 @@ type Agreement = {
   readonly lines: readonly Line[];
 };
 
-interface AddOptions {
+interface AddOptions extends QuotedOptions {
   readonly number?: string;
   readonly program: string;
   readonly customer: string;
   readonly product: string;
   readonly type: string;
   readonly quantity: number;
-  readonly authorization?: string;
-  readonly license?: string;
 }
 
 export function register(group: Command, cli: Cli): void {

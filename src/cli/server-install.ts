@@ -1,6 +1,8 @@
 /** `calyx server install`: CALs by connection, by file or by the CAL Key Pack ID that was read out. */
 import type { Command } from 'commander';
 import { quantity } from './arguments.ts';
+import type { QuotedOptions } from './asked-agreement.ts';
+import { quotedFields, withQuotedFields } from './asked-agreement.ts';
 import type { ApiClient } from './client.ts';
 import type { Cli } from './main.ts';
 import type { Outcome } from './outcome.ts';
@@ -13,13 +15,11 @@ import { applyAnswerFile, showCarrying, writeRequestFile } from './server-files.
 import { installTyped, readTyped } from './server-typed-code.ts';
 import { agreementOf, calsOf, serverCommand, spokenId, spokenIdFields } from './server-words.ts';
 
-interface InstallOptions {
+interface InstallOptions extends QuotedOptions {
   readonly agreement?: string;
   readonly product?: string;
   readonly type?: string;
   readonly quantity?: number;
-  readonly authorization?: string;
-  readonly license?: string;
   readonly code?: string;
   readonly from?: string;
   readonly requestOut?: string;
@@ -72,7 +72,8 @@ async function byCode(
 }
 
 /** What is asked for, with everything in it that must be said. */
-function orderOf({ agreement, product, type, quantity: count, authorization, license }: InstallOptions) {
+function orderOf(options: InstallOptions) {
+  const { agreement, product, type, quantity: count } = options;
   if (product === undefined || type === undefined || count === undefined) {
     throw new WrongUsage(
       'Say what is to be installed: --agreement N --product P --type device --quantity N (or --code CODE).',
@@ -81,8 +82,7 @@ function orderOf({ agreement, product, type, quantity: count, authorization, lic
   return {
     ...(agreement === undefined ? {} : { agreement }),
     ...{ product, type, quantity: count },
-    ...(authorization === undefined ? {} : { authorization }),
-    ...(license === undefined ? {} : { license }),
+    ...quotedFields(options),
   };
 }
 
@@ -162,7 +162,7 @@ async function install(cli: Cli, options: InstallOptions): Promise<Outcome> {
 }
 
 export function register(group: Command, cli: Cli): void {
-  group
+  const command = group
     .command('install')
     .summary('installs CALs')
     .description(
@@ -172,9 +172,8 @@ export function register(group: Command, cli: Cli): void {
     .option('--agreement <number>', 'agreement or enrollment number of the paper agreement')
     .option('--product <id>', 'product version, for example ts-2012r2')
     .option('--type <type>', 'device, user or concurrent')
-    .option('--quantity <count>', 'how many CALs; with --code a help to find them', quantity)
-    .option('--authorization <number>', 'authorization number (Open License)')
-    .option('--license <number>', 'license number (Open License)')
+    .option('--quantity <count>', 'how many CALs; with --code a help to find them', quantity);
+  withQuotedFields(command)
     .option('--code <code>', 'CAL Key Pack ID that was read out')
     .option('--from <id>', 'License Server ID of the server that a held key pack comes from')
     .option('--request-out <file>', 'write the request into a file to carry')
