@@ -7,8 +7,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { adminTokenFile } from '../../src/platform/data-folder.ts';
+import { inTime, until } from '../in-time.ts';
 import type { Order, Report } from './child.ts';
 import type { Answer, Ask } from './http.ts';
 import { HttpPeer, Lost, tolerateLost } from './http.ts';
@@ -16,20 +16,6 @@ import { HttpPeer, Lost, tolerateLost } from './http.ts';
 const child = join(import.meta.dirname, 'child.ts');
 /** Generous: a time-out only keeps a test from hanging. */
 const patienceMs = 30_000;
-
-/** Waits, but not for ever: what takes longer than `patienceMs` is an error that says what it was. */
-async function inTime<T>(what: string, work: Promise<T>): Promise<T> {
-  const bell = new AbortController();
-  const late = sleep(patienceMs, undefined, { signal: bell.signal }).then(() => {
-    throw new Error(`${what}: still not after ${patienceMs} ms`);
-  });
-  late.catch(() => undefined);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    bell.abort();
-  }
-}
 
 interface Loaded {
   readonly process: ChildProcess;
@@ -64,7 +50,8 @@ export class Stable {
   async close(): Promise<void> {
     this.#closed = true;
     for (const each of this.#all) each.process.kill('SIGKILL');
-    await inTime('the end of all children', Promise.all([...this.#all].map((each) => each.ended)));
+    const ends = Promise.all([...this.#all].map((each) => each.ended));
+    await inTime('the end of all children', ends, patienceMs);
   }
 
   #fill(): void {
@@ -139,11 +126,11 @@ export class Program {
     const under = this.#stable.take();
     this.#under = under;
     const { name, program, dir } = this.place;
-    await inTime(`${name} to load`, under.ready);
+    await inTime(`${name} to load`, under.ready, patienceMs);
     const listening = nextReport(under.process, 'listening');
     const order: Order = { program, dir, aheadMs };
     under.process.send(order);
-    const report = await inTime(`${name} to listen`, listening).catch((error: unknown) => {
+    const report = await inTime(`${name} to listen`, listening, patienceMs).catch((error: unknown) => {
       throw error instanceof Lost ? new Lost(`${name}: ${error.message}\n${under.said.join('')}`) : error;
     });
     if ('port' in report) this.#peer = new HttpPeer(report.port);
@@ -159,11 +146,7 @@ export class Program {
 
   /** Waits until it listens again, after a kill. */
   async isUp(): Promise<void> {
-    await inTime(`${this.place.name} to be back`, this.#listens());
-  }
-
-  async #listens(): Promise<void> {
-    while (this.#peer === undefined) await sleep(10);
+    await until(`${this.place.name} to be back`, () => this.#peer, patienceMs);
   }
 
   /** kill -9, and waits until the process is gone. */
@@ -181,7 +164,7 @@ export class Program {
     const under = this.#under;
     if (under === undefined) throw new Error(`${this.place.name} is not running`);
     under.process.kill('SIGKILL');
-    await inTime(`the end of ${this.place.name}`, under.ended);
+    await inTime(`the end of ${this.place.name}`, under.ended, patienceMs);
     this.#under = undefined;
     this.#peer?.close();
     this.#peer = undefined;

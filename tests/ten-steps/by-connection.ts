@@ -4,10 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { until } from '../in-time.ts';
 import type { Installed, License, Move, Status } from './answers.ts';
 import type { Holders } from './devices.ts';
 import { arrive, ask, askPermanent, expectOneEach, holdersOf, populate } from './devices.ts';
-import { until } from './program.ts';
 import type { Books, Machine, Site } from './site.ts';
 import { agreement, cals, expectBooks, openSite } from './site.ts';
 

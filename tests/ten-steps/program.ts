@@ -7,12 +7,9 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { inTime } from '../in-time.ts';
 
 const program = join(import.meta.dirname, '../../src/bin/calyx.ts');
-
-/** Generous: a limit only keeps a test from hanging. */
-const patienceMs = 90_000;
 
 export interface Ended {
   readonly exit: number | null;
@@ -46,38 +43,6 @@ export interface Started {
 function cleanEnvironment(cacheDir: string): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(?:CALYX_|NODE_|FORCE_COLOR)/.test(name));
   return { ...Object.fromEntries(kept), NODE_COMPILE_CACHE: cacheDir, NO_COLOR: '1' };
-}
-
-/** Waits, but not for ever. */
-export async function inTime<T>(what: string, work: Promise<T>): Promise<T> {
-  const bell = new AbortController();
-  const late = sleep(patienceMs, undefined, { signal: bell.signal }).then(() => {
-    throw new Error(`${what}: still not after ${patienceMs} ms`);
-  });
-  late.catch(() => undefined);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    bell.abort();
-  }
-}
-
-/** Looks again and again until there is something other than undefined. */
-export async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  let over = false;
-  const looking = async (): Promise<T> => {
-    while (!over) {
-      const found = await look();
-      if (found !== undefined) return found;
-      await sleep(25);
-    }
-    throw new Error('nobody waits any more');
-  };
-  try {
-    return await inTime(what, looking());
-  } finally {
-    over = true;
-  }
 }
 
 /** The first line of a growing text, or an error where it ends without one. */

@@ -6,9 +6,10 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inTime } from '../in-time.ts';
 import type { Agreement, Line, Pack, Status } from './answers.ts';
 import type { RefusedEnd, Started } from './program.ts';
-import { Calyx, inTime } from './program.ts';
+import { Calyx } from './program.ts';
 
 export const agreement = '4965437';
 export const product = 'ts-2012r2';
