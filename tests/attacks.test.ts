@@ -4,39 +4,28 @@
  */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
-import { confirmByTelephone } from '../src/clearinghouse/usecases/desk-confirm.ts';
-import { contactClearinghouse, settleByContact } from '../src/server/usecases/contact.ts';
+import { contactClearinghouse } from '../src/server/usecases/contact.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
-import { requestActivation } from '../src/server/usecases/requests.ts';
 import { returnLicense, validateLicense } from '../src/server/usecases/return-license.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
 import { heartbeatByTelephone, returnByTelephone } from '../src/server/usecases/telephone-move.ts';
-import { connect, counts, idOf, setUp } from './world/acts.ts';
+import { activateByContact, books, confirm, connect, contact, counts, idOf, setUp } from './world/acts.ts';
 import { assertConserved } from './world/conserved.ts';
 import { fromServer, tell } from './world/forge.ts';
-import type { World } from './world/world.ts';
 import { agreement, makeWorld, product, refusalOf, value } from './world/world.ts';
 
 const type = 'device';
-
-async function committed(world: World): Promise<readonly (number | undefined)[]> {
-  const [line] = value(await showAgreement(world.clearinghouse.context, agreement)).lines;
-  return [line?.inHand, line?.committed, line?.inTransit];
-}
 
 it('a return that nobody has read yet is heard after the server got a certificate', async () => {
   const world = await makeWorld(100);
   const server = await world.addServer('LS', { kit: true, connected: true });
   await setUp(world, server, 100);
   const told = value(await returnByTelephone(server.context, { product, type, quantity: 30 }));
-  value(
-    await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id),
-  );
-  assert.deepEqual(await committed(world), [0, 100, 0]);
-  value(await confirmByTelephone(world.clearinghouse.context, { code: told.code }));
-  assert.deepEqual(await committed(world), [30, 70, 0]);
+  await activateByContact(server);
+  assert.deepEqual(await books(world), [0, 100, 0]);
+  await confirm(world, told.code);
+  assert.deepEqual(await books(world), [30, 70, 0]);
   assert.equal((await counts(server))[0], 70);
   await assertConserved(world);
   await world.close();
@@ -50,17 +39,12 @@ it('a target on trial gives nothing back and moves nothing on, and the trial can
   await connect(next, 0);
   const order = { agreement, to: idOf(next), product, type, quantity: 40, reason: 'replaced' } as const;
   value(await startMove(old.context, { ...order, hold: true }));
-  const contactAll = async (): Promise<void> => {
-    for (const server of [old, next, old, next]) {
-      value(await contactClearinghouse(server.context, { waitMs: 0 }));
-    }
-  };
-  await contactAll();
+  await contact(old, next, old, next);
   const closing = await deactivateServer(next.context, { returnUnissued: true, by: 'message' });
   assert.equal(refusalOf(closing).code, 'move-open');
   value(await startMove(old.context, { ...order, hold: false }));
-  await contactAll();
-  assert.deepEqual(await committed(world), [0, 100, 0]);
+  await contact(old, next, old, next);
+  assert.deepEqual(await books(world), [0, 100, 0]);
   assert.deepEqual([(await counts(old))[0], (await counts(next))[0]], [60, 40]);
   await world.close();
 });

@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import { addAgreement, showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
 import { activateByTelephone } from '../src/clearinghouse/usecases/desk-activate.ts';
 import { confirmByTelephone } from '../src/clearinghouse/usecases/desk-confirm.ts';
 import { listMoves } from '../src/clearinghouse/usecases/desk-moves.ts';
@@ -14,10 +13,9 @@ import { formatDigits } from '../src/core/code-digits.ts';
 import { nodeDigest } from '../src/platform/digest.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
-import { contactClearinghouse, settleByContact } from '../src/server/usecases/contact.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
-import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
+import { requestInstall } from '../src/server/usecases/requests.ts';
 import { validateLicense } from '../src/server/usecases/return-license.ts';
 import { addKit } from '../src/server/usecases/settings.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
@@ -49,15 +47,6 @@ async function connected(name: string, quantity: number): Promise<OpenServer> {
   return server;
 }
 
-async function contact(...servers: readonly OpenServer[]): Promise<void> {
-  for (const server of servers) value(await contactClearinghouse(server.context, { waitMs: 0 }));
-}
-
-async function books(): Promise<readonly (number | undefined)[]> {
-  const line = value(await showAgreement(world.clearinghouse.context, agreement)).lines[0];
-  return [line?.inHand, line?.committed, line?.inTransit];
-}
-
 async function read(code: string) {
   return confirmByTelephone(world.clearinghouse.context, { code });
 }
@@ -70,11 +59,11 @@ describe('a move by telephone', () => {
     const old = await connected('LS-OLD', 5);
     const next = await connected('LS-NEW', 0);
     const license = await acts.permanent(old, 'ws-1');
-    const source = { token: license.token, bundle: JSON.parse(license.bundleText) as unknown };
+    const source = acts.sourceOf(license);
     await acts.deskMove(world, { from: old, to: next });
     const order = { ...device, to: acts.idOf(next).toLowerCase(), quantity: 'all' } as const;
-    value(await read(value(await freezeByTelephone(old.context, order)).code));
-    const released = value(await read(value(await releaseByTelephone(old.context, device)).code));
+    await acts.confirm(world, value(await freezeByTelephone(old.context, order)).code);
+    const released = await acts.confirm(world, value(await releaseByTelephone(old.context, device)).code);
     const from = formatDigits(nodeDigest, value(parseCode(nodeDigest, acts.idOf(old))));
     await acts.typeCode(next, released.code ?? '', { from });
     const taken = value(await requestLicense(next.context, { ...device, holder: 'ws-1', source }));
@@ -98,8 +87,8 @@ describe('a move by telephone', () => {
       again.codes.map((code) => code.kind),
       ['frozen', 'deactivated'],
     );
-    for (const { code } of again.codes) value(await read(code));
-    assert.deepEqual(await books(), [95, 5, 0]);
+    for (const { code } of again.codes) await acts.confirm(world, code);
+    assert.deepEqual(await acts.books(world), [95, 5, 0]);
   });
 });
 
@@ -110,10 +99,10 @@ describe('a move by message', () => {
     await acts.permanent(a, 'ws-1');
     await acts.permanent(b, 'ws-1');
     value(await startMove(a.context, { ...online, to: acts.idOf(b), quantity: 'all' }));
-    for (let round = 0; round < 4; round += 1) await contact(a, b);
+    for (let round = 0; round < 4; round += 1) await acts.contact(a, b);
     assert.deepEqual(await acts.counts(b), [8, 1, 6, 0, 1, 0]);
     value(await startMove(b.context, { ...online, to: acts.idOf(c), quantity: 'all' }));
-    for (let round = 0; round < 4; round += 1) await contact(b, c);
+    for (let round = 0; round < 4; round += 1) await acts.contact(b, c);
     assert.deepEqual(await acts.counts(b), [0, 0, 0, 0, 0, 0]);
     assert.deepEqual(await acts.counts(c), [8, 0, 6, 0, 2, 0]);
     assert.equal((await acts.permanent(c, 'ws-1')).kind, 'permanent');
@@ -125,9 +114,9 @@ describe('a move by message', () => {
     const [old, next] = [await connected('LS-OLD', 5), await connected('LS-NEW', 0)];
     const order = { ...online, to: acts.idOf(next), quantity: 5 };
     value(await startMove(old.context, { ...order, hold: true }));
-    await contact(old, old);
+    await acts.contact(old, old);
     value(await startMove(old.context, order));
-    for (let round = 0; round < 5; round += 1) await contact(old, next);
+    for (let round = 0; round < 5; round += 1) await acts.contact(old, next);
     const [move] = (await listMoves(world.clearinghouse.context, { after: '', limit: 10 })).items;
     assert.equal(move?.state, 'closed');
     assert.deepEqual(
@@ -143,12 +132,11 @@ describe('a move by message', () => {
     world = await makeWorld(100, { kit: false });
     const [old, next] = [await connected('LS-OLD', 5), await connected('LS-NEW', 0)];
     value(await startMove(old.context, { ...online, to: acts.idOf(next), quantity: 5 }));
-    const closed = value(await deactivateServer(old.context, { returnUnissued: true, by: 'message' }));
-    value(await settleByContact(old.context, closed.request ?? ''));
-    await contact(old, next);
+    await acts.closeByContact(old, true);
+    await acts.contact(old, next);
     const [move] = (await listMoves(world.clearinghouse.context, { after: '', limit: 10 })).items;
     assert.equal(move?.state, 'aborted');
-    assert.deepEqual(await books(), [100, 0, 0]);
+    assert.deepEqual(await acts.books(world), [100, 0, 0]);
   });
 
   it('brings back to its target what came while that was closed, and not before', async () => {
@@ -156,16 +144,13 @@ describe('a move by message', () => {
     const [old, next] = [await connected('LS-OLD', 5), await connected('LS-NEW', 0)];
     await acts.permanent(old, 'ws-1');
     value(await startMove(old.context, { ...online, to: acts.idOf(next), quantity: 'all' }));
-    await contact(old, old);
+    await acts.contact(old, old);
     // The grant is on its way when the administrator of the target ends it.
-    const closed = value(await deactivateServer(next.context, { returnUnissued: false, by: 'message' }));
-    value(await settleByContact(next.context, closed.request ?? ''));
-    for (let round = 0; round < 3; round += 1) await contact(old, next);
+    await acts.closeByContact(next, false);
+    for (let round = 0; round < 3; round += 1) await acts.contact(old, next);
     await assertConserved(world);
-    value(
-      await settleByContact(next.context, value(await requestActivation(next.context, { agreement })).id),
-    );
-    for (let round = 0; round < 3; round += 1) await contact(old, next);
+    await acts.activateByContact(next);
+    for (let round = 0; round < 3; round += 1) await acts.contact(old, next);
     await assertConserved(world);
     const total = (await acts.counts(old))[0] ?? 0;
     assert.equal(total + ((await acts.counts(next))[0] ?? 0), 5);
@@ -181,11 +166,9 @@ describe('a kit slot and a certificate', () => {
     await acts.typeCode(server, code);
     await acts.install(world, server, { quantity: 10 });
     await acts.permanents(server, ['ws-1', 'ws-2']);
-    value(
-      await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id),
-    );
+    await acts.activateByContact(server);
     assert.deepEqual(await acts.counts(server), [10, 2, 8, 0, 0, 0]);
-    assert.deepEqual(await books(), [90, 10, 0]);
+    assert.deepEqual(await acts.books(world), [90, 10, 0]);
     const typed = refusalOf(await applyCode(server.context, { text: code, confirmed: true }));
     assert.deepEqual(typed, { code: 'already-activated', agreement });
     await acts.install(world, server, { quantity: 5 });
@@ -202,12 +185,9 @@ describe('a kit slot and a certificate', () => {
     const code = await acts.activationCode(world, server);
     await acts.typeCode(server, code);
     await acts.install(world, server, { quantity: 10 });
-    value(
-      await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id),
-    );
-    const closed = value(await deactivateServer(server.context, { returnUnissued: true, by: 'message' }));
-    value(await settleByContact(server.context, closed.request ?? ''));
-    assert.deepEqual(await books(), [100, 0, 0]);
+    await acts.activateByContact(server);
+    await acts.closeByContact(server, true);
+    assert.deepEqual(await acts.books(world), [100, 0, 0]);
     const typed = refusalOf(await applyCode(server.context, { text: code, confirmed: true }));
     assert.equal(typed.code, 'not-yet-supported');
     const call = { agreement, serverId: acts.idOf(server) };
@@ -215,11 +195,9 @@ describe('a kit slot and a certificate', () => {
       refusalOf(await activateByTelephone(world.clearinghouse.context, call)).code,
       'not-yet-supported',
     );
-    value(
-      await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id),
-    );
+    await acts.activateByContact(server);
     value(await requestInstall(server.context, { agreement, ...device, quantity: 3 }));
-    await contact(server, server);
+    await acts.contact(server, server);
     assert.deepEqual(await acts.counts(server), [3, 0, 3, 0, 0, 0]);
     assert.equal((await acts.permanent(server, 'ws-1')).unit, 11);
   });
@@ -231,17 +209,19 @@ describe('a kit slot and a certificate', () => {
     await acts.typeCode(server, activation);
     await acts.install(world, server, { quantity: 10 });
     const unread = value(await returnByTelephone(server.context, { ...device, quantity: 4 })).code;
-    const closed = value(await deactivateServer(server.context, { returnUnissued: true, by: 'message' }));
-    value(await settleByContact(server.context, closed.request ?? ''));
-    assert.deepEqual(await books(), [100, 0, 0]);
+    await acts.closeByContact(server, true);
+    assert.deepEqual(await acts.books(world), [100, 0, 0]);
     await acts.activationCode(world, server);
     await acts.typeCode(server, activation);
     await acts.install(world, server, { quantity: 6 });
     assert.equal(refusalOf(await read(unread)).code, 'confirmation-unmatched');
-    assert.deepEqual(await books(), [94, 6, 0]);
+    assert.deepEqual(await acts.books(world), [94, 6, 0]);
     // And what it makes from now on is understood.
-    value(await read(value(await returnByTelephone(server.context, { ...device, quantity: 1 })).code));
-    assert.deepEqual(await books(), [95, 5, 0]);
+    await acts.confirm(
+      world,
+      value(await returnByTelephone(server.context, { ...device, quantity: 1 })).code,
+    );
+    assert.deepEqual(await acts.books(world), [95, 5, 0]);
   });
 });
 
@@ -249,13 +229,12 @@ it('a server that got a certificate goes on making codes, and the desk goes on u
   world = await makeWorld(100);
   const server = await world.addServer('LS', { kit: true, connected: true });
   await acts.setUp(world, server, 10);
-  value(await read(value(await returnByTelephone(server.context, { ...device, quantity: 2 })).code));
-  value(
-    await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id),
-  );
+  const first = value(await returnByTelephone(server.context, { ...device, quantity: 2 }));
+  await acts.confirm(world, first.code);
+  await acts.activateByContact(server);
   const told = value(await returnByTelephone(server.context, { ...device, quantity: 3 }));
-  value(await read(told.code));
-  assert.deepEqual(await books(), [95, 5, 0]);
+  await acts.confirm(world, told.code);
+  assert.deepEqual(await acts.books(world), [95, 5, 0]);
   assert.deepEqual(await acts.counts(server), [5, 0, 5, 0, 0, 0]);
 });
 
@@ -263,18 +242,12 @@ describe('two agreements with one product', () => {
   it('lend each other nothing: a line past its horizon does not give what it has', async () => {
     world = await makeWorld(100, { kit: false });
     const { context } = world.clearinghouse;
-    const order = { program: 'select', customer: 'Contoso', product, type: 'user', quantity: 10 };
     for (const number of ['A-1', 'B-2'])
-      value(await addAgreement(context, { ...order, number, requestId: number }));
+      await acts.sell(world, { agreement: number, type: 'user', quantity: 10 });
     const server = await world.addServer('LS', { connected: true });
-    value(
-      await settleByContact(
-        server.context,
-        value(await requestActivation(server.context, { agreement: 'A-1' })).id,
-      ),
-    );
+    await acts.activateByContact(server, 'A-1');
     value(await requestInstall(server.context, { agreement: 'A-1', ...user, quantity: 1 }));
-    await contact(server, server);
+    await acts.contact(server, server);
     value(await requestLicense(server.context, { ...user, holder: 'ada' }));
     const other = await makeKit(context, 'B-2');
     value(await addKit(server.context, value(other).file));
@@ -289,21 +262,15 @@ describe('two agreements with one product', () => {
   it('and what is refused then is said of the line that could have given', async () => {
     world = await makeWorld(100, { kit: false });
     const { context } = world.clearinghouse;
-    const order = { program: 'select', customer: 'Contoso', product, type: 'user', quantity: 10 };
     for (const number of ['A-1', 'B-2'])
-      value(await addAgreement(context, { ...order, number, requestId: number }));
+      await acts.sell(world, { agreement: number, type: 'user', quantity: 10 });
     const server = await world.addServer('LS', { connected: true });
     value(await addKit(server.context, value(await makeKit(context, 'A-1')).file));
     await acts.activate(world, server, 'A-1');
     await acts.install(world, server, { agreement: 'A-1', type: 'user', quantity: 1 });
-    value(
-      await settleByContact(
-        server.context,
-        value(await requestActivation(server.context, { agreement: 'B-2' })).id,
-      ),
-    );
+    await acts.activateByContact(server, 'B-2');
     value(await requestInstall(server.context, { agreement: 'B-2', ...user, quantity: 5 }));
-    await contact(server, server);
+    await acts.contact(server, server);
     value(await requestLicense(server.context, { ...user, holder: 'ada' }));
     // The kit of A-1 reaches further and has nothing left; the certificate of B-2 has five and may not.
     world.clock.advanceDays(125);
@@ -323,7 +290,7 @@ describe('a holder whose lease has ended', () => {
     for (const other of ['ws-2', 'ws-3'])
       value(await validateLicense(server.context, { ...device, holder: other }));
     world.clock.advanceDays(89.5);
-    await contact(server);
+    await acts.contact(server);
     const again = value(await requestLicense(server.context, { ...device, holder: 'ws-1' }));
     assert.deepEqual([again.status, again.unit], ['renewed', first.unit]);
     assert.deepEqual(await acts.counts(server), [1, 1, 0, 0, 0, 0]);
@@ -334,7 +301,7 @@ describe('a holder whose lease has ended', () => {
     await assertConserved(world);
     // Somebody else may have it when it ends again: then its holder comes too late.
     world.clock.advanceDays(89.5);
-    await contact(server);
+    await acts.contact(server);
     assert.equal(value(await requestLicense(server.context, { ...device, holder: 'ws-3' })).unit, first.unit);
     assert.equal((await requestLicense(server.context, { ...device, holder: 'ws-1' })).ok, false);
   });
@@ -345,22 +312,19 @@ describe('a holder whose lease has ended', () => {
     await acts.permanent(next, 'ws-1');
     world.clock.advanceDays(60);
     value(await requestInstall(old.context, { agreement, ...device, quantity: 2 }));
-    await contact(old, old);
+    await acts.contact(old, old);
     const license = await acts.permanent(old, 'ws-1');
-    const source = { token: license.token, bundle: JSON.parse(license.bundleText) as unknown };
+    const source = acts.sourceOf(license);
     await acts.deskMove(world, { from: old, to: next });
-    value(
-      await read(
-        value(await freezeByTelephone(old.context, { ...device, to: acts.idOf(next), quantity: 'all' })).code,
-      ),
-    );
-    const released = value(await read(value(await releaseByTelephone(old.context, device)).code));
+    const order = { ...device, to: acts.idOf(next), quantity: 'all' } as const;
+    await acts.confirm(world, value(await freezeByTelephone(old.context, order)).code);
+    const released = await acts.confirm(world, value(await releaseByTelephone(old.context, device)).code);
     await acts.typeCode(next, released.code ?? '', { from: acts.idOf(old) });
     // Past the horizon of the new server, its own lease over, and the token of the old one still good.
     world.clock.advanceDays(51);
     const ask = () => requestLicense(next.context, { ...device, holder: 'ws-1', source });
     assert.equal(refusalOf(await ask()).code, 'horizon-passed');
-    await contact(next);
+    await acts.contact(next);
     assert.deepEqual([value(await ask()).status, await acts.counts(next)], ['renewed', [2, 1, 0, 0, 1, 0]]);
   });
 });
@@ -369,7 +333,7 @@ it('a contact cannot confirm the mail of another server', async () => {
   world = await makeWorld(100, { kit: false });
   const [one, other] = [await connected('LS-A', 3), await connected('LS-B', 0)];
   value(await startMove(one.context, { ...online, to: acts.idOf(other), quantity: 3 }));
-  await contact(one, one);
+  await acts.contact(one, one);
   const { context, store } = world.clearinghouse;
   const mail = await store.read((tx) => tx.outbox(acts.idOf(other), 10));
   assert.equal(
@@ -381,7 +345,7 @@ it('a contact cannot confirm the mail of another server', async () => {
   value(await tell(world, await fromServer(world, one, { t: 'contact', body })));
   assert.deepEqual(await store.read((tx) => tx.outbox(acts.idOf(other), 10)), mail);
   assert.equal(context.publisher, 'Sample Publisher');
-  await contact(other);
+  await acts.contact(other);
   assert.deepEqual(await acts.counts(other), [3, 0, 3, 0, 0, 0]);
   assert.equal((await readStatus(other.context)).activation, 'activated');
 });

@@ -1,14 +1,12 @@
 /** Promise 3 over HTTP: a write that is sent again under its key gets the first answer and happens once. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { activateByTelephone } from '../src/clearinghouse/usecases/desk-activate.ts';
-import { grantKeyPack } from '../src/clearinghouse/usecases/desk-key-pack.ts';
 import { openDataFolder } from '../src/platform/data-folder.ts';
 import type { OpenServer } from '../src/server/app.ts';
-import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { settleByContact } from '../src/server/usecases/contact.ts';
-import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
+import { requestInstall } from '../src/server/usecases/requests.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
+import { activate, activateByContact, packCode } from './world/acts.ts';
 import { agreement, makeWorld, product, value } from './world/world.ts';
 
 const type = 'device';
@@ -34,14 +32,10 @@ async function send(server: OpenServer, token: string, { path, key, body }: Sent
 
 it('codes, returns, freezes and heartbeats happen once under one key', async () => {
   const world = await makeWorld(100);
-  const ch = world.clearinghouse.context;
   const server = await world.addServer('LS', { kit: true });
-  const serverId = server.context.licenseServerId;
   const token = openDataFolder(`${world.dir}/LS`, 'server').adminToken;
-  const activation = value(await activateByTelephone(ch, { agreement, serverId })).code ?? '';
-  value(await applyCode(server.context, { text: activation, confirmed: true }));
-  const order = { agreement, serverId, product, type };
-  const code = value(await grantKeyPack(ch, { ...order, quantity: 40, requestId: 'one' })).code ?? '';
+  await activate(world, server);
+  const code = await packCode(world, server, { quantity: 40 });
   const acts: readonly Sent[] = [
     { path: '/v1/admin/codes', key: 'a', body: { code, confirmed: true } },
     { path: '/v1/admin/telephone/return', key: 'b', body: { product, type, quantity: 10 } },
@@ -64,8 +58,9 @@ it('codes, returns, freezes and heartbeats happen once under one key', async () 
 
 it('a second key that joined a request under way is bound to it, also after the answer', async () => {
   const world = await makeWorld(100);
-  const { context } = await world.addServer('LS', { connected: true });
-  value(await settleByContact(context, value(await requestActivation(context, { agreement })).id));
+  const server = await world.addServer('LS', { connected: true });
+  const { context } = server;
+  await activateByContact(server);
   const order = { agreement, product, type, quantity: 10 };
   const first = value(await requestInstall(context, { ...order, requestId: 'one' }));
   const joined = value(await requestInstall(context, { ...order, requestId: 'two' }));

@@ -9,13 +9,12 @@ import { nodeDigest } from '../src/platform/digest.ts';
 import { readLicenseBundle, verifyLicense } from '../src/protocol/license-bundle.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { openServer } from '../src/server/app.ts';
-import { settleByContact } from '../src/server/usecases/contact.ts';
 import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
-import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
 import { validateLicense } from '../src/server/usecases/return-license.ts';
+import { connect, installByContact, permanent } from './world/acts.ts';
 import type { World } from './world/world.ts';
-import { agreement, makeWorld, product, value } from './world/world.ts';
+import { makeWorld, product, value } from './world/world.ts';
 
 const type = 'device';
 let world: World;
@@ -23,12 +22,6 @@ let server: OpenServer;
 
 async function ask(holder: string, at = server): Promise<LicenseAnswer> {
   return value(await requestLicense(at.context, { product, type, holder }));
-}
-
-async function permanent(holder: string): Promise<LicenseAnswer> {
-  await ask(holder);
-  value(await validateLicense(server.context, { product, type, holder }));
-  return ask(holder);
 }
 
 /** The claims of an answer's token, once it has held against its bundle from the root down. */
@@ -44,23 +37,18 @@ function claimsOf(answer: LicenseAnswer) {
   return verified.value.claims;
 }
 
-async function install(quantity: number): Promise<void> {
-  const order = { agreement, product, type, quantity };
-  value(await settleByContact(server.context, value(await requestInstall(server.context, order)).id));
+async function setUp(quantity: number): Promise<void> {
+  world = await makeWorld(1000, { kit: false });
+  server = await world.addServer('LS', { connected: true });
+  await connect(server, quantity);
 }
 
 describe('the token of a license', () => {
-  beforeEach(async () => {
-    world = await makeWorld(1000, { kit: false });
-    server = await world.addServer('LS', { connected: true });
-    const asked = value(await requestActivation(server.context, { agreement }));
-    value(await settleByContact(server.context, asked.id));
-    await install(200);
-  });
+  beforeEach(() => setUp(200));
   afterEach(() => world.close());
 
   it('is the same when it is asked for again, also after the program was started again', async () => {
-    const first = await permanent('ws-1');
+    const first = await permanent(server, 'ws-1');
     const temporary = await ask('ws-2');
     assert.equal((await ask('ws-1')).token, first.token);
     await server.close();
@@ -74,8 +62,8 @@ describe('the token of a license', () => {
   });
 
   it('says the same after the bundle has changed, and holds against the new one', async () => {
-    const first = await permanent('ws-1');
-    await install(10);
+    const first = await permanent(server, 'ws-1');
+    await installByContact(server, { quantity: 10 });
     const again = await ask('ws-1');
     assert.notEqual(again.bundleText, first.bundleText);
     assert.equal(again.status, 'unchanged');
@@ -102,18 +90,12 @@ describe('the token of a license', () => {
 });
 
 describe('a temporary license', () => {
-  beforeEach(async () => {
-    world = await makeWorld(1000, { kit: false });
-    server = await world.addServer('LS', { connected: true });
-    const asked = value(await requestActivation(server.context, { agreement }));
-    value(await settleByContact(server.context, asked.id));
-    await install(30);
-  });
+  beforeEach(() => setUp(30));
   afterEach(() => world.close());
 
   it('counts against the cap until its holder has a permanent one, and no longer', async () => {
     for (let number = 0; number < 30; number += 1) {
-      assert.equal((await permanent(`ws-${number}`)).kind, 'permanent', `device ${number}`);
+      assert.equal((await permanent(server, `ws-${number}`)).kind, 'permanent', `device ${number}`);
     }
     // None is free now: ten may go on temporarily (protocol §1.5), the eleventh may not.
     for (let number = 0; number < 10; number += 1)

@@ -1,7 +1,7 @@
 /** Many at once: who comes first gets it, nobody gets it twice, and the books balance afterwards. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { addAgreement, showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
+import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
 import { activateByTelephone } from '../src/clearinghouse/usecases/desk-activate.ts';
 import { confirmByTelephone } from '../src/clearinghouse/usecases/desk-confirm.ts';
 import { grantKeyPack } from '../src/clearinghouse/usecases/desk-key-pack.ts';
@@ -47,9 +47,7 @@ let servers = 0;
 
 before(async () => {
   world = await makeWorld(10_000, { kit: false });
-  const order = { program: 'select', customer: 'Contoso', product, quantity: 10_000 };
-  const { context } = world.clearinghouse;
-  value(await addAgreement(context, { ...order, number: agreement, type: 'user', requestId: 'users' }));
+  await acts.sell(world, { type: 'user', quantity: 10_000 });
 });
 after(async () => world.close());
 
@@ -60,7 +58,7 @@ async function connected(perDevice: number, perUser = 0): Promise<OpenServer> {
   await acts.connect(server, perDevice);
   if (perUser > 0) {
     value(await requestInstall(server.context, { agreement, ...user, quantity: perUser }));
-    for (const _ of [1, 2]) value(await contactClearinghouse(server.context, { waitMs: 0 }));
+    await acts.contact(server, server);
   }
   return server;
 }
@@ -74,7 +72,7 @@ describe('the last three CALs', () => {
       value(await validateLicense(server.context, { ...device, holder: `ws-${index}` }));
     }
     value(await requestInstall(server.context, { agreement, ...device, quantity: 5 }));
-    for (const _ of [1, 2]) value(await contactClearinghouse(server.context, { waitMs: 0 }));
+    await acts.contact(server, server);
     for (const index of [20, 21]) assert.equal(value(await ask(index)).kind, 'permanent');
     const answers = await twenty(ask);
     assert.deepEqual(
@@ -263,8 +261,8 @@ describe('over the telephone', () => {
     }
     assert.equal(new Set(codes).size, 20);
     // Sixteen may go unheard between two that are read (protocol §3.6).
-    value(await confirmByTelephone(desk.clearinghouse.context, { code: codes[12] ?? '' }));
-    value(await confirmByTelephone(desk.clearinghouse.context, { code: codes[19] ?? '' }));
+    await acts.confirm(desk, codes[12] ?? '');
+    await acts.confirm(desk, codes[19] ?? '');
     await ends();
   });
 

@@ -1,19 +1,14 @@
 /** A deactivated server that is activated again: units are neither lost nor granted twice on the way. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { addAgreement, showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
-import { activateByTelephone } from '../src/clearinghouse/usecases/desk-activate.ts';
-import { confirmByTelephone } from '../src/clearinghouse/usecases/desk-confirm.ts';
-import { grantKeyPack } from '../src/clearinghouse/usecases/desk-key-pack.ts';
-import { answerFile } from '../src/clearinghouse/usecases/exchange.ts';
+import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
 import { addProduct } from '../src/clearinghouse/usecases/products.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { applyAnswerFile } from '../src/server/usecases/apply-message.ts';
-import { settleByContact } from '../src/server/usecases/contact.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
-import { requestFile } from '../src/server/usecases/outbox.ts';
 import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
+import * as acts from './world/acts.ts';
 import { agreement, makeWorld, product, value } from './world/world.ts';
 
 const type = 'device';
@@ -23,36 +18,33 @@ it('a code that was never typed keeps its units committed, whoever activates aga
   const ch = world.clearinghouse.context;
   const server = await world.addServer('LS', { kit: true, connected: true });
   const { context } = server;
-  const serverId = context.licenseServerId;
   const books = async () => {
     const line = value(await showAgreement(ch, agreement)).lines[0];
     return [line?.inHand, line?.committed];
   };
   const installed = async () => (await readStatus(context)).packs[0]?.installed ?? 0;
-  const activation = value(await activateByTelephone(ch, { agreement, serverId })).code ?? '';
-  value(await applyCode(context, { text: activation, confirmed: true }));
-  const order = { agreement, serverId, product, type };
-  const typed = value(await grantKeyPack(ch, { ...order, quantity: 10, requestId: 'one' })).code ?? '';
-  value(await applyCode(context, { text: typed, confirmed: true }));
-  const untyped = value(await grantKeyPack(ch, { ...order, quantity: 25, requestId: 'two' })).code ?? '';
+  const activation = await acts.activationCode(world, server);
+  await acts.typeCode(server, activation);
+  await acts.install(world, server, { quantity: 10 });
+  const untyped = await acts.packCode(world, server, { quantity: 25 });
   const closed = value(await deactivateServer(context, { returnUnissued: true, by: 'telephone' }));
   assert.deepEqual(
     closed.codes.map((code) => code.kind),
     ['returned', 'deactivated'],
   );
-  for (const { code } of closed.codes) value(await confirmByTelephone(ch, { code }));
+  for (const { code } of closed.codes) await acts.confirm(world, code);
   assert.deepEqual(await books(), [75, 25]);
   const refused = await applyCode(context, { text: untyped, confirmed: true });
   assert.equal(refused.ok ? '' : refused.error.code, 'deactivated');
   // The same activation code activates again, without a call; then the old key pack still installs.
-  value(await applyCode(context, { text: activation, confirmed: true }));
-  value(await applyCode(context, { text: untyped, confirmed: true }));
+  await acts.typeCode(server, activation);
+  await acts.typeCode(server, untyped);
   assert.equal(await installed(), 25);
   assert.deepEqual(await books(), [75, 25]);
   // A call, and a certificate that names the key: still the same 25.
-  assert.equal(value(await activateByTelephone(ch, { agreement, serverId })).code, activation);
+  assert.equal(await acts.activationCode(world, server), activation);
   assert.deepEqual(await books(), [75, 25]);
-  value(await settleByContact(context, value(await requestActivation(context, { agreement })).id));
+  await acts.activateByContact(server);
   assert.equal((await readStatus(context)).assurance, 'key');
   assert.equal(await installed(), 25);
   assert.deepEqual(await books(), [75, 25]);
@@ -62,26 +54,19 @@ it('a code that was never typed keeps its units committed, whoever activates aga
 it('grants that were never applied stay committed, across a renewed certificate and a deactivation', async () => {
   const world = await makeWorld(100);
   const ch = world.clearinghouse.context;
-  const { context } = await world.addServer('LS');
-  const answer = async (): Promise<string> => value(await answerFile(ch, await requestFile(context))).file;
+  const server = await world.addServer('LS');
+  const { context } = server;
   value(await requestActivation(context, { agreement }));
-  value(await applyAnswerFile(context, await answer()));
+  value(await applyAnswerFile(context, await acts.answerTo(world, server)));
   // Two key packs, the second of a line that the certificate does not have: neither answer arrives.
   value(await requestInstall(context, { agreement, product, type, quantity: 10 }));
-  await answer();
+  await acts.answerTo(world, server);
   value(await addProduct(ch, { id: 'ts-2016', name: 'Terminal Server 2016', family: 'ts', version: 10 }));
-  const more = {
-    number: agreement,
-    program: 'select',
-    customer: 'Contoso',
-    product: 'ts-2016',
-    type,
-  } as const;
-  value(await addAgreement(ch, { ...more, quantity: 7, requestId: 'second' }));
+  await acts.sell(world, { product: 'ts-2016', quantity: 7 });
   value(await requestInstall(context, { agreement, product: 'ts-2016', type, quantity: 7 }));
-  const late = await answer();
+  const late = await acts.answerTo(world, server);
   value(await deactivateServer(context, { returnUnissued: true, by: 'message' }));
-  await answer();
+  await acts.answerTo(world, server);
   const committed = value(await showAgreement(ch, agreement)).lines.map((line) => line.committed);
   assert.deepEqual(committed, [10, 7]);
   // The stick turns up after all: what it brings is what is committed, and the server stays closed.

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { revealAt } from '../../src/clearinghouse/signer.ts';
-import { addAgreement } from '../../src/clearinghouse/usecases/agreements.ts';
 import { exchangeMessages } from '../../src/clearinghouse/usecases/exchange.ts';
 import { base64url, bytesOfBase64url } from '../../src/core/bytes.ts';
 import { freeChain, heldChain } from '../../src/core/chain.ts';
@@ -11,7 +10,6 @@ import type { JsonObject } from '../../src/core/json.ts';
 import { dayMs, isoTime } from '../../src/core/time.ts';
 import type { OpenServer } from '../../src/server/app.ts';
 import { applyMessages } from '../../src/server/usecases/apply-message.ts';
-import { contactClearinghouse } from '../../src/server/usecases/contact.ts';
 import { sealOutbox } from '../../src/server/usecases/outbox.ts';
 import { startMove } from '../../src/server/usecases/start-move.ts';
 import { findGrantedAuthority } from '../../src/store/committed-server-rows.ts';
@@ -39,23 +37,14 @@ async function makeStage(): Promise<Stage> {
   const world = await makeWorld(100, { kit: false });
   const elsewhere = await makeWorld(10, { publisher: 'Elsewhere', kit: false });
   await elsewhere.close();
-  const { context } = world.clearinghouse;
-  const order = {
-    number: agreement,
-    program: 'select',
-    customer: 'Contoso',
-    product,
-    type: 'user',
-    quantity: 9,
-  };
-  value(await addAgreement(context, { ...order, requestId: 'users' }));
+  await acts.sell(world, { type: 'user', quantity: 9 });
   const server = await world.addServer('LS', { connected: true });
   const other = await world.addServer('LS-OTHER', { connected: true });
   await acts.connect(server, 30);
   await acts.connect(other, 10);
   const wish = { agreement, to: acts.idOf(server), product, type: 'device', quantity: 4 } as const;
   const move = value(await startMove(other.context, { ...wish, reason: 'replaced', hold: true })).id;
-  for (const each of [other, other, server]) value(await contactClearinghouse(each.context, { waitMs: 0 }));
+  await acts.contact(other, other, server);
   return { world, server, other, move, elsewhere };
 }
 
@@ -277,7 +266,7 @@ function oldAnswersDoNothing(): void {
     const { world, server, other } = await makeStage();
     const welcome = await welcomeFor(world, server);
     world.clock.advanceDays(40);
-    value(await contactClearinghouse(server.context, { waitMs: 0 }));
+    await acts.contact(server);
     const wish = { agreement, to: acts.idOf(other), product, type: 'device', quantity: 4 } as const;
     value(await startMove(server.context, { ...wish, reason: 'replaced', hold: false }));
     const start = await takeSnapshot(world.programs());

@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { addAgreement } from '../../src/clearinghouse/usecases/agreements.ts';
 import { answerFile } from '../../src/clearinghouse/usecases/exchange.ts';
 import { makeKit } from '../../src/clearinghouse/usecases/make-kit.ts';
 import { dayMs } from '../../src/core/time.ts';
@@ -40,15 +39,7 @@ async function makeStage(): Promise<Stage> {
   const world = await makeWorld(100, { kit: false });
   const clock = makeClock();
   const { context } = world.clearinghouse;
-  const order = {
-    number: agreement,
-    program: 'select',
-    customer: 'Contoso',
-    product,
-    type: 'user',
-    quantity: 50,
-  };
-  value(await addAgreement(context, { ...order, requestId: 'users' }));
+  await acts.sell(world, { type: 'user', quantity: 50 });
   const kit = value(await makeKit(context, agreement)).file;
   const server = await world.addServer('LS', { clock });
   value(await addKit(server.context, kit));
@@ -60,8 +51,8 @@ async function makeStage(): Promise<Stage> {
   const pack = await acts.packCode(world, server, { quantity: 3 });
   const connected = await world.addServer('LS-CONNECTED', { clock, connected: true });
   await acts.connect(connected, 0);
-  value(await requestInstall(connected.context, { ...order, agreement, quantity: 5 }));
-  for (const _ of [1, 2]) value(await contactClearinghouse(connected.context, { waitMs: 0 }));
+  value(await requestInstall(connected.context, { agreement, product, type: 'user', quantity: 5 }));
+  await acts.contact(connected, connected);
   const fresh = await world.addServer('LS-FRESH', { clock });
   value(await addKit(fresh.context, kit));
   return { world, clock, server, connected, fresh, pack };

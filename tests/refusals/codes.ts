@@ -1,6 +1,5 @@
 /** What a license server refuses of codes that were read out to it: mistyped, foreign, early, or typed twice. */
 
-import { addAgreement } from '../../src/clearinghouse/usecases/agreements.ts';
 import { confirmByTelephone } from '../../src/clearinghouse/usecases/desk-confirm.ts';
 import { giveHorizonCode } from '../../src/clearinghouse/usecases/desk-horizon.ts';
 import { grantKeyPack } from '../../src/clearinghouse/usecases/desk-key-pack.ts';
@@ -62,9 +61,9 @@ async function makeStage(): Promise<Stage> {
   const line = { product, type: 'device' };
   const order = { ...line, to: acts.idOf(next), quantity: 'all' } as const;
   const frozen = value(await freezeByTelephone(old.context, order));
-  await acts.typeCode(next, value(await confirmByTelephone(context, { code: frozen.code })).code ?? '');
+  await acts.typeCode(next, (await acts.confirm(world, frozen.code)).code ?? '');
   const released = value(await releaseByTelephone(old.context, line));
-  const held = value(await confirmByTelephone(context, { code: released.code })).code ?? '';
+  const held = (await acts.confirm(world, released.code)).code ?? '';
   const pack = await acts.packCode(world, old, { quantity: 25 });
   await acts.typeCode(old, pack);
   const asked = { agreement, serverId: acts.idOf(old) };
@@ -264,8 +263,7 @@ const foreign: readonly Row<Stage>[] = [
     name: 'a key pack of a product that was added to the agreement after the kit was made',
     attempt: async ({ world, old }) => {
       const { context } = world.clearinghouse;
-      const order = { number: agreement, program: 'select', customer: 'Contoso', product, quantity: 9 };
-      value(await addAgreement(context, { ...order, type: 'user', requestId: acts.newRequest() }));
+      await acts.sell(world, { type: 'user', quantity: 9 });
       return () =>
         grantKeyPack(context, {
           ...{ agreement, serverId: acts.idOf(old), product, type: 'user', quantity: 9 },

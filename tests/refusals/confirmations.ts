@@ -40,7 +40,6 @@ const line = { product, type: 'device' } as const;
 
 async function makeStage(): Promise<Stage> {
   const world = await makeWorld(500);
-  const { context } = world.clearinghouse;
   const old = await world.addServer('LS-OLD', { kit: true });
   const next = await world.addServer('LS-NEW', { kit: true });
   const mover = await world.addServer('LS-MOVER', { kit: true });
@@ -56,7 +55,7 @@ async function makeStage(): Promise<Stage> {
   const activation = await acts.activationCode(world, back);
   await acts.typeCode(back, activation);
   const closed = value(await deactivateServer(back.context, { returnUnissued: false, by: 'telephone' }));
-  value(await confirmByTelephone(context, { code: closed.codes[0]?.code ?? '' }));
+  await acts.confirm(world, closed.codes[0]?.code ?? '');
   await acts.typeCode(back, activation);
   return { world, old, next, mover, early: { frozen, released }, back };
 }

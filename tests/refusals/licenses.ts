@@ -4,15 +4,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
-import { addAgreement } from '../../src/clearinghouse/usecases/agreements.ts';
-import { confirmByTelephone } from '../../src/clearinghouse/usecases/desk-confirm.ts';
 import type { CalType } from '../../src/core/product.ts';
 import type { OpenServer } from '../../src/server/app.ts';
 import { initServer, openServer } from '../../src/server/app.ts';
-import { settleByContact } from '../../src/server/usecases/contact.ts';
 import { deactivateServer } from '../../src/server/usecases/deactivate.ts';
 import { requestLicense } from '../../src/server/usecases/request-license.ts';
-import { requestActivation, requestInstall } from '../../src/server/usecases/requests.ts';
 import { returnLicense, validateLicense } from '../../src/server/usecases/return-license.ts';
 import { setHosts } from '../../src/server/usecases/settings.ts';
 import { freezeByTelephone, releaseByTelephone } from '../../src/server/usecases/telephone-move.ts';
@@ -39,11 +35,10 @@ const users = 'U-1';
 
 async function makeStage(): Promise<Stage> {
   const world = await makeWorld(100);
-  const { context } = world.clearinghouse;
-  const order = { program: 'select', customer: 'Contoso', product, quantity: 10 };
-  value(await addAgreement(context, { ...order, number: users, type: 'user', requestId: 'users' }));
+  await acts.sell(world, { agreement: users, type: 'user', quantity: 10 });
   const server = await world.addServer('LS', { connected: true });
-  await connectUsers(server, 2);
+  await acts.activateByContact(server, users);
+  await acts.installByContact(server, { agreement: users, type: 'user', quantity: 2 });
   for (const holder of ['ada', 'grace'])
     value(await requestLicense(server.context, { product, type: 'user', holder }));
   const devices = await world.addServer('LS-DEVICES', { kit: true });
@@ -65,20 +60,12 @@ async function makeStage(): Promise<Stage> {
   return { world, server, devices, bare, closed, moved };
 }
 
-async function connectUsers(server: OpenServer, quantity: number): Promise<void> {
-  const order = { agreement: users, product, type: 'user', quantity };
-  value(await settleByContact(server.context, value(await requestActivation(server.context, order)).id));
-  value(await settleByContact(server.context, value(await requestInstall(server.context, order)).id));
-}
-
 async function moveAll(world: World, from: OpenServer, to: OpenServer): Promise<void> {
   await acts.deskMove(world, { from, to });
   const line = { product, type: 'device' } as const;
   const order = { ...line, to: acts.idOf(to), quantity: 'all' } as const;
-  const frozen = value(await freezeByTelephone(from.context, order));
-  value(await confirmByTelephone(world.clearinghouse.context, { code: frozen.code }));
-  const released = value(await releaseByTelephone(from.context, line));
-  value(await confirmByTelephone(world.clearinghouse.context, { code: released.code }));
+  await acts.confirm(world, value(await freezeByTelephone(from.context, order)).code);
+  await acts.confirm(world, value(await releaseByTelephone(from.context, line)).code);
 }
 
 function asks(server: OpenServer, type: CalType, holder: string): Attempt {

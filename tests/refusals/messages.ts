@@ -7,7 +7,6 @@ import { base64url } from '../../src/core/bytes.ts';
 import { dayMs, isoTime } from '../../src/core/time.ts';
 import { sealEnvelope } from '../../src/protocol/envelope.ts';
 import type { OpenServer } from '../../src/server/app.ts';
-import { contactClearinghouse } from '../../src/server/usecases/contact.ts';
 import { deactivateServer } from '../../src/server/usecases/deactivate.ts';
 import { sealOutbox } from '../../src/server/usecases/outbox.ts';
 import { startMove } from '../../src/server/usecases/start-move.ts';
@@ -50,12 +49,12 @@ async function makeStage(): Promise<Stage> {
   const other = await named('LS-OTHER', 10);
   const closed = await named('LS-CLOSED', 0);
   value(await deactivateServer(closed.context, { returnUnissued: false, by: 'message' }));
-  value(await contactClearinghouse(closed.context, { waitMs: 0 }));
+  await acts.contact(closed);
   const stranger = await world.addServer('LS-STRANGER', { connected: true });
   await acts.permanents(old, ['ws-1', 'ws-2']);
   const move = { agreement, to: acts.idOf(next), product, type, reason: 'replaced', hold: false } as const;
   const granted = value(await startMove(old.context, { ...move, quantity: 20 })).id;
-  for (const _ of [1, 2]) value(await contactClearinghouse(old.context, { waitMs: 0 }));
+  await acts.contact(old, old);
   const reserved = value(await startMove(other.context, { ...move, quantity: 5 })).id;
   await tellAll(world, other);
   return { world, old, next, other, stranger, closed, moves: { granted, reserved } };
@@ -444,10 +443,9 @@ const envelopes: readonly Row<Stage>[] = [
     name: 'a message of one server that another has signed',
     attempt: async (stage) => {
       const token = await fromServer(stage.world, stage.old, { t: 'install', body: order });
-      const { from } = contentOf(token);
+      const content = contentOf(token);
       const { key } = stage.next.context;
-      return () =>
-        tellRaw(stage, sealEnvelope({ ...contentOf(token), from }, { key: { ...key, kid: from.id } }));
+      return () => tellRaw(stage, sealEnvelope(content, { key: { ...key, kid: content.from.id } }));
     },
     refused: (stage) => ({ code: 'message-untrusted', signer: acts.idOf(stage.old) }),
   },

@@ -1,6 +1,4 @@
 /** What is refused of moves, returns and deactivations, at the desk and on the servers themselves. */
-import { addAgreement } from '../../src/clearinghouse/usecases/agreements.ts';
-import { confirmByTelephone } from '../../src/clearinghouse/usecases/desk-confirm.ts';
 import { cancelMove, showMove as showDeskMove } from '../../src/clearinghouse/usecases/desk-moves.ts';
 import { makeKit } from '../../src/clearinghouse/usecases/make-kit.ts';
 import type { MoveOrder as DeskOrder } from '../../src/clearinghouse/usecases/start-move.ts';
@@ -41,8 +39,7 @@ const line = { product, type: 'device' } as const;
 async function makeStage(): Promise<Stage> {
   const world = await makeWorld(200);
   const { context } = world.clearinghouse;
-  const order = { number: second, program: 'select', customer: 'Contoso', ...line, quantity: 20 };
-  value(await addAgreement(context, { ...order, requestId: 'second' }));
+  await acts.sell(world, { agreement: second, quantity: 20 });
   const kit = value(await makeKit(context, second)).file;
   const [old, next, mover, closed] = (await Promise.all(
     ['LS-OLD', 'LS-NEW', 'LS-MOVER', 'LS-CLOSED'].map((name) => world.addServer(name, { kit: true })),
@@ -58,7 +55,7 @@ async function makeStage(): Promise<Stage> {
   value(await deactivateServer(closed.context, { returnUnissued: false, by: 'telephone' }));
   const move = await acts.deskMove(world, { from: mover, to: next }, 4);
   const frozen = value(await freezeByTelephone(mover.context, { ...line, to: acts.idOf(next), quantity: 4 }));
-  value(await confirmByTelephone(context, { code: frozen.code }));
+  await acts.confirm(world, frozen.code);
   return { world, old, next, mover, bare, closed, move };
 }
 

@@ -1,6 +1,9 @@
 /** What people do in a world, in one line each, as the tests that are about something else need it. */
 
+import { addAgreement, showAgreement } from '../../src/clearinghouse/usecases/agreements.ts';
 import { activateByTelephone } from '../../src/clearinghouse/usecases/desk-activate.ts';
+import type { DeskAnswer } from '../../src/clearinghouse/usecases/desk-answer.ts';
+import { confirmByTelephone } from '../../src/clearinghouse/usecases/desk-confirm.ts';
 import { grantKeyPack } from '../../src/clearinghouse/usecases/desk-key-pack.ts';
 import { answerFile } from '../../src/clearinghouse/usecases/exchange.ts';
 import { startDeskMove } from '../../src/clearinghouse/usecases/start-move.ts';
@@ -8,9 +11,10 @@ import type { CalType } from '../../src/core/product.ts';
 import type { OpenServer } from '../../src/server/app.ts';
 import type { CodeOutcome } from '../../src/server/usecases/apply-code.ts';
 import { applyCode } from '../../src/server/usecases/apply-code.ts';
-import { settleByContact } from '../../src/server/usecases/contact.ts';
+import { contactClearinghouse, settleByContact } from '../../src/server/usecases/contact.ts';
+import { deactivateServer } from '../../src/server/usecases/deactivate.ts';
 import { requestFile } from '../../src/server/usecases/outbox.ts';
-import type { LicenseAnswer } from '../../src/server/usecases/request-license.ts';
+import type { LicenseAnswer, LicenseRequest } from '../../src/server/usecases/request-license.ts';
 import { requestLicense } from '../../src/server/usecases/request-license.ts';
 import { requestActivation, requestInstall } from '../../src/server/usecases/requests.ts';
 import { validateLicense } from '../../src/server/usecases/return-license.ts';
@@ -24,6 +28,19 @@ let requests = 0;
 export function newRequest(): string {
   requests += 1;
   return `request-${requests}`;
+}
+
+/** More CALs on a Select agreement of Contoso, or on another one of theirs. */
+export async function sell(world: World, sold: Pack): Promise<void> {
+  const { agreement: number = agreement, ...line } = sold;
+  const paper = { number, program: 'select', customer: 'Contoso', product, type: 'device', ...line };
+  value(await addAgreement(world.clearinghouse.context, { ...paper, requestId: newRequest() }));
+}
+
+/** In hand, committed and in transit, of the first line of the agreement. */
+export async function books(world: World): Promise<readonly (number | undefined)[]> {
+  const [line] = value(await showAgreement(world.clearinghouse.context, agreement)).lines;
+  return [line?.inHand, line?.committed, line?.inTransit];
 }
 
 export const idOf = (server: OpenServer): string => server.context.licenseServerId;
@@ -46,20 +63,14 @@ export async function activate(world: World, server: OpenServer, number = agreem
 export interface Pack {
   readonly quantity: number;
   readonly type?: CalType;
+  readonly product?: string;
   readonly agreement?: string;
 }
 
 /** A key pack for a server, as it is read out. */
 export async function packCode(world: World, server: OpenServer, pack: Pack): Promise<string> {
-  const desk = await grantKeyPack(world.clearinghouse.context, {
-    ...{
-      agreement: pack.agreement ?? agreement,
-      serverId: idOf(server),
-      product,
-      type: pack.type ?? 'device',
-    },
-    ...{ quantity: pack.quantity, requestId: newRequest() },
-  });
+  const call = { agreement, serverId: idOf(server), product, type: 'device', ...pack };
+  const desk = await grantKeyPack(world.clearinghouse.context, { ...call, requestId: newRequest() });
   return value(desk).code ?? '';
 }
 
@@ -82,23 +93,54 @@ export async function setUp(world: World, server: OpenServer, quantity: number):
   if (quantity > 0) await install(world, server, { quantity });
 }
 
-/** Activates over the network and installs so many per device. */
-export async function connect(server: OpenServer, quantity: number): Promise<void> {
-  value(
-    await settleByContact(server.context, value(await requestActivation(server.context, { agreement })).id),
-  );
-  if (quantity === 0) return;
-  const order = { agreement, product, type: 'device', quantity };
+/** Reads a code of a server to the desk. */
+export async function confirm(world: World, code: string): Promise<DeskAnswer> {
+  return value(await confirmByTelephone(world.clearinghouse.context, { code }));
+}
+
+/** One contact of each, in their order. */
+export async function contact(...servers: readonly OpenServer[]): Promise<void> {
+  for (const server of servers) value(await contactClearinghouse(server.context, { waitMs: 0 }));
+}
+
+/** Activates over the network, with a certificate. */
+export async function activateByContact(server: OpenServer, number = agreement): Promise<void> {
+  const asked = value(await requestActivation(server.context, { agreement: number }));
+  value(await settleByContact(server.context, asked.id));
+}
+
+/** Asks for CALs over the network, and installs them. */
+export async function installByContact(server: OpenServer, pack: Pack): Promise<void> {
+  const order = { agreement, product, type: 'device', ...pack };
   value(await settleByContact(server.context, value(await requestInstall(server.context, order)).id));
 }
 
-/** A permanent license for a device: it asks, signs in, and asks again. */
-export async function permanent(server: OpenServer, holder: string): Promise<LicenseAnswer> {
-  const request = { product, type: 'device', holder } as const;
+/** Activates over the network and installs so many per device. */
+export async function connect(server: OpenServer, quantity: number): Promise<void> {
+  await activateByContact(server);
+  if (quantity > 0) await installByContact(server, { quantity });
+}
+
+/** Deactivates over the network: the clearinghouse has heard of it. */
+export async function closeByContact(server: OpenServer, returnUnissued: boolean): Promise<void> {
+  const closed = value(await deactivateServer(server.context, { returnUnissued, by: 'message' }));
+  value(await settleByContact(server.context, closed.request ?? ''));
+}
+
+type Source = NonNullable<LicenseRequest['source']>;
+
+/** A permanent license for a device: it asks, signs in, and asks again; with what it has from elsewhere. */
+export async function permanent(server: OpenServer, holder: string, source?: Source): Promise<LicenseAnswer> {
+  const request = { product, type: 'device', holder, source } as const;
   const first = value(await requestLicense(server.context, request));
   if (first.kind === 'permanent') return first;
-  value(await validateLicense(server.context, request));
+  value(await validateLicense(server.context, { product, type: 'device', holder }));
   return value(await requestLicense(server.context, request));
+}
+
+/** What a holder shows to another server. */
+export function sourceOf({ token, bundleText }: LicenseAnswer): Source {
+  return { token, bundle: JSON.parse(bundleText) as unknown };
 }
 
 export async function permanents(server: OpenServer, holders: readonly string[]): Promise<void> {
