@@ -4,6 +4,7 @@
  * became of it, and until it is, both outcomes are allowed.
  */
 import assert from 'node:assert/strict';
+import { readPayload } from '../../src/protocol/paseto.ts';
 import type { Answer } from './http.ts';
 import { Lost } from './http.ts';
 import type { LiveLicense, ServerImage } from './image.ts';
@@ -58,7 +59,6 @@ export class Devices {
   readonly #counted: Mutable<Counted> = {
     ...{ answers: 0, issued: 0, renewed: 0, returned: 0, refused: 0, doubts: 0, carriedOut: 0 },
   };
-  #underWay = 0;
 
   constructor(server: Program, chance: Chance, many: { readonly device: number; readonly user: number }) {
     this.#server = server;
@@ -73,17 +73,11 @@ export class Devices {
     return this.#counted;
   }
 
-  /** Resolves when no request is under way any more: each got its answer, or is lost. */
-  async quiet(): Promise<void> {
-    while (this.#underWay > 0) await new Promise((resolve) => setImmediate(resolve));
-  }
-
   /** One holder does what it wants next; answers false where the server is gone. */
   async one(nowMs: number): Promise<boolean> {
     const holder = this.#free();
     if (holder === undefined) return true;
     holder.busy = true;
-    this.#underWay += 1;
     try {
       await this.#act(holder, nowMs);
       return true;
@@ -92,7 +86,6 @@ export class Devices {
       this.#counted.doubts += 1;
       return false;
     } finally {
-      this.#underWay -= 1;
       holder.busy = false;
     }
   }
@@ -238,15 +231,11 @@ export class Devices {
   }
 }
 
-const signatureLength = 64;
-
-/** The id that stands in a PASETO v4.public token: its payload is JSON, and the signature follows it. */
+/** The id that stands in a token. */
 function jtiOf(token: string): string {
-  const signed = Buffer.from(token.split('.')[2] ?? '', 'base64url');
-  const claims = JSON.parse(signed.subarray(0, -signatureLength).toString('utf8')) as {
-    readonly jti: string;
-  };
-  return claims.jti;
+  const jti = readPayload(token)?.['jti'];
+  assert.ok(typeof jti === 'string', `no token: ${token}`);
+  return jti;
 }
 
 /** Whoever let a license lapse may find that its unit has gone back to the pool. */

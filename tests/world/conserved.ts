@@ -24,8 +24,7 @@ async function checkServer(name: string, store: Store): Promise<readonly LineCou
     const lines = await tx.all<{ id: number; agreement: string; line: number }>(
       'select id, agreement, line from lines',
     );
-    const balances = new Map([...(await tx.balances(''))]);
-    for (const line of sumServer(balances)) {
+    for (const line of sumServer(await tx.balances(''))) {
       const what = `${name}: ${JSON.stringify(line)}`;
       assert.ok(conservesInstalled(line), what);
       const id = lines.find((row) => row.agreement === line.agreement && row.line === line.line)?.id ?? -1;

@@ -13,6 +13,7 @@ import { makeKit } from '../../src/clearinghouse/usecases/make-kit.ts';
 import { addProduct } from '../../src/clearinghouse/usecases/products.ts';
 import type { Refusal } from '../../src/core/refusal.ts';
 import type { Result } from '../../src/core/result.ts';
+import { dayMs } from '../../src/core/time.ts';
 import type { Clock } from '../../src/platform/clock.ts';
 import type { Delivery } from '../../src/platform/delivery.ts';
 import type { OpenServer } from '../../src/server/app.ts';
@@ -61,7 +62,7 @@ export function value<T>(result: Result<T, Refusal>): T {
   throw new Error(`refused: ${JSON.stringify(result.error)}`);
 }
 
-/** The code of a refusal, or a failure that shows what was answered instead. */
+/** The refusal of a result, or a failure that shows what was answered instead. */
 export function refusalOf<T>(result: Result<T, Refusal>): Refusal {
   if (!result.ok) return result.error;
   throw new Error(`not refused: ${JSON.stringify(result.value)}`);
@@ -75,7 +76,7 @@ export function makeClock(): TestClock {
       offsetMs = ms - Date.now();
     },
     advanceDays: (days) => {
-      offsetMs += days * 86_400_000;
+      offsetMs += days * dayMs;
     },
   };
 }
