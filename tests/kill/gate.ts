@@ -4,9 +4,11 @@
  * address while the clearinghouse comes and goes.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Agent, createServer, request } from 'node:http';
+import { Agent, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Reply } from './http.ts';
+import { exchange, tolerateLost } from './http.ts';
 import type { Program } from './programs.ts';
 import type { Chance } from './random.ts';
 
@@ -20,11 +22,6 @@ export interface Letter {
   readonly deliver: (only?: readonly string[]) => Promise<Reply | undefined>;
   /** Hands an answer to the sender; undefined cuts its line. */
   readonly reply: (reply: Reply | undefined) => void;
-}
-
-export interface Reply {
-  readonly status: number;
-  readonly text: string;
 }
 
 type Carrier = (letter: Letter) => Promise<void>;
@@ -117,31 +114,8 @@ export class Gate {
       if (Date.now() > until || this.#closing.signal.aborted) return undefined;
       await this.#later(10);
     }
-    return this.#post({ port: this.#clearinghouse.port, path, text });
-  }
-
-  #post(to: {
-    readonly port: number;
-    readonly path: string;
-    readonly text: string;
-  }): Promise<Reply | undefined> {
-    const { port, path, text } = to;
-    const headers = { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) };
-    return new Promise((resolve) => {
-      const lost = (): void => resolve(undefined);
-      const options = { host: '127.0.0.1', port, path, method: 'POST', headers, agent: this.#agent };
-      const asked = request({ ...options, signal: this.#closing.signal }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', lost);
-        response.on('end', () => {
-          const reply = { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') };
-          resolve(response.complete ? reply : undefined);
-        });
-      });
-      asked.on('error', lost);
-      asked.end(text);
-    });
+    const to = { port: this.#clearinghouse.port, agent: this.#agent, method: 'POST', path } as const;
+    return exchange({ ...to, text, signal: this.#closing.signal }).catch(tolerateLost);
   }
 }
 

@@ -9,9 +9,12 @@ export interface Ask {
   readonly key?: string;
 }
 
-export interface Answer {
+export interface Reply {
   readonly status: number;
   readonly text: string;
+}
+
+export interface Answer extends Reply {
   /** The parsed body. */
   readonly body: Readonly<Record<string, unknown>>;
 }
@@ -38,8 +41,15 @@ export class HttpPeer {
     this.port = port;
   }
 
-  ask(ask: Ask & { readonly token: string }): Promise<Answer> {
-    return exchange({ ...ask, port: this.port, agent: this.#agent });
+  async ask({ method, path, body, key, token }: Ask & { readonly token: string }): Promise<Answer> {
+    const headers = {
+      authorization: `Bearer ${token}`,
+      ...(key === undefined ? {} : { 'idempotency-key': key }),
+    };
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const to = { port: this.port, agent: this.#agent, method, path };
+    const reply = await exchange({ ...to, headers, text, patienceMs });
+    return { ...reply, body: parsed(reply.text) };
   }
 
   close(): void {
@@ -47,37 +57,42 @@ export class HttpPeer {
   }
 }
 
-interface Exchange extends Ask {
+interface Exchange {
   readonly port: number;
   readonly agent: Agent;
-  readonly token: string;
+  readonly method: Ask['method'];
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** JSON. */
+  readonly text: string | undefined;
+  /** Without it, as long as it takes. */
+  readonly patienceMs?: number;
+  readonly signal?: AbortSignal;
 }
 
-function exchange(of: Exchange): Promise<Answer> {
-  const body = of.body === undefined ? undefined : JSON.stringify(of.body);
-  const headers = {
-    authorization: `Bearer ${of.token}`,
-    ...(of.key === undefined ? {} : { 'idempotency-key': of.key }),
-    ...(body === undefined
+/** One request, and its answer once all of it is here; throws `Lost` where that never is. */
+export function exchange({ headers, text, patienceMs: mostMs, ...to }: Exchange): Promise<Reply> {
+  const content =
+    text === undefined
       ? {}
-      : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
-  };
+      : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) };
   return new Promise((resolve, reject) => {
-    const lost = (error: Error): void => reject(new Lost(`${of.method} ${of.path}: ${error.message}`));
-    const { port, agent, method, path } = of;
-    const asked = request({ host: '127.0.0.1', port, agent, method, path, headers }, (response) => {
+    const lost = (error: Error): void => reject(new Lost(`${to.method} ${to.path}: ${error.message}`));
+    const options = { host: '127.0.0.1', ...to, headers: { ...headers, ...content } };
+    const asked = request(options, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', lost);
       response.on('end', () => {
-        const text = Buffer.concat(chunks).toString('utf8');
         if (!response.complete) return lost(new Error('the answer was cut short'));
-        resolve({ status: response.statusCode ?? 0, text, body: parsed(text) });
+        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') });
       });
     });
-    asked.setTimeout(patienceMs, () => asked.destroy(new Error('no answer came in time')));
+    if (mostMs !== undefined) {
+      asked.setTimeout(mostMs, () => asked.destroy(new Error('no answer came in time')));
+    }
     asked.on('error', lost);
-    asked.end(body);
+    asked.end(text);
   });
 }
 

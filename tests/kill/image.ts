@@ -81,12 +81,13 @@ export class Witness {
     this.#replay = new Replay(place.name);
   }
 
-  get entries(): number {
-    return this.#replay.entries;
-  }
-
-  /** Copies, opens, checks the file and the journal; only while the process is dead or stopped. */
-  look<T>(read: (db: DatabaseSync) => T): T {
+  /**
+   * Copies, opens, checks the file and the journal; only while the process is dead or stopped. `thoroughly`
+   * replays the whole journal, from its first entry.
+   */
+  look<T>(read: (db: DatabaseSync) => T, thoroughly = false): T {
+    const before = this.#replay.entries;
+    if (thoroughly) this.#replay = new Replay(this.#place.name);
     rmSync(this.#scratch, { recursive: true, force: true });
     mkdirSync(this.#scratch, { recursive: true });
     const copy = join(this.#scratch, this.#place.database);
@@ -99,19 +100,11 @@ export class Witness {
       const [check] = db.prepare('pragma quick_check').all();
       assert.deepEqual({ ...check }, { quick_check: 'ok' }, `${this.#place.name}: look ${this.#looks}`);
       this.#replay.readOn(db);
+      assert.ok(this.#replay.entries >= before, `${this.#place.name}: no entry is gone`);
       return read(db);
     } finally {
       db.close();
     }
-  }
-
-  /** The same, replaying the whole journal from its first entry. */
-  lookThoroughly<T>(read: (db: DatabaseSync) => T): T {
-    const before = this.#replay.entries;
-    this.#replay = new Replay(this.#place.name);
-    const seen = this.look(read);
-    assert.ok(this.#replay.entries >= before, `${this.#place.name}: no entry is gone`);
-    return seen;
   }
 }
 

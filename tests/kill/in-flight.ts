@@ -5,12 +5,13 @@
  */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Letter, Reply } from './gate.ts';
-import type { Answer } from './http.ts';
+import { until } from '../in-time.ts';
+import type { Letter } from './gate.ts';
+import type { Answer, Reply } from './http.ts';
 import { tolerateLost } from './http.ts';
 import { installedOn } from './moves.ts';
 import type { Place } from './place.ts';
-import { activate, agreement, must, persist, product, sell } from './place.ts';
+import { activate, agreement, contact, must, persist, product, sell } from './place.ts';
 import type { Program } from './programs.ts';
 import type { Chance } from './random.ts';
 import { lookStopped, lookTogether } from './together.ts';
@@ -53,11 +54,11 @@ interface Held {
 }
 
 /** The next letter that carries more than a contact is kept back, and everything after it goes its way. */
-function holdNext(place: Place, fits: (messages: number) => boolean): Promise<Held> {
+function holdNext(place: Place): Promise<Held> {
   return new Promise((resolve) => {
     place.gate.carrier = async (letter) => {
       const { messages } = JSON.parse(letter.text) as { readonly messages: readonly string[] };
-      if (!fits(messages.length)) return letter.reply(await letter.deliver());
+      if (messages.length <= 1) return letter.reply(await letter.deliver());
       place.gate.carrier = undefined;
       resolve({ letter, deliverPart: (many) => letter.deliver(messages.slice(0, many)) });
     };
@@ -67,17 +68,14 @@ function holdNext(place: Place, fits: (messages: number) => boolean): Promise<He
 let orders = 0;
 
 /** An order of CALs: the same key at every repetition. `file` leaves it in the outbox. */
-function order(
-  scene: Scene,
-  by: 'contact' | 'file',
-): { readonly ask: () => Promise<Answer>; readonly quantity: number } {
+function order(scene: Scene, by: 'contact' | 'file'): () => Promise<Answer> {
   orders += 1;
   // Another quantity than those still under way: the same order again would be one with the first.
   const quantity = 1 + (orders % 11);
   scene.ordered += quantity;
   const body = { agreement, product, type: 'device', quantity, by };
   const ask = { method: 'POST', path: '/v1/admin/install', body, key: `order-${orders}` } as const;
-  return { ask: () => scene.server.call(ask), quantity };
+  return () => scene.server.call(ask);
 }
 
 const orLost = (answer: Promise<Answer>): Promise<Answer | undefined> => answer.catch(tolerateLost);
@@ -87,17 +85,31 @@ async function restart(program: Program): Promise<void> {
   await program.start(0);
 }
 
-const hasOrders = (messages: number): boolean => messages > 1;
+interface Underway extends Held {
+  /** The answer to who sent the letter, or undefined where none came. */
+  readonly answered: Promise<Answer | undefined>;
+}
+
+/** Holds back the letter that a request to the server brings forth. */
+async function holdBack(place: Place, ask: () => Promise<Answer>): Promise<Underway> {
+  const held = holdNext(place);
+  const answered = orLost(ask());
+  return { ...(await held), answered };
+}
+
+/** So many orders wait in the outbox, and the letter with them is held back. */
+async function holdOrders(scene: Scene, many: number): Promise<Underway> {
+  for (let index = 0; index < many; index += 1) await must200(order(scene, 'file')());
+  return holdBack(scene.place, () => scene.server.call(contact));
+}
 
 /** The server dies with a letter out; it arrives after the letters of the server that was started again. */
 async function arrivesLate(scene: Scene): Promise<void> {
   const { place, server } = scene;
-  const held = holdNext(place, hasOrders);
-  const { ask } = order(scene, 'contact');
-  const lost = orLost(ask());
-  const { letter, deliverPart } = await held;
+  const ask = order(scene, 'contact');
+  const { letter, deliverPart, answered } = await holdBack(place, ask);
   await server.kill();
-  assert.equal(await lost, undefined);
+  assert.equal(await answered, undefined);
   await server.start(0);
   assert.equal((await ask()).status, 200);
   await letter.deliver();
@@ -107,13 +119,10 @@ async function arrivesLate(scene: Scene): Promise<void> {
 /** Both letters are taken in at once, in either order. */
 async function arrivesTogether(scene: Scene, first: 'old' | 'new'): Promise<void> {
   const { place, server } = scene;
-  for (let index = 0; index < 5; index += 1) await must200(order(scene, 'file').ask());
-  const held = holdNext(place, hasOrders);
-  const lost = orLost(server.call({ method: 'POST', path: '/v1/admin/contact', body: { waitMs: 0 } }));
-  const old = await held;
+  const old = await holdOrders(scene, 5);
   await server.kill();
-  await lost;
-  const again = holdNext(place, hasOrders);
+  await old.answered;
+  const again = holdNext(place);
   await server.start(0);
   const { letter } = await again;
   const letters = first === 'old' ? [old.letter, letter] : [letter, old.letter];
@@ -128,66 +137,54 @@ async function arrivesTogether(scene: Scene, first: 'old' | 'new'): Promise<void
 /** The clearinghouse dies when it has taken in only the first messages; then the older letter arrives. */
 async function arrivesAfterPart(scene: Scene): Promise<void> {
   const { place, server } = scene;
-  for (let index = 0; index < 3; index += 1) await must200(order(scene, 'file').ask());
-  const held = holdNext(place, hasOrders);
-  const lost = orLost(server.call({ method: 'POST', path: '/v1/admin/contact', body: { waitMs: 0 } }));
-  const old = await held;
+  const old = await holdOrders(scene, 3);
   await server.kill();
-  await lost;
+  await old.answered;
   place.gate.carrier = async (letter) => letter.reply(undefined);
   await server.start(0);
   // The journal goes on: what is signed from here on tells of a longer one than the old letter.
   await must(server, { method: 'PUT', path: `/v1/licenses/${product}/devices/device-${scene.ordered}` });
-  const again = holdNext(place, hasOrders);
-  const lostAgain = orLost(server.call({ method: 'POST', path: '/v1/admin/contact', body: { waitMs: 0 } }));
-  const { letter, deliverPart } = await again;
+  const { letter, deliverPart, answered } = await holdBack(place, () => server.call(contact));
   await deliverPart(1);
   await restart(place.clearinghouse);
   await old.letter.deliver();
   letter.reply(undefined);
-  await lostAgain;
+  await answered;
 }
 
 /** The clearinghouse has taken everything in, and dies before its answer has left. */
 async function isAnsweredToNobody(scene: Scene): Promise<void> {
   const { place } = scene;
-  const held = holdNext(place, hasOrders);
-  const { ask } = order(scene, 'contact');
-  const lost = orLost(ask());
-  const { letter } = await held;
+  const ask = order(scene, 'contact');
+  const { letter, answered } = await holdBack(place, ask);
   assert.equal((await letter.deliver())?.status, 200);
   await restart(place.clearinghouse);
   letter.reply(undefined);
-  await lost;
+  await answered;
   await persist200(scene, ask);
 }
 
 /** The answer is there, and the server dies over it. */
 async function isKilledByTheAnswer(scene: Scene, afterMs: number): Promise<void> {
   const { place, server } = scene;
-  const held = holdNext(place, hasOrders);
-  const { ask } = order(scene, 'contact');
-  const lost = orLost(ask());
-  const { letter } = await held;
+  const ask = order(scene, 'contact');
+  const { letter, answered } = await holdBack(place, ask);
   letter.reply(await letter.deliver());
   await sleep(afterMs);
   await restart(server);
-  await lost;
+  await answered;
   await persist200(scene, ask);
 }
 
 /** The clearinghouse dies somewhere in the middle of a long letter, then the server does as well. */
 async function isCutInTheMiddle(scene: Scene, afterMs: number): Promise<void> {
   const { place, server } = scene;
-  for (let index = 0; index < 8; index += 1) await must200(order(scene, 'file').ask());
-  const held = holdNext(place, hasOrders);
-  const lost = orLost(server.call({ method: 'POST', path: '/v1/admin/contact', body: { waitMs: 0 } }));
-  const { letter } = await held;
+  const { letter, answered } = await holdOrders(scene, 8);
   const delivered = letter.deliver();
   await sleep(afterMs);
   await place.clearinghouse.kill();
   letter.reply(await delivered);
-  await lost;
+  await answered;
   await restart(server);
   await place.clearinghouse.start(0);
 }
@@ -201,14 +198,14 @@ async function isHeldBackForTheDead(scene: Scene): Promise<void> {
     letter.reply(await letter.deliver());
   };
   await restart(server);
-  while (contacts.length === 0) await sleep(5);
+  const ofTheDead = await until('the contact of a server that was started', () => contacts[0]);
   await sleep(20);
   await restart(server);
-  const { ask } = order(scene, 'contact');
+  const ask = order(scene, 'contact');
   await persist200(scene, ask);
   // And once more, the very letter of the dead one.
-  void contacts[0]?.deliver();
-  await must200(order(scene, 'contact').ask());
+  void ofTheDead.deliver();
+  await must200(order(scene, 'contact')());
   place.gate.carrier = undefined;
 }
 
@@ -235,12 +232,12 @@ async function checkScene(scene: Scene): Promise<void> {
   place.gate.carrier = undefined;
   await server.isUp();
   for (let tries = 0; (await installedOn(server)) < scene.ordered && tries < 100; tries += 1) {
-    await persist(server, { method: 'POST', path: '/v1/admin/contact', body: { waitMs: 0 } });
+    await persist(server, contact);
     await sleep(10);
   }
   await lookStopped(place, async () => void lookTogether(place));
   assert.equal(await installedOn(server), scene.ordered, 'what was ordered, once each');
-  await must(server, { method: 'POST', path: '/v1/admin/contact', body: { waitMs: 0 } });
+  await must(server, contact);
   await lookStopped(place, async () => {
     const { clearinghouse } = lookTogether(place);
     const committed = clearinghouse.lines.reduce((sum, line) => sum + line.committed, 0);

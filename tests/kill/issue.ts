@@ -1,6 +1,6 @@
 /** A license server that is killed time and again under load, while months go by. */
-import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { dayMs } from '../../src/core/time.ts';
 import { beside } from './beside.ts';
 import type { Counted } from './devices.ts';
 import { Devices } from './devices.ts';
@@ -11,7 +11,6 @@ import { activate, install, sell } from './place.ts';
 import type { Program } from './programs.ts';
 import type { Chance } from './random.ts';
 
-const dayMs = 86_400_000;
 /** So many requests are under way at once. */
 const atOnce = 12;
 
@@ -84,10 +83,8 @@ export class Issuing {
   }
 
   #look(thoroughly = false): ServerImage {
-    const witness = this.#place.witnesses.get(this.#server.place.name);
-    assert.ok(witness);
-    const read = readServer(this.#server.place.name);
-    return thoroughly ? witness.lookThoroughly(read) : witness.look(read);
+    const { name } = this.#server.place;
+    return this.#place.witnessOf(name).look(readServer(name), thoroughly);
   }
 
   /** At the end: everybody asks once more, and the whole journal is replayed. */

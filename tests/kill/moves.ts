@@ -4,19 +4,19 @@
  */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { dayMs } from '../../src/core/time.ts';
 import type { Over } from './beside.ts';
 import { beside } from './beside.ts';
 import type { Answer, Ask } from './http.ts';
 import { tolerateLost } from './http.ts';
 import type { Place } from './place.ts';
-import { activate, agreement, install, persist, product, sell } from './place.ts';
+import { activate, agreement, contact, install, persist, product, sell } from './place.ts';
 import type { Program } from './programs.ts';
 import type { Chance } from './random.ts';
 import type { Roamed } from './roamers.ts';
 import { Roamers } from './roamers.ts';
 import { lookStopped, lookTogether } from './together.ts';
 
-const dayMs = 86_400_000;
 /** Licenses last 52 to 89 days: on day 51 some want to be renewed, and none has lapsed. */
 const aheadMs = 51 * dayMs;
 /** How long one move may take, kills and all. */
@@ -197,5 +197,5 @@ export async function installedOn(server: Program): Promise<number> {
 
 /** What an impatient administrator does. */
 async function poke(server: Program): Promise<void> {
-  await server.call({ method: 'POST', path: '/v1/admin/contact', body: { waitMs: 0 } }).catch(tolerateLost);
+  await server.call(contact).catch(tolerateLost);
 }

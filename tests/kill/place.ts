@@ -20,7 +20,6 @@ export const agreement = '4965437';
 export const product = 'ts-2012r2';
 
 export interface Place {
-  readonly dir: string;
   readonly gate: Gate;
   readonly clearinghouse: Program;
   readonly old: Program;
@@ -28,7 +27,8 @@ export interface Place {
   readonly programs: readonly Program[];
   /** License Server IDs, by the name of the program. */
   readonly ids: ReadonlyMap<string, string>;
-  readonly witnesses: ReadonlyMap<string, Witness>;
+  /** Who looks at the database of a program, by its name. */
+  readonly witnessOf: (name: string) => Witness;
   readonly close: () => Promise<void>;
 }
 
@@ -53,6 +53,9 @@ export async function must(program: Program, ask: Ask): Promise<Answer['body']> 
   );
   return answer.body;
 }
+
+/** What a server does on its own time and again, and an impatient administrator by hand. */
+export const contact: Ask = { method: 'POST', path: '/v1/admin/contact', body: { waitMs: 0 } };
 
 export interface PlaceOptions {
   readonly chance: Chance;
@@ -85,10 +88,15 @@ export async function makePlace({ chance, stable, connected = true }: PlaceOptio
   const old = serverOf('old');
   const next = serverOf('next');
   const programs = [clearinghouse, old, next];
+  const witnesses = new Map(programs.map(({ place }) => [place.name, new Witness(place, dir)]));
   gate.leadTo(clearinghouse);
   return {
-    ...{ dir, gate, clearinghouse, old, next, programs, ids },
-    witnesses: new Map(programs.map(({ place }) => [place.name, new Witness(place, dir)])),
+    ...{ gate, clearinghouse, old, next, programs, ids },
+    witnessOf: (name) => {
+      const witness = witnesses.get(name);
+      assert.ok(witness);
+      return witness;
+    },
     close: async () => {
       await gate.close();
       for (const program of programs) if (program.isRunning) await program.end();

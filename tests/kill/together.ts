@@ -3,7 +3,7 @@
  * a move may break held against them (protocol §1.3, I1 to I4).
  */
 import assert from 'node:assert/strict';
-import type { ClearinghouseImage, ServerImage, Witness } from './image.ts';
+import type { ClearinghouseImage, ServerImage } from './image.ts';
 import { readClearinghouse, readServer } from './image.ts';
 import type { Place } from './place.ts';
 
@@ -24,18 +24,11 @@ export async function lookStopped(place: Place, look: () => Promise<void>): Prom
 
 /** Only while every process is dead or stopped; `thoroughly` replays the journals from their first entry. */
 export function lookTogether(place: Place, thoroughly = false): Together {
-  const witnessOf = (name: string): Witness => {
-    const witness = place.witnesses.get(name);
-    assert.ok(witness);
-    return witness;
-  };
   const servers = new Map<string, ServerImage>();
   for (const name of place.ids.keys()) {
-    const read = readServer(name);
-    servers.set(name, thoroughly ? witnessOf(name).lookThoroughly(read) : witnessOf(name).look(read));
+    servers.set(name, place.witnessOf(name).look(readServer(name), thoroughly));
   }
-  const ch = witnessOf('clearinghouse');
-  const clearinghouse = thoroughly ? ch.lookThoroughly(readClearinghouse) : ch.look(readClearinghouse);
+  const clearinghouse = place.witnessOf('clearinghouse').look(readClearinghouse, thoroughly);
   const together = { clearinghouse, servers };
   checkAmounts(place, together);
   checkHolders(together);
