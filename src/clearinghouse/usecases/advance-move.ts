@@ -267,7 +267,7 @@ async function send(
 ): Promise<Result<null, Refusal>> {
   const { effect, move } = doing;
   const body =
-    effect.message === 'grant' ? await grantBody(context, tx, doing) : ok(bodyOf(doing, effect.message));
+    effect.message === 'grant' ? await grantBody(context, tx, doing) : ok(moveBody(doing, effect.message));
   if (!body.ok) return body;
   doing.deeds.outbox.push(
     await outgoing(tx, {
@@ -282,8 +282,9 @@ async function send(
   return ok(null);
 }
 
-function bodyOf(
-  { move, leases }: MoveHappening,
+/** What a message of a move says; a grant has proofs besides, and is told by `grantBody`. */
+export function moveBody(
+  { move, leases }: Pick<MoveHappening, 'move' | 'leases'>,
   message: Exclude<Extract<MoveEffect, { do: 'send' }>['message'], 'grant'>,
 ): JsonObject {
   const place = { agreement: move.agreement, line: move.line };

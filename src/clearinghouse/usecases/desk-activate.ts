@@ -28,6 +28,7 @@ import { loadAgreement } from './agreements.ts';
 import { carryOver } from './close-authority.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
+import { suspected } from './open-authority.ts';
 
 /**
  * Answers the activation code of a License Server ID under an agreement; asked again, the same code.
@@ -46,10 +47,7 @@ export async function activateByTelephone(
     const agreement = await loadAgreement(tx, call.agreement);
     if (!agreement.ok) return agreement;
     const server = await findServer(tx, id.value);
-    if (server?.state === 'suspect') {
-      const reason = 'its messages do not fit its past';
-      return err({ code: 'server-suspect', licenseServerId: id.value, reason });
-    }
+    if (server?.state === 'suspect') return err(suspected(id.value));
     const present = await findGrantedAuthority(tx, id.value, call.agreement);
     if (present?.basis === 'key') return err(whyCertified(present));
     const slot = await chooseSlot(tx, call.agreement, id.value);

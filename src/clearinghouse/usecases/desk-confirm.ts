@@ -34,6 +34,7 @@ import { extendHorizon, horizonNext } from './desk-horizon.ts';
 import type { ConfirmedBy } from './find-confirmation.ts';
 import { codeKey, findConfirmer } from './find-confirmation.ts';
 import { newId } from './new-id.ts';
+import { suspected } from './open-authority.ts';
 import { returnUnits } from './return-units.ts';
 
 /** Failures per server and day, and in all per day, before a supervisor is needed (protocol §3.6). */
@@ -96,13 +97,7 @@ async function takeIn(
   const read = readConfirmation(of.code);
   if (!read.ok) return read;
   const server = await findServer(tx, by.value.authority.licenseServerId);
-  if (server?.state === 'suspect') {
-    return err({
-      code: 'server-suspect',
-      licenseServerId: server.licenseServerId,
-      reason: 'its messages do not fit its past',
-    });
-  }
+  if (server?.state === 'suspect') return err(suspected(server.licenseServerId));
   if (by.value.authority.state === 'closed') return err(closedServer(by.value.authority, server));
   const { unseen } = by.value.match;
   if (unseen.freezes > 0) return err({ code: 'earlier-code-missing', kind: 'frozen' });

@@ -6,6 +6,11 @@ import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import { findGrantedAuthority, findServer } from '../../store/committed-server-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 
+/** Why a server whose messages told of a fork gets nothing more (protocol §2.1). */
+export function suspected(licenseServerId: string): Refusal {
+  return { code: 'server-suspect', licenseServerId, reason: 'its messages do not fit its past' };
+}
+
 /** The authority under which a server may be granted units. Refused: unknown, suspect, not activated. */
 export async function openAuthority(
   tx: ReadTx,
@@ -15,7 +20,7 @@ export async function openAuthority(
   const server = await findServer(tx, licenseServerId);
   if (server === undefined) return err({ code: 'server-unknown', licenseServerId });
   if (server.state === 'suspect') {
-    return err({ code: 'server-suspect', licenseServerId, reason: 'its messages do not fit its past' });
+    return err(suspected(licenseServerId));
   }
   const authority = await findGrantedAuthority(tx, licenseServerId, agreement);
   if (authority === undefined) return err({ code: 'not-activated', agreement });

@@ -18,6 +18,7 @@ import { outgoing } from '../send.ts';
 import { advanceMove } from './advance-move.ts';
 import { handleMessage } from './handle-message.ts';
 import { newId } from './new-id.ts';
+import { suspected } from './open-authority.ts';
 import { publisherLog } from './products.ts';
 
 export interface Taken {
@@ -135,7 +136,7 @@ function checkSender(of: {
   const { gen, seq, log } = message.from;
   const { licenseServerId } = server;
   if (server.state === 'suspect') {
-    return err({ code: 'server-suspect', licenseServerId, reason: 'its messages do not fit its past' });
+    return err(suspected(licenseServerId));
   }
   // A closed server starts again with the generation that it was closed with, or the one after.
   if (message.t === 'activate' && server.state === 'closed') return ok(null);

@@ -12,16 +12,18 @@ import { err, ok } from '../../core/result.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove, insertMove, movesOnLine } from '../../store/clearinghouse-rows.ts';
 import { once } from '../../store/once.ts';
-import type { WriteTx } from '../../store/port.ts';
+import type { Entry, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
+import { moveBody } from './advance-move.ts';
 import { loadAgreement } from './agreements.ts';
 import type { DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
 import { newId } from './new-id.ts';
 import { openAuthority } from './open-authority.ts';
 
-export interface MoveOrder {
+/** What is to be moved, whoever asks for it. */
+interface MoveAsked {
   readonly agreement: string;
   readonly from: string;
   readonly to: string;
@@ -29,6 +31,9 @@ export interface MoveOrder {
   readonly type: string;
   readonly quantity: number | 'all';
   readonly reason: MoveReason;
+}
+
+export interface MoveOrder extends MoveAsked {
   readonly authorization?: string | undefined;
   readonly license?: string | undefined;
   /** Telephone only: the idempotency key, which becomes the id of the move. */
@@ -73,22 +78,7 @@ export async function startDeskMove(
         from: call.from,
         to: call.to,
       });
-      await tx.post({
-        log: order.agreement,
-        kind: 'move-started',
-        id: key.id,
-        at: context.clock.nowMs(),
-        body: {
-          move: id,
-          line: started.value.line,
-          source: call.from,
-          target: call.to,
-          quantity: order.quantity,
-          carrier: 'telephone',
-          reason: order.reason,
-        },
-        answer: { ...key, body: answer },
-      });
+      await tx.post({ ...startedEntry(started.value), id: key.id, answer: { ...key, body: answer } });
       return ok(answer);
     });
   });
@@ -99,17 +89,14 @@ function moveId(context: ClearinghouseContext, requestId: string): string {
   return `mv-${base64url(firstBytes(context.digest.sha256(utf8(requestId)), 12))}`;
 }
 
-export interface MoveStart {
+/** A move as a license server asks for it. */
+interface OnlineOrder extends MoveAsked {
   readonly id: string;
-  readonly agreement: string;
-  readonly from: string;
-  readonly to: string;
-  readonly product: string;
-  readonly type: string;
-  readonly quantity: number | 'all';
-  readonly reason: MoveReason;
-  readonly carrier: Carrier;
   readonly hold: boolean;
+}
+
+interface MoveStart extends OnlineOrder {
+  readonly carrier: Carrier;
   /** What the caller quoted from the paper; null for a license server, whose signature vouches. */
   readonly quoted: {
     readonly authorization?: string | undefined;
@@ -176,8 +163,15 @@ async function beginMove(
   return ok(row);
 }
 
+/** What the journal says of a move that begins, without the entry's id. */
+function startedEntry(move: MoveRow): Omit<Entry, 'id'> {
+  const { id, agreement, line, source, target, quantity, carrier, reason, startedAt } = move;
+  const body = { move: id, line, source, target, quantity, carrier, reason };
+  return { log: agreement, kind: 'move-started', at: startedAt, body };
+}
+
 /** Whether an id stands for the same move as before: the same units between the same servers. */
-function isSame(row: MoveRow, start: Omit<MoveStart, 'carrier' | 'quoted'>): boolean {
+function isSame(row: MoveRow, start: OnlineOrder): boolean {
   const same = (name: 'agreement' | 'product' | 'type' | 'quantity'): boolean => row[name] === start[name];
   const ends = row.source === start.from && row.target === start.to;
   return ends && same('agreement') && same('product') && same('type') && same('quantity');
@@ -187,18 +181,16 @@ function isSame(row: MoveRow, start: Omit<MoveStart, 'carrier' | 'quoted'>): boo
 export async function startOnlineMove(
   context: ClearinghouseContext,
   tx: WriteTx,
-  start: Omit<MoveStart, 'carrier' | 'quoted'>,
+  start: OnlineOrder,
 ): Promise<Result<MoveRow, Refusal>> {
   const present = await findMove(tx, start.id);
   if (present !== undefined) {
     return isSame(present, start) ? ok(present) : err({ code: 'idempotency-key-reused', id: start.id });
   }
-  const ids = [
-    licenseServerIdValue(context.digest, start.from),
-    licenseServerIdValue(context.digest, start.to),
-  ];
-  const wrong = ids.find((id) => !id.ok);
-  if (wrong !== undefined && !wrong.ok) return wrong;
+  for (const id of [start.from, start.to]) {
+    const value = licenseServerIdValue(context.digest, id);
+    if (!value.ok) return value;
+  }
   const started = await beginMove(context, tx, { ...start, carrier: 'online', quoted: null });
   if (!started.ok) return started;
   const move = started.value;
@@ -208,23 +200,8 @@ export async function startOnlineMove(
     to: move.source,
     agreement: move.agreement,
     move: move.id,
-    body: { agreement: move.agreement, line: move.line, quantity: move.quantity, target: move.target },
+    body: moveBody({ move }, 'freeze'),
   });
-  await tx.post({
-    log: move.agreement,
-    kind: 'move-started',
-    id: `move:${move.id}`,
-    at: move.startedAt,
-    body: {
-      move: move.id,
-      line: move.line,
-      source: move.source,
-      target: move.target,
-      quantity: move.quantity,
-      carrier: 'online',
-      reason: move.reason,
-    },
-    outbox: [freeze],
-  });
+  await tx.post({ ...startedEntry(move), id: `move:${move.id}`, outbox: [freeze] });
   return started;
 }
