@@ -7,7 +7,8 @@ import { done, WrongUsage } from './outcome.ts';
 import type { Page } from './page.ts';
 import type { Status } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
-import { applyAnswerFile, showCarrying, writeRequestFile } from './server-files.ts';
+import type { AnswerFiles } from './server-files.ts';
+import { applyAnswerFile, fileMissing, showCarrying, writeRequestFile } from './server-files.ts';
 import { applyTyped, readTyped } from './server-typed-code.ts';
 import { agreementOf, serverCommand, spokenId, spokenIdFields } from './server-words.ts';
 
@@ -45,38 +46,46 @@ function showActivated(
   }
 }
 
-async function activated(cli: Cli, api: ApiClient, agreement: string): Promise<Outcome> {
-  const status = await readStatus(api);
+/** What the server is now, under the agreement that was asked for; `receipt` is a file to carry back. */
+function activated(
+  cli: Cli,
+  status: Status,
+  of: { readonly agreement: string; readonly receipt?: string | null },
+): Outcome {
+  const { agreement, receipt = null } = of;
   const { licenseServerId, activation, assurance, method } = status;
   const horizon = status.agreements.find((row) => row.agreement === agreement)?.horizon ?? status.horizon;
-  const fields = { licenseServerId, activation, agreement, horizon, assurance, method };
+  const fields = {
+    ...{ licenseServerId, activation, agreement, horizon, assurance, method },
+    ...(receipt === null ? {} : { requestFile: receipt }),
+  };
   return done(fields, (page) => showActivated(page, cli, { status, agreement }));
 }
 
 async function byCode(cli: Cli, api: ApiClient, code: string): Promise<Outcome> {
   readTyped(code, ['activation']);
   const { agreement } = await applyTyped(api, code);
-  return activated(cli, api, agreement);
+  return activated(cli, await readStatus(api), { agreement });
 }
 
-async function byFile(cli: Cli, api: ApiClient, options: ActivateOptions): Promise<Outcome> {
-  const { response, requestOut, agreement } = options;
-  if (response !== undefined) {
-    const { fresh, requestFile } = await applyAnswerFile(api, { response, requestOut });
-    const certificate = fresh.find((result) => result.message === 'activated');
-    const outcome = await activated(
-      cli,
-      api,
-      String(certificate?.['agreement'] ?? agreementOf(await readStatus(api))),
-    );
-    return requestFile === null || outcome.kind !== 'done'
-      ? outcome
-      : { ...outcome, fields: { ...outcome.fields, requestFile } };
-  }
+async function byAnswerFile(cli: Cli, api: ApiClient, files: AnswerFiles): Promise<Outcome> {
+  const { fresh, requestFile } = await applyAnswerFile(api, files);
+  const certificate = fresh.find((result) => result.message === 'activated');
+  const status = await readStatus(api);
+  const agreement = String(certificate?.['agreement'] ?? agreementOf(status));
+  return activated(cli, status, { agreement, receipt: requestFile });
+}
+
+async function byRequestFile(
+  cli: Cli,
+  api: ApiClient,
+  options: ActivateOptions & { readonly requestOut: string },
+): Promise<Outcome> {
+  const { agreement, requestOut } = options;
   const asked = await api.call('POST', '/v1/admin/activate', {
     body: { ...(agreement === undefined ? {} : { agreement }), by: 'file' },
   });
-  const requestFile = await writeRequestFile(api, requestOut ?? '');
+  const requestFile = await writeRequestFile(api, requestOut);
   return done({ ...asked, requestFile }, (page) =>
     showCarrying(page, {
       ...{ requestFile, purpose: `The request for activation under agreement ${agreement}` },
@@ -111,15 +120,14 @@ async function activate(cli: Cli, options: ActivateOptions): Promise<Outcome> {
   }
   return cli.withApi('server', async (api) => {
     if (code !== undefined) return byCode(cli, api, code);
-    if ((response ?? requestOut) !== undefined) return byFile(cli, api, options);
+    if (response !== undefined) return byAnswerFile(cli, api, { response, requestOut });
+    if (requestOut !== undefined) return byRequestFile(cli, api, { ...options, requestOut });
     const status = await readStatus(api);
     if (status.method === 'telephone') return byTelephone(cli, status, options);
-    if (status.method === 'web') {
-      throw new WrongUsage('The installation method is web: name the file to carry with --request-out FILE.');
-    }
+    if (status.method === 'web') throw fileMissing();
     const body = { ...(agreement === undefined ? {} : { agreement }), by: 'contact' };
     await api.call('POST', '/v1/admin/activate', { body });
-    return activated(cli, api, agreement ?? agreementOf(status));
+    return activated(cli, await readStatus(api), { agreement: agreement ?? agreementOf(status) });
   });
 }
 

@@ -9,7 +9,7 @@ import type { Page } from './page.ts';
 import type { Status, ToldCode } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
 import type { AnswerFiles } from './server-files.ts';
-import { applyAnswerFile, showCarrying, writeRequestFile } from './server-files.ts';
+import { applyAnswerFile, fileMissing, showCarrying, writeRequestFile } from './server-files.ts';
 import { showTold } from './server-told.ts';
 import { otherServerCommand, serverCommand } from './server-words.ts';
 
@@ -143,9 +143,7 @@ async function deactivate(cli: Cli, options: DeactivateOptions): Promise<Outcome
     const status = await readStatus(api);
     if (codeOut === true || status.method === 'telephone')
       return byTelephone(status, await post(api, options, 'telephone'));
-    if (status.method === 'web') {
-      throw new WrongUsage('The installation method is web: name the file to carry with --request-out FILE.');
-    }
+    if (status.method === 'web') throw fileMissing();
     return byContact(cli, api, options);
   });
 }

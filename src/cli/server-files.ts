@@ -6,7 +6,7 @@ import type { Refusal } from '../core/refusal.ts';
 import type { ApiClient } from './client.ts';
 import { commandLine } from './command-words.ts';
 import { readTextFile, writeOutFile } from './local-files.ts';
-import { Refused } from './outcome.ts';
+import { Refused, WrongUsage } from './outcome.ts';
 import type { Page } from './page.ts';
 import type { Applied, AppliedResult } from './server-answers.ts';
 
@@ -17,6 +17,11 @@ const fileModeOctal = 0o644;
 export async function writeRequestFile(api: ApiClient, path: string): Promise<string> {
   const { file } = await api.call<{ file: string }>('POST', '/v1/admin/request-file', { body: {} });
   return writeOutFile(path, file, fileModeOctal);
+}
+
+/** The web method does nothing by itself: a command that names neither code nor file is wrong usage. */
+export function fileMissing(): WrongUsage {
+  return new WrongUsage('The installation method is web: name the file to carry with --request-out FILE.');
 }
 
 export interface AnswerFiles {

@@ -11,7 +11,7 @@ import type { Page } from './page.ts';
 import type { AppliedResult, CodeOutcome, Status } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
 import type { AnswerFiles } from './server-files.ts';
-import { applyAnswerFile, showCarrying, writeRequestFile } from './server-files.ts';
+import { applyAnswerFile, fileMissing, showCarrying, writeRequestFile } from './server-files.ts';
 import { installTyped, readTyped } from './server-typed-code.ts';
 import { agreementOf, calsOf, serverCommand, spokenId, spokenIdFields } from './server-words.ts';
 
@@ -108,10 +108,14 @@ async function byAnswerFile(cli: Cli, api: ApiClient, files: AnswerFiles): Promi
   );
 }
 
-async function byRequestFile(cli: Cli, api: ApiClient, options: InstallOptions): Promise<Outcome> {
+async function byRequestFile(
+  cli: Cli,
+  api: ApiClient,
+  options: InstallOptions & { readonly requestOut: string },
+): Promise<Outcome> {
   const order = orderOf(options);
   const asked = await api.call('POST', '/v1/admin/install', { body: { ...order, by: 'file' } });
-  const requestFile = await writeRequestFile(api, options.requestOut ?? '');
+  const requestFile = await writeRequestFile(api, options.requestOut);
   return done({ ...asked, requestFile }, (page) =>
     showCarrying(page, {
       ...{ requestFile, purpose: `The request for ${calsOf({ ...order, count: order.quantity })}` },
@@ -149,12 +153,10 @@ async function install(cli: Cli, options: InstallOptions): Promise<Outcome> {
   return cli.withApi('server', async (api) => {
     if (code !== undefined) return byCode(cli, api, { ...options, code });
     if (response !== undefined) return byAnswerFile(cli, api, { response, requestOut });
-    if (requestOut !== undefined) return byRequestFile(cli, api, options);
+    if (requestOut !== undefined) return byRequestFile(cli, api, { ...options, requestOut });
     const status = await readStatus(api);
     if (status.method === 'telephone') return byTelephone(cli, status, options);
-    if (status.method === 'web') {
-      throw new WrongUsage('The installation method is web: name the file to carry with --request-out FILE.');
-    }
+    if (status.method === 'web') throw fileMissing();
     const body = { ...orderOf(options), by: 'contact' };
     const installed = installedOf(await api.call<AppliedResult>('POST', '/v1/admin/install', { body }));
     return done(installed, (page) => showInstalled(page, cli, installed));
