@@ -143,9 +143,13 @@ export function eventLevel(number: EventNumber): EventLevel {
 
 const placeholder = /\{([a-z]+)(?::([^}]+))?\}/g;
 
+function fieldsIn(text: string): readonly string[] {
+  return [...text.matchAll(placeholder)].map((match) => match[1] ?? '');
+}
+
 /** The data fields that an event's sentence can use, in order. */
 export function eventFields(number: EventNumber): readonly string[] {
-  return [...catalogue[number].text.matchAll(placeholder)].map((match) => match[1] ?? '');
+  return fieldsIn(catalogue[number].text);
 }
 
 function isGiven(value: JsonValue | undefined): value is string | number | boolean {
@@ -174,8 +178,8 @@ export function renderEvent(number: number, data: JsonObject): string {
   const kind = kindOf(number);
   if (kind === undefined) return `Event ${number}: ${printable(JSON.stringify(data))}`;
   const chosen = kind.text.replaceAll(/\[([^\]]*)\]/g, (_whole, part: string) => {
-    const fields = [...part.matchAll(placeholder)].map((match) => match[1] ?? '');
-    return fields.every((field) => Object.hasOwn(data, field) && isGiven(data[field])) ? part : '';
+    const given = fieldsIn(part).every((field) => Object.hasOwn(data, field) && isGiven(data[field]));
+    return given ? part : '';
   });
   return fill(chosen, data);
 }

@@ -28,7 +28,6 @@ interface Answer {
   readonly messages?: unknown;
   readonly code?: unknown;
   readonly details?: unknown;
-  readonly detail?: unknown;
 }
 
 export const httpDelivery: Delivery = {

@@ -47,9 +47,12 @@ export const PageQuery = Type.Object(
   { additionalProperties: false },
 );
 
+/** Anything: a shape that is documented elsewhere. */
+export const AnyItem = Type.Unsafe<object>(Type.Object({}, { additionalProperties: true }));
+
 /** A page of anything. */
 export const PageAnswer = answer({
-  items: Type.Array(Type.Unsafe<object>(Type.Object({}, { additionalProperties: true }))),
+  items: Type.Array(AnyItem),
   nextCursor: Type.Union([Type.String(), Type.Null()]),
 });
 
@@ -69,6 +72,3 @@ export const DeskAnswer = answer({
   ),
   next: Type.String(),
 });
-
-/** Anything: a shape that is documented elsewhere. */
-export const AnyItem = Type.Unsafe<object>(Type.Object({}, { additionalProperties: true }));

@@ -7,7 +7,7 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import type { App } from '../../platform/http.ts';
 import { sendRefusal, sendResult } from '../../platform/http-problem.ts';
-import { answer, ProductId } from '../../platform/http-schemas.ts';
+import { AnyItem, answer, ProductId } from '../../platform/http-schemas.ts';
 import { optionalBody, text } from '../../platform/http-validation.ts';
 import type { ServerContext } from '../context.ts';
 import type { LicenseAnswer } from '../usecases/request-license.ts';
@@ -38,7 +38,7 @@ const LicenseSchema = answer({
   origin: Type.Union([Type.String(), Type.Null()]),
   token: Type.String(),
   expiresAt: Type.String(),
-  bundle: Type.Unsafe<object>(Type.Object({}, { additionalProperties: true })),
+  bundle: AnyItem,
 });
 
 const refusals = [

@@ -3,7 +3,7 @@ import Type from 'typebox';
 import { ok } from '../../core/result.ts';
 import type { App } from '../../platform/http.ts';
 import { sendResult } from '../../platform/http-problem.ts';
-import { answer, body, FileText, fileLimitBytes } from '../../platform/http-schemas.ts';
+import { AnyItem, answer, body, FileText, fileLimitBytes } from '../../platform/http-schemas.ts';
 import type { ServerContext } from '../context.ts';
 import { applyAnswerFile } from '../usecases/apply-message.ts';
 import { contactClearinghouse } from '../usecases/contact.ts';
@@ -12,7 +12,7 @@ import { requestFile } from '../usecases/outbox.ts';
 const Applied = answer({
   applied: Type.Array(Type.String()),
   again: Type.Array(Type.String()),
-  refused: Type.Array(Type.Unsafe<object>(Type.Object({}, { additionalProperties: true }))),
+  refused: Type.Array(AnyItem),
 });
 
 export function addMessageRoutes(app: App, context: ServerContext): void {
