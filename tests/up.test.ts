@@ -3,27 +3,23 @@
  * anywhere in the first start.
  */
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
-import { describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import { inTime } from './in-time.ts';
+import type { Line, Pack } from './ten-steps/answers.ts';
+import { Calyx } from './ten-steps/program.ts';
 
 const root = join(import.meta.dirname, '..');
-const program = join(root, 'src/bin/calyx.ts');
-
-interface Pack {
-  readonly installed: number;
-  readonly issued: number;
-  readonly unissued: number;
-}
+const calyx = new Calyx();
+after(() => calyx.close());
 
 interface Place {
   readonly address: string;
@@ -70,42 +66,25 @@ function scratch(t: TestContext): string {
   return join(dir, 'world');
 }
 
-function launch(dir: string, ports = '0,0,0'): ChildProcess {
-  const words = ['up', '--json', '--ports', ports, '--data', dir];
-  return spawn(process.execPath, [program, ...words], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
-}
-
-/** The one line that `--json` prints, and everything on stderr where none came. */
-async function firstLine(child: ChildProcess): Promise<string> {
-  assert.ok(child.stdout && child.stderr);
-  let errors = '';
-  child.stderr.on('data', (chunk) => {
-    errors += String(chunk);
-  });
-  for await (const line of createInterface({ input: child.stdout })) return line;
-  throw new Error(`calyx up said nothing on stdout, and on stderr: ${errors}`);
-}
+const wordsOf = (dir: string, ports = '0,0,0'): readonly string[] => ['up', '--ports', ports, '--data', dir];
 
 async function up(t: TestContext, dir: string): Promise<Running> {
-  const child = launch(dir);
-  const exited = once(child, 'exit');
+  const { child, line, ended } = calyx.start([...wordsOf(dir), '--json']);
   t.after(() => child.kill('SIGKILL'));
-  const world = JSON.parse(await firstLine(child)) as World;
+  const world = JSON.parse(await inTime('calyx up', line)) as World;
   assert.ok(world.servers, JSON.stringify(world));
   const stop = async (): Promise<number | null> => {
     child.kill('SIGINT');
-    const [code] = await exited;
-    return code as number | null;
+    return (await inTime('the end of calyx up', ended)).exit;
   };
   return { world, stop };
 }
 
 /** Starts, and kills the process without warning after `ms`. */
 async function killedAfter(dir: string, ms: number): Promise<void> {
-  const child = launch(dir);
-  const exited = once(child, 'exit');
+  const { child, ended } = calyx.start([...wordsOf(dir), '--json']);
   setTimeout(() => child.kill('SIGKILL'), ms);
-  await exited;
+  await ended;
 }
 
 /** What a command line of the world's own terminal prints; it must end well. */
@@ -116,12 +95,6 @@ async function shell(line: string): Promise<Record<string, unknown>> {
   } catch (error) {
     throw new Error(`${line}: ${(error as { stdout?: string }).stdout ?? ''}`, { cause: error });
   }
-}
-
-interface Line {
-  readonly entitled: number;
-  readonly inHand: number;
-  readonly committed: number;
 }
 
 async function linesOf(world: World): Promise<readonly Line[]> {
@@ -248,15 +221,10 @@ describe('calyx up', () => {
     t.after(() => other.close());
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
-    const child = launch(dir, `0,0,${port}`);
-    const exited = once(child, 'exit');
-    const { refused } = JSON.parse(await firstLine(child)) as {
-      readonly refused: { readonly code: string; readonly message: string; readonly next: string };
-    };
-    assert.equal(refused.code, 'port-in-use');
+    const { exit, refused } = await calyx.refused(...wordsOf(dir, `0,0,${port}`));
+    assert.deepEqual([exit, refused.code], [1, 'port-in-use']);
     assert.match(refused.message, new RegExp(String(port)));
     assert.match(refused.next, /--ports/);
-    assert.equal((await exited)[0], 1);
     const { world, stop } = await up(t, dir);
     await checkSample(world);
     assert.equal(await stop(), 0);
@@ -266,10 +234,7 @@ describe('calyx up', () => {
     const dir = scratch(t);
     mkdirSync(dir);
     writeFileSync(join(dir, 'letter.txt'), 'Dear');
-    const child = launch(dir);
-    const exited = once(child, 'exit');
-    const { refused } = JSON.parse(await firstLine(child)) as { readonly refused: { readonly code: string } };
-    assert.equal(refused.code, 'data-folder-not-empty');
-    assert.equal((await exited)[0], 1);
+    const { exit, refused } = await calyx.refused(...wordsOf(dir));
+    assert.deepEqual([exit, refused.code], [1, 'data-folder-not-empty']);
   });
 });

@@ -9,7 +9,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { inTime } from '../in-time.ts';
 
-const program = join(import.meta.dirname, '../../src/bin/calyx.ts');
+const root = join(import.meta.dirname, '../..');
+const program = join(root, 'src/bin/calyx.ts');
 
 export interface Ended {
   readonly exit: number | null;
@@ -40,9 +41,10 @@ export interface Started {
 }
 
 /** The settings of whoever runs the tests are not to reach the program under test. */
-function cleanEnvironment(cacheDir: string): NodeJS.ProcessEnv {
+function cleanEnvironment(cacheDir: string | undefined): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(?:CALYX_|NODE_|FORCE_COLOR)/.test(name));
-  return { ...Object.fromEntries(kept), NODE_COMPILE_CACHE: cacheDir, NO_COLOR: '1' };
+  const cache = cacheDir === undefined ? {} : { NODE_COMPILE_CACHE: cacheDir };
+  return { ...Object.fromEntries(kept), ...cache, NO_COLOR: '1' };
 }
 
 /** The first line of a growing text, or an error where it ends without one. */
@@ -62,12 +64,15 @@ export class Calyx {
   readonly #environment: NodeJS.ProcessEnv;
   readonly #running = new Set<ChildProcess>();
 
-  constructor(cacheDir: string) {
+  /** `cacheDir` is where the commands keep what they compiled, for those that come after them. */
+  constructor(cacheDir?: string) {
     this.#environment = cleanEnvironment(cacheDir);
   }
 
   start(words: readonly string[]): Started {
     const child = spawn(process.execPath, [program, ...words], {
+      // What is printed to be typed holds in the checkout.
+      cwd: root,
       env: this.#environment,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
