@@ -43,7 +43,7 @@ import { addMessageRoutes } from './routes/message-routes.ts';
 import { addMoveRoutes } from './routes/move-routes.ts';
 import { noteAlone } from './usecases/events.ts';
 import { readHosts } from './usecases/settings.ts';
-import { readHealth } from './usecases/status.ts';
+import { readIdentity } from './usecases/status.ts';
 
 const databaseFile = 'license-server.db';
 const keyFile = 'license-server.key';
@@ -195,7 +195,10 @@ function buildServerApp(context: ServerContext, options: OpenOptions & { readonl
     title: 'Calyx license server',
     version,
     ...options,
-    health: () => readHealth(context),
+    health: async () => {
+      const { licenseServerId: id, name, activation, lastContactAt } = await readIdentity(context);
+      return { licenseServerId: id, name, activation, lastContactAt };
+    },
   });
   addLicenseRoutes(app, context);
   addActivationRoutes(app, context);

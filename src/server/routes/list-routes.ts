@@ -3,7 +3,7 @@ import Type from 'typebox';
 import type { App } from '../../platform/http.ts';
 import { answer, PageAnswer, PageQuery } from '../../platform/http-schemas.ts';
 import type { ServerContext } from '../context.ts';
-import { listEvents, listLicenses, listPacks, readStatus } from '../usecases/status.ts';
+import { listEvents, listLicenses, listPacks, readIdentity, readStatus } from '../usecases/status.ts';
 
 const Identity = { licenseServerId: Type.String(), name: Type.String(), publisher: Type.String() };
 
@@ -23,7 +23,7 @@ function addIdentity(app: App, context: ServerContext): void {
       },
     },
     async () => {
-      const { licenseServerId, name, publisher, activation } = await readStatus(context);
+      const { licenseServerId, name, publisher, activation } = await readIdentity(context);
       return { licenseServerId, name, publisher, activation };
     },
   );

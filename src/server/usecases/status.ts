@@ -8,7 +8,8 @@ import { isoDate, isoTime } from '../../core/time.ts';
 import { countTemporaries, pageLicenses } from '../../store/license-rows.ts';
 import { readMeta } from '../../store/meta-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
-import { listAuthorities, listKits } from '../../store/server-authority-rows.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
+import { listAuthorities, listKits, listLines } from '../../store/server-authority-rows.ts';
 import { pageEvents } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { accountsOf } from './license-token.ts';
@@ -90,7 +91,7 @@ export async function readStatus(context: ServerContext): Promise<StatusView> {
         horizon: horizonMs === null ? null : isoDate(horizonMs),
       })),
       kits: (await listKits(tx)).map((kit) => kit.agreement),
-      packs: await packsOf(tx, facts),
+      packs: await packsOf(tx, facts.lines),
       temporary: await countTemporaries(tx, null, nowMs),
       lastContactAt: await lastContactOf(tx),
     };
@@ -98,15 +99,15 @@ export async function readStatus(context: ServerContext): Promise<StatusView> {
 }
 
 /**
- * What `/health` shows. Monitors ask again and again, and anybody may: it is looked up, and none of the
- * facts are built for it, which open every document that the server has.
+ * Which server this is, as `/health` and `/v1/identity` show it. Monitors ask again and again, and anybody
+ * may: it is looked up, and none of the facts are built for it, which open every document of the server.
  */
-export async function readHealth(
+export async function readIdentity(
   context: ServerContext,
-): Promise<Pick<StatusView, 'licenseServerId' | 'name' | 'activation' | 'lastContactAt'>> {
+): Promise<Pick<StatusView, 'licenseServerId' | 'name' | 'publisher' | 'activation' | 'lastContactAt'>> {
+  const { licenseServerId, name, publisher } = context;
   return context.store.read(async (tx) => ({
-    licenseServerId: context.licenseServerId,
-    name: context.name,
+    ...{ licenseServerId, name, publisher },
     activation: activationOf(await listAuthorities(tx)),
     lastContactAt: await lastContactOf(tx),
   }));
@@ -124,9 +125,9 @@ function assuranceOf(bases: readonly ('slot' | 'key')[]): StatusView['assurance'
 }
 
 /** The counts of each line that has ever had a CAL, from the books. */
-async function packsOf(tx: ReadTx, facts: ServerFacts): Promise<readonly PackView[]> {
+async function packsOf(tx: ReadTx, lines: readonly LineRow[]): Promise<readonly PackView[]> {
   const packs: PackView[] = [];
-  for (const line of facts.lines) {
+  for (const line of lines) {
     const accounts = accountsOf(line);
     const installed = await tx.balance(accounts.installed);
     if (installed === 0 && line.freeK + line.heldK + line.openUnits === 0) continue;
@@ -147,7 +148,7 @@ async function packsOf(tx: ReadTx, facts: ServerFacts): Promise<readonly PackVie
 }
 
 export async function listPacks(context: ServerContext): Promise<readonly PackView[]> {
-  return context.store.read(async (tx) => packsOf(tx, await readFacts(context, tx)));
+  return context.store.read(async (tx) => packsOf(tx, await listLines(tx)));
 }
 
 interface Page {
