@@ -171,6 +171,7 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
     stopping: new AbortController(),
     cache: {
       tokens: { fresh: new Map(), older: new Map() },
+      temporaries: new Map(),
       facts: null,
       hosts: await store.read(readHosts),
       denials: new Map(),

@@ -10,6 +10,7 @@ import type { RootKey } from '../protocol/trust.ts';
 import type { Store } from '../store/port.ts';
 import type { TokenCache } from './usecases/license-token.ts';
 import type { ServerFacts } from './usecases/server-facts.ts';
+import type { TemporaryCount } from './usecases/temporary-count.ts';
 
 export interface ServerContext {
   readonly store: Store;
@@ -41,6 +42,8 @@ export interface ServerContext {
 export interface ServerCache {
   facts: ServerFacts | null;
   readonly tokens: TokenCache;
+  /** By product. */
+  readonly temporaries: Map<string, TemporaryCount>;
   /** Addresses of hosts that may ask for licenses; empty: any host. */
   hosts: ReadonlySet<string>;
   /** When a denial was last written into the System log, by product and reason. */

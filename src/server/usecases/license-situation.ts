@@ -1,10 +1,11 @@
 /** Loads what decides one license request, within its transaction (`core/cal.ts` then decides). */
 import type { RequestState } from '../../core/cal.ts';
+import { temporaryCap } from '../../core/cal.ts';
 import type { Product } from '../../core/product.ts';
 import { rankCandidates } from '../../core/product.ts';
 import { subjectOf } from '../../protocol/cal-token.ts';
 import type { LicenseRow, TemporaryRow } from '../../store/license-rows.ts';
-import { countTemporaries, findTemporary, liveLicenses } from '../../store/license-rows.ts';
+import { findTemporary, liveLicenses } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { findReservation } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
@@ -16,6 +17,7 @@ import type { AuthorityFacts, ServerFacts } from './server-facts.ts';
 import { standingOf } from './server-facts.ts';
 import type { ShownToken, TakeOver } from './take-over.ts';
 import { findTakeOver } from './take-over.ts';
+import { temporariesAlive } from './temporary-count.ts';
 
 /** A line that may serve the product asked for, in the order in which it is to be tried. */
 export interface Candidate {
@@ -86,7 +88,7 @@ export async function situationOf(
     temporariesAlive:
       settled || takeOver !== null || temporary !== null
         ? 0
-        : await temporariesAlive(tx, request, { facts, stock, nowMs }),
+        : await othersAlive(context, tx, { request, activated: authority !== null, stock, nowMs }),
   };
   return { state, facts, own, temporary, takeOver, giver: stock.giver, shown, subIn };
 }
@@ -222,14 +224,18 @@ async function countStock(
   return { installed, unissued, giver: giver ?? past ?? of.candidates[0] ?? null };
 }
 
-/** Counted only where a cap could apply: a server without the product gives as many as ask. */
-async function temporariesAlive(
+/** Looked for only where a cap applies: a server without the product gives as many as ask. */
+async function othersAlive(
+  context: ServerContext,
   tx: WriteTx,
-  request: LicenseRequest,
-  of: { readonly facts: ServerFacts; readonly stock: Stock; readonly nowMs: number },
+  of: Pick<Asked, 'request' | 'nowMs'> & { readonly activated: boolean; readonly stock: Stock },
 ): Promise<number> {
-  const capped = of.facts.activation === 'activated' && of.stock.installed > 0;
-  return capped && request.type === 'device' ? countTemporaries(tx, request.product, of.nowMs) : 0;
+  const { installed, unissued } = of.stock;
+  const cap = temporaryCap({ activated: of.activated, installed, unissued });
+  const { product, type } = of.request;
+  return cap === null || type !== 'device'
+    ? 0
+    : temporariesAlive(context, tx, { product, cap, nowMs: of.nowMs });
 }
 
 function firstActive(facts: ServerFacts): AuthorityFacts | null {

@@ -32,6 +32,7 @@ import type { AuthorityFacts } from './server-facts.ts';
 import { serverFacts, standingOf } from './server-facts.ts';
 import type { Inherited } from './take-over.ts';
 import { settleTakeOver, verifyShown } from './take-over.ts';
+import { noteTemporaryGiven } from './temporary-count.ts';
 import { whereItWent } from './where-it-went.ts';
 
 export interface LicenseRequest {
@@ -303,6 +304,7 @@ async function giveTemporary(context: ServerContext, tx: WriteTx, deed: Deed): P
   const row = { product, holder: request.holder, sub, jti, ...marks, issuedAt: nowMs, expiresAt };
   const granted = temporaryAnswer(context, 'issued', { ...deed, row });
   await insertTemporary(tx, row);
+  noteTemporaryGiven(context, product);
   await tx.post({
     log: serverLog,
     kind: 'temporary',
