@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { nodeDigest } from '../platform/digest.ts';
 import { hex } from './bytes.ts';
-import type { Reveal } from './chain.ts';
+import type { Position, Reveal } from './chain.ts';
 import {
   activationChain,
   chainAnchor,
@@ -254,7 +254,10 @@ describe('finding the position of a code', () => {
     const wrong = { aid, chain: free, value: at(125).value, ctx: 126, present: at(100) };
     assert.equal(findPosition(nodeDigest, wrong), null);
     assert.equal(findPosition(nodeDigest, { ...wrong, quantity: 25 }), null);
-    assert.equal(findAppliedPosition(nodeDigest, { ...wrong, present: at(130) }), null);
+    assert.equal(
+      findAppliedPosition(nodeDigest, { ...wrong, values: [at(125).value], present: at(130) }),
+      null,
+    );
   });
 
   it('stops at the end of the chain', () => {
@@ -274,20 +277,24 @@ describe('finding the position of a code', () => {
     assert.deepEqual(findPosition(nodeDigest, sought), { k: 1 });
     assert.equal(findPosition(nodeDigest, { ...sought, value: filled(16, 1) }), null);
     assert.equal(findPosition(nodeDigest, { ...sought, present: { k: 1, value } }), null);
-    assert.deepEqual(findAppliedPosition(nodeDigest, { ...sought, present: { k: 1, value } }), { k: 1 });
-    assert.equal(findAppliedPosition(nodeDigest, sought), null);
+    const applied = { ...sought, values: [value] };
+    assert.deepEqual(findAppliedPosition(nodeDigest, { ...applied, present: { k: 1, value } }), {
+      k: 1,
+      value,
+    });
+    assert.equal(findAppliedPosition(nodeDigest, applied), null);
   });
 
   it('knows what was applied before, at the present position or below, but not the anchor', () => {
-    const applied = (k: number, present: number): { k: number } | null =>
+    const applied = (k: number, present: number): Position | null =>
       findAppliedPosition(nodeDigest, {
         aid,
         chain: free,
-        value: at(k).value,
+        values: [filled(16, 1), at(k).value, filled(16, 2)],
         ctx: k % 256,
         present: at(present),
       });
-    for (const k of [1, 25, 256, 281, 300]) assert.deepEqual(applied(k, 300), { k });
+    for (const k of [1, 25, 256, 281, 300]) assert.deepEqual(applied(k, 300), at(k));
     for (const k of [0, 301, 556]) assert.equal(applied(k, 300), null);
     assert.equal(applied(0, 0), null);
   });
@@ -301,10 +308,11 @@ describe('finding the position of a code', () => {
     assert.equal(findPosition(far.digest, { ...sought, quantity: 65_280 }), null);
     assert.equal(far.hashes(), 9216 + 65_280);
     const below = counting();
-    assert.equal(findAppliedPosition(below.digest, { ...sought, present: at(700) }), null);
-    assert.equal(below.hashes(), 700);
-    const applied = { ...sought, ctx: 188, value: at(444).value, present: at(700) };
-    assert.deepEqual(findAppliedPosition(below.digest, applied), { k: 444 });
+    const values = [filled(16, 1), filled(16, 2), filled(16, 3)];
+    assert.equal(findAppliedPosition(below.digest, { ...sought, values, present: at(700) }), null);
+    assert.equal(below.hashes(), 700, 'however many values');
+    const applied = { ...sought, ctx: 188, values: [...values, at(444).value], present: at(700) };
+    assert.deepEqual(findAppliedPosition(below.digest, applied), at(444));
     assert.equal(below.hashes(), 700 + 256, 'no step below the position found');
   });
 });

@@ -267,18 +267,32 @@ export function findPosition(
 }
 
 /**
- * The position at or below the present one that a value stands at, or null: the code was applied
- * before, or a later one has already counted what it brings. Costs `present.k` hashes.
+ * The position at or below the present one that one of several values stands at, and which it was, or
+ * null: the code was applied before, or a later one has already counted what it brings. Several,
+ * because the mask of a held code depends on its source, and one walk down looks for all that may be it.
+ * Costs `present.k` hashes.
  */
 export function findAppliedPosition(
   digest: Digest,
-  { aid, chain, value, ctx, present }: Sought,
-): { k: number } | null {
-  const fits = (k: number): boolean => k > 0 && (chain === activationChain || k % 256 === ctx);
-  if (fits(present.k) && equalBytes(present.value, value)) return { k: present.k };
-  let found: { k: number } | null = null;
+  {
+    aid,
+    chain,
+    values,
+    ctx,
+    present,
+  }: Omit<Sought, 'value'> & {
+    readonly values: readonly Uint8Array[];
+  },
+): Position | null {
+  const at = (k: number, passed: Uint8Array): Position | null => {
+    if (k === 0 || (chain !== activationChain && k % 256 !== ctx)) return null;
+    const value = values.find((one) => equalBytes(one, passed));
+    return value === undefined ? null : { k, value };
+  };
+  let found = at(present.k, present.value);
+  if (found !== null) return found;
   walk(digest, { aid, chain, from: present, to: 0 }, (k, passed) => {
-    if (fits(k) && equalBytes(passed, value)) found = { k };
+    found = at(k, passed);
     return found !== null;
   });
   return found;

@@ -20,6 +20,7 @@ import {
   readSealedFile,
   writeSealedFile,
 } from '../platform/instance-secret.ts';
+import { nextTurn } from '../platform/next-turn.ts';
 import { systemRandom } from '../platform/random.ts';
 import {
   agree,
@@ -167,6 +168,7 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
       return { seed: seedOf(pair), publicKey: pair.publicKey };
     },
     agreeWith: (own, other) => agree(agreementKeyFromSeed(own).privateKey, other),
+    nextTurn,
     delivery: options.delivery ?? httpDelivery,
     stopping: new AbortController(),
     cache: {

@@ -31,10 +31,12 @@ export interface ServerContext {
   /** A fresh X25519 key pair as (seed, public key), and the agreement of a seed with another's key. */
   readonly oneTimeKey: () => { readonly seed: Uint8Array; readonly publicKey: Uint8Array };
   readonly agreeWith: (seed: Uint8Array, otherPublicKey: Uint8Array) => Uint8Array | undefined;
-  /** What the hot path would otherwise look up or build for each request. */
+  /** Lets the event loop turn, in work that is long and nobody else's. */
+  readonly nextTurn: () => Promise<void>;
   readonly delivery: Delivery;
   /** Aborted when the service stops: a contact that the clearinghouse holds back is cut off. */
   readonly stopping: AbortController;
+  /** What the hot path would otherwise look up or build for each request. */
   readonly cache: ServerCache;
 }
 

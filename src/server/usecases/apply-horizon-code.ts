@@ -35,11 +35,11 @@ export async function applyHorizonCode(
     const authorities = await listAuthorities(tx);
     if (authorities.length === 0) return err(await whyNotActivated(tx));
     for (const row of authorities) {
-      const sought = { ...horizonOf(row), value, ctx: code.ctx };
-      if (row.horizonE > 0 && findAppliedPosition(context.digest, sought) !== null) {
+      const place = { ...horizonOf(row), ctx: code.ctx };
+      if (findAppliedPosition(context.digest, { ...place, values: [value] }) !== null) {
         return err(await appliedBefore(tx, row.aid, value));
       }
-      const position = findPosition(context.digest, sought);
+      const position = findPosition(context.digest, { ...place, value });
       if (position !== null) return moveOn(context, tx, { row, e: position.k, value, nowMs });
     }
     return err((await forPeer(context, tx, code)) ?? { code: 'code-not-for-this-server', searched: 360 });

@@ -44,14 +44,20 @@ export async function applyKeyPackCode(
   const nowMs = context.clock.nowMs();
   // Only an installation is remembered under its key; what a code would do may be asked any time.
   const order = input.confirmed ? input : { ...input, requestId: undefined };
-  return administerOnce<CodeOutcome>(context, { act: 'install-code', order }, async (tx) => {
-    const found = await findProof(context, tx, { code, source: source.value, quantity: input.quantity });
+  const search: Search = { code, source: source.value, quantity: input.quantity };
+  const outcome = await administerOnce<CodeOutcome>(context, { act: 'install-code', order }, async (tx) => {
+    const found = await findProof(context, tx, search);
     if (!found.ok) return found;
     const clock = await checkTime(context, tx, nowMs);
     if (!clock.ok) return clock;
     if (input.confirmed) return install(context, tx, { ...found.value, source: source.value, nowMs });
     return ok(await preview(tx, code, found.value));
   });
+  if (outcome.ok || !['source-wrong', 'code-not-for-this-server'].includes(outcome.error.code))
+    return outcome;
+  const other = await findOther(context, search);
+  if (other === undefined) return outcome;
+  return err({ code: 'code-other-server', licenseServerId: other.licenseServerId, name: other.name });
 }
 
 interface Source {
@@ -83,8 +89,7 @@ interface Search {
 
 /**
  * Looks for the position: what was applied already first, then every line of every agreement. Where
- * nothing fits it is told apart what can be told apart: a code for another server that we know of, a
- * missing source, a server without authority.
+ * nothing fits it is told apart what can be told apart: a missing source, a server without authority.
  */
 async function findProof(
   context: ServerContext,
@@ -94,18 +99,12 @@ async function findProof(
   const lines = await listLines(tx);
   if (lines.length === 0) return err(await whyNotActivated(tx));
   const held = search.code.kind === 'held-key-pack';
-  const servers = await knownServers(context, tx);
-  for (const source of sourcesToTry(search, servers)) {
-    const applied = await findApplied(context, tx, { lines, search, lsidValue: context.lsidValue, source });
-    if (applied !== null) return err(applied);
-  }
+  const sources = held ? await sourcesOf(context, tx, search) : [null];
+  const applied = await findApplied(context, tx, { lines, search, sources });
+  if (applied !== null) return err(applied);
   if (held && search.source === null) return err({ code: 'source-needed' });
   const found = findAhead(context, { lines, search, lsidValue: context.lsidValue, source: search.source });
   if (found !== null) return activeOnly(tx, found);
-  const other = await findOther(context, tx, { search, servers });
-  if (other !== undefined) {
-    return err({ code: 'code-other-server', licenseServerId: other.licenseServerId, name: other.name });
-  }
   // Whose the mask is cannot be seen: of what can be wrong, the source that was typed is the likeliest.
   if (search.source !== null) {
     return err({ code: 'source-wrong', licenseServerId: search.source.licenseServerId });
@@ -118,10 +117,10 @@ async function activeOnly(tx: ReadTx, found: Found): Promise<Result<Found, Refus
   return authority?.state === 'active' ? ok(found) : err({ code: 'deactivated' });
 }
 
-/** The source named by the caller first, then every other server this one has heard of. */
-function sourcesToTry(search: Search, servers: readonly Source[]): readonly (Source | null)[] {
-  if (search.code.kind === 'key-pack') return [null];
-  return search.source === null ? servers : [search.source, ...servers];
+/** Whence a held code may have come that was typed before: also from another source than is said now. */
+async function sourcesOf(context: ServerContext, tx: ReadTx, { source }: Search): Promise<readonly Source[]> {
+  const servers = await knownServers(context, tx);
+  return source === null ? servers : [source, ...servers];
 }
 
 interface Attempt {
@@ -131,7 +130,7 @@ interface Attempt {
   readonly source: Source | null;
 }
 
-function unmask(context: ServerContext, attempt: Attempt): Uint8Array {
+function unmask(context: ServerContext, attempt: Omit<Attempt, 'lines'>): Uint8Array {
   const { code } = attempt.search;
   if (code.kind === 'held-key-pack') {
     const sourceValue = attempt.source?.value ?? new Uint8Array(16);
@@ -158,17 +157,23 @@ function findAhead(context: ServerContext, attempt: Attempt): Found | null {
 }
 
 /** A position at or below the present one: typed before, or overtaken by a later code. */
-async function findApplied(context: ServerContext, tx: ReadTx, attempt: Attempt): Promise<Refusal | null> {
-  const value = unmask(context, attempt);
-  const chain = attempt.search.code.kind === 'key-pack' ? 'free' : 'held';
-  for (const line of attempt.lines) {
+async function findApplied(
+  context: ServerContext,
+  tx: ReadTx,
+  of: Pick<Attempt, 'lines' | 'search'> & { readonly sources: readonly (Source | null)[] },
+): Promise<Refusal | null> {
+  const { search, sources } = of;
+  const { lsidValue } = context;
+  const values = sources.map((source) => unmask(context, { search, lsidValue, source }));
+  const chain = search.code.kind === 'key-pack' ? 'free' : 'held';
+  for (const line of of.lines) {
     const place = chainOf(line, chain);
-    const position = findAppliedPosition(context.digest, { ...place, value, ctx: attempt.search.code.ctx });
+    const position = findAppliedPosition(context.digest, { ...place, values, ctx: search.code.ctx });
     if (position === null) continue;
     const record = await findAppliedReveal(tx, {
       aid: line.aid,
       chain: place.chain,
-      value: base64url(value),
+      value: base64url(position.value),
     });
     return {
       code: 'already-applied',
@@ -182,20 +187,30 @@ async function findApplied(context: ServerContext, tx: ReadTx, attempt: Attempt)
   return null;
 }
 
-/** Which of the servers known here the code is meant for, under a slot of one of our kits. */
-async function findOther(
-  context: ServerContext,
-  tx: ReadTx,
-  of: { readonly search: Search; readonly servers: readonly KnownServer[] },
-): Promise<KnownServer | undefined> {
-  const { search, servers } = of;
-  const slots = await slotsOfKits(context, tx);
+/**
+ * Which of the servers known here the code is meant for, under a slot of one of our kits. That takes up
+ * to 9,216 hashes for each server and line, so it is done outside of any transaction, a turn of the
+ * event loop for each: licenses are given meanwhile. A held code is looked for with the source that was
+ * typed, and with this server as its source, which is the mix-up of two telephones on one desk.
+ */
+async function findOther(context: ServerContext, search: Search): Promise<KnownServer | undefined> {
+  const { servers, slots } = await context.store.read(async (tx) => ({
+    servers: await knownServers(context, tx),
+    slots: await slotsOfKits(context, tx),
+  }));
   const lines = slots.flatMap(linesOf).map((line) => ({ ...line, id: -1, lastUnit: 0 }));
   const own: Source = { licenseServerId: context.licenseServerId, value: context.lsidValue };
-  const tried = sourcesToTry(search, [...servers, own]);
-  return servers.find(({ value }) =>
-    tried.some((source) => findAhead(context, { lines, search, lsidValue: value, source }) !== null),
-  );
+  const sources = search.code.kind === 'key-pack' ? [null] : [search.source, own];
+  for (const server of servers) {
+    for (const source of sources) {
+      for (const line of lines) {
+        const attempt = { lines: [line], search, lsidValue: server.value, source };
+        if (findAhead(context, attempt) !== null) return server;
+        await context.nextTurn();
+      }
+    }
+  }
+  return undefined;
 }
 
 async function preview(tx: ReadTx, code: Code, found: Found): Promise<CodeOutcome> {
