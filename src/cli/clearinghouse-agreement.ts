@@ -12,7 +12,7 @@ import type { Cli } from './main.ts';
 import { done } from './outcome.ts';
 import type { Page } from './page.ts';
 
-type Line = {
+export type AgreementLine = {
   readonly line: number;
   readonly product: string;
   readonly name: string;
@@ -25,13 +25,13 @@ type Line = {
   readonly retired: number;
 };
 
-type Agreement = {
+export type Agreement = {
   readonly number: string;
   readonly program: string;
   readonly customer: string;
   readonly authorization: string | null;
   readonly license: string | null;
-  readonly lines: readonly Line[];
+  readonly lines: readonly AgreementLine[];
 };
 
 interface AddOptions extends QuotedOptions {
@@ -53,11 +53,13 @@ export function register(group: Command, cli: Cli): void {
   registerShow(agreement, cli);
 }
 
-const programName = (id: string): string =>
-  Object.hasOwn(programs, id) ? programs[id as keyof typeof programs].name : id;
+/** What a license program is called; an unknown one is shown as it is. */
+export function programName(id: string): string {
+  return Object.hasOwn(programs, id) ? programs[id as keyof typeof programs].name : id;
+}
 
 /** Where the CALs of one line are, as a sum that can be checked by reading it. */
-function whereTheyAre(line: Line): string {
+function whereTheyAre(line: AgreementLine): string {
   const { entitled, inHand, committed, inTransit, quarantined, retired } = line;
   return (
     `${entitled} entitled = ${inHand} in hand + ${committed} committed to servers + ${inTransit} in transit + ` +

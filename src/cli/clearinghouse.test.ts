@@ -113,6 +113,24 @@ describe('calyx clearinghouse', () => {
     assert.deepEqual([...readFileSync(qr).subarray(0, 8)], [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
   });
 
+  it('kit writes the sheet to print, on which whatever a customer is called is text', async () => {
+    const sheet = join(scratch, 'kit.html');
+    const customer = 'Łódź & <b>Söhne</b> 株式会社';
+    await run(
+      'agreement',
+      'add',
+      ...order('7654321', 'ts-2012r2').map((word) => (word === 'Contoso' ? customer : word)),
+    );
+    const out = join(scratch, 'kit-7654321.json');
+    const made = await json('kit', '--agreement', '7654321', '--out', out, '--sheet', sheet);
+    assert.deepEqual([made.exit, made.fields['sheet'], made.fields['qr']], [0, sheet, null]);
+    const html = readFileSync(sheet, 'utf8');
+    assert.ok(html.includes('7654321'), 'the number');
+    assert.ok(html.includes('Łódź &amp; &lt;b&gt;Söhne&lt;/b&gt; 株式会社'), 'the customer');
+    assert.match(html, /<svg /);
+    assert.doesNotMatch(html, /<script|https?:(?!\/\/www\.w3\.org)/);
+  });
+
   it('kit says in words that a QR code cannot hold it, and writes nothing', async () => {
     for (let index = 0; index < 5; index += 1) {
       await run('product', 'add', ...productOf(`p-${index}`));
@@ -122,7 +140,9 @@ describe('calyx clearinghouse', () => {
     const refused = await json('kit', '--agreement', '777', '--out', out, '--qr', join(scratch, 'large.png'));
     assert.deepEqual([refused.exit, refusalCode(refused)], [1, 'qr-too-large']);
     assert.throws(() => statSync(out), { code: 'ENOENT' });
-    assert.equal((await json('kit', '--agreement', '777', '--out', out)).exit, 0);
+    const sheet = join(scratch, 'large.html');
+    assert.equal((await json('kit', '--agreement', '777', '--out', out, '--sheet', sheet)).exit, 0);
+    assert.match(readFileSync(sheet, 'utf8'), /too long for a QR code/);
   });
 
   it('kit names a file that cannot be written', async () => {

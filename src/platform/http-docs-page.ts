@@ -3,6 +3,8 @@
  * Plain HTML with one style sheet, no script; everything from the document is escaped.
  */
 
+import { escapeHtml } from './html.ts';
+
 export type OpenApiSchema = { [key: string]: unknown };
 
 interface OpenApiMedia {
@@ -49,17 +51,6 @@ table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 0.2rem 0.8rem 0.2rem 0; border-bottom: 1px solid var(--line); }
 nav li { overflow-wrap: anywhere; }
 `;
-
-const escapes: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-const escapeHtml = (text: string): string =>
-  text.replace(/[&<>"']/g, (character) => escapes[character] ?? '');
 
 const idOf = (method: string, path: string): string => `${method}${path.replace(/[^a-z0-9]+/gi, '-')}`;
 
