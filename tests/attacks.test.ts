@@ -13,6 +13,7 @@ import { heartbeatByTelephone, returnByTelephone } from '../src/server/usecases/
 import { activateByContact, books, confirm, connect, contact, counts, idOf, setUp } from './world/acts.ts';
 import { assertConserved } from './world/conserved.ts';
 import { fromServer, tell } from './world/forge.ts';
+import { takeSnapshot } from './world/snapshot.ts';
 import { agreement, makeWorld, product, refusalOf, value } from './world/world.ts';
 
 const type = 'device';
@@ -89,5 +90,24 @@ it('the list of revoked tokens ends at a thousand, and heartbeats do not run the
   for (let call = 0; call < 20; call += 1) codes.add(value(await heartbeatByTelephone(server.context)).code);
   assert.equal(codes.size, 1);
   await assertConserved(world);
+  await world.close();
+});
+
+it('strangers cannot fill the disk with refusals, and keep nobody from activating meanwhile', async () => {
+  const world = await makeWorld(100, { kit: false });
+  const stranger = await world.addServer('LS-STRANGER', { connected: true });
+  const body = { agreement, line: 0, quantity: 1 };
+  const knock = async (): Promise<string> =>
+    refusalOf(await tell(world, await fromServer(world, stranger, { t: 'return', body }))).code;
+  for (let round = 0; round < 100; round += 1) assert.equal(await knock(), 'server-unknown');
+  const programs = [{ name: 'clearinghouse', store: world.clearinghouse.store }];
+  const stored = await takeSnapshot(programs);
+  assert.equal(await knock(), 'strangers-limited');
+  assert.deepEqual(await takeSnapshot(programs), stored);
+  const customer = await world.addServer('LS', { connected: true });
+  await connect(customer, 10);
+  assert.deepEqual(await books(world), [90, 10, 0]);
+  world.clock.advanceDays(1);
+  assert.equal(await knock(), 'server-unknown');
   await world.close();
 });

@@ -172,6 +172,7 @@ export async function openClearinghouse(dir: string, options: OpenOptions = {}):
     },
     box: instanceSealBox(secret, systemRandom),
     mailbox: createMailbox(),
+    strangers: [],
     stopping: new AbortController(),
     exchanges: new Set(),
   };

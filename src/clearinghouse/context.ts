@@ -30,4 +30,6 @@ export interface ClearinghouseContext {
   readonly stopping: AbortController;
   /** Exchanges under way: one whose caller has hung up goes on, and the store stays open for it. */
   readonly exchanges: Set<Promise<unknown>>;
+  /** When license servers that are not known here were last refused, within an hour (`stranger-limit.ts`). */
+  strangers: readonly number[];
 }

@@ -51,6 +51,7 @@ export type Refusal =
   | { readonly code: 'deactivated' }
   | { readonly code: 'server-closed'; readonly licenseServerId: string; readonly generation: number }
   | { readonly code: 'server-suspect'; readonly licenseServerId: string; readonly reason: string }
+  | { readonly code: 'strangers-limited'; readonly refused: number; readonly until: string }
   | { readonly code: 'kit-missing'; readonly agreement: string | null }
   | { readonly code: 'kit-full'; readonly agreement: string; readonly slots: number }
   | { readonly code: 'horizon-passed'; readonly horizon: string; readonly now: string }

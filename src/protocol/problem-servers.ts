@@ -24,6 +24,7 @@ type ServerCodes = Extract<
   | 'deactivated'
   | 'server-closed'
   | 'server-suspect'
+  | 'strangers-limited'
   | 'kit-missing'
   | 'kit-full'
   | 'horizon-passed'
@@ -139,6 +140,12 @@ const serverWords: WordsFor<ServerCodes> = {
     title: 'The clearinghouse has closed this license server',
     message: `License server ${licenseServerId} is closed; its generation is now ${generation}.`,
     next: 'Activate it again before anything else: calyx server activate, at the desk calyx desk activate.',
+  }),
+  'strangers-limited': ({ refused, until }) => ({
+    status: 429,
+    title: 'Too many messages of unknown license servers',
+    message: `${refused} messages of license servers that are not known here were refused within an hour. No more are refused in writing until ${when(until)}.`,
+    next: 'Check the agreement number: with one that the clearinghouse knows, calyx server activate --agreement N works at any time.',
   }),
   'server-suspect': ({ licenseServerId, reason }) => ({
     status: 409,

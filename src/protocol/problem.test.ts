@@ -100,6 +100,7 @@ const samples: { readonly [Code in RefusalCode]: RefusalOf<Code> } = {
   'quantity-differs': { code: 'quantity-differs', expected: 25, found: 20 },
   'confirmation-needed': { code: 'confirmation-needed', added: 25, total: 125 },
   'confirmation-unmatched': { code: 'confirmation-unmatched', licenseServerId: id },
+  'strangers-limited': { code: 'strangers-limited', refused: 100, until: later },
   'confirmation-locked': { code: 'confirmation-locked', failures: 10, until: later },
   'earlier-code-missing': { code: 'earlier-code-missing', kind: 'frozen' },
   'move-needed': { code: 'move-needed', licenseServerId: id },

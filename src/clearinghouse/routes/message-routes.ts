@@ -17,6 +17,7 @@ const refusals = [
   'clock-ahead',
   'clock-behind',
   'message-out-of-order',
+  'strangers-limited',
 ] as const;
 
 export function addMessageRoutes(app: App, context: ClearinghouseContext): void {

@@ -20,6 +20,7 @@ import { handleMessage } from './handle-message.ts';
 import { newId } from './new-id.ts';
 import { suspected } from './open-authority.ts';
 import { publisherLog } from './products.ts';
+import { countStranger } from './stranger-limit.ts';
 
 export interface Taken {
   readonly licenseServerId: string;
@@ -30,7 +31,7 @@ export interface Taken {
 /**
  * Takes messages in. Refused as a whole, before anything changes: a message that cannot be opened
  * (`message-invalid`, `message-untrusted`, `message-not-for-us`, `message-expired`, `clock-ahead`) or
- * messages of two senders; over a `live` line also `clock-behind`, because what comes over it was signed
+ * messages of two senders, and `strangers-limited`; over a `live` line also `clock-behind`, because what comes over it was signed
  * just now. A message refused by its handler is answered with a signed `refused`.
  */
 export async function receiveMessages(
@@ -91,11 +92,20 @@ async function receiveOne(context: ClearinghouseContext, opened: Opened): Promis
   const handled = await context.store.write((tx) => place(context, tx, opened));
   if (handled.ok) return ok(null);
   if (handled.error.code === 'message-out-of-order') return handled;
+  if (await isStranger(context, opened)) {
+    const counted = countStranger(context);
+    if (!counted.ok) return counted;
+  }
   // The refusal is an answer like any other: stored, signed, and the same when it is asked for again.
   return context.store.write(async (tx) => {
     await answerRefused(context, tx, { opened, refusal: handled.error });
     return ok(null);
   });
+}
+
+/** Whether nothing at all is known of the sender. */
+async function isStranger(context: ClearinghouseContext, { envelope }: Opened): Promise<boolean> {
+  return (await context.store.read((tx) => findServer(tx, envelope.from.id))) === undefined;
 }
 
 /** Puts a message at its place in the sender's sequence and carries it out. */
