@@ -81,17 +81,19 @@ export async function openReservation(tx: WriteTx, row: ReservationRow): Promise
   );
 }
 
-/** Raises known lease ends of reserved and inherited holders to what the source reported at its release. */
-export async function extendReservation(
-  tx: WriteTx,
-  change: { readonly move: string; readonly sub: string; readonly leaseEnd: number },
-): Promise<void> {
+/** All that was ever reserved for the holders of a move, whatever became of it. */
+export async function reservationsOf(tx: ReadTx, move: string): Promise<readonly ReservationRow[]> {
+  return tx.all<ReservationRow>(`select ${reservationColumns} from reservations r where r.move = ?`, move);
+}
+
+/** Raises the known lease end of a reserved holder to what the source reported. */
+export async function extendReservation(tx: WriteTx, row: ReservationRow, leaseEnd: number): Promise<void> {
   await tx.run(
-    'update reservations set lease_end = ? where move = ? and sub = ? and lease_end < ?',
-    change.leaseEnd,
-    change.move,
-    change.sub,
-    change.leaseEnd,
+    'update reservations set lease_end = ? where line_id = ? and sub = ? and move = ?',
+    leaseEnd,
+    row.lineId,
+    row.sub,
+    row.move,
   );
 }
 

@@ -7,12 +7,12 @@ import type { Posting } from '../../core/ledger.ts';
 import type { TargetState } from '../../core/move-servers.ts';
 import { advanceTarget } from '../../core/move-servers.ts';
 import { err, ok } from '../../core/result.ts';
-import { msOfIso } from '../../core/time.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
-import { clearInherited, extendInherited } from '../../store/license-rows.ts';
+import { msOf } from '../../protocol/schema.ts';
+import { clearInherited, extendLease, inheritedLeases } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
-import { extendReservation } from '../../store/reserve-rows.ts';
+import { extendReservation, reservationsOf } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { findLine } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
@@ -25,7 +25,6 @@ import { serverLog } from './license-token.ts';
 import type { Handled, On } from './move-messages.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
-import { longestLeaseMs } from './reserve.ts';
 import { checkTime } from './seen-time.ts';
 
 /** Where a move stands for its target. */
@@ -142,13 +141,36 @@ export async function onTarget(
     return ok(null);
   }
   if (move.state === 'closed') return ok(null);
-  for (const { sub, leaseEnd } of message.body.leases) {
-    const end = msOfIso(leaseEnd) ?? nowMs + longestLeaseMs;
-    await extendReservation(tx, { move: id, sub, leaseEnd: end });
-    await extendInherited(tx, { move: id, sub, leaseEnd: end });
-  }
+  await extendLeases(tx, id, new Map(message.body.leases.map(({ sub, leaseEnd }) => [sub, leaseEnd])));
   await clearInherited(tx, id);
   await updateServerMove(tx, { ...move, state: 'closed', updatedAt: nowMs });
   await noteEvent(context, tx, { number: 89, data: moveEvent(move) });
   return ok(null);
+}
+
+/**
+ * Raises the lease ends known here to those that the source reported at its release (protocol §2.4, rule
+ * 4). Whom it concerns is read once: looking for each of many holders took time in the square of them.
+ */
+async function extendLeases(tx: WriteTx, move: string, told: ReadonlyMap<string, string>): Promise<void> {
+  if (told.size === 0) return;
+  const later = ({
+    sub,
+    leaseEnd,
+  }: {
+    readonly sub: string;
+    readonly leaseEnd: number;
+  }): number | undefined => {
+    const text = told.get(sub);
+    const end = text === undefined ? 0 : msOf(text);
+    return end > leaseEnd ? end : undefined;
+  };
+  for (const row of await reservationsOf(tx, move)) {
+    const end = later(row);
+    if (end !== undefined) await extendReservation(tx, row, end);
+  }
+  for (const row of await inheritedLeases(tx, move)) {
+    const end = later(row);
+    if (end !== undefined) await extendLease(tx, row.id, end);
+  }
 }
