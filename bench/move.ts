@@ -1,0 +1,173 @@
+/**
+ * A move of many CALs between real processes, with users who go on renewing at the source:
+ *   npm run bench:move [-- --json] [--sizes 25000,50000,100000]
+ *
+ * Six of ten CALs are issued. Told is the time of each phase, as the three journals have it, how long
+ * renewals took meanwhile, and the most memory that each process ever had.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { Happened } from './move-program.ts';
+import type { Renewal } from './move-renewals.ts';
+import { Renewals } from './move-renewals.ts';
+import type { Program, World } from './move-world.ts';
+import { agreement, issueTo, makeWorld, pathOf, product } from './move-world.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    sizes: { type: 'string', default: '25000,50000,100000' },
+  },
+});
+
+const issuedShare = 0.6;
+/** How many of the issued licenses are about to end, and renewed while the move goes on. */
+const renewed = 4000;
+const renewedPrefix = 'R-';
+/** What the issue asks for: 10 s for the largest move, 50 ms for 99 of 100 renewals. */
+const targetSeconds = 10;
+const targetP99 = 50;
+
+/** The phases of a move: each ends with the first entry of this kind in this journal. */
+const phases: readonly { readonly name: string; readonly of: keyof World; readonly kind: string }[] = [
+  { name: 'freeze', of: 'source', kind: 'received-freeze' },
+  { name: 'receipt and grant', of: 'clearinghouse', kind: 'move-frozen' },
+  { name: 'install', of: 'target', kind: 'received-grant' },
+  { name: 'commit', of: 'clearinghouse', kind: 'move-verified' },
+  { name: 'release', of: 'source', kind: 'received-release' },
+  { name: 'closed', of: 'clearinghouse', kind: 'move-released' },
+  { name: 'source known closed', of: 'target', kind: 'received-source-closed' },
+];
+
+interface Measured {
+  readonly units: number;
+  readonly issued: number;
+  readonly seconds: number;
+  readonly phases: Readonly<Record<string, number>>;
+  readonly renewals: {
+    readonly count: number;
+    readonly p50: number;
+    readonly p99: number;
+    readonly worst: number;
+  };
+  readonly memoryMiB: Readonly<Record<string, number>>;
+}
+
+const logOf = (of: keyof World): string => (of === 'clearinghouse' ? agreement : 'server');
+
+async function endOf(program: Program, log: string, kind: string): Promise<number> {
+  for (;;) {
+    const entries = await program.ask<readonly Happened[]>({ ask: 'journal', log, from: 0 });
+    const found = entries.findLast((entry) => entry.kind === kind);
+    if (found !== undefined) return found.at;
+    await sleep(100);
+  }
+}
+
+async function untilClosed(world: World, id: string): Promise<void> {
+  for (const program of [world.source, world.target]) {
+    while ((await program.call('GET', `/v1/admin/moves/${id}`))['state'] !== 'closed') await sleep(100);
+  }
+}
+
+function percentile(sorted: readonly number[], part: number): number {
+  return sorted[Math.floor((sorted.length - 1) * part)] ?? Number.NaN;
+}
+
+/** Those that were due while the source still had something to renew; each must have been answered. */
+function renewalsUntil(all: readonly Renewal[], from: number, to: number): Measured['renewals'] {
+  const within = all.filter(({ dueAt }) => dueAt >= from && dueAt < to);
+  const refused = within.filter(({ dueAt, tookMs, status }) => status !== 200 && dueAt + tookMs < to);
+  if (refused.length > 0) throw new Error(`${refused.length} renewals failed: ${JSON.stringify(refused[0])}`);
+  const times = within.map(({ tookMs }) => tookMs).sort((left, right) => left - right);
+  return {
+    count: times.length,
+    p50: percentile(times, 0.5),
+    p99: percentile(times, 0.99),
+    worst: times.at(-1) ?? Number.NaN,
+  };
+}
+
+async function checkBooks(world: World, units: number): Promise<void> {
+  const [source, target] = await Promise.all(
+    [world.source, world.target].map((program) => program.ask<Map<string, number>>({ ask: 'books' })),
+  );
+  const there = target?.get(`${agreement}/0/installed`) ?? 0;
+  const here = source?.get(`${agreement}/0/installed`) ?? 0;
+  if (there !== units || here !== 0)
+    throw new Error(`of ${units} units ${there} have arrived, ${here} stayed`);
+}
+
+async function measure(units: number): Promise<Measured> {
+  const dir = mkdtempSync(join(tmpdir(), 'calyx-move-'));
+  const world = await makeWorld(dir, units);
+  try {
+    const issued = Math.round(units * issuedShare);
+    const few = Array.from({ length: renewed }, (_, at) => `${renewedPrefix}${at}`);
+    const many = Array.from({ length: issued - renewed }, () => `U-${randomBytes(6).toString('hex')}`);
+    await issueTo(world.source, [...few, ...many]);
+    await world.source.ask({ ask: 'age', prefix: renewedPrefix });
+    const renewals = new Renewals(world.source.port, few.map(pathOf));
+    await sleep(1000);
+    const startedAt = Date.now();
+    const order = {
+      agreement,
+      product,
+      type: 'user',
+      to: world.targetId,
+      quantity: 'all',
+      reason: 'replaced',
+    };
+    const { id } = await world.source.call('POST', '/v1/admin/moves', { ...order, hold: false });
+    await untilClosed(world, String(id));
+    const all = await renewals.stop();
+    let before = startedAt;
+    const ends: number[] = [];
+    for (const phase of phases)
+      ends.push(await endOf(world[phase.of] as Program, logOf(phase.of), phase.kind));
+    const took = phases.map(({ name }, at): [string, number] => {
+      const end = ends[at] ?? before;
+      const seconds = (end - before) / 1000;
+      before = end;
+      return [name, seconds];
+    });
+    await checkBooks(world, units);
+    const memory = ['clearinghouse', 'source', 'target'] as const;
+    const memoryMiB: [string, number][] = [];
+    for (const name of memory)
+      memoryMiB.push([name, Math.round(await world[name].ask<number>({ ask: 'memory' }))]);
+    return {
+      units,
+      issued,
+      seconds: (before - startedAt) / 1000,
+      phases: Object.fromEntries(took),
+      renewals: renewalsUntil(all, startedAt, ends[4] ?? before),
+      memoryMiB: Object.fromEntries(memoryMiB),
+    };
+  } finally {
+    await world.close();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+const measured: Measured[] = [];
+for (const size of (options.sizes ?? '').split(',').map(Number)) {
+  const one = await measure(size);
+  measured.push(one);
+  console.log(`${one.units} CALs, ${one.issued} issued: ${one.seconds.toFixed(2)} s`);
+  for (const [name, seconds] of Object.entries(one.phases))
+    console.log(`  ${name.padEnd(22)} ${seconds.toFixed(2)} s`);
+  const { count, p50, p99, worst } = one.renewals;
+  console.log(`  ${count} renewals meanwhile: p50 ${p50} ms, p99 ${p99} ms, longest ${worst} ms`);
+  console.log(`  memory at most, MiB: ${JSON.stringify(one.memoryMiB)}`);
+}
+const largest = measured.at(-1);
+if (largest !== undefined) {
+  const met = largest.seconds < targetSeconds && largest.renewals.p99 < targetP99;
+  console.log(`aimed at: ${targetSeconds} s and a p99 of ${targetP99} ms: ${met ? 'met' : 'not met'}`);
+}
+if (options.json) console.log(JSON.stringify(measured));
