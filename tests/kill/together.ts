@@ -30,18 +30,24 @@ export function lookTogether(place: Place, thoroughly = false): Together {
   }
   const clearinghouse = place.witnessOf('clearinghouse').look(readClearinghouse, thoroughly);
   const together = { clearinghouse, servers };
-  checkAmounts(place, together);
-  checkHolders(together);
-  assert.deepEqual(clearinghouse.suspects, [], 'no honest server is suspect, whenever it was killed');
+  checkTogether(place.ids, together);
   return together;
 }
 
+/** What holds at every instant (protocol §1.3, I3 to I5); `ids` are License Server IDs by name. */
+export function checkTogether(ids: ReadonlyMap<string, string>, together: Together): void {
+  checkAmounts(ids, together);
+  checkHolders(together);
+  const { suspects } = together.clearinghouse;
+  assert.deepEqual(suspects, [], 'no honest server is suspect, whenever it was killed');
+}
+
 /** The clearinghouse's books are an upper bound of what may be assigned out there (I3), also in sum. */
-function checkAmounts(place: Place, { clearinghouse, servers }: Together): void {
+function checkAmounts(ids: ReadonlyMap<string, string>, { clearinghouse, servers }: Together): void {
   for (const line of clearinghouse.lines) {
     let outThere = 0;
     for (const [name, image] of servers) {
-      const id = place.ids.get(name) ?? '';
+      const id = ids.get(name) ?? '';
       const own = image.lines.find((each) => each.line === line.line);
       const assignable = own === undefined ? 0 : own.installed - own.held;
       const committed = line.servers

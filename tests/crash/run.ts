@@ -1,0 +1,76 @@
+/**
+ * Crash images of a scenario, as many as wanted: the scenario is recorded once, and cut so often.
+ *   npm run crash -- --scenario issue|move [--images 1000] [--seed N] [--synchronous normal|off]
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Chance } from '../kill/random.ts';
+import { readRecording } from './disk.ts';
+import type { Verdict } from './images.ts';
+import { Images } from './images.ts';
+import { compileRecorder, runOver } from './recorder.ts';
+
+export interface CrashOrder {
+  readonly scenario: 'issue' | 'move';
+  readonly images: number;
+  readonly seed: number;
+  /** Makes the store wait for less than it does, to see whether the images show it. */
+  readonly synchronous?: 'normal' | 'off' | undefined;
+}
+
+/** Answers (issue) or moves in one recording: enough for the log to be moved into the database and begun anew. */
+const acts = { issue: 2400, move: 36 } as const;
+
+export interface CrashVerdict extends Verdict {
+  /** Calls that were recorded. */
+  readonly calls: number;
+}
+
+export async function crash({ scenario, images, seed, synchronous }: CrashOrder): Promise<CrashVerdict> {
+  const dir = mkdtempSync(join(tmpdir(), 'calyx-crash-'));
+  try {
+    const log = join(dir, 'log');
+    mkdirSync(join(dir, 'programs'));
+    const weaker = synchronous === undefined ? [] : ['--import', join(import.meta.dirname, 'weaker.ts')];
+    const ran = await runOver({
+      library: compileRecorder(dir),
+      args: [
+        ...weaker,
+        join(import.meta.dirname, 'scenario.ts'),
+        scenario,
+        String(seed),
+        String(acts[scenario]),
+        dir,
+      ],
+      env: { CALYX_DISK_LOG: log, CALYX_SYNCHRONOUS: synchronous ?? '', TMPDIR: join(dir, 'programs') },
+    });
+    if (ran.code !== 0) throw new Error(`the scenario ended with ${ran.code}: ${ran.stderr}`);
+    const recording = readRecording(log);
+    const verdict = await new Images(recording, join(dir, 'image')).check(images, new Chance(seed));
+    return { ...verdict, calls: recording.length };
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: {
+      scenario: { type: 'string', default: 'issue' },
+      images: { type: 'string', default: '1000' },
+      seed: { type: 'string', default: '1' },
+      synchronous: { type: 'string' },
+    },
+  });
+  const { scenario, synchronous } = values as Pick<CrashOrder, 'scenario' | 'synchronous'>;
+  const verdict = await crash({
+    scenario,
+    synchronous,
+    images: Number(values.images),
+    seed: Number(values.seed),
+  });
+  console.log(JSON.stringify(verdict, null, 2));
+  if (verdict.corrupt + verdict.unbalanced + verdict.lost > 0) process.exitCode = 1;
+}
