@@ -9,6 +9,7 @@ import type { Exploration, Model } from './model/explore.ts';
 import { explore } from './model/explore.ts';
 import { oneMove } from './model/one-move.ts';
 import type { Design as MoveDesign } from './model/one-move-state.ts';
+import { compareTelephone, compareWithTables } from './model/tables.ts';
 import { telephone } from './model/telephone.ts';
 import type { Design as TelephoneDesign } from './model/telephone-state.ts';
 
@@ -132,5 +133,31 @@ describe('moves by telephone', () => {
   it('need: a source token is honored once per server and move', () => {
     const mutant = { moves: [there, back], purchases: [0, 1], devices: 4, without: [honoredOften] } as const;
     assertCaught(telephone({ ...counts, ...mutant }), 'duplicate', 22);
+  });
+});
+
+describe('the tables of the programs', () => {
+  it('take every step of a move by message as the model does, and no other', () => {
+    const design: MoveDesign = { cals: 2, devices: 3, rollback: false, availability: false, without: null };
+    let compared = 0;
+    explore(oneMove(design), (state, steps) => {
+      compared += compareWithTables(state, steps);
+    });
+    assert.ok(compared > 30_000, `${compared} steps`);
+  });
+
+  it('take every step of moves by telephone as the model does, and undo nothing there', () => {
+    const design: TelephoneDesign = {
+      moves: [
+        { from: 0, to: 1, quantity: 2 },
+        { from: 1, to: 0, quantity: 2 },
+      ],
+      ...{ devices: 3, purchases: [0, 0], purchasesLast: false, countsInstalled: true, without: [] },
+    };
+    let compared = 0;
+    explore(telephone(design), (state, steps) => {
+      compared += compareTelephone(state, steps, design);
+    });
+    assert.ok(compared > 10_000, `${compared} steps`);
   });
 });

@@ -94,8 +94,10 @@ function markBackwards<State>({ states, from, to }: Graph<State>, marks: Uint8Ar
   }
 }
 
-/** Visits every reachable state; stops at the first that breaks a promise. */
-export function explore<State>(model: Model<State>): Exploration {
+type Watch<State> = (state: State, steps: readonly Step<State>[]) => void;
+
+/** Visits every reachable state; stops at the first that breaks a promise. `watch` is shown each of them. */
+export function explore<State>(model: Model<State>, watch?: Watch<State>): Exploration {
   const graph: Graph<State> = {
     ...{ states: [model.start], indexes: new Map([[model.key(model.start), 0]]) },
     ...{ parents: [-1], reasons: [''], depths: [0], from: [], to: [] },
@@ -111,6 +113,7 @@ export function explore<State>(model: Model<State>): Exploration {
     const steps = model.steps(state);
     const what = model.violation(state, steps);
     if (what !== null) return end({ what, history: historyOf(graph, at) }, null, 0);
+    watch?.(state, steps);
     for (const { event, next } of steps) {
       const name = event.replace(/\d+$/, '');
       events.set(name, (events.get(name) ?? 0) + 1);
