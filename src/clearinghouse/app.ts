@@ -18,6 +18,7 @@ import {
   writeSealedFile,
 } from '../platform/instance-secret.ts';
 import { createMailbox } from '../platform/mailbox.ts';
+import type { Random } from '../platform/random.ts';
 import { systemRandom } from '../platform/random.ts';
 import {
   agree,
@@ -55,6 +56,8 @@ export interface ClearinghouseInit {
   readonly dir: string;
   readonly publisher: string;
   readonly instanceDir?: string | undefined;
+  readonly clock?: Clock;
+  readonly random?: Random;
 }
 
 export interface MadeClearinghouse {
@@ -66,28 +69,29 @@ export interface MadeClearinghouse {
 
 /** Makes keys, database and publisher bundle of a new clearinghouse. Throws `Failure` in words. */
 export async function initClearinghouse(init: ClearinghouseInit): Promise<MadeClearinghouse> {
-  const folder = beginDataFolder(init.dir, { kind: 'clearinghouse', random: systemRandom });
+  const { clock = systemClock, random = systemRandom } = init;
+  const folder = beginDataFolder(init.dir, { kind: 'clearinghouse', random });
   const instanceDir = resolve(init.instanceDir ?? `${folder.dir}.instance`);
   try {
-    const secret = openInstanceSecret(instanceDir, { create: true, random: systemRandom });
-    const root = generateSigningKey(systemRandom, nameOf);
-    const issue = generateSigningKey(systemRandom, nameOf);
+    const secret = openInstanceSecret(instanceDir, { create: true, random });
+    const root = generateSigningKey(random, nameOf);
+    const issue = generateSigningKey(random, nameOf);
     writeKeyFile(join(folder.dir, rootKeyFile), seedOf(root));
-    const sealed = { secret, random: systemRandom };
+    const sealed = { secret, random };
     writeSealedFile(join(folder.dir, issueKeyFile), {
       ...sealed,
       purpose: issuePurpose,
       plaintext: seedOf(issue),
     });
-    const kitKey = systemRandom.bytes(32);
+    const kitKey = random.bytes(32);
     writeSealedFile(join(folder.dir, kitKeyFile), { ...sealed, purpose: kitPurpose, plaintext: kitKey });
-    const trustListToken = firstTrustList(init.publisher, { root, issue });
+    const trustListToken = firstTrustList(init.publisher, { root, issue }, clock.nowMs());
     const file = join(folder.dir, databaseFile);
     const store = openSqliteStore({ file, migrations: 'clearinghouse', digest: nodeDigest, create: true });
     await store.write(async (tx) => {
       await writeMeta(tx, 'trustList', trustListToken);
       await tx.post({
-        ...{ log: 'publisher', kind: 'made', id: 'made', at: systemClock.nowMs() },
+        ...{ log: 'publisher', kind: 'made', id: 'made', at: clock.nowMs() },
         body: { publisher: init.publisher },
       });
       return ok(null);
@@ -117,8 +121,8 @@ export async function initClearinghouse(init: ClearinghouseInit): Promise<MadeCl
 function firstTrustList(
   publisher: string,
   keys: { readonly root: SigningKey; readonly issue: SigningKey },
+  nowMs: number,
 ): string {
-  const nowMs = systemClock.nowMs();
   const nbf = isoTime(nowMs - dayMs);
   const exp = isoTime(nowMs + trustListDays * dayMs);
   return makeTrustList(
@@ -140,49 +144,62 @@ export interface OpenClearinghouse {
   readonly close: () => Promise<void>;
 }
 
-export interface OpenOptions extends Pick<HttpOptions, 'log' | 'tls'> {
+/** What a clearinghouse runs on; the real world unless a test brings its own. */
+export interface ClearinghouseWorld {
   readonly clock?: Clock;
+  readonly random?: Random;
+  /** The open database; that of the data folder where there is none. */
+  readonly store?: Store;
 }
+
+export interface OpenOptions extends ClearinghouseWorld, Pick<HttpOptions, 'log' | 'tls'> {}
 
 /** Opens a clearinghouse; the caller holds the folder's lock. */
 export async function openClearinghouse(dir: string, options: OpenOptions = {}): Promise<OpenClearinghouse> {
+  const { context, adminToken } = await openClearinghouseContext(dir, options);
+  const app = buildClearinghouseApp(context, { adminToken, ...options });
+  const close = async (): Promise<void> => {
+    await app.close();
+    await Promise.allSettled(context.exchanges);
+    await context.store.close();
+  };
+  return { app, context, store: context.store, close };
+}
+
+/** Everything but the routes: the keys and the database. Whoever opens it closes the store. */
+export async function openClearinghouseContext(
+  dir: string,
+  options: ClearinghouseWorld,
+): Promise<{ readonly context: ClearinghouseContext; readonly adminToken: string }> {
+  const { clock = systemClock, random = systemRandom } = options;
   const folder = openDataFolder(dir, 'clearinghouse');
   const instanceDir = String(folder.settings['instanceDir'] ?? '');
-  const secret = openInstanceSecret(instanceDir, { create: false, random: systemRandom });
+  const secret = openInstanceSecret(instanceDir, { create: false, random });
   const issueSeed = readSealedFile(join(folder.dir, issueKeyFile), { secret, purpose: issuePurpose });
   const kitKey = readSealedFile(join(folder.dir, kitKeyFile), { secret, purpose: kitPurpose });
-  const store = openSqliteStore({
-    file: join(folder.dir, databaseFile),
-    migrations: 'clearinghouse',
-    digest: nodeDigest,
-  });
+  const file = join(folder.dir, databaseFile);
+  const store = options.store ?? openSqliteStore({ file, migrations: 'clearinghouse', digest: nodeDigest });
   const context: ClearinghouseContext = {
     store,
-    clock: options.clock ?? systemClock,
-    random: systemRandom,
+    clock,
+    random,
     digest: nodeDigest,
     publisher: String(folder.settings['publisher'] ?? ''),
     trustList: (await store.read((tx) => readMeta(tx, 'trustList'))) ?? '',
     issueKey: signingKeyFromSeed(issueSeed, nameOf),
     kitKey,
     keyExchange: (other) => {
-      const own = generateAgreementKey(systemRandom);
+      const own = generateAgreementKey(random);
       const shared = agree(own.privateKey, other);
       return shared === undefined ? undefined : { publicKey: own.publicKey, shared };
     },
-    box: instanceSealBox(secret, systemRandom),
+    box: instanceSealBox(secret, random),
     mailbox: createMailbox(),
     strangers: [],
     stopping: new AbortController(),
     exchanges: new Set(),
   };
-  const app = buildClearinghouseApp(context, { adminToken: folder.adminToken, ...options });
-  const close = async (): Promise<void> => {
-    await app.close();
-    await Promise.allSettled(context.exchanges);
-    await store.close();
-  };
-  return { app, context, store, close };
+  return { context, adminToken: folder.adminToken };
 }
 
 /** The routes, on one screen. */

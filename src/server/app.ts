@@ -21,6 +21,7 @@ import {
   writeSealedFile,
 } from '../platform/instance-secret.ts';
 import { nextTurn } from '../platform/next-turn.ts';
+import type { Random } from '../platform/random.ts';
 import { systemRandom } from '../platform/random.ts';
 import {
   agree,
@@ -58,6 +59,8 @@ export interface ServerInit {
   readonly clearinghouseUrl?: string | undefined;
   /** Where the instance secret lives; never inside the data folder (protocol §5.1). */
   readonly instanceDir?: string | undefined;
+  readonly clock?: Clock;
+  readonly random?: Random;
 }
 
 export interface MadeServer {
@@ -67,27 +70,28 @@ export interface MadeServer {
 
 /** Makes the data folder, keys and database of a new license server. Throws `Failure` in words. */
 export async function initServer(init: ServerInit): Promise<MadeServer> {
+  const { clock = systemClock, random = systemRandom } = init;
   const bundle = readPublisherBundle(nodeDigest, init.bundle);
   if (!bundle.ok) throw new RefusedInit(bundle.error);
-  const folder = beginDataFolder(init.dir, { kind: 'server', random: systemRandom });
+  const folder = beginDataFolder(init.dir, { kind: 'server', random });
   const instanceDir = resolve(init.instanceDir ?? `${folder.dir}.instance`);
   try {
-    const secret = openInstanceSecret(instanceDir, { create: true, random: systemRandom });
-    const key = generateSigningKey(systemRandom, (publicKey) => licenseServerId(nodeDigest, publicKey));
+    const secret = openInstanceSecret(instanceDir, { create: true, random });
+    const key = generateSigningKey(random, (publicKey) => licenseServerId(nodeDigest, publicKey));
     writeSealedFile(join(folder.dir, keyFile), {
-      ...{ secret, purpose: keyPurpose, plaintext: seedOf(key), random: systemRandom },
+      ...{ secret, purpose: keyPurpose, plaintext: seedOf(key), random },
     });
     const file = join(folder.dir, databaseFile);
     const store = openSqliteStore({ file, migrations: 'server', digest: nodeDigest, create: true });
     await store.write(async (tx) => {
       await writeMeta(tx, 'trustList', bundle.value.trustListToken);
       await writeMeta(tx, 'generation', '1');
-      await writeMeta(tx, 'salt', base64url(systemRandom.bytes(16)));
+      await writeMeta(tx, 'salt', base64url(random.bytes(16)));
       if (init.clearinghouseUrl !== undefined) {
         await writeMeta(tx, 'clearinghouseUrl', init.clearinghouseUrl.replace(/\/$/, ''));
       }
       await tx.post({
-        ...{ log: 'server', kind: 'made', id: 'made', at: systemClock.nowMs() },
+        ...{ log: 'server', kind: 'made', id: 'made', at: clock.nowMs() },
         body: { licenseServerId: key.kid, name: init.name },
       });
       return ok(null);
@@ -124,17 +128,39 @@ export interface OpenServer {
   readonly close: () => Promise<void>;
 }
 
-export interface OpenOptions extends Pick<HttpOptions, 'log' | 'tls'> {
+/** What a license server runs on; the real world unless a test brings its own. */
+export interface ServerWorld {
   readonly clock?: Clock;
+  readonly random?: Random;
+  /** The open database; that of the data folder where there is none. */
+  readonly store?: Store;
   /** How messages travel; HTTP unless a test carries them itself. */
   readonly delivery?: Delivery;
 }
 
+export interface OpenOptions extends ServerWorld, Pick<HttpOptions, 'log' | 'tls'> {}
+
 /** Opens a license server; the caller holds the folder's lock. */
 export async function openServer(dir: string, options: OpenOptions = {}): Promise<OpenServer> {
+  const { context, adminToken } = await openServerContext(dir, options);
+  const app = buildServerApp(context, { adminToken, ...options });
+  const close = async (): Promise<void> => {
+    await app.close();
+    await context.store.close();
+    await context.signer.close();
+  };
+  return { app, context, store: context.store, close };
+}
+
+/** Everything but the routes: the keys, the database and the caches. Whoever opens it closes the store. */
+export async function openServerContext(
+  dir: string,
+  options: ServerWorld,
+): Promise<{ readonly context: ServerContext; readonly adminToken: string }> {
+  const { clock = systemClock, random = systemRandom } = options;
   const folder = openDataFolder(dir, 'server');
   const text = (name: string): string => String(folder.settings[name] ?? '');
-  const secret = openInstanceSecret(text('instanceDir'), { create: false, random: systemRandom });
+  const secret = openInstanceSecret(text('instanceDir'), { create: false, random });
   const seed = readSealedFile(join(folder.dir, keyFile), { secret, purpose: keyPurpose });
   const key = signingKeyFromSeed(seed, (publicKey) => licenseServerId(nodeDigest, publicKey));
   const lsidValue = licenseServerIdValue(nodeDigest, key.kid);
@@ -145,15 +171,12 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
       next: 'Put config.json back from a backup.',
     });
   }
-  const store = openSqliteStore({
-    file: join(folder.dir, databaseFile),
-    migrations: 'server',
-    digest: nodeDigest,
-  });
+  const file = join(folder.dir, databaseFile);
+  const store = options.store ?? openSqliteStore({ file, migrations: 'server', digest: nodeDigest });
   const context: ServerContext = {
     store,
-    clock: options.clock ?? systemClock,
-    random: systemRandom,
+    clock,
+    random,
     digest: nodeDigest,
     licenseServerId: key.kid,
     lsidValue: lsidValue.value,
@@ -162,9 +185,9 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
     signer: createTokenSigner(key.privateKey),
     publisher: text('publisher'),
     root: { kid: keyId(nodeDigest, rootKey), publicKey: rootKey },
-    box: instanceSealBox(secret, systemRandom),
+    box: instanceSealBox(secret, random),
     oneTimeKey: () => {
-      const pair = generateAgreementKey(systemRandom);
+      const pair = generateAgreementKey(random);
       return { seed: seedOf(pair), publicKey: pair.publicKey };
     },
     agreeWith: (own, other) => agree(agreementKeyFromSeed(own).privateKey, other),
@@ -183,13 +206,7 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
       seen: null,
     },
   };
-  const app = buildServerApp(context, { adminToken: folder.adminToken, ...options });
-  const close = async (): Promise<void> => {
-    await app.close();
-    await store.close();
-    await context.signer.close();
-  };
-  return { app, context, store, close };
+  return { context, adminToken: folder.adminToken };
 }
 
 /** The routes, on one screen. */

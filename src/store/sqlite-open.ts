@@ -9,7 +9,10 @@ import { checkBooks } from './sqlite-check.ts';
 import { isBusy } from './sqlite-errors.ts';
 
 export interface SqliteOptions {
-  /** The path of the database file, or `:memory:`, which is durable nowhere and meant for tests. */
+  /**
+   * The path of the database file. `:memory:`, or `file:/NAME?vfs=memdb` for one that lives as long as any
+   * connection to it within the process, is durable nowhere and meant for tests.
+   */
   readonly file: string;
   /** Whose tables, beside the books, the database holds. */
   readonly migrations: MigrationProgram;
@@ -30,7 +33,7 @@ const checkpointPages = 4000;
 /** 32 MiB, as negative KiB (sqlite.org/pragma.html#pragma_cache_size). */
 const cacheSize = -32768;
 
-const memory = ':memory:';
+const inMemory = (file: string): boolean => file === ':memory:' || /^file:\/[\w-]+\?vfs=memdb$/.test(file);
 
 /**
  * Opens the database, brings it to this version and checks it. Throws `StoreFailure`. There is one
@@ -39,10 +42,10 @@ const memory = ':memory:';
  */
 export function openDatabase(options: SqliteOptions): DatabaseSync {
   const { file } = options;
-  const mayCreate = options.create === true || file === memory;
+  const mayCreate = options.create === true || inMemory(file);
   let db: DatabaseSync | undefined;
   try {
-    if (file !== memory && !existsSync(file)) makeFile(file, mayCreate);
+    if (!inMemory(file) && !existsSync(file)) makeFile(file, mayCreate);
     const timeout = options.busyTimeoutMs ?? defaultBusyTimeoutMs;
     db = new DatabaseSync(file, { timeout, enableForeignKeyConstraints: true });
     prepare(db, file);
@@ -62,7 +65,7 @@ function makeFile(file: string, mayCreate: boolean): void {
 }
 
 function prepare(db: DatabaseSync, file: string): void {
-  if (file !== memory) db.exec('pragma journal_mode = wal');
+  if (!inMemory(file)) db.exec('pragma journal_mode = wal');
   // `full` is set on every open, not once: some builds open WAL files at `normal` (protocol D10), which
   // loses acknowledged commits when the power fails. The other two matter on macOS alone.
   db.exec('pragma synchronous = full');
@@ -83,7 +86,7 @@ export function assertDurable(db: DatabaseSync, file: string): void {
   const expected: readonly [string, unknown][] = [
     ['synchronous', 2],
     ['foreign_keys', 1],
-    ['journal_mode', file === memory ? 'memory' : 'wal'],
+    ['journal_mode', inMemory(file) ? 'memory' : 'wal'],
   ];
   for (const [pragma, value] of expected) {
     const row = db.prepare(`pragma ${pragma}`).get();
