@@ -10,6 +10,7 @@ import { listMoves } from '../src/clearinghouse/usecases/desk-moves.ts';
 import { makeKit } from '../src/clearinghouse/usecases/make-kit.ts';
 import { parseCode } from '../src/core/code.ts';
 import { formatDigits } from '../src/core/code-digits.ts';
+import { dayMs } from '../src/core/time.ts';
 import { nodeDigest } from '../src/platform/digest.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
@@ -52,6 +53,23 @@ async function read(code: string) {
 }
 
 const online = { agreement, ...device, reason: 'replaced', hold: false } as const;
+
+describe('a device that shows what has ended elsewhere', () => {
+  it('is renewed where it has a license, and refused where it is a stranger', async () => {
+    world = await makeWorld(100, { kit: false });
+    const old = await connected('LS-OLD', 1);
+    const next = await connected('LS-NEW', 1);
+    const other = await connected('LS-OTHER', 1);
+    const shown = acts.sourceOf(await acts.permanent(old, 'ws'));
+    world.clock.advanceDays(50);
+    const own = await acts.permanent(next, 'ws', shown);
+    const lastDays = Date.parse(own.expiresAt) - world.clock.nowMs() - 5 * dayMs;
+    world.clock.advanceDays(lastDays / dayMs);
+    const request = { ...device, holder: 'ws', source: shown };
+    assert.equal(value(await requestLicense(next.context, request)).status, 'renewed');
+    assert.equal(refusalOf(await requestLicense(other.context, request)).code, 'source-token-invalid');
+  });
+});
 
 describe('a move by telephone', () => {
   it('knows its source in whatever form its ID is typed', async () => {

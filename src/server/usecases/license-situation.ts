@@ -3,6 +3,7 @@ import type { RequestState } from '../../core/cal.ts';
 import { temporaryCap } from '../../core/cal.ts';
 import type { Product } from '../../core/product.ts';
 import { rankCandidates } from '../../core/product.ts';
+import type { Refusal } from '../../core/refusal.ts';
 import { subjectOf } from '../../protocol/cal-token.ts';
 import type { LicenseRow, TemporaryRow } from '../../store/license-rows.ts';
 import { findTemporary, liveLicenses } from '../../store/license-rows.ts';
@@ -44,6 +45,8 @@ export interface Asked {
   readonly request: LicenseRequest;
   readonly nowMs: number;
   readonly shown: ShownToken | null;
+  /** Why what was shown does not count; null: it does, or nothing was shown. */
+  readonly notShown: Refusal | null;
 }
 
 export async function situationOf(

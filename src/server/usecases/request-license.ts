@@ -70,9 +70,10 @@ export async function requestLicense(
   const nowMs = context.clock.nowMs();
   const fresh = await answerUnchanged(context, request, nowMs);
   if (fresh !== null) return ok(await signed(fresh));
-  const shown = request.source === undefined ? null : verifyShown(context, request.source, nowMs);
-  if (shown !== null && !shown.ok) return shown;
-  const asked = { request, nowMs, shown: shown?.value ?? null };
+  const shown = request.source === undefined ? ok(null) : verifyShown(context, request.source, nowMs);
+  const asked = shown.ok
+    ? { request, nowMs, shown: shown.value, notShown: null }
+    : { request, nowMs, shown: null, notShown: shown.error };
   const answer = await context.store.write((tx) => decideAndDo(context, tx, asked));
   if (answer.ok) return ok(await signed(answer.value));
   await noteDenial(context, request, answer.error);
@@ -114,6 +115,9 @@ async function decideAndDo(
 ): Promise<Result<Granted, Refusal>> {
   const facts = await serverFacts(context, tx);
   const situation = await situationOf(context, tx, { ...asked, facts });
+  // Who has a license here, or is expected, needs to show nothing: then what was shown does no harm either.
+  const known = situation.own !== null || situation.takeOver !== null;
+  if (asked.notShown !== null && !known) return err(asked.notShown);
   const movedTo = await whereItWent(tx, { request: asked.request, situation });
   if (movedTo !== null) {
     return err({ code: 'license-moved', product: asked.request.product, licenseServerId: movedTo });
