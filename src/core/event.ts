@@ -121,6 +121,9 @@ const ownEvents = {
   5025: error(
     'The clearinghouse does not trust the past of this license server[: {problem}]. It gets no new CALs until that is settled.',
   ),
+  5040: error(
+    'The journal of the clearinghouse for agreement {agreement} has {told} entries and does not go on from the {seen} that this license server has seen. Its messages for that agreement are refused until it does. Ask the publisher whether the clearinghouse was restored from a backup.',
+  ),
 } as const;
 
 export type EventNumber = keyof typeof modelEvents | keyof typeof ownEvents;

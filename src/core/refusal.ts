@@ -52,6 +52,13 @@ export type Refusal =
   | { readonly code: 'server-closed'; readonly licenseServerId: string; readonly generation: number }
   | { readonly code: 'server-suspect'; readonly licenseServerId: string; readonly reason: string }
   | { readonly code: 'strangers-limited'; readonly refused: number; readonly until: string }
+  /** The clearinghouse's journal does not go on from the `seen` entries that this server has cosigned. */
+  | {
+      readonly code: 'clearinghouse-forked';
+      readonly agreement: string;
+      readonly seen: number;
+      readonly told: number;
+    }
   | { readonly code: 'kit-missing'; readonly agreement: string | null }
   | { readonly code: 'kit-full'; readonly agreement: string; readonly slots: number }
   | { readonly code: 'horizon-passed'; readonly horizon: string; readonly now: string }

@@ -6,6 +6,7 @@
 import type { Static } from 'typebox';
 import Type from 'typebox';
 import type { JsonObject } from '../core/json.ts';
+import { Note, ToldLog } from './log-exchange.ts';
 import type { Parser, ReadonlyDeep } from './schema.ts';
 import {
   AgreementNumber,
@@ -44,7 +45,13 @@ const released = { ...Line, unissued: Units, held: Units, leases: Leases };
 /** From a license server to the clearinghouse. */
 const serverBodies = {
   /** "I am here": what was received and applied, so that it need not be sent again. */
-  contact: closed({ ack: Type.Array(Id), name: Text, method: Type.Enum(['automatic', 'web', 'telephone']) }),
+  contact: closed({
+    ack: Type.Array(Id),
+    name: Text,
+    method: Type.Enum(['automatic', 'web', 'telephone']),
+    /** Its journal, and those of the clearinghouse as it has cosigned them (protocol §6). */
+    logs: Type.Optional(closed({ own: ToldLog, seen: Type.Array(Note, { maxItems: 256 }) })),
+  }),
   /** Asks for a server certificate; `ekPublic` is a one-time X25519 key for K₀ (protocol §3.6). */
   activate: closed({
     agreement: AgreementNumber,
@@ -99,6 +106,8 @@ const clearinghouseBodies = {
     received: Type.Array(Id),
     horizon: Type.Array(closed({ agreement: AgreementNumber, ...HorizonReveal.properties })),
     trustList: Type.Optional(Token),
+    /** The journals of the server's agreements, and the server's own as it was cosigned (protocol §6). */
+    logs: Type.Optional(closed({ own: Type.Array(ToldLog), seen: Type.Union([Note, Type.Null()]) })),
   }),
   activated: closed({
     re: Id,

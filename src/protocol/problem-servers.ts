@@ -25,6 +25,7 @@ type ServerCodes = Extract<
   | 'server-closed'
   | 'server-suspect'
   | 'strangers-limited'
+  | 'clearinghouse-forked'
   | 'kit-missing'
   | 'kit-full'
   | 'horizon-passed'
@@ -154,6 +155,16 @@ const serverWords: WordsFor<ServerCodes> = {
     next:
       'Find out whether it was restored from an older backup or runs twice (calyx server status on each), ' +
       'then let the publisher decide.',
+  }),
+  'clearinghouse-forked': ({ agreement, seen, told }) => ({
+    status: 409,
+    title: 'The journal of the clearinghouse does not go on from what was seen',
+    message:
+      `For agreement "${agreement}" this license server has seen ${seen} entries of the clearinghouse's journal; ` +
+      `the ${told} that it shows now are not those entries and more.`,
+    next:
+      'Its messages for this agreement are refused, and holders keep working. Ask the publisher whether the ' +
+      'clearinghouse was restored from a backup; once its journal fits again, the next contact goes on.',
   }),
   'kit-missing': ({ agreement }) => ({
     status: 409,

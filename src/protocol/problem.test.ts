@@ -52,6 +52,7 @@ const samples: { readonly [Code in RefusalCode]: RefusalOf<Code> } = {
   deactivated: { code: 'deactivated' },
   'server-closed': { code: 'server-closed', licenseServerId: id, generation: 2 },
   'server-suspect': { code: 'server-suspect', licenseServerId: id, reason: 'its log is shorter than before' },
+  'clearinghouse-forked': { code: 'clearinghouse-forked', agreement: '4965437', seen: 12, told: 9 },
   'kit-missing': { code: 'kit-missing', agreement: '4965437' },
   'kit-full': { code: 'kit-full', agreement: '4965437', slots: 4 },
   'horizon-passed': { code: 'horizon-passed', horizon: now, now: later },

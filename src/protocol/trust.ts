@@ -13,6 +13,7 @@ import type { Refusal } from '../core/refusal.ts';
 import type { Result } from '../core/result.ts';
 import { err, ok } from '../core/result.ts';
 import { readCalyxFile, writeCalyxFile } from './calyx-file.ts';
+import type { NoteKey } from './checkpoint.ts';
 import type { SigningKey } from './paseto.ts';
 import { publicKeyObject, readFooter, readPayload, signPaseto, verifyPaseto } from './paseto.ts';
 import type { ReadonlyDeep } from './schema.ts';
@@ -201,6 +202,16 @@ export function trustedKey(
   if (key === undefined || list.revoked.includes(kid)) return undefined;
   if (when.atMs < msOf(key.nbf) || when.atMs > msOf(key.exp)) return undefined;
   return bytesOf(key.pk);
+}
+
+/**
+ * The keys that may have signed or cosigned a checkpoint of the clearinghouse under this name: those of the
+ * list that are not revoked. A checkpoint tells no time of its own, so their terms say nothing about it.
+ */
+export function checkpointKeys(list: TrustList, key: Pick<NoteKey, 'name' | 'role'>): readonly NoteKey[] {
+  return list.keys
+    .filter(({ kid }) => !list.revoked.includes(kid))
+    .map(({ pk }) => ({ ...key, publicKey: bytesOf(pk) }));
 }
 
 /**

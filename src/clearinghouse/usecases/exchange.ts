@@ -25,6 +25,7 @@ import { newId } from './new-id.ts';
 import { publisherLog } from './products.ts';
 import type { Taken } from './receive-messages.ts';
 import { receiveMessages } from './receive-messages.ts';
+import { tellLogs } from './witness.ts';
 
 /** The most messages in one answer; the rest goes with the next contact. */
 const mostMessages = 500;
@@ -105,12 +106,13 @@ async function seal(
 async function welcome(context: ClearinghouseContext, taken: Taken): Promise<string> {
   const sealed = await context.store.write(async (tx) => {
     const horizon = await moveHorizons(context, tx, taken.licenseServerId);
+    const logs = await tellLogs(context, tx, taken.licenseServerId);
     const message = await outgoing(tx, {
       id: newId(context),
       type: 'welcome',
       to: taken.licenseServerId,
       agreement: publisherLog,
-      body: { received: taken.received, horizon },
+      body: { received: taken.received, horizon, logs },
     });
     return ok(await seal(context, tx, message));
   });

@@ -21,6 +21,7 @@ import { newId } from './new-id.ts';
 import { suspected } from './open-authority.ts';
 import { publisherLog } from './products.ts';
 import { countStranger } from './stranger-limit.ts';
+import { keepForkedLog, takeLogs } from './witness.ts';
 
 export interface Taken {
   readonly licenseServerId: string;
@@ -130,6 +131,10 @@ async function place(
     const known = checkSender({ server, message, repeated: before !== undefined });
     if (!known.ok) return known;
   }
+  if (message.t === 'contact') {
+    const logs = await takeLogs(context, tx, { message, publicKey: opened.signer.publicKey });
+    if (!logs.ok) return logs;
+  }
   const done = await handleMessage(context, tx, { message, nowMs });
   if (!done.ok) return done;
   await noteReceived(tx, opened, nowMs);
@@ -215,6 +220,7 @@ async function answerRefused(
   const server = await findServer(tx, from.id);
   if (refusal.code === 'server-suspect' && server !== undefined && server.state !== 'suspect') {
     await saveServer(tx, { ...server, state: 'suspect' });
+    if (opened.envelope.t === 'contact') await keepForkedLog(context, tx, opened.envelope);
   }
   await endRefusedFreeze(context, tx, { message: opened.envelope, refusal });
   const message = await outgoing(tx, {

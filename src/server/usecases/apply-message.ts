@@ -20,6 +20,7 @@ import type { ServerContext } from '../context.ts';
 import { handleAnswer } from './handle-answer.ts';
 import { serverLog } from './license-token.ts';
 import { administer } from './server-facts.ts';
+import { checkForked, takeLogs } from './witness.ts';
 
 export interface AppliedMessages {
   /** Messages that did something now, by type. */
@@ -77,6 +78,7 @@ export async function applyMessages(
   const results: AppliedResult[] = [];
   // A welcome tells the horizon of what the certificate beside it has just brought: it goes last.
   const isWelcome = (message: Opened): boolean => message.envelope.t === 'welcome';
+  await takeLogsOf(context, { opened, list });
   const ordered = [...opened.filter((message) => !isWelcome(message)), ...opened.filter(isWelcome)];
   for (const message of ordered) {
     const done = await applyOne(context, message);
@@ -95,6 +97,20 @@ export async function applyMessages(
   const [first] = failed;
   if (first !== undefined && applied.length + again.length === 0) return err(first.refusal);
   return ok({ applied, again, refused, failed, results });
+}
+
+/** What a welcome shows of the journals is looked at before anything that comes with it is applied. */
+async function takeLogsOf(
+  context: ServerContext,
+  { opened, list }: { readonly opened: readonly Opened[]; readonly list: TrustList },
+): Promise<void> {
+  for (const { envelope } of opened) {
+    if (envelope.t !== 'welcome') continue;
+    await context.store.write(async (tx) => {
+      await takeLogs(context, tx, { message: envelope, list });
+      return ok(null);
+    });
+  }
 }
 
 /** What came of a message: the answer of the request that it settles, or the refusal. */
@@ -133,6 +149,8 @@ async function applyOne(
       await noteApplied(tx, message.id);
       return ok({ again: true, at: typeof before.body === 'string' ? before.body : '' });
     }
+    const forked = await checkForked(context, tx, message);
+    if (!forked.ok) return forked;
     const handled = await handleAnswer(context, tx, message);
     if (!handled.ok) return handled;
     await keep(context, tx, { message, requestDigest: opened.requestDigest });

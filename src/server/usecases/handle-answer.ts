@@ -24,6 +24,7 @@ import { applyCertificate } from './apply-certificate.ts';
 import { noteEvent } from './events.ts';
 import { handleMoveMessage } from './move-messages.ts';
 import { checkTime, noteAnswered } from './seen-time.ts';
+import { checkAgreementForked } from './witness.ts';
 
 type Handled = Promise<Result<null, Refusal>>;
 
@@ -66,6 +67,7 @@ async function handleWelcome(context: ServerContext, tx: WriteTx, message: Messa
     const row = authorities.find((each) => each.agreement === reveal.agreement && each.state === 'active');
     const value = bytesOfBase64url(reveal.value);
     if (row === undefined || value === undefined || reveal.e <= row.horizonE) continue;
+    if (!(await checkAgreementForked(context, tx, reveal.agreement)).ok) continue;
     if (!isAbove(context.digest, { ...horizonOf(row), above: { k: reveal.e, value } })) continue;
     await takeHorizon(tx, { row, e: reveal.e, value, nowMs: context.clock.nowMs() });
   }

@@ -16,6 +16,7 @@ import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
 import { noteSealed } from './seen-time.ts';
 import { readMethod } from './settings.ts';
+import { tellLogs } from './witness.ts';
 
 /** The most messages of one sending; the rest goes with the next. */
 const mostMessages = 500;
@@ -32,10 +33,11 @@ export async function sealOutbox(context: ServerContext): Promise<readonly strin
     await noteSealed(context, tx, contact);
     const ack = await tellApplied(tx, contact);
     const method = await readMethod(tx);
+    const logs = await tellLogs(context, tx);
     const last = await outgoing(tx, {
       id: contact,
       type: 'contact',
-      body: { ack, name: context.name, method },
+      body: { ack, name: context.name, method, logs },
     });
     return ok([...tokens, await seal(context, tx, last.body)]);
   });

@@ -1,0 +1,200 @@
+/**
+ * This server as a witness, and witnessed (protocol §6): with each contact it shows that its journal only
+ * grew since the clearinghouse has cosigned it, and looks whether the clearinghouse's journals of its
+ * agreements only grew. Where one did not, that agreement's messages are refused.
+ */
+import { equalBytes } from '../../core/bytes.ts';
+import type { Frontier } from '../../core/merkle.ts';
+import { decodeFrontier, emptyFrontier, encodeFrontier, rootOf } from '../../core/merkle.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import type { NoteKey, NoteSigner } from '../../protocol/checkpoint.ts';
+import {
+  clearinghouseOrigin,
+  cosignCheckpoint,
+  openCheckpoint,
+  readCheckpoint,
+  serverOrigin,
+  signCheckpoint,
+} from '../../protocol/checkpoint.ts';
+import type { Message, MessageOf } from '../../protocol/envelope.ts';
+import type { ToldLog } from '../../protocol/log-exchange.ts';
+import { judgeLog, mostAhead, tellLog } from '../../protocol/log-exchange.ts';
+import { readPayload } from '../../protocol/paseto.ts';
+import type { TrustList } from '../../protocol/trust.ts';
+import { checkpointKeys } from '../../protocol/trust.ts';
+import {
+  findCheckpoint,
+  frontierAt,
+  leavesBetween,
+  noteConflict,
+  saveCheckpoint,
+} from '../../store/checkpoint-rows.ts';
+import type { ReadTx, WriteTx } from '../../store/port.ts';
+import { listAuthorities } from '../../store/server-authority-rows.ts';
+import { findServerMove } from '../../store/server-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { noteEvent } from './events.ts';
+import { serverLog } from './license-token.ts';
+
+/** This server, as whose journal it is and as a witness. */
+function ownLog(context: ServerContext): NoteSigner {
+  const { publicKey, privateKey } = context.key;
+  return { name: serverOrigin(context.licenseServerId), publicKey, privateKey };
+}
+
+/** What a contact shows: our journal, and those of the clearinghouse as we have cosigned them. */
+export async function tellLogs(
+  context: ServerContext,
+  tx: ReadTx,
+): Promise<{ readonly own: ToldLog; readonly seen: readonly string[] }> {
+  const signer = ownLog(context);
+  const own = await tellOwn(context, tx, signer);
+  const seen: string[] = [];
+  for (const agreement of await agreementsOf(tx)) {
+    const cosigned = await findCheckpoint(tx, keyOf(context, agreement));
+    if (cosigned !== undefined) seen.push(cosigned.note);
+  }
+  return { own, seen };
+}
+
+async function tellOwn(context: ServerContext, tx: ReadTx, signer: NoteSigner): Promise<ToldLog> {
+  const witness = clearinghouseOrigin(context.publisher);
+  const row = await findCheckpoint(tx, { origin: signer.name, witness });
+  const head = await tx.head(serverLog);
+  const before = row === undefined ? emptyFrontier : frontierOf(row.frontier);
+  if (before === undefined) {
+    // What the clearinghouse has seen is none of our trees: we say what we have, and cannot prove it.
+    const note = signCheckpoint(context.digest, { origin: signer.name, ...head }, signer);
+    return { note, from: row?.size ?? 0, proof: [] };
+  }
+  const to = Math.min(head.size, before.size + mostAhead);
+  const leaves = await leavesBetween(tx, { log: serverLog, from: before.size, to });
+  return tellLog(context.digest, { signer, before, leaves });
+}
+
+function frontierOf(stored: Uint8Array | null): Frontier | undefined {
+  return stored === null ? undefined : decodeFrontier(stored);
+}
+
+function keyOf(context: ServerContext, agreement: string) {
+  const origin = clearinghouseOrigin(context.publisher, agreement);
+  return { origin, witness: serverOrigin(context.licenseServerId) };
+}
+
+async function agreementsOf(tx: ReadTx): Promise<ReadonlySet<string>> {
+  return new Set((await listAuthorities(tx)).map(({ agreement }) => agreement));
+}
+
+/** Takes in what a welcome shows; `list` has the keys of the clearinghouse. Refuses nothing. */
+export async function takeLogs(
+  context: ServerContext,
+  tx: WriteTx,
+  told: { readonly message: MessageOf<'welcome'>; readonly list: TrustList },
+): Promise<void> {
+  const { logs } = told.message.body;
+  if (logs === undefined) return;
+  if (logs.seen !== null) await takeSeen(context, tx, { note: logs.seen, list: told.list });
+  for (const agreement of await agreementsOf(tx)) {
+    const { origin } = keyOf(context, agreement);
+    const log = logs.own.find(({ note }) => readCheckpoint(note)?.origin === origin);
+    if (log !== undefined) await cosignAgreement(context, tx, { agreement, log, list: told.list });
+  }
+}
+
+/**
+ * What the clearinghouse has cosigned of our journal is where the next proof begins. Where it is none of
+ * our trees, this is a copy that was put back: no proof will fit, and the clearinghouse finds that out.
+ */
+async function takeSeen(
+  context: ServerContext,
+  tx: WriteTx,
+  told: { readonly note: string; readonly list: TrustList },
+): Promise<void> {
+  const { digest } = context;
+  const own = ownLog(context);
+  const witness = clearinghouseOrigin(context.publisher);
+  const keys: readonly NoteKey[] = [
+    { name: own.name, role: 'log', publicKey: own.publicKey },
+    ...checkpointKeys(told.list, { name: witness, role: 'witness' }),
+  ];
+  const opened = openCheckpoint(digest, told.note, keys);
+  if (opened === undefined || opened.cosigned.length === 0) return;
+  const key = { origin: own.name, witness };
+  const before = await findCheckpoint(tx, key);
+  if (before?.note === told.note) return;
+  const { size, root } = opened;
+  const known = frontierOf(before?.frontier ?? null);
+  const frontier = await frontierAt(digest, tx, { log: serverLog, size, known });
+  const fits = frontier !== undefined && equalBytes(rootOf(digest, frontier), root);
+  const { note } = told;
+  const edge = fits
+    ? { frontier: encodeFrontier(frontier), conflict: null }
+    : { frontier: null, conflict: note };
+  await saveCheckpoint(tx, { ...key, size, root, note, ...edge });
+  if (fits) return;
+  const problem = `it has seen a journal of ${size} entries that is not this one`;
+  await noteEvent(context, tx, { number: 5025, data: { problem } });
+}
+
+async function cosignAgreement(
+  context: ServerContext,
+  tx: WriteTx,
+  told: { readonly agreement: string; readonly log: ToldLog; readonly list: TrustList },
+): Promise<void> {
+  const { digest } = context;
+  const key = keyOf(context, told.agreement);
+  const seen = await findCheckpoint(tx, key);
+  const keys = checkpointKeys(told.list, { name: key.origin, role: 'log' });
+  const judged = judgeLog(digest, { told: told.log, seen, keys });
+  if (judged === undefined) return;
+  const { size, root } = judged.checkpoint;
+  if (judged.verdict === 'fork' && seen !== undefined && seen.conflict === null) {
+    await noteConflict(tx, key, told.log.note);
+    const data = { agreement: told.agreement, seen: seen.size, told: size };
+    await noteEvent(context, tx, { number: 5040, data });
+  }
+  if (judged.verdict !== 'extends' || (size === seen?.size && seen.conflict === null)) return;
+  const note = cosignCheckpoint(digest, told.log.note, {
+    signer: ownLog(context),
+    atMs: context.clock.nowMs(),
+  });
+  await saveCheckpoint(tx, { ...key, size, root, frontier: null, note, conflict: null });
+}
+
+/**
+ * Whether a message may be applied as far as its agreement's journal goes. Refused:
+ * `clearinghouse-forked`, until the clearinghouse shows a journal that goes on from what was seen.
+ */
+export async function checkForked(
+  context: ServerContext,
+  tx: ReadTx,
+  message: Message,
+): Promise<Result<null, Refusal>> {
+  const agreement = await agreementOf(tx, message);
+  return agreement === undefined ? ok(null) : checkAgreementForked(context, tx, agreement);
+}
+
+/** The same for an agreement. Refused: `clearinghouse-forked`. */
+export async function checkAgreementForked(
+  context: ServerContext,
+  tx: ReadTx,
+  agreement: string,
+): Promise<Result<null, Refusal>> {
+  const row = await findCheckpoint(tx, keyOf(context, agreement));
+  if (row === undefined || row.conflict === null) return ok(null);
+  const told = readCheckpoint(row.conflict)?.size ?? 0;
+  return err({ code: 'clearinghouse-forked', agreement, seen: row.size, told });
+}
+
+/** The agreement that a message is about, said by itself, its certificate, or what it answers. */
+async function agreementOf(tx: ReadTx, message: Message): Promise<string | undefined> {
+  if ('agreement' in message.body) return message.body.agreement;
+  if (message.t === 'activated') {
+    const agreement = readPayload(message.body.certificate)?.['agreement'];
+    return typeof agreement === 'string' ? agreement : undefined;
+  }
+  const move = message.move === undefined ? undefined : await findServerMove(tx, message.move);
+  return move?.agreement;
+}
