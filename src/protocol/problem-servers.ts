@@ -164,7 +164,8 @@ const serverWords: WordsFor<ServerCodes> = {
       `the ${told} that it shows now are not those entries and more.`,
     next:
       'Its messages for this agreement are refused, and holders keep working. Ask the publisher whether the ' +
-      'clearinghouse was restored from a backup; once its journal fits again, the next contact goes on.',
+      'clearinghouse was restored from a backup; once its journal fits again, the next contact goes on. ' +
+      'calyx server export keeps what this server has seen, for an auditor.',
   }),
   'kit-missing': ({ agreement }) => ({
     status: 409,

@@ -51,6 +51,8 @@ interface Deeds {
   readonly postings: Posting[];
   readonly outbox: OutgoingMessage[];
   readonly codes: CodeView[];
+  /** What was granted to the target, for the journal: the chain positions, under which authority. */
+  readonly grants: JsonObject[];
 }
 
 /**
@@ -67,7 +69,7 @@ export async function advanceMove(
   const step = advance(move, event, move.carrier);
   if (!step.ok) return step;
   if (step.value.again) return ok({ move, codes: [], again: true });
-  const deeds: Deeds = { postings: [], outbox: [], codes: [] };
+  const deeds: Deeds = { postings: [], outbox: [], codes: [], grants: [] };
   for (const effect of step.value.effects) {
     const done = await carryOut(context, tx, { ...happening, effect, deeds });
     if (!done.ok) return done;
@@ -93,6 +95,7 @@ export async function advanceMove(
       target: move.target,
       unissued: move.unissued,
       held: move.held,
+      ...(deeds.grants.length === 0 ? {} : { grants: deeds.grants }),
     },
     postings: deeds.postings,
     outbox: deeds.outbox,
@@ -181,13 +184,14 @@ async function grantPart(
     readonly move: MoveRow;
     readonly authority: GrantedAuthorityRow;
     readonly kind: 'free' | 'held';
+    readonly deeds: Deeds;
     readonly nowMs: number;
   },
 ): Promise<number> {
-  const { move, kind } = of;
+  const { move, kind, authority } = of;
   const grant = await grantUnits(tx, {
     id: `${move.id}/${kind}`,
-    authority: of.authority,
+    authority,
     line: move.line,
     kind,
     amount: kind === 'free' ? move.unissued : move.held,
@@ -196,7 +200,9 @@ async function grantPart(
     cover: move,
     nowMs: of.nowMs,
   });
-  return grant.kAfter;
+  const { kBefore, kAfter: k } = grant;
+  if (k > kBefore) of.deeds.grants.push({ aid: authority.aid, chain: kind, kBefore, k });
+  return k;
 }
 
 /**
@@ -236,8 +242,9 @@ async function readOut(
   if ((kind === 'free' ? move.unissued : move.held) === 0) return ok(null);
   const authority = await roomyAuthority(context, tx, doing);
   if (!authority.ok) return authority;
-  const k = await grantPart(tx, { move, authority: authority.value, kind, nowMs });
-  doing.deeds.codes.push(moveCode(context, { move, authority: authority.value, kind, k }));
+  const { deeds } = doing;
+  const k = await grantPart(tx, { move, authority: authority.value, kind, deeds, nowMs });
+  deeds.codes.push(moveCode(context, { move, authority: authority.value, kind, k }));
   return ok(null);
 }
 
@@ -308,11 +315,11 @@ async function grantBody(
   tx: WriteTx,
   doing: Doing,
 ): Promise<Result<JsonObject, Refusal>> {
-  const { move, nowMs } = doing;
+  const { move, deeds, nowMs } = doing;
   const authority = await roomyAuthority(context, tx, doing);
   if (!authority.ok) return authority;
-  const free = await grantPart(tx, { move, authority: authority.value, kind: 'free', nowMs });
-  const held = await grantPart(tx, { move, authority: authority.value, kind: 'held', nowMs });
+  const free = await grantPart(tx, { move, authority: authority.value, kind: 'free', deeds, nowMs });
+  const held = await grantPart(tx, { move, authority: authority.value, kind: 'held', deeds, nowMs });
   const line = (await agreementLines(tx, move.agreement)).find((row) => row.line === move.line);
   if (line === undefined) {
     return err({ code: 'line-unknown', agreement: move.agreement, product: move.product, type: move.type });

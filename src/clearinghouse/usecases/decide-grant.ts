@@ -94,8 +94,10 @@ export async function commitUnits(
   const credit = account.committed(licenseServerId, generation);
   const posting: Posting = { kind: 'transfer', debit: account.inHand, credit, amount };
   const order = { id, authority, line, kind: 'free', amount, carrier, source: null, nowMs } as const;
-  const { kAfter, total } = await grantUnits(tx, { ...order, cover: [posting] });
-  const body = { server: licenseServerId, generation, line, amount, chain: 'free', k: kAfter, carrier };
+  const { kBefore, kAfter, total } = await grantUnits(tx, { ...order, cover: [posting] });
+  // What an auditor matches with the installation: the chain positions, under which authority.
+  const proof = { aid: authority.aid, chain: 'free', kBefore, k: kAfter };
+  const body = { server: licenseServerId, generation, line, amount, ...proof, carrier };
   return { kAfter, total, entry: { kind: 'granted', postings: [posting], body } };
 }
 

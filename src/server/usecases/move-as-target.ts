@@ -115,7 +115,10 @@ async function enterGrant(
     id: `grant:${id}`,
     at: nowMs,
     outbox: receipts,
-    body: { agreement, line: number, move: id, source, unissued, held },
+    body: {
+      ...{ agreement, line: number, move: id, source, unissued, held },
+      ...{ aid: line.aid, freeK: body.free.k, heldK: body.heldChain.k },
+    },
     postings: of.postings,
   });
   await noteEvent(context, tx, { number: 5004, data: moveEvent(row) });
