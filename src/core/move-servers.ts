@@ -79,6 +79,7 @@ const sourceTables: Readonly<Record<Carrier, Table<SourceState, SourceEvent, Sou
 const targetTable: Table<TargetState, TargetEvent, TargetEffect> = {
   none: {
     grant: { to: 'provisional', effects: [{ do: 'apply-grant' }, { do: 'send', message: 'installed' }] },
+    // Its chains must pass over the grant that never came; the units of it are nobody's here.
     cancel: { to: 'relinquished', effects: [{ do: 'send', message: 'relinquished' }] },
     final: 'unknown',
     'source-closed': 'unknown',

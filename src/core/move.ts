@@ -265,6 +265,11 @@ export function isOver(state: MoveState): boolean {
   return state === 'closed' || state === 'aborted';
 }
 
+/** Whether its source has nothing left to do for it, be it over or not. */
+export function isDoneBySource(state: MoveState): boolean {
+  return isOver(state) || state === 'returning';
+}
+
 /** From whom something is awaited, and what, as a sentence for people. */
 export interface Awaited {
   readonly from: 'source' | 'target' | 'clearinghouse' | 'administrator' | 'nobody';

@@ -150,6 +150,19 @@ export type Refusal =
   | { readonly code: 'move-open'; readonly move: string; readonly state: string }
   | { readonly code: 'move-unknown'; readonly move: string }
   | { readonly code: 'move-state'; readonly move: string; readonly state: string; readonly act: string }
+  | {
+      readonly code: 'undo-too-late';
+      readonly move: string;
+      readonly state: string;
+      readonly carrier: 'online' | 'telephone';
+      readonly agreement: string;
+      readonly product: string;
+      readonly type: string;
+      readonly quantity: number | 'all';
+      /** Both ends of the move: the way back is from its target to its source. */
+      readonly source: string;
+      readonly target: string;
+    }
   | { readonly code: 'nothing-frozen'; readonly product: string; readonly type: string }
   | { readonly code: 'not-yet-supported'; readonly what: string }
   // ---- messages and files

@@ -62,7 +62,8 @@ const bodies: Readonly<Record<MessageType, JsonObject>> = {
   installed: { ...line, freeK: 25, heldK: 15 },
   verified: {},
   released: { ...line, unissued: 25, held: 1, leases: [{ sub: holder.sub, leaseEnd: inDays(60) }] },
-  relinquished: { unissued: 24, holders: [holder] },
+  relinquished: { ...line, unissued: 24, held: 1, holders: [holder] },
+  undo: {},
   return: { ...line, quantity: 3 },
   deactivate: {
     agreements: [agreement],
@@ -103,8 +104,11 @@ const bodies: Readonly<Record<MessageType, JsonObject>> = {
   release: line,
   final: {},
   'source-closed': { leases: [] },
-  unfreeze: line,
-  cancel: {},
+  unfreeze: { ...line, returned: { unissued: 24, holders: [holder] } },
+  cancel: {
+    ...line,
+    ...{ source: source.kid, unissued: 25, held: 1, aid: bytes16('aid'), free: reveal, heldChain: reveal },
+  },
   close: { gen: 2 },
   deactivated: { re: 'a-1', gen: 2 },
   refused: { re: 'a-1', refused: { code: 'move-open', move: 'm-1', deep: [{ list: [1, null, true] }] } },

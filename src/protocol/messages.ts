@@ -10,6 +10,7 @@ import { Note, ToldLog } from './log-exchange.ts';
 import type { Parser, ReadonlyDeep } from './schema.ts';
 import {
   AgreementNumber,
+  Bytes16,
   Bytes32,
   CalTypeName,
   ChainPosition,
@@ -84,7 +85,10 @@ const serverBodies = {
   installed: closed({ ...Line, freeK: ChainPosition, heldK: ChainPosition }),
   verified: closed({}),
   released: closed(released),
-  relinquished: closed({ unissued: Units, holders: Holders }),
+  /** All that a move had brought, given back: who has some of it now keeps its license to the end. */
+  relinquished: closed({ ...Line, unissued: Units, held: Units, holders: Holders }),
+  /** The administrator wants a move undone; answered by what undoes it, or refused after the commit. */
+  undo: closed({}),
   return: closed({ ...Line, quantity: Quantity }),
   /** The last words of a server; its releases and returns have gone before, each in its own message. */
   deactivate: closed({
@@ -155,8 +159,21 @@ const clearinghouseBodies = {
   final: closed({}),
   /** The source is closed for this move: inherited units are free when these leases have ended. */
   'source-closed': closed({ leases: Leases }),
-  unfreeze: closed(Line),
-  cancel: closed({}),
+  /** After a grant, also what the target has given back: who has some of it now is served by the source. */
+  unfreeze: closed({ ...Line, returned: Type.Optional(closed({ unissued: Units, holders: Holders })) }),
+  /**
+   * The grant is undone. It says again what it had brought, under which certificate: on a target that
+   * the grant never reached, later positions of the same chains would bring these units all the same.
+   */
+  cancel: closed({
+    ...Line,
+    source: LicenseServerIdText,
+    unissued: Units,
+    held: Units,
+    aid: Bytes16,
+    free: Reveal,
+    heldChain: Reveal,
+  }),
   close: closed({ gen: Count }),
   deactivated: closed({ re: Id, gen: Count }),
   /** The answer to message `re` is no; `refused` is what the HTTP answer would carry. */

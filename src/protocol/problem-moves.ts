@@ -1,5 +1,5 @@
 /** Words for moves, and for messages and files that cannot be taken. */
-import type { RefusalCode } from '../core/refusal.ts';
+import type { RefusalCode, RefusalOf } from '../core/refusal.ts';
 import type { WordsFor } from './problem-words.ts';
 import { cals, when } from './problem-words.ts';
 
@@ -10,6 +10,7 @@ type MoveCodes = Extract<
   | 'move-open'
   | 'move-unknown'
   | 'move-state'
+  | 'undo-too-late'
   | 'nothing-frozen'
   | 'not-yet-supported'
 >;
@@ -65,6 +66,15 @@ const moveWords: WordsFor<MoveCodes> = {
       'See what it waits for: calyx desk moves. To bring CALs back after the commit, or by telephone, move ' +
       'them back with a new calyx server move.',
   }),
+  'undo-too-late': (refused) => ({
+    status: 409,
+    title: 'Too late to undo the move',
+    message:
+      refused.carrier === 'telephone' && refused.state !== 'closed'
+        ? `Move ${refused.move} goes by telephone, and its CALs are frozen: what a code has told cannot be untold.`
+        : `Move ${refused.move} is ${refused.state}: its CALs belong to ${refused.target} now.`,
+    next: wayBack(refused),
+  }),
   'nothing-frozen': ({ product, type }) => ({
     status: 409,
     title: 'Nothing is frozen',
@@ -78,6 +88,23 @@ const moveWords: WordsFor<MoveCodes> = {
     next: 'See what this version can do with: calyx --help. Nothing was changed.',
   }),
 };
+
+/** The commands that bring the CALs of a move back to where they came from. */
+function wayBack(refused: RefusalOf<'undo-too-late'>): string {
+  const { agreement, product, type, quantity, source, target } = refused;
+  const cals = `--agreement ${agreement} --product ${product} --type ${type} --quantity ${quantity}`;
+  if (refused.carrier === 'online') {
+    return `Move them back. On ${target}: calyx server move --to ${source} ${cals}`;
+  }
+  const finish =
+    refused.state === 'closed'
+      ? ''
+      : `Finish it first (on ${source}: calyx server move --release --product ${product} --type ${type}). Then `;
+  return (
+    `${finish}${finish === '' ? 'M' : 'm'}ove them back. At the desk: calyx desk move --from ${target} --to ${source} ${cals} ` +
+    `--reason replaced; on ${target}: calyx server move --freeze --to ${source} ${cals}`
+  );
+}
 
 const messageWords: WordsFor<MessageCodes> = {
   'file-damaged': ({ problem }) => ({

@@ -110,6 +110,11 @@ const samples: { readonly [Code in RefusalCode]: RefusalOf<Code> } = {
   'move-open': { code: 'move-open', move: 'm-1', state: 'frozen' },
   'move-unknown': { code: 'move-unknown', move: 'm-1' },
   'move-state': { code: 'move-state', move: 'm-1', state: 'committed', act: 'cancel' },
+  'undo-too-late': {
+    code: 'undo-too-late',
+    ...{ move: 'm-1', state: 'committed', carrier: 'online', agreement: '4965437', product: 'ts-2022' },
+    ...{ type: 'device', quantity: 40, source: id, target: id },
+  },
   'nothing-frozen': { code: 'nothing-frozen', product: 'ts-2022', type: 'device' },
   'not-yet-supported': { code: 'not-yet-supported', what: 'a move from a server that no longer functions' },
   'file-damaged': { code: 'file-damaged', problem: 'it ends in the middle' },

@@ -263,3 +263,9 @@ export async function grantsOf(tx: ReadTx, aid: string): Promise<readonly GrantR
     aid,
   );
 }
+
+/** Grants by their ids. */
+export async function findGrants(tx: ReadTx, ids: readonly string[]): Promise<readonly GrantRow[]> {
+  const places = ids.map(() => '?').join(', ');
+  return tx.all<GrantRow>(`select ${grantColumns} from grants where id in (${places})`, ...ids);
+}

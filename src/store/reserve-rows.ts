@@ -57,7 +57,10 @@ export async function takeReservation(tx: WriteTx, row: ReservationRow): Promise
   );
 }
 
-/** Reservations of closed sources whose holders never came and whose last token has ended. */
+/**
+ * Reservations whose holders never came and whose last token has ended, where nobody else renews it: its
+ * source is known to be closed, or gave it back here when the move was undone.
+ */
 export async function lapsedReservations(
   tx: ReadTx,
   nowMs: number,
@@ -65,7 +68,7 @@ export async function lapsedReservations(
 ): Promise<readonly ReservationRow[]> {
   return tx.all<ReservationRow>(
     `select ${reservationColumns} from reservations r
-     join moves m on m.id = r.move and m.role = 'target' and m.state = 'closed'
+     join moves m on m.id = r.move and m.state = case m.role when 'target' then 'closed' else 'undone' end
      where r.state = 'reserved' and r.lease_end < ? order by r.lease_end limit ?`,
     nowMs,
     limit,
@@ -200,11 +203,7 @@ export async function freezeReserved(
     freeze.lineId,
     left,
   );
-  const reserves = await tx.all<ReserveRow>(
-    `select ${reserveColumns} from reserves where line_id = ? and amount > 0 order by opens_at, id`,
-    freeze.lineId,
-  );
-  for (const reserve of reserves) {
+  for (const reserve of await lineReserves(tx, freeze.lineId)) {
     if (left === 0) break;
     const amount = Math.min(left, reserve.amount);
     await drawReserve(tx, reserve.id, amount);
@@ -249,6 +248,42 @@ export async function unfreezeReserved(tx: WriteTx, move: string): Promise<void>
     move,
   );
   await tx.run('delete from frozen_reserves where move = ?', move);
+}
+
+/** What a move had reserved here by name, and nobody came for, leaves with it again; answers how many. */
+export async function returnReservations(tx: WriteTx, move: string): Promise<number> {
+  return tx.run(
+    `update reservations set state = 'moved', frozen_by = move where move = ? and state = 'reserved'`,
+    move,
+  );
+}
+
+/** What is left of one anonymous reserve. */
+export async function reserveLeft(tx: ReadTx, id: string): Promise<number> {
+  const row = await tx.get<{ amount: number }>('select amount from reserves where id = ?', id);
+  return row?.amount ?? 0;
+}
+
+/** The anonymous reserves of a line that have something left. */
+export async function lineReserves(tx: ReadTx, lineId: number): Promise<readonly ReserveRow[]> {
+  return tx.all<ReserveRow>(
+    `select ${reserveColumns} from reserves where line_id = ? and amount > 0 order by opens_at, id`,
+    lineId,
+  );
+}
+
+/** Raises the known lease end of a holder's reservation; answers whether there is one. */
+export async function extendReserved(
+  tx: WriteTx,
+  change: { readonly lineId: number; readonly sub: string; readonly leaseEnd: number },
+): Promise<boolean> {
+  const changed = await tx.run(
+    `update reservations set lease_end = max(lease_end, ?) where line_id = ? and sub = ? and state = 'reserved'`,
+    change.leaseEnd,
+    change.lineId,
+    change.sub,
+  );
+  return changed > 0;
 }
 
 /** The newest reservation of a holder that left with a move out of here, or is frozen for one. */

@@ -84,6 +84,17 @@ function grant(change: JsonObject): JsonObject {
   };
 }
 
+/** The undoing of a grant of 5, but for what is changed. */
+async function cancel({ world, server, other }: Stage, change: JsonObject): Promise<JsonObject> {
+  const authority = await world.clearinghouse.store.read((tx) =>
+    findGrantedAuthority(tx, acts.idOf(server), agreement),
+  );
+  return {
+    ...{ agreement, line: 0, source: acts.idOf(other), unissued: 5, held: 0, aid: authority?.aid ?? '' },
+    ...{ free: nothing, heldChain: nothing, ...change },
+  };
+}
+
 /** A message for the server of the stage, signed by its clearinghouse. */
 function gets(forged: (stage: Stage) => Forged | Promise<Forged>): (stage: Stage) => Promise<Attempt> {
   return async (stage) => {
@@ -186,9 +197,22 @@ const moves: readonly Row<Stage>[] = [
     }),
   ),
   {
-    name: 'that a move is undone which has been installed here',
-    attempt: gets((stage) => ({ t: 'cancel', move: stage.move, body: {} })),
-    refused: { code: 'not-yet-supported' },
+    name: 'that a move is undone which never came, with proofs that are none',
+    attempt: gets(async (stage) => ({
+      t: 'cancel',
+      move: 'mv-2',
+      body: await cancel(stage, { free: { ...nothing, k: 35 } }),
+    })),
+    refused: { code: 'message-invalid' },
+  },
+  {
+    name: 'that a move is undone which was granted under a certificate that has not come',
+    attempt: gets(async (stage) => ({
+      t: 'cancel',
+      move: 'mv-2',
+      body: await cancel(stage, { aid: nothing.value }),
+    })),
+    refused: { code: 'not-activated', agreement },
   },
 ];
 

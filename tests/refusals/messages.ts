@@ -284,9 +284,25 @@ const receipts: readonly Row<Stage>[] = [
     attempt: says(next, (stage) => ({
       t: 'relinquished',
       move: stage.moves.granted,
-      body: { unissued: 20, holders: [] },
+      body: { ...place, unissued: 20, held: 0, holders: [] },
     })),
     refused: { code: 'move-state', state: 'granted', act: 'relinquished' },
+    recorded,
+  },
+  {
+    name: 'that another number was given back than the move had brought',
+    attempt: says(next, (stage) => ({
+      t: 'relinquished',
+      move: stage.moves.granted,
+      body: { ...place, unissued: 19, held: 0, holders: [] },
+    })),
+    refused: { code: 'quantity-differs', expected: 20, found: 19 },
+    recorded,
+  },
+  {
+    name: 'the undoing of a move by a server that has no part in it',
+    attempt: says(other, (stage) => ({ t: 'undo', move: stage.moves.granted, body: {} })),
+    refused: (stage) => ({ code: 'message-untrusted', signer: acts.idOf(stage.other) }),
     recorded,
   },
   {

@@ -1,5 +1,6 @@
 /** What is refused of moves, returns and deactivations, at the desk and on the servers themselves. */
-import { cancelMove, showMove as showDeskMove } from '../../src/clearinghouse/usecases/desk-moves.ts';
+import { cancelMove } from '../../src/clearinghouse/usecases/cancel-move.ts';
+import { showMove as showDeskMove } from '../../src/clearinghouse/usecases/desk-moves.ts';
 import { makeKit } from '../../src/clearinghouse/usecases/make-kit.ts';
 import type { MoveOrder as DeskOrder } from '../../src/clearinghouse/usecases/start-move.ts';
 import { startDeskMove } from '../../src/clearinghouse/usecases/start-move.ts';
@@ -156,9 +157,13 @@ const atTheDesk: readonly Row<Stage>[] = [
     refused: { code: 'idempotency-key-reused' },
   },
   {
-    name: 'the undoing of a move that was granted',
+    name: 'the undoing of a move by telephone whose freeze was read out',
     attempt: (stage) => () => cancelMove(stage.world.clearinghouse.context, stage.move),
-    refused: { code: 'not-yet-supported' },
+    refused: (stage) => ({
+      code: 'undo-too-late',
+      ...{ move: stage.move, state: 'granted', carrier: 'telephone', quantity: 4 },
+      ...{ source: acts.idOf(stage.mover), target: acts.idOf(stage.next) },
+    }),
   },
   {
     name: 'a move that there is not',

@@ -1,10 +1,11 @@
 /** What people and devices may do next in a random walk: each step is one of these, with whatever is at hand. */
+import { cancelMove } from '../../src/clearinghouse/usecases/cancel-move.ts';
 import { activateByTelephone } from '../../src/clearinghouse/usecases/desk-activate.ts';
 import type { DeskAnswer } from '../../src/clearinghouse/usecases/desk-answer.ts';
 import { confirmByTelephone } from '../../src/clearinghouse/usecases/desk-confirm.ts';
 import { giveHorizonCode } from '../../src/clearinghouse/usecases/desk-horizon.ts';
 import { grantKeyPack } from '../../src/clearinghouse/usecases/desk-key-pack.ts';
-import { cancelMove, listMoves, repeatCodes } from '../../src/clearinghouse/usecases/desk-moves.ts';
+import { listMoves, repeatCodes } from '../../src/clearinghouse/usecases/desk-moves.ts';
 import { exchangeMessages } from '../../src/clearinghouse/usecases/exchange.ts';
 import { startDeskMove } from '../../src/clearinghouse/usecases/start-move.ts';
 import type { Refusal } from '../../src/core/refusal.ts';
@@ -18,13 +19,14 @@ import { sweepLapsed } from '../../src/server/usecases/reclaim.ts';
 import { requestLicense } from '../../src/server/usecases/request-license.ts';
 import { requestActivation, requestInstall } from '../../src/server/usecases/requests.ts';
 import { returnLicense, validateLicense } from '../../src/server/usecases/return-license.ts';
-import { startMove } from '../../src/server/usecases/start-move.ts';
+import { listMoves as listServerMoves, startMove } from '../../src/server/usecases/start-move.ts';
 import {
   freezeByTelephone,
   heartbeatByTelephone,
   releaseByTelephone,
   returnByTelephone,
 } from '../../src/server/usecases/telephone-move.ts';
+import { undoMove } from '../../src/server/usecases/undo-move.ts';
 import type { Chance } from '../kill/random.ts';
 import { idOf, newRequest } from '../world/acts.ts';
 import type { World } from '../world/world.ts';
@@ -98,6 +100,11 @@ const atTheDesk: Readonly<Record<string, Step>> = {
   cancel: async (walk) => {
     const move = recent(walk, (await listMoves(desk(walk), { after: '', limit: 1000 })).items);
     return move === undefined ? 'nothing' : outcome(await cancelMove(desk(walk), move.id));
+  },
+  undo: async (walk) => {
+    const server = any(walk);
+    const move = recent(walk, await listServerMoves(server.context));
+    return move === undefined ? 'nothing' : outcome(await undoMove(server.context, move.id));
   },
   confirm: async (walk) => {
     const code = recent(walk, walk.told);

@@ -5,6 +5,7 @@ import { activateByTelephone } from '../../src/clearinghouse/usecases/desk-activ
 import type { DeskAnswer } from '../../src/clearinghouse/usecases/desk-answer.ts';
 import { confirmByTelephone } from '../../src/clearinghouse/usecases/desk-confirm.ts';
 import { grantKeyPack } from '../../src/clearinghouse/usecases/desk-key-pack.ts';
+import { showMove } from '../../src/clearinghouse/usecases/desk-moves.ts';
 import { answerFile } from '../../src/clearinghouse/usecases/exchange.ts';
 import { startDeskMove } from '../../src/clearinghouse/usecases/start-move.ts';
 import type { CalType } from '../../src/core/product.ts';
@@ -18,6 +19,7 @@ import type { LicenseAnswer, LicenseRequest } from '../../src/server/usecases/re
 import { requestLicense } from '../../src/server/usecases/request-license.ts';
 import { requestActivation, requestInstall } from '../../src/server/usecases/requests.ts';
 import { validateLicense } from '../../src/server/usecases/return-license.ts';
+import { startMove } from '../../src/server/usecases/start-move.ts';
 import { readStatus } from '../../src/server/usecases/status.ts';
 import type { World } from './world.ts';
 import { agreement, product, value } from './world.ts';
@@ -158,6 +160,21 @@ export async function deskMove(
     ...{ reason: 'replaced', requestId: newRequest() },
   });
   return String(value(started)['move']);
+}
+
+/** A move by messages as its source asks for it; answers its id. */
+export async function askMove(
+  from: OpenServer,
+  to: OpenServer,
+  change: { readonly quantity?: number | 'all'; readonly hold?: boolean; readonly type?: CalType } = {},
+): Promise<string> {
+  const wish = { agreement, to: idOf(to), product, type: 'device', quantity: 'all' } as const;
+  return value(await startMove(from.context, { ...wish, reason: 'replaced', hold: false, ...change })).id;
+}
+
+/** How a move stands for the clearinghouse. */
+export async function stateOf(world: World, move: string): Promise<string> {
+  return value(await showMove(world.clearinghouse.context, move)).state;
 }
 
 /** The answer file to the request file of a server. */

@@ -16,11 +16,12 @@ import {
   ServerId,
 } from '../../platform/http-schemas.ts';
 import type { ClearinghouseContext } from '../context.ts';
+import { cancelMove } from '../usecases/cancel-move.ts';
 import { activateByTelephone } from '../usecases/desk-activate.ts';
 import { confirmByTelephone } from '../usecases/desk-confirm.ts';
 import { giveHorizonCode } from '../usecases/desk-horizon.ts';
 import { grantKeyPack } from '../usecases/desk-key-pack.ts';
-import { cancelMove, listMoves, repeatCodes, showMove } from '../usecases/desk-moves.ts';
+import { listMoves, repeatCodes, showMove } from '../usecases/desk-moves.ts';
 import { newId } from '../usecases/new-id.ts';
 import { startDeskMove } from '../usecases/start-move.ts';
 
@@ -124,7 +125,7 @@ function addMoves(app: App, context: ClearinghouseContext): void {
   app.post(
     '/v1/desk/moves/:id/cancel',
     {
-      config: { admin: true, refusals: ['move-unknown', 'move-state', 'not-yet-supported'] },
+      config: { admin: true, refusals: ['move-unknown', 'move-state', 'undo-too-late'] },
       schema: {
         tags: ['Desk'],
         summary: 'Undoes a move where that is still possible',

@@ -14,6 +14,7 @@ import { advance } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
+import type { BodyOf } from '../../protocol/messages.ts';
 import { agreementLines } from '../../store/agreement-rows.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { updateMove } from '../../store/clearinghouse-rows.ts';
@@ -25,6 +26,7 @@ import { outgoing } from '../send.ts';
 import { grantUnits, revealAt } from '../signer.ts';
 import { idBytes, idValue } from '../stored-ids.ts';
 import { certifyAgain } from './activate-server.ts';
+import { cancelBody, partId } from './cancel-body.ts';
 import { chainRoom } from './decide-grant.ts';
 import type { CodeView } from './desk-answer.ts';
 import { viewCode } from './desk-answer.ts';
@@ -37,6 +39,8 @@ export interface MoveHappening {
   readonly nowMs: number;
   /** Where the release told them: when the last token of each holder ends. */
   readonly leases?: readonly { readonly sub: string; readonly leaseEnd: string }[] | undefined;
+  /** Where the target has given back what it had: how it stands now, for the source. */
+  readonly returned?: Pick<BodyOf<'relinquished'>, 'unissued' | 'holders'> | undefined;
 }
 
 export interface MoveOutcome {
@@ -190,7 +194,7 @@ async function grantPart(
 ): Promise<number> {
   const { move, kind, authority } = of;
   const grant = await grantUnits(tx, {
-    id: `${move.id}/${kind}`,
+    id: partId(move, kind),
     authority,
     line: move.line,
     kind,
@@ -273,8 +277,7 @@ async function send(
   doing: Doing & { readonly effect: Extract<MoveEffect, { do: 'send' }> },
 ): Promise<Result<null, Refusal>> {
   const { effect, move } = doing;
-  const body =
-    effect.message === 'grant' ? await grantBody(context, tx, doing) : ok(moveBody(doing, effect.message));
+  const body = await bodyOf(context, tx, doing);
   if (!body.ok) return body;
   doing.deeds.outbox.push(
     await outgoing(tx, {
@@ -289,21 +292,31 @@ async function send(
   return ok(null);
 }
 
-/** What a message of a move says; a grant has proofs besides, and is told by `grantBody`. */
+async function bodyOf(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  doing: Doing & { readonly effect: Extract<MoveEffect, { do: 'send' }> },
+): Promise<Result<JsonObject, Refusal>> {
+  const { message } = doing.effect;
+  if (message === 'grant') return grantBody(context, tx, doing);
+  return ok(message === 'cancel' ? await cancelBody(context, tx, doing.move) : moveBody(doing, message));
+}
+
+/** What a message of a move says; a grant and its undoing have proofs besides. */
 export function moveBody(
-  { move, leases }: Pick<MoveHappening, 'move' | 'leases'>,
-  message: Exclude<Extract<MoveEffect, { do: 'send' }>['message'], 'grant'>,
+  { move, leases, returned }: Pick<MoveHappening, 'move' | 'leases' | 'returned'>,
+  message: Exclude<Extract<MoveEffect, { do: 'send' }>['message'], 'grant' | 'cancel'>,
 ): JsonObject {
   const place = { agreement: move.agreement, line: move.line };
   switch (message) {
     case 'freeze':
       return { ...place, quantity: move.quantity, target: move.target };
     case 'unfreeze':
+      return returned === undefined ? place : { ...place, returned: { ...returned } };
     case 'release':
       return place;
     case 'source-closed':
       return { leases: leases ?? [] };
-    case 'cancel':
     case 'final':
       return {};
   }

@@ -1,5 +1,5 @@
 /** Confirmations that move a move on: frozen, released, and released with the server's deactivation. */
-import { awaited, isOver } from '../../core/move.ts';
+import { awaited, isDoneBySource, isOver } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -71,7 +71,7 @@ export async function confirmDeactivated(
 ): Promise<Result<DeskAnswer, Refusal>> {
   const { authority } = by;
   const moves = (await openMovesFrom(tx, authority.licenseServerId)).filter(
-    (move) => move.agreement === authority.agreement,
+    (move) => move.agreement === authority.agreement && !isDoneBySource(move.state),
   );
   const frozen = moves.filter((move) => move.state !== 'reserved');
   const told = frozen.reduce((sum, move) => sum + move.unissued + move.held, 0);

@@ -1,4 +1,4 @@
-/** The desk's view of moves, reading codes of a server out again, and undoing what can be undone. */
+/** The desk's view of moves, and reading codes of a server out again. */
 
 import type { Reveal } from '../../core/chain.ts';
 import { activationChain } from '../../core/chain.ts';
@@ -13,7 +13,7 @@ import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove, pageMoves } from '../../store/clearinghouse-rows.ts';
 import { chainsOf, grantsOf } from '../../store/committed-server-rows.ts';
 import type { ClearinghouseContext } from '../context.ts';
-import { advanceMove, moveCode } from './advance-move.ts';
+import { moveCode } from './advance-move.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
 import { openAuthority } from './open-authority.ts';
@@ -24,7 +24,7 @@ export type MoveView = Omit<MoveRow, 'holders' | 'startedAt' | 'updatedAt'> & {
   readonly awaited: Awaited;
 };
 
-function viewMove({ holders: _, ...move }: MoveRow): MoveView {
+export function viewMove({ holders: _, ...move }: MoveRow): MoveView {
   return {
     ...move,
     startedAt: isoTime(move.startedAt),
@@ -50,24 +50,6 @@ export async function showMove(
 ): Promise<Result<MoveView, Refusal>> {
   const move = await context.store.read((tx) => findMove(tx, id));
   return move === undefined ? err({ code: 'move-unknown', move: id }) : ok(viewMove(move));
-}
-
-/** Undoes a move where that is still possible. Refused: `move-unknown`, `move-state`. */
-export async function cancelMove(
-  context: ClearinghouseContext,
-  id: string,
-): Promise<Result<MoveView, Refusal>> {
-  const done = await context.store.write(async (tx) => {
-    const move = await findMove(tx, id);
-    if (move === undefined) return err({ code: 'move-unknown', move: id });
-    if (move.state === 'granted' || move.state === 'installed') {
-      return err({ code: 'not-yet-supported', what: 'undoing a move that was granted already' });
-    }
-    const cancelled = await advanceMove(context, tx, { move, event: 'cancel', nowMs: context.clock.nowMs() });
-    return cancelled.ok ? ok(viewMove(cancelled.value.move)) : cancelled;
-  });
-  context.mailbox.wake();
-  return done;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The last words of a license server: what it was activated for ends, and its generation is over. */
 import { nextKey } from '../../core/confirmation.ts';
+import { isDoneBySource } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -25,7 +26,7 @@ async function endMoves(
 ): Promise<Result<null, Refusal>> {
   const { licenseServerId, agreement } = of.authority;
   for (const move of await openMovesFrom(tx, licenseServerId)) {
-    if (move.agreement !== agreement) continue;
+    if (move.agreement !== agreement || isDoneBySource(move.state)) continue;
     if (move.state !== 'reserved') return err({ code: 'move-open', move: move.id, state: move.state });
     const ended = await advanceMove(context, tx, { move, event: 'cancel', nowMs: of.nowMs });
     if (!ended.ok) return ended;

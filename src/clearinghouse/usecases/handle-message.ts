@@ -40,6 +40,7 @@ export async function handleMessage(
     case 'verified':
     case 'released':
     case 'relinquished':
+    case 'undo':
       return handleMoveMessage(context, tx, { message, nowMs });
     case 'return':
       return handleReturn(tx, { message, nowMs });

@@ -6,12 +6,14 @@ import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
+import type { BodyOf } from '../../protocol/messages.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove, updateMove } from '../../store/clearinghouse-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import type { MoveHappening } from './advance-move.ts';
 import { advanceMove } from './advance-move.ts';
+import { undoMove } from './cancel-move.ts';
 import type { Handling } from './handle-message.ts';
 import { newId } from './new-id.ts';
 import { startOnlineMove } from './start-move.ts';
@@ -21,7 +23,17 @@ type Handled = Promise<Result<null, Refusal>>;
 
 type OfMove = Extract<
   Message,
-  { t: 'move-request' | 'frozen' | 'declined' | 'installed' | 'verified' | 'released' | 'relinquished' }
+  {
+    t:
+      | 'move-request'
+      | 'frozen'
+      | 'declined'
+      | 'installed'
+      | 'verified'
+      | 'released'
+      | 'relinquished'
+      | 'undo';
+  }
 >;
 
 /** Which of the two servers of a move may say what of it. */
@@ -32,6 +44,7 @@ const saidBy: Readonly<Record<Exclude<OfMove['t'], 'move-request'>, readonly ('s
   verified: ['source', 'target'],
   released: ['source'],
   relinquished: ['target'],
+  undo: ['source', 'target'],
 };
 
 /** Carries one message of a move out. Refused of all but a request: `move-unknown`, `message-untrusted`. */
@@ -58,7 +71,11 @@ export async function handleMoveMessage(
     case 'released':
       return handleReleased(context, tx, { move, message, nowMs });
     case 'relinquished':
-      return carryOn(context, tx, { move, event: 'relinquished', nowMs });
+      return handleRelinquished(context, tx, { move, message, nowMs });
+    case 'undo': {
+      const undone = await undoMove(context, tx, { move, nowMs });
+      return undone.ok ? ok(null) : undone;
+    }
   }
 }
 
@@ -112,13 +129,19 @@ async function handleFrozen(
 ): Handled {
   if (move.state !== 'reserved') return carryOn(context, tx, { move, event: 'frozen', nowMs });
   const { unissued, held, holders } = message.body;
-  if (holders.length > held) return err({ code: 'message-invalid', problem: 'more holders than held units' });
-  if (new Set(holders.map((holder) => holder.sub)).size < holders.length) {
-    return err({ code: 'message-invalid', problem: 'it names a holder twice' });
-  }
+  const named = checkNamed({ held, holders });
+  if (!named.ok) return named;
   const row = { ...move, unissued, held, holders: JSON.stringify(holders) };
   const granted = await takeFreeze(context, tx, { move: row, nowMs });
   return granted.ok ? ok(null) : granted;
+}
+
+/** Holders that a receipt names have a unit each, and one only. */
+function checkNamed(told: Pick<BodyOf<'frozen'>, 'held' | 'holders'>): Result<null, Refusal> {
+  const { held, holders } = told;
+  if (holders.length > held) return err({ code: 'message-invalid', problem: 'more holders than held units' });
+  if (new Set(holders.map((holder) => holder.sub)).size === holders.length) return ok(null);
+  return err({ code: 'message-invalid', problem: 'it names a holder twice' });
 }
 
 /** The source could freeze nothing. What it has frozen it cannot decline any more. */
@@ -166,4 +189,20 @@ async function handleReleased(
     return err({ code: 'quantity-differs', expected: row.unissued + row.held, found: unissued + held });
   }
   return carryOn(context, tx, { move: row, event: 'released', nowMs, leases });
+}
+
+/** The target has given back all that the move brought there: who has some of it now goes to the source. */
+async function handleRelinquished(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  { move, message, nowMs }: Saying & { readonly message: MessageOf<'relinquished'> },
+): Handled {
+  const { unissued, held, holders } = message.body;
+  const named = checkNamed({ held, holders });
+  if (!named.ok) return named;
+  const expected = move.unissued + move.held;
+  if (expected !== unissued + held) {
+    return err({ code: 'quantity-differs', expected, found: unissued + held });
+  }
+  return carryOn(context, tx, { move, event: 'relinquished', nowMs, returned: { unissued, holders } });
 }

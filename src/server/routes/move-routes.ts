@@ -22,6 +22,7 @@ import {
   releaseByTelephone,
   returnByTelephone,
 } from '../usecases/telephone-move.ts';
+import { undoMove } from '../usecases/undo-move.ts';
 
 const LineFields = { product: ProductId, type: CalTypeName, agreement: Type.Optional(AgreementNumber) };
 const MoveAnswer = answer({ id: Type.String(), state: Type.String(), resumed: Type.Boolean() });
@@ -105,6 +106,23 @@ function addMoves(app: App, context: ServerContext): void {
       },
     },
     async (request, reply) => sendResult(reply, await showMove(context, request.params.id)),
+  );
+  app.post(
+    '/v1/admin/moves/:id/undo',
+    {
+      config: { admin: true, refusals: ['move-unknown', 'undo-too-late'] },
+      schema: {
+        tags: ['Moves'],
+        summary: 'Asks the clearinghouse to undo a move, which it does until the commit',
+        params: MoveId,
+        response: { 200: MoveAnswer },
+      },
+    },
+    async (request, reply) => {
+      const undone = await undoMove(context, request.params.id);
+      if (undone.ok) hastenContact(context);
+      sendResult(reply, undone);
+    },
   );
   app.post(
     '/v1/admin/moves/:id/seen',

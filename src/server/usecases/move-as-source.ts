@@ -9,7 +9,6 @@ import type { Refusal } from '../../core/refusal.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
-import type { LicenseRow } from '../../store/license-rows.ts';
 import { heldLicenses } from '../../store/license-rows.ts';
 import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import { frozenReservations } from '../../store/reserve-rows.ts';
@@ -27,12 +26,16 @@ import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { noteEvent } from './events.ts';
 import type { Frozen } from './freeze.ts';
-import { freezeUnits, releaseUnits, unfreezeUnits } from './freeze.ts';
+import { freezeUnits, releaseUnits } from './freeze.ts';
+import type { NamedHolder } from './holder-view.ts';
+import { viewHolder } from './holder-view.ts';
 import { serverLog } from './license-token.ts';
 import type { Handled, On } from './move-messages.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
 import { checkTime } from './seen-time.ts';
+import { takeBack } from './take-back.ts';
+import { settleUndo } from './undo-move.ts';
 
 /** Where a move stands for its source: `requested` means that nothing was frozen yet. */
 function sourceState(move: ServerMoveRow | undefined): SourceState {
@@ -161,24 +164,22 @@ async function decline(
   return ok(null);
 }
 
-type Named = Pick<LicenseRow, 'sub' | 'kind' | 'origin' | 'unit' | 'leaseEnd'>;
-
 /**
  * Everybody whose unit goes along, with the last end of every token known here. A holder who has a license
  * here and another unit reserved is named once: the other unit goes along without a name.
  */
 async function holdersOf(tx: WriteTx, move: string): Promise<readonly JsonObject[]> {
-  const held: readonly Named[] = await heldLicenses(tx, move);
-  const reserved: readonly Named[] = (await frozenReservations(tx, move)).map((row) => ({
+  const held: readonly NamedHolder[] = await heldLicenses(tx, move);
+  const reserved: readonly NamedHolder[] = (await frozenReservations(tx, move)).map((row) => ({
     ...row,
     unit: Number(row.origin.split('/').at(-1)),
   }));
-  const named = new Map<string, Named>();
+  const named = new Map<string, NamedHolder>();
   for (const { sub, kind, origin, unit, leaseEnd } of [...held, ...reserved]) {
     const first = named.get(sub) ?? { sub, kind, origin, unit, leaseEnd };
     named.set(sub, { ...first, leaseEnd: Math.max(first.leaseEnd, leaseEnd) });
   }
-  return [...named.values()].map((holder) => ({ ...holder, leaseEnd: isoTime(holder.leaseEnd) }));
+  return [...named.values()].map(viewHolder);
 }
 
 export async function onUnfreeze(
@@ -200,16 +201,18 @@ export async function onUnfreeze(
     return ok(null);
   }
   const frozen = move.state === 'frozen';
-  const postings = frozen ? await unfreezeUnits(tx, { line, move }) : [];
+  const taken = frozen ? await takeBack(tx, { line, move, returned: message.body.returned }) : ok([]);
+  if (!taken.ok) return taken;
   await updateServerMove(tx, { ...move, state: 'undone', updatedAt: nowMs });
   await tx.post({
     log: serverLog,
     kind: 'unfrozen',
     id: `unfreeze:${id}`,
     at: nowMs,
-    postings,
+    postings: taken.value,
     body: { agreement: line.agreement, line: line.line, move: id },
   });
+  await settleUndo(tx, id);
   if (frozen) await noteEvent(context, tx, { number: 5003, data: moveEvent(move) });
   return ok(null);
 }

@@ -1,10 +1,9 @@
 /**
  * The target's part in a move by messages: it installs, is made final, and hears that the source is
- * closed. The table is `advanceTarget`.
+ * closed. The table is `advanceTarget`; giving back what is undone is in `relinquish.ts`.
  */
 import { bytesOfBase64url } from '../../core/bytes.ts';
 import type { Posting } from '../../core/ledger.ts';
-import type { TargetState } from '../../core/move-servers.ts';
 import { advanceTarget } from '../../core/move-servers.ts';
 import { err, ok } from '../../core/result.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
@@ -15,7 +14,6 @@ import type { WriteTx } from '../../store/port.ts';
 import { extendReservation, reservationsOf } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { findLine } from '../../store/server-authority-rows.ts';
-import type { ServerMoveRow } from '../../store/server-rows.ts';
 import { insertServerMove, savePeer, updateServerMove } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
@@ -23,15 +21,9 @@ import { applyGrant } from './apply-grant.ts';
 import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
 import type { Handled, On } from './move-messages.ts';
-import { moveEvent, moveRow } from './move-row.ts';
+import { moveEvent, moveRow, targetState } from './move-row.ts';
 import { newId } from './new-id.ts';
 import { checkTime } from './seen-time.ts';
-
-/** Where a move stands for its target. */
-function targetState(move: ServerMoveRow | undefined): TargetState {
-  if (move === undefined) return 'none';
-  return move.state === 'closed' ? 'final' : (move.state as TargetState);
-}
 
 export async function onGrant(
   context: ServerContext,
@@ -127,16 +119,12 @@ async function enterGrant(
 export async function onTarget(
   context: ServerContext,
   tx: WriteTx,
-  { message, id, move }: On<Extract<Message, { t: 'cancel' | 'final' | 'source-closed' }>>,
+  { message, id, move }: On<Extract<Message, { t: 'final' | 'source-closed' }>>,
 ): Handled {
   const step = advanceTarget({ id, state: targetState(move) }, message.t);
   if (!step.ok) return step;
   if (move === undefined) return err({ code: 'move-unknown', move: id });
   const nowMs = context.clock.nowMs();
-  if (message.t === 'cancel') {
-    if (step.value.again) return ok(null);
-    return err({ code: 'not-yet-supported', what: 'giving back what a move has installed' });
-  }
   if (message.t === 'final') {
     if (step.value.again) return ok(null);
     await updateServerMove(tx, { ...move, state: 'final', updatedAt: nowMs });

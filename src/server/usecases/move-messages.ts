@@ -9,6 +9,7 @@ import { findServerMove } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { onFreeze, onRelease, onUnfreeze } from './move-as-source.ts';
 import { onGrant, onTarget } from './move-as-target.ts';
+import { onCancel } from './relinquish.ts';
 
 type MoveMessage = Extract<
   Message,
@@ -32,6 +33,7 @@ export async function handleMoveMessage(context: ServerContext, tx: WriteTx, mes
     case 'grant':
       return onGrant(context, tx, { message, id, move });
     case 'cancel':
+      return onCancel(context, tx, { message, id, move });
     case 'final':
     case 'source-closed':
       return onTarget(context, tx, { message, id, move });

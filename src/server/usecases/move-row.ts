@@ -1,5 +1,6 @@
 /** How a move begins in this server's own records, and how the System log speaks of it. */
 import type { JsonObject } from '../../core/json.ts';
+import type { TargetState } from '../../core/move-servers.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 
@@ -22,6 +23,12 @@ export function moveRow(line: LineRow, beginning: Beginning, nowMs: number): Ser
     updatedAt: nowMs,
     ...beginning,
   };
+}
+
+/** Where a move stands for its target. */
+export function targetState(move: ServerMoveRow | undefined): TargetState {
+  if (move === undefined) return 'none';
+  return move.state === 'closed' ? 'final' : (move.state as TargetState);
 }
 
 /** The fields that the events of a move show. */

@@ -4,12 +4,9 @@
  */
 import { checkAgreementNumber } from '../../core/agreement.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
-import type { Awaited } from '../../core/move.ts';
-import { awaited } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
-import { isoTime } from '../../core/time.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
@@ -30,6 +27,9 @@ import { findNamedLine } from './find-line.ts';
 import { keyedId } from './keyed-id.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { moveRow } from './move-row.ts';
+import type { MoveView } from './move-view.ts';
+import { viewMove } from './move-view.ts';
+import { isUndoing } from './undo-move.ts';
 
 export interface MoveOrder {
   readonly agreement: string | undefined;
@@ -46,13 +46,6 @@ export interface MoveOrder {
   /** The caller's idempotency key: the same key finds the same move. */
   readonly requestId?: string | undefined;
 }
-
-export type MoveView = Omit<ServerMoveRow, 'startedAt' | 'updatedAt' | 'reserved' | 'quarantined'> & {
-  readonly startedAt: string;
-  readonly updatedAt: string;
-  readonly resumed: boolean;
-  readonly awaited: Awaited;
-};
 
 /**
  * Starts a move, or goes on with the open one of the same quantity to the same target. Refused:
@@ -78,14 +71,14 @@ export async function startMove(
     if (!found.ok) return found;
     const { line } = found.value;
     const before = await askedBefore(context, tx, { line, order, target: target.value });
-    if (before !== undefined) return ok(viewMove(before, true));
+    if (before !== undefined) return ok(viewMove(before, { resumed: true }));
     const open = (await listServerMoves(tx)).find(
       (move) => isUnderWay(move) && move.agreement === line.agreement && move.line === line.line,
     );
     if (open !== undefined) return resume(context, tx, { open, order, target: target.value });
     const enough = await checkAmount(tx, line, order.quantity);
     if (!enough.ok) return enough;
-    return ok(viewMove(await begin(context, tx, { line, order, target: target.value }), false));
+    return ok(viewMove(await begin(context, tx, { line, order, target: target.value }), { resumed: false }));
   });
 }
 
@@ -202,7 +195,7 @@ async function resume(
   if (!same) {
     return err({ code: 'move-open', move: open.id, state: open.state });
   }
-  if (!open.hold || order.hold) return ok(viewMove(open, true));
+  if (!open.hold || order.hold) return ok(viewMove(open, { resumed: true }));
   const nowMs = context.clock.nowMs();
   const move = { ...open, hold: false, updatedAt: nowMs };
   await updateServerMove(tx, move);
@@ -216,37 +209,7 @@ async function resume(
     body: { move: open.id },
     outbox: [message],
   });
-  return ok(viewMove(move, true));
-}
-
-function viewMove({ reserved: _r, quarantined: _q, ...move }: ServerMoveRow, resumed: boolean): MoveView {
-  return {
-    ...move,
-    startedAt: isoTime(move.startedAt),
-    updatedAt: isoTime(move.updatedAt),
-    resumed,
-    awaited: awaitedOn(move),
-  };
-}
-
-/** What this server's own state lets one say; the clearinghouse knows the rest. */
-function awaitedOn({ state, carrier, hold }: Pick<ServerMoveRow, 'state' | 'carrier' | 'hold'>): Awaited {
-  switch (state) {
-    case 'requested':
-      return awaited('reserved', carrier);
-    case 'frozen':
-      return awaited('granted', carrier);
-    case 'undone':
-    case 'refused':
-    case 'relinquished':
-      return awaited('aborted', carrier);
-    case 'provisional':
-      return awaited(hold ? 'installed' : 'granted', carrier);
-    case 'final':
-      return awaited('committed', carrier);
-    default:
-      return awaited('closed', carrier);
-  }
+  return ok(viewMove(move, { resumed: true }));
 }
 
 /** A move as this server knows it. Refused: `move-unknown`, and what the clearinghouse refused it with. */
@@ -258,11 +221,17 @@ export async function showMove(context: ServerContext, id: string): Promise<Resu
       const request = await findRequest(tx, `move:${id}`);
       return err(JSON.parse(request?.answer ?? '{"code":"move-unknown"}') as Refusal);
     }
-    return ok(viewMove(move, true));
+    const undoing = await isUndoing(tx, id);
+    return ok(viewMove(move, { resumed: true, undoing }));
   });
 }
 
 export async function listMoves(context: ServerContext): Promise<readonly MoveView[]> {
-  const moves = await context.store.read(listServerMoves);
-  return moves.map((move) => viewMove(move, true));
+  return context.store.read(async (tx) => {
+    const views: MoveView[] = [];
+    for (const move of await listServerMoves(tx)) {
+      views.push(viewMove(move, { resumed: true, undoing: await isUndoing(tx, move.id) }));
+    }
+    return views;
+  });
 }

@@ -83,7 +83,8 @@ export async function settleTakeOver(tx: WriteTx, takeOver: TakeOver, nowMs: num
     const { reservation } = takeOver;
     await takeReservation(tx, reservation);
     const { origin, leaseEnd, move } = reservation;
-    const closed = (await findServerMove(tx, move))?.state === 'closed';
+    // An undone move has brought it back here, and its target has given it up.
+    const closed = ['closed', 'undone'].includes((await findServerMove(tx, move))?.state ?? '');
     return { origin, waitsFor: closed ? null : move, pool: move, leaseEnd };
   }
   const { reserve, shown } = takeOver;

@@ -18,6 +18,7 @@ import {
   isWaiting,
   listConfirmations,
   openFreeze,
+  provisionalMove,
   savePeer,
   updateServerMove,
 } from '../../store/server-rows.ts';
@@ -208,7 +209,10 @@ export async function release(
   await noteEvent(context, tx, { number: 5002, data: moveEvent(move) });
 }
 
-/** Gives unissued CALs back to the publisher. Refused: `move-more-than-there-is`, `quantity-invalid`. */
+/**
+ * Gives unissued CALs back to the publisher. Refused: `move-more-than-there-is`, `quantity-invalid`, and
+ * `move-open` while a move to here is not final, whose units could not be told from the others.
+ */
 export async function returnByTelephone(
   context: ServerContext,
   order: Keyed & LineName & { readonly quantity: number },
@@ -238,6 +242,9 @@ export async function giveBack(
 ): Promise<Result<ConfirmationView, Refusal>> {
   const { line, authority, quantity, nowMs } = of;
   const accounts = accountsOf(line);
+  const coming = await provisionalMove(tx, line.agreement, line.line);
+  // What it brought is in transit in the books of the clearinghouse, which would refuse to take it back.
+  if (coming !== undefined) return err({ code: 'move-open', move: coming.id, state: coming.state });
   const unissued = await tx.balance(accounts.unissued);
   if (!Number.isSafeInteger(quantity) || quantity < 1 || tooMuchToTell(quantity)) {
     return err({ code: 'quantity-invalid', quantity, most: Math.min(unissued, 65_535) });

@@ -11,7 +11,7 @@ import { candidatesFor } from './license-situation.ts';
 import type { LicenseRequest } from './request-license.ts';
 
 /**
- * The target of the move that took this holder's license, or the CAL that had been reserved for it;
+ * The other end of the move that took this holder's license, or the CAL that had been reserved for it;
  * null for a stranger, and for one who gave its license back since. What is newest decides: a CAL may
  * have come here, gone and come again.
  */
@@ -29,5 +29,6 @@ export async function whereItWent(
     if (left !== undefined && (newest === undefined || left.at >= newest.at)) newest = left;
   }
   const move = newest?.move == null ? undefined : await findServerMove(tx, newest.move);
-  return move?.target ?? null;
+  // What an undone move had brought here went back to where it came from.
+  return (move?.role === 'target' ? move.source : move?.target) ?? null;
 }

@@ -1,0 +1,48 @@
+/** A move as this server knows it, with what it waits for in words. */
+import type { Awaited } from '../../core/move.ts';
+import { awaited } from '../../core/move.ts';
+import { isoTime } from '../../core/time.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
+
+export type MoveView = Omit<ServerMoveRow, 'startedAt' | 'updatedAt' | 'reserved' | 'quarantined'> & {
+  readonly startedAt: string;
+  readonly updatedAt: string;
+  readonly resumed: boolean;
+  /** Its undoing was asked for here, and is not answered yet. */
+  readonly undoing: boolean;
+  readonly awaited: Awaited;
+};
+
+export function viewMove(
+  { reserved: _r, quarantined: _q, ...move }: ServerMoveRow,
+  { resumed, undoing = false }: { readonly resumed: boolean; readonly undoing?: boolean },
+): MoveView {
+  return {
+    ...move,
+    startedAt: isoTime(move.startedAt),
+    updatedAt: isoTime(move.updatedAt),
+    resumed,
+    undoing,
+    awaited: undoing ? awaited('aborting', move.carrier) : awaitedOn(move),
+  };
+}
+
+/** What this server's own state lets one say; the clearinghouse knows the rest. */
+function awaitedOn({ state, carrier, hold }: Pick<ServerMoveRow, 'state' | 'carrier' | 'hold'>): Awaited {
+  switch (state) {
+    case 'requested':
+      return awaited('reserved', carrier);
+    case 'frozen':
+      return awaited('granted', carrier);
+    case 'undone':
+    case 'refused':
+    case 'relinquished':
+      return awaited('aborted', carrier);
+    case 'provisional':
+      return awaited(hold ? 'installed' : 'granted', carrier);
+    case 'final':
+      return awaited('committed', carrier);
+    default:
+      return awaited('closed', carrier);
+  }
+}

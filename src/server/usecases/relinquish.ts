@@ -1,0 +1,197 @@
+/**
+ * The target gives back all that a move has brought it, because the move is undone: what nobody came for,
+ * what its holders have taken over, and in place of what it gave to others, as many of its own. Nothing
+ * of it is given to anybody here from then on; tokens run on to their ends, and the source serves them.
+ */
+import { bytesOfBase64url } from '../../core/bytes.ts';
+import type { Posting } from '../../core/ledger.ts';
+import { advanceTarget } from '../../core/move-servers.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import type { MessageOf } from '../../protocol/envelope.ts';
+import type { BodyOf } from '../../protocol/messages.ts';
+import { heldLicenses } from '../../store/license-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import { drawReserve, reserveLeft, returnReservations } from '../../store/reserve-rows.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
+import { findAuthority, findLine } from '../../store/server-authority-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
+import { insertServerMove, savePeer, updateServerMove } from '../../store/server-rows.ts';
+import { frozenSince, releaseInherited, releaseNewest } from '../../store/undo-rows.ts';
+import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { outgoing } from '../send.ts';
+import { applyGrant } from './apply-grant.ts';
+import { noteEvent } from './events.ts';
+import { viewHolder } from './holder-view.ts';
+import { accountsOf, serverLog } from './license-token.ts';
+import type { Handled, On } from './move-messages.ts';
+import { moveEvent, moveRow, targetState } from './move-row.ts';
+import { newId } from './new-id.ts';
+import { settleUndo } from './undo-move.ts';
+
+/**
+ * The order to give back. Refused: `move-open` while what the move brought is frozen for another one (it
+ * comes again), `not-activated` of a line or a certificate that has not arrived, `message-invalid`.
+ */
+export async function onCancel(
+  context: ServerContext,
+  tx: WriteTx,
+  { message, id, move }: On<MessageOf<'cancel'>>,
+): Handled {
+  const step = advanceTarget({ id, state: targetState(move) }, 'cancel');
+  if (!step.ok) return step;
+  if (step.value.again) return ok(null);
+  const { body } = message;
+  const line = await findLine(tx, body.agreement, body.line);
+  if (line === undefined) return err({ code: 'not-activated', agreement: body.agreement });
+  if (move === undefined) {
+    const taken = await takeGrant(context, tx, { body, id, line });
+    if (!taken.ok) return taken;
+  }
+  const given = await giveUp(tx, { line, move: id, amount: body.unissued + body.held });
+  if (!given.ok) return given;
+  await enterReturn(context, tx, { body, id, move, line, given: given.value });
+  return ok(null);
+}
+
+/**
+ * The grant that never came, for a moment: its positions must count as applied, or later ones of the same
+ * chains would bring its units. A certificate that came since has brought them already, as open units.
+ */
+async function takeGrant(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly body: BodyOf<'cancel'>; readonly id: string; readonly line: LineRow },
+): Promise<Result<null, Refusal>> {
+  const { body, id, line } = of;
+  if (line.aid !== body.aid) {
+    const known = await findAuthority(tx, body.aid);
+    return known === undefined ? err({ code: 'not-activated', agreement: body.agreement }) : ok(null);
+  }
+  const free = bytesOfBase64url(body.free.value) ?? new Uint8Array(0);
+  const held = bytesOfBase64url(body.heldChain.value) ?? new Uint8Array(0);
+  const nowMs = context.clock.nowMs();
+  const granted = await applyGrant(context, tx, {
+    line,
+    move: id,
+    source: body.source,
+    holders: [],
+    nowMs,
+    free: { chain: 'free', k: body.free.k, value: free },
+    held: { chain: 'held', k: body.heldChain.k, value: held },
+  });
+  if (!granted.ok) return granted;
+  await tx.post({
+    log: serverLog,
+    kind: 'move-installed',
+    id: `grant:${id}`,
+    at: nowMs,
+    body: { agreement: line.agreement, line: line.line, move: id, source: body.source, undone: true },
+    postings: granted.value,
+  });
+  return ok(null);
+}
+
+interface GivenUp {
+  readonly unissued: number;
+  readonly held: number;
+  readonly postings: readonly Posting[];
+}
+
+/**
+ * Takes the units of a move out of the books here. What it brought and was given to others is made up for
+ * by unissued units, then by the licenses that were issued last: their holders go along.
+ */
+async function giveUp(
+  tx: WriteTx,
+  of: { readonly line: LineRow; readonly move: string; readonly amount: number },
+): Promise<Result<GivenUp, Refusal>> {
+  const { line, move, amount } = of;
+  const frozen = await frozenSince(tx, move);
+  if (frozen !== undefined) return err({ code: 'move-open', move: frozen, state: 'frozen' });
+  const accounts = accountsOf(line);
+  const inherited = await releaseInherited(tx, move);
+  const named = await returnReservations(tx, move);
+  const nameless = Math.min(await reserveLeft(tx, move), amount - inherited - named);
+  if (nameless > 0) await drawReserve(tx, move, nameless);
+  const rest = amount - inherited - named - nameless;
+  const unissued = Math.min(rest, await tx.balance(accounts.unissued));
+  const newest = await releaseNewest(tx, { lineId: line.id, move, amount: rest - unissued });
+  if (unissued + newest !== rest)
+    throw new Error(`${rest} units of ${move} cannot be found to give them back.`);
+  const leaving = `${move}/back`;
+  await shiftUnits(tx, { lineId: line.id, from: move, to: leaving, amount: named + nameless });
+  await shiftUnits(tx, { lineId: line.id, from: freePool, to: leaving, amount: unissued });
+  await dropUnits(tx, line.id, leaving);
+  const postings = (
+    [
+      ['unissued', unissued],
+      ['issued', inherited + newest],
+      ['reserved', named + nameless],
+    ] as const
+  )
+    .filter(([, count]) => count > 0)
+    .map(
+      ([account, count]): Posting => ({
+        kind: 'transfer',
+        debit: accounts[account],
+        credit: accounts.installed,
+        amount: count,
+      }),
+    );
+  return ok({ unissued, held: amount - unissued, postings });
+}
+
+/** What was given back, in the books of this server, and its receipt on the way. */
+async function enterReturn(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly body: BodyOf<'cancel'>;
+    readonly id: string;
+    readonly move: ServerMoveRow | undefined;
+    readonly line: LineRow;
+    readonly given: GivenUp;
+  },
+): Promise<void> {
+  const { body, id, move, line, given } = of;
+  const nowMs = context.clock.nowMs();
+  const { agreement, line: number } = line;
+  const { unissued, held } = given;
+  const row =
+    move === undefined
+      ? moveRow(
+          line,
+          {
+            ...{ id, role: 'target', carrier: 'online', quantity: body.unissued + body.held },
+            ...{ source: body.source, target: context.licenseServerId, state: 'relinquished' },
+            ...{ unissued: body.unissued, held: body.held },
+          },
+          nowMs,
+        )
+      : { ...move, state: 'relinquished', updatedAt: nowMs };
+  if (move === undefined) {
+    await insertServerMove(tx, row);
+    await savePeer(tx, { licenseServerId: body.source, name: null, url: null });
+  } else await updateServerMove(tx, row);
+  const holders = (await heldLicenses(tx, id)).map(viewHolder);
+  const receipt = await outgoing(tx, {
+    id: newId(context),
+    type: 'relinquished',
+    move: id,
+    body: { agreement, line: number, unissued, held, holders },
+  });
+  await tx.post({
+    log: serverLog,
+    kind: 'relinquished',
+    id: `relinquish:${id}`,
+    at: nowMs,
+    outbox: [receipt],
+    body: { agreement, line: number, move: id, source: body.source, unissued, held },
+    postings: given.postings,
+  });
+  await settleUndo(tx, id);
+  await noteEvent(context, tx, { number: 5006, data: { ...moveEvent(row), unissued, held } });
+}

@@ -1,0 +1,92 @@
+/**
+ * The source takes back what it had frozen, because the move is undone: everything is as it was, but for
+ * those whom the target has given one of the units meanwhile. They are reserved here by name.
+ */
+import type { Posting } from '../../core/ledger.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import { msOfIso } from '../../core/time.ts';
+import type { BodyOf } from '../../protocol/messages.ts';
+import type { WriteTx } from '../../store/port.ts';
+import { drawReserve, extendReserved, insertReservation, lineReserves } from '../../store/reserve-rows.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
+import { extendLive } from '../../store/undo-rows.ts';
+import { freePool, shiftUnits } from '../../store/unit-rows.ts';
+import { unfreezeUnits } from './freeze.ts';
+import { accountsOf } from './license-token.ts';
+
+type Holder = NonNullable<BodyOf<'unfreeze'>['returned']>['holders'][number];
+
+/**
+ * Answers the postings. A holder that is known here keeps the unit it had, to the latest end of its tokens
+ * (protocol §2.4, rule 4). Refused: `move-more-than-there-is` where more come back than there are units.
+ */
+export async function takeBack(
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly move: ServerMoveRow;
+    readonly returned: BodyOf<'unfreeze'>['returned'];
+  },
+): Promise<Result<readonly Posting[], Refusal>> {
+  const { line, move, returned } = of;
+  const postings = await unfreezeUnits(tx, { line, move });
+  const newcomers: Holder[] = [];
+  for (const holder of returned?.holders ?? []) {
+    const known = { lineId: line.id, sub: holder.sub, leaseEnd: endOf(holder) };
+    if ((await extendLive(tx, known)) || (await extendReserved(tx, known))) continue;
+    newcomers.push(holder);
+  }
+  if (newcomers.length === 0) return ok(postings);
+  const accounts = accountsOf(line);
+  const free = (await tx.balance(accounts.unissued)) + move.unissued;
+  const fromFree = Math.min(newcomers.length, free);
+  await shiftUnits(tx, { lineId: line.id, from: freePool, to: move.id, amount: fromFree });
+  const left = await drawNameless(tx, { line, move, amount: newcomers.length - fromFree });
+  if (left > 0) {
+    return err({
+      code: 'move-more-than-there-is',
+      asked: newcomers.length,
+      available: newcomers.length - left,
+    });
+  }
+  for (const holder of newcomers) {
+    const { sub, kind, origin } = holder;
+    const leaseEnd = endOf(holder);
+    await insertReservation(tx, {
+      ...{ lineId: line.id, sub, kind, origin, move: move.id, source: move.target, leaseEnd },
+    });
+  }
+  if (fromFree === 0) return ok(postings);
+  const reserved: Posting = {
+    kind: 'transfer',
+    debit: accounts.unissued,
+    credit: accounts.reserved,
+    amount: fromFree,
+  };
+  return ok([...postings, reserved]);
+}
+
+/** Its form was checked when the message was opened. */
+function endOf({ leaseEnd }: Holder): number {
+  return msOfIso(leaseEnd) ?? 0;
+}
+
+/** Who drew on an anonymous reserve at the target draws on the one here; answers how many find none. */
+async function drawNameless(
+  tx: WriteTx,
+  of: { readonly line: LineRow; readonly move: ServerMoveRow; readonly amount: number },
+): Promise<number> {
+  let left = of.amount;
+  if (left === 0) return 0;
+  for (const reserve of await lineReserves(tx, of.line.id)) {
+    const amount = Math.min(left, reserve.amount);
+    await drawReserve(tx, reserve.id, amount);
+    await shiftUnits(tx, { lineId: of.line.id, from: reserve.id, to: of.move.id, amount });
+    left -= amount;
+    if (left === 0) break;
+  }
+  return left;
+}
