@@ -89,6 +89,10 @@ export type Refusal =
   | { readonly code: 'license-moved'; readonly product: string; readonly licenseServerId: string }
   | { readonly code: 'type-not-supported'; readonly type: string }
   | { readonly code: 'source-token-invalid'; readonly problem: string }
+  | { readonly code: 'referral-invalid'; readonly problem: string }
+  | { readonly code: 'referral-expired'; readonly expiredAt: string; readonly now: string }
+  | { readonly code: 'referral-loop'; readonly licenseServerIds: readonly string[] }
+  | { readonly code: 'referral-address-unknown'; readonly licenseServerId: string }
   // ---- codes
   | {
       readonly code: 'code-unreadable';

@@ -9,6 +9,7 @@ import type { JsonObject } from '../core/json.ts';
 import { Note, ToldLog } from './log-exchange.ts';
 import type { Parser, ReadonlyDeep } from './schema.ts';
 import {
+  Address,
   AgreementNumber,
   Bytes16,
   Bytes32,
@@ -52,6 +53,8 @@ const serverBodies = {
     method: Type.Enum(['automatic', 'web', 'telephone']),
     /** Its journal, and those of the clearinghouse as it has cosigned them (protocol §6). */
     logs: Type.Optional(closed({ own: ToldLog, seen: Type.Array(Note, { maxItems: 256 }) })),
+    /** Where its clients reach it, where that was set: for the sources of moves to it. */
+    address: Type.Optional(Address),
   }),
   /** Asks for a server certificate; `ekPublic` is a one-time X25519 key for K₀ (protocol §3.6). */
   activate: closed({
@@ -102,6 +105,9 @@ const serverBodies = {
   }),
 };
 
+/** Where the target of a move is reached, where it has said so: the source refers its clients there. */
+const TargetAddress = Type.Optional(Address);
+
 /** From the clearinghouse to a license server. */
 const clearinghouseBodies = {
   /** The answer to a contact: where the horizon stands now, and the trust list in force. */
@@ -141,7 +147,7 @@ const clearinghouseBodies = {
     total: Units,
     horizon: Type.Optional(HorizonReveal),
   }),
-  freeze: closed({ ...Line, quantity: QuantityOrAll, target: LicenseServerIdText }),
+  freeze: closed({ ...Line, quantity: QuantityOrAll, target: LicenseServerIdText, address: TargetAddress }),
   grant: closed({
     ...Line,
     product: ProductInfo,
@@ -155,7 +161,7 @@ const clearinghouseBodies = {
     provisional: Type.Boolean(),
     hold: Type.Boolean(),
   }),
-  release: closed(Line),
+  release: closed({ ...Line, address: TargetAddress }),
   final: closed({}),
   /** The source is closed for this move: inherited units are free when these leases have ended. */
   'source-closed': closed({ leases: Leases }),

@@ -14,6 +14,10 @@ type LicenseCodes = Extract<
   | 'license-moved'
   | 'type-not-supported'
   | 'source-token-invalid'
+  | 'referral-invalid'
+  | 'referral-expired'
+  | 'referral-loop'
+  | 'referral-address-unknown'
 >;
 
 type ServerCodes = Extract<
@@ -93,6 +97,38 @@ const licenseWords: WordsFor<LicenseCodes> = {
     title: 'This type of CAL is not supported yet',
     message: `This version gives out CALs per device and per user, not of type "${type}".`,
     next: 'Ask for a device or a user: calyx license request --device NAME, or --user NAME.',
+  }),
+  'referral-invalid': ({ problem }) => ({
+    status: 403,
+    title: 'The referral is not to be followed',
+    message: `The license server sends its clients to another one, but what it sends is not to be believed: ${problem}.`,
+    next:
+      'Name the right license server: calyx license request --server URL. The token in hand stays valid until its ' +
+      'end. If this goes on, tell the administrator of the license server: somebody may answer in its place.',
+  }),
+  'referral-expired': ({ expiredAt, now }) => ({
+    status: 409,
+    title: 'The referral has expired',
+    message: `The referral to another license server was good until ${when(expiredAt)}; it is now ${when(now)}.`,
+    next:
+      'Ask again: calyx license request makes the license server sign a new one. If it goes on, the clock of one ' +
+      'of the two is wrong.',
+  }),
+  'referral-loop': ({ licenseServerIds }) => ({
+    status: 409,
+    title: 'The license servers refer to each other',
+    message: `Each of these license servers sends the client on, and none has a CAL for it: ${licenseServerIds.join(' → ')}.`,
+    next:
+      'The administrator sees on each of them what is there: calyx server packs. Then name the one that has CALs: ' +
+      'calyx license request --server URL.',
+  }),
+  'referral-address-unknown': ({ licenseServerId }) => ({
+    status: 409,
+    title: 'The address of the new license server is not known',
+    message: `The CALs have moved to license server ${licenseServerId}, and nobody has said where that is.`,
+    next:
+      'Name its address as well: calyx license request --server URL,URL. Its administrator can make it known: ' +
+      'calyx server address URL.',
   }),
   'source-token-invalid': ({ problem }) => ({
     status: 400,

@@ -47,6 +47,8 @@ export const Bytes32 = Type.String({ pattern: '^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw0
 export const Token = Type.String({ pattern: '^v4\\.public\\.[A-Za-z0-9_.-]+$' });
 /** A text for people. Whether it can be printed is checked where it comes in (core/product.ts). */
 export const Text = Type.String({ minLength: 1, maxLength: 200 });
+/** Where a program may be reached, without a path; whether anybody is there is another matter. */
+export const Address = Type.String({ pattern: '^https?://[^\\s/?#@]+$', maxLength: 200 });
 export const AgreementNumber = Type.String({ pattern: '^[A-Za-z0-9-]{1,40}$' });
 export const ProductId = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,31}$' });
 export const CalTypeName = Type.Enum(['device', 'user', 'concurrent']);

@@ -22,7 +22,8 @@ import { parseStrictObjectBytes } from './strict-json.ts';
 
 const implicit = utf8('calyx-trust/1');
 
-const KeyId = Type.String({ pattern: '^[A-Za-z0-9_-]{16}$' });
+/** The name of a root or clearinghouse key. */
+export const KeyId = Type.String({ pattern: '^[A-Za-z0-9_-]{16}$' });
 const Root = closed({ kid: KeyId, pk: Bytes32 });
 const TrustListSchema = closed({
   t: Type.Literal('trust'),

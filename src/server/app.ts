@@ -196,6 +196,7 @@ export async function openServerContext(
     stopping: new AbortController(),
     cache: {
       tokens: { fresh: new Map(), older: new Map() },
+      referrals: new Map(),
       temporaries: new Map(),
       facts: null,
       hosts: await store.read(readHosts),

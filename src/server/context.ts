@@ -9,6 +9,7 @@ import type { SigningKey } from '../protocol/paseto.ts';
 import type { RootKey } from '../protocol/trust.ts';
 import type { Store } from '../store/port.ts';
 import type { TokenCache } from './usecases/license-token.ts';
+import type { KeptReferral } from './usecases/refer.ts';
 import type { ServerFacts } from './usecases/server-facts.ts';
 import type { TemporaryCount } from './usecases/temporary-count.ts';
 
@@ -44,6 +45,8 @@ export interface ServerContext {
 export interface ServerCache {
   facts: ServerFacts | null;
   readonly tokens: TokenCache;
+  /** By move and address of its target. */
+  readonly referrals: Map<string, KeptReferral>;
   /** By product. */
   readonly temporaries: Map<string, TemporaryCount>;
   /** Addresses of hosts that may ask for licenses; empty: any host. */

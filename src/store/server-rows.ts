@@ -75,6 +75,23 @@ export async function provisionalMove(
   return row && moveOf(row);
 }
 
+/** The last move of a line that has changed something here: out of this server, or to it. */
+export async function newestMove(
+  tx: ReadTx,
+  agreement: string,
+  line: number,
+): Promise<ServerMoveRow | undefined> {
+  const row = await tx.get<StoredMove>(
+    `select ${moveColumns} from moves
+     where agreement = ? and line = ? and (role = 'source' and state in ('frozen', 'closed')
+       or role = 'target' and state in ('provisional', 'final', 'closed'))
+     order by started_at desc, id desc limit 1`,
+    agreement,
+    line,
+  );
+  return row && moveOf(row);
+}
+
 export async function insertServerMove(tx: WriteTx, row: ServerMoveRow): Promise<void> {
   await tx.run(
     `insert into moves (id, role, carrier, agreement, line, product, type, quantity, source, target, state,
@@ -227,6 +244,13 @@ export interface PeerRow {
 export async function listPeers(tx: ReadTx): Promise<readonly PeerRow[]> {
   return tx.all<PeerRow>(
     'select license_server_id as "licenseServerId", name, url from peers order by license_server_id',
+  );
+}
+
+export async function findPeer(tx: ReadTx, licenseServerId: string): Promise<PeerRow | undefined> {
+  return tx.get<PeerRow>(
+    'select license_server_id as "licenseServerId", name, url from peers where license_server_id = ?',
+    licenseServerId,
   );
 }
 

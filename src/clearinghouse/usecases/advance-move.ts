@@ -23,6 +23,7 @@ import { findGrantedAuthority } from '../../store/committed-server-rows.ts';
 import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
+import { addressField } from '../server-address.ts';
 import { grantUnits, revealAt } from '../signer.ts';
 import { idBytes, idValue } from '../stored-ids.ts';
 import { certifyAgain } from './activate-server.ts';
@@ -299,22 +300,27 @@ async function bodyOf(
 ): Promise<Result<JsonObject, Refusal>> {
   const { message } = doing.effect;
   if (message === 'grant') return grantBody(context, tx, doing);
-  return ok(message === 'cancel' ? await cancelBody(context, tx, doing.move) : moveBody(doing, message));
+  if (message === 'cancel') return ok(await cancelBody(context, tx, doing.move));
+  return ok(await moveBody(tx, doing, message));
 }
 
 /** What a message of a move says; a grant and its undoing have proofs besides. */
-export function moveBody(
+export async function moveBody(
+  tx: WriteTx,
   { move, leases, returned }: Pick<MoveHappening, 'move' | 'leases' | 'returned'>,
   message: Exclude<Extract<MoveEffect, { do: 'send' }>['message'], 'grant' | 'cancel'>,
-): JsonObject {
+): Promise<JsonObject> {
   const place = { agreement: move.agreement, line: move.line };
   switch (message) {
     case 'freeze':
-      return { ...place, quantity: move.quantity, target: move.target };
+      return {
+        ...{ ...place, quantity: move.quantity, target: move.target },
+        ...(await addressField(tx, move.target)),
+      };
     case 'unfreeze':
       return returned === undefined ? place : { ...place, returned: { ...returned } };
     case 'release':
-      return place;
+      return { ...place, ...(await addressField(tx, move.target)) };
     case 'source-closed':
       return { leases: leases ?? [] };
     case 'final':

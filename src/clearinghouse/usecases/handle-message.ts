@@ -6,6 +6,7 @@ import type { Message, MessageOf } from '../../protocol/envelope.ts';
 import { findServer, saveServer } from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
+import { noteAddress } from '../server-address.ts';
 import { activateServer } from './activate-server.ts';
 import { handleDeactivate } from './handle-deactivate.ts';
 import { handleMoveMessage } from './handle-move-message.ts';
@@ -59,8 +60,9 @@ async function handleContact(tx: WriteTx, { message, nowMs }: Handling<MessageOf
   if (own.length > 0) await tx.acknowledge(own);
   const server = await findServer(tx, message.from.id);
   if (server !== undefined) {
-    const { name, method } = message.body;
+    const { name, method, address } = message.body;
     await saveServer(tx, { ...server, name, method, lastContactAt: nowMs });
+    await noteAddress(tx, message.from.id, address);
   }
   return ok(null);
 }

@@ -200,7 +200,7 @@ export async function startOnlineMove(
     to: move.source,
     agreement: move.agreement,
     move: move.id,
-    body: moveBody({ move }, 'freeze'),
+    body: await moveBody(tx, { move }, 'freeze'),
   });
   await tx.post({ ...startedEntry(move), id: `move:${move.id}`, outbox: [freeze] });
   return started;

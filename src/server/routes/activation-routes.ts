@@ -17,13 +17,14 @@ import {
   Quantity,
   ServerId,
 } from '../../platform/http-schemas.ts';
+import { Address } from '../../protocol/schema.ts';
 import type { ServerContext } from '../context.ts';
 import { applyCode } from '../usecases/apply-code.ts';
 import { settleByContact } from '../usecases/contact.ts';
 import { deactivateServer } from '../usecases/deactivate.ts';
 import type { AskedFor } from '../usecases/requests.ts';
 import { requestActivation, requestInstall } from '../usecases/requests.ts';
-import { addKit, setHosts, setMethod } from '../usecases/settings.ts';
+import { addKit, setAddress, setHosts, setMethod } from '../usecases/settings.ts';
 
 /** `contact`: ask the clearinghouse now and wait; `file`: leave the request in the outbox. */
 const By = Type.Enum(['contact', 'file']);
@@ -52,6 +53,20 @@ function addSettings(app: App, context: ServerContext): void {
       },
     },
     async (request, reply) => sendResult(reply, await setMethod(context, request.body)),
+  );
+  app.put(
+    '/v1/admin/address',
+    {
+      config: { admin: true },
+      schema: {
+        tags: ['Settings'],
+        summary:
+          'Says where clients reach this server, for those that a move sends here; null: nowhere known',
+        body: body({ address: Type.Union([Address, Type.Null()]) }),
+        response: { 200: answer({ address: Type.Union([Type.String(), Type.Null()]) }) },
+      },
+    },
+    async (request, reply) => sendResult(reply, await setAddress(context, request.body.address)),
   );
   addHosts(app, context);
   addKits(app, context);

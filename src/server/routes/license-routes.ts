@@ -39,6 +39,9 @@ const LicenseSchema = answer({
   token: Type.String(),
   expiresAt: Type.String(),
   bundle: AnyItem,
+  referral: Type.Optional(
+    Type.String({ description: 'Signed: the CAL is going to another license server, or has gone there' }),
+  ),
 });
 
 const refusals = [
@@ -61,10 +64,11 @@ const refusals = [
  * only what comes from elsewhere needs escaping; a token and a time are plain by their making.
  */
 function licenseText(license: LicenseAnswer): string {
-  const { status, kind, product, type, unit, origin, token, expiresAt, bundleText } = license;
+  const { status, kind, product, type, unit, origin, token, expiresAt, bundleText, referral } = license;
   const what = `"status":"${status}","kind":"${kind}","product":${JSON.stringify(product)},"type":"${type}"`;
   const which = `"unit":${unit},"origin":${JSON.stringify(origin)}`;
-  return `{${what},${which},"token":"${token}","expiresAt":"${expiresAt}","bundle":${bundleText}}`;
+  const referred = referral === null ? '' : `,"referral":"${referral}"`;
+  return `{${what},${which},"token":"${token}","expiresAt":"${expiresAt}","bundle":${bundleText}${referred}}`;
 }
 
 const groups: readonly { readonly path: string; readonly parameter: string; readonly type: CalType }[] = [

@@ -13,6 +13,7 @@ import {
   QuantityOrAll,
   ServerId,
 } from '../../platform/http-schemas.ts';
+import { Address } from '../../protocol/schema.ts';
 import type { ServerContext } from '../context.ts';
 import { hastenContact } from '../usecases/contact.ts';
 import { listMoves, noteSeen, showMove, startMove } from '../usecases/start-move.ts';
@@ -25,6 +26,8 @@ import {
 import { undoMove } from '../usecases/undo-move.ts';
 
 const LineFields = { product: ProductId, type: CalTypeName, agreement: Type.Optional(AgreementNumber) };
+/** Where the target was found: clients are referred there. */
+const ToUrl = Type.Optional(Address);
 const MoveAnswer = answer({ id: Type.String(), state: Type.String(), resumed: Type.Boolean() });
 
 /** The body with the idempotency key of the request, under which the act is done once. */
@@ -62,6 +65,7 @@ function addStart(app: App, context: ServerContext): void {
           ...LineFields,
           to: ServerId,
           toName: Type.Optional(Type.String({ maxLength: 128 })),
+          toUrl: ToUrl,
           quantity: QuantityOrAll,
           reason: Type.Enum(['replaced', 'dead']),
           hold: Type.Boolean(),
@@ -157,6 +161,7 @@ function addTelephone(app: App, context: ServerContext): void {
   const freeze = route('freeze', 'Freezes CALs for a move and answers the code to read', {
     ...LineFields,
     to: ServerId,
+    toUrl: ToUrl,
     quantity: QuantityOrAll,
   });
   app.post(freeze.url, freeze.options, async (request, reply) =>

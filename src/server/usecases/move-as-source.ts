@@ -77,7 +77,7 @@ async function enterFreeze(
   of: On<MessageOf<'freeze'>> & { readonly line: LineRow; readonly frozen: Frozen },
 ): Promise<void> {
   const { id, move, line, frozen } = of;
-  const { quantity, target } = of.message.body;
+  const { quantity, target, address } = of.message.body;
   const { unissued, held, reserved, quarantined } = frozen.split;
   const nowMs = context.clock.nowMs();
   const row = moveRow(
@@ -101,7 +101,7 @@ async function enterFreeze(
   );
   if (move === undefined) await insertServerMove(tx, row);
   else await updateServerMove(tx, row);
-  await savePeer(tx, { licenseServerId: target, name: null, url: null });
+  await savePeer(tx, { licenseServerId: target, name: null, url: address ?? null });
   const holders = await holdersOf(tx, id);
   const receipt = await outgoing(tx, {
     id: newId(context),
@@ -227,6 +227,8 @@ export async function onRelease(
   if (step.value.again || move === undefined) return ok(null);
   const line = await findLine(tx, message.body.agreement, message.body.line);
   if (line === undefined) return err({ code: 'not-activated', agreement: message.body.agreement });
+  const { address } = message.body;
+  if (address !== undefined) await savePeer(tx, { licenseServerId: move.target, name: null, url: address });
   await releaseOnline(context, tx, { line, move });
   return ok(null);
 }

@@ -36,3 +36,12 @@ export function moveEvent(move: ServerMoveRow): JsonObject {
   const { product, type, unissued, held, target, source, id } = move;
   return { product, type, unissued, held, count: unissued + held, target, source, move: id };
 }
+
+/** Where a move has taken CALs from here: to its target, or back to its source where it was undone here. */
+export function otherEnd({
+  role,
+  source,
+  target,
+}: Pick<ServerMoveRow, 'role' | 'source' | 'target'>): string {
+  return role === 'target' ? source : target;
+}

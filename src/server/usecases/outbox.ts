@@ -15,7 +15,7 @@ import { outgoing } from '../send.ts';
 import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
 import { noteSealed } from './seen-time.ts';
-import { readMethod } from './settings.ts';
+import { readAddress, readMethod } from './settings.ts';
 import { tellLogs } from './witness.ts';
 
 /** The most messages of one sending; the rest goes with the next. */
@@ -33,11 +33,12 @@ export async function sealOutbox(context: ServerContext): Promise<readonly strin
     await noteSealed(context, tx, contact);
     const ack = await tellApplied(tx, contact);
     const method = await readMethod(tx);
+    const address = await readAddress(tx);
     const logs = await tellLogs(context, tx);
     const last = await outgoing(tx, {
       id: contact,
       type: 'contact',
-      body: { ack, name: context.name, method, logs },
+      body: { ack, name: context.name, method, logs, ...(address === null ? {} : { address }) },
     });
     return ok([...tokens, await seal(context, tx, last.body)]);
   });

@@ -24,9 +24,11 @@ import { freePool, takeUnit } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { noteDenial, noteIssued, noteTemporary } from './license-events.ts';
 import type { Asked, Candidate, Situation } from './license-situation.ts';
-import { situationOf } from './license-situation.ts';
+import { candidatesFor, situationOf } from './license-situation.ts';
 import { accountsOf, marksOf, permanentToken, serverLog, temporaryToken } from './license-token.ts';
+import { otherEnd } from './move-row.ts';
 import { newId } from './new-id.ts';
+import { referHeld, referRefused, referStranger, referTo } from './refer.ts';
 import { decideInTime } from './seen-time.ts';
 import type { AuthorityFacts } from './server-facts.ts';
 import { serverFacts, standingOf } from './server-facts.ts';
@@ -60,9 +62,14 @@ interface Granted {
   readonly token: Promise<string>;
   readonly expiresAt: string;
   readonly bundleText: string;
+  /** Where the CAL is going, so that its holder can go there before; null: nowhere. */
+  readonly referral: string | null;
 }
 
-/** Answers a license request. Refused as `decideRequest` says, `license-moved` and `clock-behind`. */
+/**
+ * Answers a license request. Refused as `decideRequest` says, `license-moved` and `clock-behind`. Where
+ * CALs have moved away, answer and refusal alike carry a referral to where they are (`refer.ts`).
+ */
 export async function requestLicense(
   context: ServerContext,
   request: LicenseRequest,
@@ -102,8 +109,10 @@ async function answerUnchanged(
     if (authority === undefined || line?.product !== request.product) continue;
     // Its token names an authority that a new certificate has replaced: it is signed again, in a write.
     if (license.aid !== line.aid) return null;
-    if (license.expiresAt - nowMs > renewalMs)
-      return permanentAnswer(context, 'unchanged', { line, authority, license });
+    if (license.expiresAt - nowMs > renewalMs) {
+      const referral = await context.store.read((tx) => referHeld(context, tx, license));
+      return permanentAnswer(context, 'unchanged', { line, authority, license, referral });
+    }
   }
   return null;
 }
@@ -120,10 +129,15 @@ async function decideAndDo(
   if (asked.notShown !== null && !known) return err(asked.notShown);
   const movedTo = await whereItWent(tx, { request: asked.request, situation });
   if (movedTo !== null) {
-    return err({ code: 'license-moved', product: asked.request.product, licenseServerId: movedTo });
+    const { product } = asked.request;
+    const refusal = { code: 'license-moved', product, licenseServerId: otherEnd(movedTo) } as const;
+    return err(await referTo(context, tx, { refusal, move: movedTo }));
   }
   const decision = decideRequest(situation.state);
-  if (!decision.ok) return decision;
+  if (!decision.ok) {
+    const candidates = candidatesFor(facts, asked.request);
+    return err(await referRefused(context, tx, { refusal: decision.error, candidates }));
+  }
   const { temporary } = situation;
   const timely = await decideInTime(context, tx, { decision: decision.value, temporary, nowMs: asked.nowMs });
   if (!timely.ok) return timely;
@@ -141,7 +155,10 @@ async function act(context: ServerContext, tx: WriteTx, deed: Deed): Promise<Res
   switch (decision.act) {
     case 'unchanged':
       if (decision.kind === 'temporary') {
-        return ok(temporaryAnswer(context, 'unchanged', { ...deed, row: must(situation.temporary) }));
+        const referral = await referStranger(context, tx, deed);
+        return ok(
+          temporaryAnswer(context, 'unchanged', { ...deed, row: must(situation.temporary), referral }),
+        );
       }
       return ok(await unchanged(context, tx, deed));
     case 'renew':
@@ -168,7 +185,10 @@ function must<T>(value: T | null): T {
 /** The license as it stands; under a new certificate its token is signed again, to the same end. */
 async function unchanged(context: ServerContext, tx: WriteTx, deed: Deed): Promise<Granted> {
   const own = must(deed.situation.own);
-  if (own.license.aid === own.line.aid) return permanentAnswer(context, 'unchanged', own);
+  if (own.license.aid === own.line.aid) {
+    const referral = await referHeld(context, tx, own.license);
+    return permanentAnswer(context, 'unchanged', { ...own, referral });
+  }
   return {
     ...(await renewTo(context, tx, { ...deed, expiresAt: own.license.expiresAt })),
     status: 'unchanged',
@@ -202,7 +222,8 @@ async function renewTo(
     expiresAt,
     leaseEnd: Math.max(license.leaseEnd, expiresAt),
   };
-  const granted = permanentAnswer(context, 'renewed', { ...own, license: renewed });
+  const referral = await referHeld(context, tx, license);
+  const granted = permanentAnswer(context, 'renewed', { ...own, license: renewed, referral });
   await renewLicense(tx, renewed);
   await tx.post({
     log: serverLog,
@@ -226,7 +247,7 @@ async function issue(context: ServerContext, tx: WriteTx, deed: Giving): Promise
   const { to, inherited, asked, situation } = deed;
   const { line } = to;
   const license = await makeLicense(context, tx, deed);
-  const granted = permanentAnswer(context, 'issued', { ...to, license });
+  const granted = permanentAnswer(context, 'issued', { ...to, license, referral: null });
   await insertLicense(tx, license);
   if (situation.temporary !== null)
     await markUpgraded(tx, { id: situation.temporary.id, nowMs: asked.nowMs });
@@ -306,7 +327,8 @@ async function giveTemporary(context: ServerContext, tx: WriteTx, deed: Deed): P
   const { product } = request;
   const marks = marksOf(facts, await tx.head(serverLog));
   const row = { product, holder: request.holder, sub, jti, ...marks, issuedAt: nowMs, expiresAt };
-  const granted = temporaryAnswer(context, 'issued', { ...deed, row });
+  const referral = await referStranger(context, tx, deed);
+  const granted = temporaryAnswer(context, 'issued', { ...deed, row, referral });
   await insertTemporary(tx, row);
   noteTemporaryGiven(context, product);
   await tx.post({
@@ -330,9 +352,12 @@ function endOf(context: ServerContext, deed: Deed, authority: AuthorityFacts): n
 function permanentAnswer(
   context: ServerContext,
   status: LicenseAnswer['status'],
-  of: Candidate & { readonly license: Parameters<typeof permanentToken>[2] },
+  of: Candidate & {
+    readonly license: Parameters<typeof permanentToken>[2];
+    readonly referral: string | null;
+  },
 ): Granted {
-  const { license, line } = of;
+  const { license, line, referral } = of;
   return {
     status,
     kind: 'permanent',
@@ -343,15 +368,16 @@ function permanentAnswer(
     token: permanentToken(context, of, license),
     expiresAt: isoTime(license.expiresAt),
     bundleText: of.authority.bundleText,
+    referral,
   };
 }
 
 function temporaryAnswer(
   context: ServerContext,
   status: LicenseAnswer['status'],
-  of: Deed & { readonly row: Parameters<typeof temporaryToken>[2] },
+  of: Deed & { readonly row: Parameters<typeof temporaryToken>[2]; readonly referral: string | null },
 ): Granted {
-  const { row, asked, situation } = of;
+  const { row, asked, situation, referral } = of;
   return {
     status,
     kind: 'temporary',
@@ -362,5 +388,6 @@ function temporaryAnswer(
     token: temporaryToken(context, situation.facts, row),
     expiresAt: isoTime(row.expiresAt),
     bundleText: situation.facts.bare.bundleText,
+    referral,
   };
 }

@@ -31,6 +31,34 @@ export async function readMethod(tx: ReadTx): Promise<InstallationMethod> {
   return url === undefined || url === '' ? 'telephone' : 'automatic';
 }
 
+/** Where clients reach this server, as its administrator has said; null: nobody has. */
+export async function readAddress(tx: ReadTx): Promise<string | null> {
+  const address = await readMeta(tx, 'address');
+  return address === undefined || address === '' ? null : address;
+}
+
+/**
+ * Says where clients reach this server, or takes that back. The next contact tells it to the clearinghouse,
+ * which tells it to the sources of moves to here, so that they can refer their clients.
+ */
+export async function setAddress(
+  context: ServerContext,
+  address: string | null,
+): Promise<Result<{ readonly address: string | null }, Refusal>> {
+  return context.store.write(async (tx) => {
+    if ((await readAddress(tx)) === address) return ok({ address });
+    await writeMeta(tx, 'address', address ?? '');
+    await tx.post({
+      log: serverLog,
+      kind: 'address',
+      id: newId(context),
+      at: context.clock.nowMs(),
+      body: { address },
+    });
+    return ok({ address });
+  });
+}
+
 /** Sets the installation method. Refused: `no-clearinghouse-address`, `invalid-input` (address). */
 export async function setMethod(
   context: ServerContext,

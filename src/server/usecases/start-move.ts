@@ -35,6 +35,8 @@ export interface MoveOrder {
   readonly agreement: string | undefined;
   readonly to: string;
   readonly toName?: string | undefined;
+  /** The address at which the target was found, for the clients that will be referred to it. */
+  readonly toUrl?: string | undefined;
   readonly product: string;
   readonly type: string;
   readonly quantity: number | 'all';
@@ -155,7 +157,7 @@ async function begin(context: ServerContext, tx: WriteTx, of: Asking): Promise<S
   );
   await insertServerMove(tx, move);
   if (order.watched === true) await writeMeta(tx, unseenKey(line), id);
-  await savePeer(tx, { licenseServerId: target, name: order.toName ?? null, url: null });
+  await savePeer(tx, { licenseServerId: target, name: order.toName ?? null, url: order.toUrl ?? null });
   await insertRequest(tx, { id: `move:${id}`, kind: 'move', ask: id, at: nowMs });
   const message = await outgoing(tx, {
     id: `move:${id}`,

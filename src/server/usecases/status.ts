@@ -16,7 +16,7 @@ import { accountsOf } from './license-token.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { activationOf, readFacts, standingOf } from './server-facts.ts';
 import type { InstallationMethod } from './settings.ts';
-import { readMethod } from './settings.ts';
+import { readAddress, readMethod } from './settings.ts';
 
 export type PackView = {
   readonly agreement: string;
@@ -40,6 +40,8 @@ export type StatusView = {
   readonly generation: number;
   readonly method: InstallationMethod;
   readonly clearinghouseUrl: string | null;
+  /** Where clients reach it, as it was set. */
+  readonly address: string | null;
   readonly assurance: 'none' | 'slot' | 'key';
   readonly horizon: string | null;
   readonly horizonWarning: string;
@@ -81,6 +83,7 @@ export async function readStatus(context: ServerContext): Promise<StatusView> {
       generation: facts.generation,
       method: await readMethod(tx),
       clearinghouseUrl: url === undefined || url === '' ? null : url,
+      address: await readAddress(tx),
       assurance: assuranceOf(active.map((row) => row.assurance)),
       horizon: earliest === undefined ? null : isoDate(earliest),
       horizonWarning: active.map((row) => row.warning).find((warning) => warning !== 'none') ?? 'none',

@@ -36,6 +36,7 @@ import { accountsOf, serverLog } from './license-token.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
 import { checkTime } from './seen-time.ts';
+import type { MoveOrder } from './start-move.ts';
 
 export type ToldAct = ConfirmationView & {
   readonly product?: string;
@@ -51,7 +52,7 @@ export type ToldAct = ConfirmationView & {
  */
 export async function freezeByTelephone(
   context: ServerContext,
-  order: Keyed & LineName & { readonly to: string; readonly quantity: number | 'all' },
+  order: Keyed & LineName & Pick<MoveOrder, 'to' | 'toUrl' | 'quantity'>,
 ): Promise<Result<ToldAct, Refusal>> {
   const target = normalizeLicenseServerId(context.digest, order.to);
   if (!target.ok) return target;
@@ -69,7 +70,8 @@ export async function freezeByTelephone(
     if (!readable.ok) return readable;
     const clock = await checkTime(context, tx, nowMs);
     if (!clock.ok) return clock;
-    return freezeAndTell(context, tx, { line, authority, target: target.value, quantity: order.quantity });
+    const { quantity, toUrl } = order;
+    return freezeAndTell(context, tx, { line, authority, target: target.value, toUrl, quantity });
   });
 }
 
@@ -80,10 +82,11 @@ async function freezeAndTell(
     readonly line: LineRow;
     readonly authority: AuthorityRow;
     readonly target: string;
+    readonly toUrl: string | undefined;
     readonly quantity: number | 'all';
   },
 ): Promise<Result<ToldAct, Refusal>> {
-  const { line, authority, target, quantity } = of;
+  const { line, authority, target, toUrl, quantity } = of;
   const nowMs = context.clock.nowMs();
   const id = `fz-${newId(context)}`;
   const frozen = await freezeUnits(tx, { line, move: id, quantity });
@@ -97,7 +100,7 @@ async function freezeAndTell(
   const amounts = { unissued, held, reserved, quarantined };
   const move = moveRow(line, { ...begun, ...amounts, state: 'frozen' }, nowMs);
   await insertServerMove(tx, move);
-  await savePeer(tx, { licenseServerId: target, name: null, url: null });
+  await savePeer(tx, { licenseServerId: target, name: null, url: toUrl ?? null });
   const { agreement, line: number } = line;
   await tx.post({
     log: serverLog,

@@ -5,20 +5,21 @@
 import { endedLicense } from '../../store/license-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 import { leftReservation } from '../../store/reserve-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
 import { findServerMove } from '../../store/server-rows.ts';
 import type { Situation } from './license-situation.ts';
 import { candidatesFor } from './license-situation.ts';
 import type { LicenseRequest } from './request-license.ts';
 
 /**
- * The other end of the move that took this holder's license, or the CAL that had been reserved for it;
+ * The move that took this holder's license, or the CAL that had been reserved for it;
  * null for a stranger, and for one who gave its license back since. What is newest decides: a CAL may
  * have come here, gone and come again.
  */
 export async function whereItWent(
   tx: ReadTx,
   { request, situation }: { readonly request: LicenseRequest; readonly situation: Situation },
-): Promise<string | null> {
+): Promise<ServerMoveRow | null> {
   if (situation.own !== null || situation.takeOver !== null) return null;
   const candidates = candidatesFor(situation.facts, request);
   const lineIds = candidates.map(({ line }) => line.id);
@@ -29,6 +30,5 @@ export async function whereItWent(
     if (left !== undefined && (newest === undefined || left.at >= newest.at)) newest = left;
   }
   const move = newest?.move == null ? undefined : await findServerMove(tx, newest.move);
-  // What an undone move had brought here went back to where it came from.
-  return (move?.role === 'target' ? move.source : move?.target) ?? null;
+  return move ?? null;
 }
