@@ -22,8 +22,8 @@ export function waitSeconds(text: string): number {
   return wholeNumber(text, 0, 86_400);
 }
 
-/** The address of a clearinghouse: scheme, host and port, nothing behind them. */
-export function clearinghouseAddress(text: string): string {
+/** The address of a program: scheme, host and port, nothing behind them. */
+export function programAddress(text: string): string {
   const bare = text.replace(/\/$/, '');
   if (/^https?:\/\/[^\s/?#@]+$/.test(bare) && URL.canParse(bare)) return bare;
   throw new InvalidArgumentError('It must look like https://host:7400');

@@ -1,12 +1,14 @@
 /** `calyx license request`: asks for a license as a session host does, and keeps what it is given. */
 import type { Command } from 'commander';
-import type { JsonObject, JsonValue } from '../core/json.ts';
+import type { JsonObject } from '../core/json.ts';
 import { isoTime } from '../core/time.ts';
 import { systemClock } from '../platform/clock.ts';
-import type { ApiClient } from './client.ts';
+import { parseBaseUrl } from './client-http.ts';
 import { commandLine } from './command-words.ts';
+import type { License, Obtained } from './license-follow.ts';
+import { obtainLicense, viaOf } from './license-follow.ts';
 import type { Holder, HolderOptions } from './license-holder.ts';
-import { holderOf, licensePath, patienceMs, withHolderOptions, withLicenseServer } from './license-holder.ts';
+import { holderOf, withHolderOptions } from './license-holder.ts';
 import type { StoredLicense } from './license-store.ts';
 import { goodLicenses, issuerOf, readStore, withLicense, writeStore } from './license-store.ts';
 import type { Cli } from './main.ts';
@@ -18,18 +20,6 @@ import { when } from './server-words.ts';
 interface RequestOptions extends HolderOptions {
   readonly store?: string;
 }
-
-type License = JsonObject & {
-  readonly status: 'issued' | 'renewed' | 'unchanged';
-  readonly kind: 'temporary' | 'permanent';
-  readonly product: string;
-  readonly type: string;
-  readonly unit: number | null;
-  readonly origin: string | null;
-  readonly token: string;
-  readonly expiresAt: string;
-  readonly bundle: JsonValue;
-};
 
 const statuses: Readonly<Record<License['status'], string>> = {
   issued: 'issued now',
@@ -74,28 +64,6 @@ function showLicense(page: Page, license: License, { holder, options, file }: As
   }
 }
 
-/** The license of another server that is shown to this one, to be taken over; undefined: there is none. */
-async function sourceFor(
-  api: ApiClient,
-  stored: readonly StoredLicense[],
-): Promise<StoredLicense | undefined> {
-  const [newest] = stored.filter((license) => license.kind === 'permanent');
-  if (newest === undefined) return undefined;
-  const { licenseServerId } = await api.call<{ licenseServerId: string }>('GET', '/v1/server', {
-    timeoutMs: patienceMs,
-  });
-  return issuerOf(newest.token) === licenseServerId ? undefined : newest;
-}
-
-async function ask(api: ApiClient, holder: Holder, stored: readonly StoredLicense[]): Promise<License> {
-  const source = await sourceFor(api, stored);
-  const body = source === undefined ? undefined : { source: { token: source.token, bundle: source.bundle } };
-  return api.call<License>('PUT', licensePath(holder), {
-    ...(body === undefined ? {} : { body }),
-    timeoutMs: patienceMs,
-  });
-}
-
 /** Unreachable is not invalid: what is still good goes on being good (protocol §1.1, promise 5). */
 function offline(license: StoredLicense, error: Unreachable, asked: Asked): Outcome {
   const fields = { ...license, status: 'unchanged', offline: true, problem: error.message };
@@ -105,13 +73,43 @@ function offline(license: StoredLicense, error: Unreachable, asked: Asked): Outc
   });
 }
 
+/** The addresses of `--server`, in their order. */
+function serversOf(text: string): readonly string[] {
+  const servers = text.split(',').map((each) => each.trim().replace(/\/$/, ''));
+  return [...new Set(servers)].map((each) => {
+    parseBaseUrl(each);
+    return each;
+  });
+}
+
+/** Why the client stays where it is though it was referred to another server. */
+function problemFields(problem: Obtained['problem']): JsonObject {
+  if (problem === null) return {};
+  const code = problem instanceof Refused ? problem.refused.code : 'unreachable';
+  return { referralProblem: { code, message: problem.message } };
+}
+
+/** The license as the store keeps it, under the holder's own words. */
+function storedOf({ license, server, via }: Obtained, holder: Holder): StoredLicense {
+  const { referral: _, ...kept } = license;
+  return {
+    ...kept,
+    // The holder's own words: a newer CAL may have been given for an older product.
+    ...{ product: holder.product, type: holder.type, holder: holder.name, server, via },
+    ...{ kind: license.kind, token: license.token, expiresAt: license.expiresAt, bundle: license.bundle },
+    ...{ licenseServerId: issuerOf(license.token), obtainedAt: isoTime(systemClock.nowMs()) },
+    ...(license.product === holder.product ? {} : { calOf: license.product }),
+  };
+}
+
 async function request(cli: Cli, options: RequestOptions): Promise<Outcome> {
   const holder = holderOf(options);
+  const servers = serversOf(options.server);
   const store = options.store === undefined ? [] : readStore(options.store);
   const good = goodLicenses(store, holder);
-  let license: License;
+  let obtained: Obtained;
   try {
-    license = await withLicenseServer(cli, options.server, (api) => ask(api, holder, good));
+    obtained = await obtainLicense({ cli, holder, servers, good });
   } catch (error) {
     const [newest] = good;
     if (newest === undefined) throw error;
@@ -120,19 +118,19 @@ async function request(cli: Cli, options: RequestOptions): Promise<Outcome> {
       cli.output.note(`The license in ${options.store} is valid until ${when(newest.expiresAt)}.`);
     throw error;
   }
-  const fields = { ...license, offline: false };
+  // Where it was led once, it goes first from now on, from whichever of those addresses it starts.
+  const before = good.filter((each) => each.licenseServerId === issuerOf(obtained.license.token));
+  const ways = new Set([...before.flatMap(viaOf), ...obtained.via]);
+  obtained = { ...obtained, via: [...ways].filter((url) => url !== obtained.server) };
+  const { license, server, via, problem } = obtained;
+  if (problem !== null) cli.output.note(`Not sent on to another license server: ${problem.message}`);
+  const fields = { ...license, offline: false, server, via, ...problemFields(problem) };
+  const shown = { holder, options: { ...options, server } };
   if (options.store === undefined) {
-    return done(fields, (page) => showLicense(page, license, { holder, options, file: undefined }));
+    return done(fields, (page) => showLicense(page, license, { ...shown, file: undefined }));
   }
-  const kept: StoredLicense = {
-    ...license,
-    // The holder's own words: a newer CAL may have been given for an older product.
-    ...{ product: holder.product, type: holder.type, holder: holder.name, server: options.server },
-    ...{ licenseServerId: issuerOf(license.token), obtainedAt: isoTime(systemClock.nowMs()) },
-    ...(license.product === holder.product ? {} : { calOf: license.product }),
-  };
-  const file = writeStore(options.store, withLicense(store, holder, kept));
-  return done({ ...fields, store: file }, (page) => showLicense(page, license, { holder, options, file }));
+  const file = writeStore(options.store, withLicense(store, holder, storedOf(obtained, holder)));
+  return done({ ...fields, store: file }, (page) => showLicense(page, license, { ...shown, file }));
 }
 
 export function register(group: Command, cli: Cli): void {
@@ -140,8 +138,10 @@ export function register(group: Command, cli: Cli): void {
     .command('request')
     .summary('asks for a license, or renews it')
     .description(
-      'Asks a license server for a license, as a session host does for its client. With --store it keeps the answer, ' +
-        'shows another license server what it has from the old one, and goes on with it while no server is reached.',
+      'Asks a license server for a license, as a session host does for its client; of several (--server URL,URL) the ' +
+        'first that answers. Sent on to another one after a move, it goes there, and remembers it. With --store it ' +
+        'keeps the answer, shows another license server what it has from the old one, and goes on with it while no ' +
+        'server is reached.',
     );
   withHolderOptions(command)
     .option('--store <file>', 'keep the license in this file')

@@ -24,6 +24,7 @@ export type Status = JsonObject & {
   readonly generation: number;
   readonly method: 'automatic' | 'web' | 'telephone';
   readonly clearinghouseUrl: string | null;
+  readonly address: string | null;
   readonly assurance: 'none' | 'slot' | 'key';
   readonly horizon: string | null;
   readonly horizonWarning: string;

@@ -7,7 +7,7 @@ import { nodeDigest } from '../platform/digest.ts';
 import { openKit, readKitFile } from '../protocol/authority.ts';
 import { openTrustList, readPublisherBundle } from '../protocol/trust.ts';
 import type { MadeServer, ServerInit } from '../server/app.ts';
-import { clearinghouseAddress } from './arguments.ts';
+import { programAddress } from './arguments.ts';
 import { dataFolderOf, readTextFile } from './local-files.ts';
 import type { Cli } from './main.ts';
 import { done, must, Refused } from './outcome.ts';
@@ -93,11 +93,7 @@ export function register(group: Command, cli: Cli): void {
     .requiredOption('--bundle <file>', "the publisher's bundle")
     .option('--kit <file>', 'agreement kit, for activation by telephone')
     .option('--name <name>', 'name for people (default: the name of this machine)')
-    .option(
-      '--clearinghouse <url>',
-      'address of the clearinghouse, for the automatic method',
-      clearinghouseAddress,
-    )
+    .option('--clearinghouse <url>', 'address of the clearinghouse, for the automatic method', programAddress)
     .option(
       '--instance <dir>',
       'where the instance secret lives, outside every backup (default: DIR.instance)',

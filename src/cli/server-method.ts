@@ -1,7 +1,7 @@
 /** `calyx server method`: the installation method of step 4 of the source document. */
 import type { Command } from 'commander';
 import { Argument } from 'commander';
-import { clearinghouseAddress } from './arguments.ts';
+import { programAddress } from './arguments.ts';
 import type { Cli } from './main.ts';
 import { done } from './outcome.ts';
 import { readStatus } from './server-answers.ts';
@@ -25,7 +25,7 @@ export function register(group: Command, cli: Cli): void {
         'decides what happens where a command names neither.',
     )
     .addArgument(new Argument('<method>').choices(['automatic', 'web', 'telephone']))
-    .option('--clearinghouse <url>', 'address of the clearinghouse', clearinghouseAddress)
+    .option('--clearinghouse <url>', 'address of the clearinghouse', programAddress)
     .action(
       cli.run(async (method: Method, options: { readonly clearinghouse?: string }) => {
         const { clearinghouse } = options;

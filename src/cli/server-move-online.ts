@@ -61,6 +61,7 @@ export async function startMove(
       ...{ reason: options.reason, hold: options.hold === true, watched },
       ...(agreement === undefined ? {} : { agreement }),
       ...(target.name === undefined ? {} : { toName: target.name }),
+      ...(target.url === undefined ? {} : { toUrl: target.url }),
     },
   });
 }

@@ -18,7 +18,8 @@ const agreementField = ({ agreement }: MoveOptions) => (agreement === undefined 
 export async function freeze(cli: Cli, api: ApiClient, options: MoveOptions): Promise<Outcome> {
   const { product, type, quantity, to } = orderOf(options);
   const target = await targetOf(cli, to);
-  const body = { product, type, quantity, to: target.licenseServerId, ...agreementField(options) };
+  const toUrl = target.url === undefined ? {} : { toUrl: target.url };
+  const body = { product, type, quantity, to: target.licenseServerId, ...toUrl, ...agreementField(options) };
   const told = await api.call<ToldCode>('POST', '/v1/admin/telephone/freeze', { body });
   const { licenseServerId } = await readStatus(api);
   const count = told.unissued + told.held;

@@ -35,17 +35,20 @@ function horizonText({ horizon, horizonWarning }: Status): string {
 /** The facts and the key packs. */
 function showStatus(page: Page, status: Status): void {
   const { clearinghouseUrl, agreements } = status;
-  page.title(`License server ${status.name}`).keyValues([
-    ['License Server ID', status.licenseServerId],
-    ['Publisher', status.publisher],
-    ['Activation', activations[status.activation]],
-    ['Agreements', agreements.map(({ agreement, state }) => `${agreement} (${state})`).join(', ')],
-    ['Method', `${methods[status.method]}${clearinghouseUrl === null ? '' : `, ${clearinghouseUrl}`}`],
-    ['Assurance', assurances[status.assurance]],
-    ['Horizon', horizonText(status)],
-    ['Last contact', status.lastContactAt === null ? 'never' : when(status.lastContactAt)],
-    ['Temporary licenses', status.temporary],
-  ]);
+  page
+    .title(`License server ${status.name}`)
+    .keyValues([
+      ['License Server ID', status.licenseServerId],
+      ['Publisher', status.publisher],
+      ['Activation', activations[status.activation]],
+      ['Agreements', agreements.map(({ agreement, state }) => `${agreement} (${state})`).join(', ')],
+      ['Method', `${methods[status.method]}${clearinghouseUrl === null ? '' : `, ${clearinghouseUrl}`}`],
+      ...(status.address === null ? [] : ([['Address for clients', status.address]] as const)),
+      ['Assurance', assurances[status.assurance]],
+      ['Horizon', horizonText(status)],
+      ['Last contact', status.lastContactAt === null ? 'never' : when(status.lastContactAt)],
+      ['Temporary licenses', status.temporary],
+    ]);
   packTable(page, status.packs);
 }
 

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Cli } from './main.ts';
 import { register as registerActivate } from './server-activate.ts';
+import { register as registerAddress } from './server-address.ts';
 import { register as registerCode } from './server-code.ts';
 import { register as registerDeactivate } from './server-deactivate.ts';
 import { register as registerEvents } from './server-events.ts';
@@ -25,6 +26,7 @@ export function register(group: Command, cli: Cli): void {
   registerServe(group, cli);
   registerStatus(group, cli);
   registerMethod(group, cli);
+  registerAddress(group, cli);
   registerHosts(group, cli);
   registerActivate(group, cli);
   registerInstall(group, cli);

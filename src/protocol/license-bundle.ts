@@ -78,6 +78,21 @@ export function readLicenseBundle(value: unknown): Result<LicenseBundle, Refusal
   return bundle.ok ? bundle : err({ code: 'message-invalid', problem: `license bundle: ${bundle.error}` });
 }
 
+/** The names of the root keys that a bundle claims for its publisher, nothing verified. */
+export function claimedRootIds(bundle: LicenseBundle): readonly string[] {
+  return claimedRoots(bundle.trustList ?? '').map(({ kid }) => kid);
+}
+
+/**
+ * The public key of the root `kid`, where it has signed the trust list of this bundle; undefined where the
+ * bundle is another publisher's, or has no trust list.
+ */
+export function rootOfBundle(digest: Digest, bundle: LicenseBundle, kid: string): Uint8Array | undefined {
+  const token = bundle.trustList ?? '';
+  const root = claimedRoots(token).find((each) => each.kid === kid);
+  return root !== undefined && openTrustList(digest, token, [root]).ok ? root.publicKey : undefined;
+}
+
 /** Names a bundle, for caches and for the footer of tokens: base64url of 16 bytes of its SHA-256. */
 export function bundleHash(digest: Digest, bundle: LicenseBundle): string {
   return base64url(firstBytes(digest.sha256(utf8(canonicalJson(bundle))), 16));
