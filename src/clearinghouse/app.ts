@@ -32,7 +32,7 @@ import type { SigningKey } from '../protocol/paseto.ts';
 import { keyId, makeTrustList, writePublisherBundle } from '../protocol/trust.ts';
 import { newestContact } from '../store/committed-server-rows.ts';
 import { readMeta, writeMeta } from '../store/meta-rows.ts';
-import type { Store } from '../store/port.ts';
+import type { Store, StoreFailure } from '../store/port.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import type { ClearinghouseContext } from './context.ts';
 import { addAgreementRoutes } from './routes/agreement-routes.ts';
@@ -150,6 +150,8 @@ export interface ClearinghouseWorld {
   readonly random?: Random;
   /** The open database; that of the data folder where there is none. */
   readonly store?: Store;
+  /** Told once, when the database cannot go on: this program has to be stopped then. */
+  readonly onStoreFailure?: (failure: StoreFailure) => void;
 }
 
 export interface OpenOptions extends ClearinghouseWorld, Pick<HttpOptions, 'log' | 'tls'> {}
@@ -178,7 +180,9 @@ export async function openClearinghouseContext(
   const issueSeed = readSealedFile(join(folder.dir, issueKeyFile), { secret, purpose: issuePurpose });
   const kitKey = readSealedFile(join(folder.dir, kitKeyFile), { secret, purpose: kitPurpose });
   const file = join(folder.dir, databaseFile);
-  const store = options.store ?? openSqliteStore({ file, migrations: 'clearinghouse', digest: nodeDigest });
+  const onFailure = options.onStoreFailure;
+  const store =
+    options.store ?? openSqliteStore({ file, migrations: 'clearinghouse', digest: nodeDigest, onFailure });
   const context: ClearinghouseContext = {
     store,
     clock,

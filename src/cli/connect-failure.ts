@@ -28,7 +28,8 @@ const keyFileNext: Readonly<Record<KeyFileError['problem'], string>> = {
 
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
-function inWords(dir: string, error: unknown): unknown {
+/** What an error means that the programs' own files have caused; any other error stays as it is. */
+export function inWords(dir: string, error: unknown): unknown {
   if (error instanceof StoreFailure) {
     return new Failure(sentence(error.message), {
       code: error.code === 'too-new' ? 'database-newer' : `database-${error.code}`,

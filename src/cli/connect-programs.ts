@@ -1,6 +1,7 @@
 /** How the two programs are opened inside the command line's own process, loaded when they are needed. */
 import type { Logger } from 'pino';
 import type { App, TlsMaterial } from '../platform/http.ts';
+import type { StoreFailure } from '../store/port.ts';
 import type { Openers } from './connect.ts';
 import { openInWords } from './connect-failure.ts';
 
@@ -28,6 +29,8 @@ export interface ServedProgram {
 export interface ServeOptions {
   readonly log?: Logger;
   readonly tls?: TlsMaterial;
+  /** Told once, when the database cannot go on. */
+  readonly onStoreFailure?: (failure: StoreFailure) => void;
 }
 
 /** Opens a license server to be served; the caller holds the folder's lock. */
@@ -43,8 +46,11 @@ export async function openServedServer(dir: string, options: ServeOptions): Prom
     },
     close: async () => {
       await stop?.();
-      if (stop !== undefined) await noteService(opened.context, 'stopped');
-      await opened.close();
+      try {
+        if (stop !== undefined) await noteService(opened.context, 'stopped');
+      } finally {
+        await opened.close();
+      }
     },
   };
 }

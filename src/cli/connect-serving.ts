@@ -10,7 +10,9 @@ import type { Listening } from '../platform/listen.ts';
 import { listen } from '../platform/listen.ts';
 import type { LogOptions } from '../platform/log.ts';
 import { createLog } from '../platform/log.ts';
+import type { StoreFailure } from '../store/port.ts';
 import type { Program } from './connect.ts';
+import { inWords } from './connect-failure.ts';
 import type { ServedProgram } from './connect-programs.ts';
 import { openServedClearinghouse, openServedServer } from './connect-programs.ts';
 
@@ -41,14 +43,38 @@ export async function serveProgram(options: ServingOptions): Promise<Serving> {
   try {
     const log = createLog({ level: options.logLevel ?? 'warn' });
     const tls = options.tls === undefined ? {} : { tls: options.tls };
-    const served = await open[options.program](folder.dir, { log, ...tls });
+    const failed = Promise.withResolvers<StoreFailure>();
+    const onStoreFailure = failed.resolve;
+    const served = await open[options.program](folder.dir, { log, ...tls, onStoreFailure });
     const listening = await listenOrClose(served, lock, options);
     lock.publish(listening.localAddress, options.tls?.cert);
-    return { ...listening, adminToken: folder.adminToken, start: served.start };
+    const stopped = endOf(folder.dir, listening, failed.promise);
+    // Nobody has to wait for it.
+    stopped.catch(() => undefined);
+    return { ...listening, stopped, adminToken: folder.adminToken, start: served.start };
   } catch (error) {
     lock.release();
     throw error;
   }
+}
+
+/**
+ * The end of the serving. A program whose database cannot go on is stopped at once, and that is what its
+ * end tells: it could answer nobody any more, and only opening the database anew shows what was kept.
+ */
+async function endOf(dir: string, listening: Listening, failed: Promise<StoreFailure>): Promise<void> {
+  let failure: StoreFailure | undefined;
+  void failed.then((found) => {
+    failure = found;
+    // Closing what has failed may fail as well; there is nothing to add to the first failure.
+    listening.stop().catch(() => undefined);
+  });
+  try {
+    await listening.stopped;
+  } catch (error) {
+    if (failure === undefined) throw error;
+  }
+  if (failure !== undefined) throw inWords(dir, failure);
 }
 
 async function listenOrClose(

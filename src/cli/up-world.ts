@@ -62,7 +62,11 @@ export interface WorldOptions {
 export const stepsOfStart = 5;
 
 /** What is open, newest last; closed in the opposite order. */
-type Closers = (() => void | Promise<void>)[];
+interface Closers {
+  readonly all: (() => void | Promise<void>)[];
+  /** A program of the world has ended by itself, because its database cannot go on. */
+  readonly failed: (error: unknown) => void;
+}
 
 function isWhole(dir: string, kind: FolderKind): boolean {
   try {
@@ -96,10 +100,11 @@ async function run(
     ...{ base: parseBaseUrl(serving.localAddress), token: serving.adminToken },
     ...{ certificates: undefined, requestId: 'up' },
   });
-  closers.push(async () => {
+  closers.all.push(async () => {
     await close();
     await serving.stop();
   });
+  serving.stopped.catch(closers.failed);
   return { address: serving.localAddress, dir: of.dir, api, start: serving.start };
 }
 
@@ -177,14 +182,19 @@ async function begin(
 export async function startWorld(options: WorldOptions): Promise<World> {
   const folder = openWorldFolder(options.dir);
   const lock = acquireLock(folder.dir);
-  const closers: Closers = [lock.release];
+  const ended = Promise.withResolvers<void>();
+  ended.promise.catch(() => undefined);
+  const failed = (error: unknown): void => {
+    ended.reject(error);
+    // Whatever still works is closed; the first failure says all that there is to say.
+    closeAll().catch(() => undefined);
+  };
+  const closers: Closers = { all: [lock.release], failed };
   const closeAll = async (): Promise<void> => {
-    for (const close of closers.splice(0).reverse()) await close();
+    for (const close of closers.all.splice(0).reverse()) await close();
   };
   try {
     const world = await begin(options, folder, closers);
-    const ended = Promise.withResolvers<void>();
-    ended.promise.catch(() => undefined);
     let stopping: Promise<void> | undefined;
     const stop = (): Promise<void> => {
       stopping ??= closeAll();

@@ -35,7 +35,7 @@ import { createTokenSigner } from '../platform/token-signer.ts';
 import { version } from '../platform/version.ts';
 import { keyId, readPublisherBundle } from '../protocol/trust.ts';
 import { writeMeta } from '../store/meta-rows.ts';
-import type { Store } from '../store/port.ts';
+import type { Store, StoreFailure } from '../store/port.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import type { ServerContext } from './context.ts';
 import { addActivationRoutes } from './routes/activation-routes.ts';
@@ -134,6 +134,8 @@ export interface ServerWorld {
   readonly random?: Random;
   /** The open database; that of the data folder where there is none. */
   readonly store?: Store;
+  /** Told once, when the database cannot go on: this program has to be stopped then. */
+  readonly onStoreFailure?: (failure: StoreFailure) => void;
   /** How messages travel; HTTP unless a test carries them itself. */
   readonly delivery?: Delivery;
 }
@@ -172,7 +174,9 @@ export async function openServerContext(
     });
   }
   const file = join(folder.dir, databaseFile);
-  const store = options.store ?? openSqliteStore({ file, migrations: 'server', digest: nodeDigest });
+  const onFailure = options.onStoreFailure;
+  const store =
+    options.store ?? openSqliteStore({ file, migrations: 'server', digest: nodeDigest, onFailure });
   const context: ServerContext = {
     store,
     clock,

@@ -23,6 +23,8 @@ export interface SqliteOptions {
   readonly busyTimeoutMs?: number;
   /** Told after each commit that wrote, with the number of commands that shared it. */
   readonly onCommit?: (commands: number) => void;
+  /** Told once, when the store cannot go on: whoever serves it has to stop (port.ts, rule 1). */
+  readonly onFailure?: ((failure: StoreFailure) => void) | undefined;
 }
 
 const defaultBusyTimeoutMs = 5000;

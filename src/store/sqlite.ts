@@ -61,6 +61,7 @@ class SqliteStore implements Store {
   readonly #digest: Digest;
   readonly #heads: Heads;
   readonly #onCommit: ((commands: number) => void) | undefined;
+  readonly #onFailure: ((failure: StoreFailure) => void) | undefined;
   #queue: Command[] = [];
   #scheduled = false;
   /** How many waited when the group was looked at last, for how many turns, and in the group before. */
@@ -79,6 +80,7 @@ class SqliteStore implements Store {
     this.#digest = options.digest;
     this.#heads = new Heads(options.digest);
     this.#onCommit = options.onCommit;
+    this.#onFailure = options.onFailure;
   }
 
   async read<T>(work: (tx: ReadTx) => Promise<T>): Promise<T> {
@@ -266,6 +268,7 @@ class SqliteStore implements Store {
     }
     for (const command of waiting) command.reject(this.#failure);
     this.#wakeQuiet();
+    this.#onFailure?.(this.#failure);
   }
 
   #wakeQuiet(): void {
