@@ -4,18 +4,13 @@
  * a store that waits for less must fail, for else the images would show nothing. `npm run crash` makes more.
  */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
+import { whyNoRecorder } from './crash/recorder.ts';
 import type { CrashOrder } from './crash/run.ts';
-import { crash } from './crash/run.ts';
+import { afterFailedSync, crash } from './crash/run.ts';
 import { seedOf } from './kill/random.ts';
 
-const missing =
-  process.platform === 'linux' && spawnSync('cc', ['--version']).status === 0
-    ? false
-    : 'needs Linux and a C compiler';
-
-describe('the disk after a power cut', { concurrency: 1, skip: missing }, () => {
+describe('the disk after a power cut', { concurrency: 1, skip: whyNoRecorder() }, () => {
   const seed = seedOf(process.env);
 
   for (const scenario of ['issue', 'move'] as const) {
@@ -26,6 +21,12 @@ describe('the disk after a power cut', { concurrency: 1, skip: missing }, () => 
       assert.deepEqual(counted, { images: 150, corrupt: 0, unbalanced: 0, lost: 0 });
     });
   }
+
+  it('has all that was acknowledged after a sync has failed, and takes nothing of that sync for durable', async () => {
+    for (const number of [50, 55, 61, 70, 83]) {
+      assert.equal(await afterFailedSync(number, seed), undefined, `sync ${number}`);
+    }
+  });
 
   it('would have lost acknowledged commits with synchronous=NORMAL: the images can tell', async (t) => {
     const order: CrashOrder = { scenario: 'issue', images: 20, seed, synchronous: 'normal' };

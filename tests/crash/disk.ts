@@ -17,11 +17,12 @@ interface Truncated {
 export type Recorded =
   | { readonly kind: 'write'; readonly path: string; readonly change: Written }
   | { readonly kind: 'truncate'; readonly path: string; readonly change: Truncated }
-  | { readonly kind: 'open' | 'sync' | 'unlink'; readonly path: string }
+  /** `lost`: a sync has failed, and what it was for is not on the disk, whatever later syncs say. */
+  | { readonly kind: 'open' | 'sync' | 'unlink' | 'lost'; readonly path: string }
   | { readonly kind: 'mark'; readonly text: string };
 
 const headBytes = 24;
-const kinds = ['', 'open', 'write', 'sync', 'truncate', 'unlink', 'mark'] as const;
+const kinds = ['', 'open', 'write', 'sync', 'truncate', 'unlink', 'mark', 'lost'] as const;
 
 /** Reads a whole recording. Throws where it ends in the middle of a call. */
 export function readRecording(file: string): readonly Recorded[] {
@@ -108,7 +109,8 @@ export class Disk {
     if (call.kind === 'sync') {
       for (const change of file.unsafe) keep(file.safe, change);
       file.unsafe = [];
-    } else if ('change' in call) file.unsafe.push(call.change);
+    } else if (call.kind === 'lost') file.unsafe = [];
+    else if ('change' in call) file.unsafe.push(call.change);
   }
 
   /** The files after a power cut now: of the unsafe writes a quarter is lost, a quarter torn, half is kept. */

@@ -22,6 +22,8 @@ export type Acknowledged =
   | { readonly holder: string; readonly claim: Claim }
   /** The pseudonym of somebody who has a CAL, and keeps it through every move. */
   | { readonly served: string }
+  /** It has given its CAL back. */
+  | { readonly gone: string }
   | {
       readonly move: string;
       readonly source: string;

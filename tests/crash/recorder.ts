@@ -3,6 +3,12 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
+/** Why nothing can be recorded here, if so. */
+export function whyNoRecorder(): string | false {
+  if (process.platform !== 'linux') return 'needs Linux';
+  return spawnSync('cc', ['--version']).status === 0 ? false : 'needs a C compiler (Debian: gcc)';
+}
+
 /** Compiles the library into a folder; answers its path. Throws what the compiler says. */
 export function compileRecorder(dir: string): string {
   const library = join(dir, 'disk.so');
@@ -39,8 +45,15 @@ export interface Run {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Runs Node on a program until it ends. */
-export async function runOver({ library, args, env }: Run): Promise<Ran> {
+export interface Started {
+  /** What it has said so far. */
+  readonly said: () => Pick<Ran, 'stdout' | 'stderr'>;
+  readonly ended: Promise<Ran>;
+  readonly kill: () => void;
+}
+
+/** Starts Node on a program. */
+export function startOver({ library, args, env }: Run): Started {
   const child = spawn(process.execPath, [...args], {
     env: { ...process.env, ...env, LD_PRELOAD: library },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -52,6 +65,11 @@ export async function runOver({ library, args, env }: Run): Promise<Ran> {
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said.stderr += text;
   });
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, ...said };
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...said }));
+  return { said: () => said, ended, kill: () => child.kill('SIGKILL') };
+}
+
+/** Runs Node on a program until it ends. */
+export async function runOver(run: Run): Promise<Ran> {
+  return startOver(run).ended;
 }

@@ -1,6 +1,7 @@
 /**
  * Crash images of a scenario, as many as wanted: the scenario is recorded once, and cut so often.
  *   npm run crash -- --scenario issue|move [--images 1000] [--seed N] [--synchronous normal|off]
+ *   npm run crash -- --faults enospc|eio      lets each call to the disk fail once instead
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +9,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Chance } from '../kill/random.ts';
 import { readRecording } from './disk.ts';
-import type { Verdict } from './images.ts';
+import type { FaultOrder } from './fault-run.ts';
+import { faults } from './fault-run.ts';
+import type { Found, Verdict } from './images.ts';
 import { Images } from './images.ts';
 import { compileRecorder, runOver } from './recorder.ts';
 
@@ -55,6 +58,28 @@ export async function crash({ scenario, images, seed, synchronous }: CrashOrder)
   }
 }
 
+/**
+ * The disk of a program one of whose syncs failed, and which then ended as it does. What that sync was for
+ * is gone, though later syncs succeed: so the kernel has it, and a program that tries again would take for
+ * durable what is not. Undefined where nothing is missing.
+ */
+export async function afterFailedSync(number: number, seed: number): Promise<Found | undefined> {
+  const dir = mkdtempSync(join(tmpdir(), 'calyx-crash-'));
+  try {
+    const log = join(dir, 'log');
+    mkdirSync(join(dir, 'programs'));
+    const ran = await runOver({
+      library: compileRecorder(dir),
+      args: [join(import.meta.dirname, 'scenario.ts'), 'issue', String(seed), '600', dir],
+      env: { CALYX_DISK_LOG: log, CALYX_DISK_FAIL: `sync:${number}`, TMPDIR: join(dir, 'programs') },
+    });
+    if (!ran.stderr.includes('the database cannot go on')) throw new Error(`sync ${number}: ${ran.stderr}`);
+    return await new Images(readRecording(log), join(dir, 'image')).checkEnd(new Chance(seed));
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
 if (import.meta.main) {
   const { values } = parseArgs({
     options: {
@@ -62,15 +87,17 @@ if (import.meta.main) {
       images: { type: 'string', default: '1000' },
       seed: { type: 'string', default: '1' },
       synchronous: { type: 'string' },
+      faults: { type: 'string' },
     },
   });
-  const { scenario, synchronous } = values as Pick<CrashOrder, 'scenario' | 'synchronous'>;
-  const verdict = await crash({
-    scenario,
-    synchronous,
-    images: Number(values.images),
-    seed: Number(values.seed),
-  });
-  console.log(JSON.stringify(verdict, null, 2));
-  if (verdict.corrupt + verdict.unbalanced + verdict.lost > 0) process.exitCode = 1;
+  if (values.faults === undefined) {
+    const { scenario, synchronous } = values as Pick<CrashOrder, 'scenario' | 'synchronous'>;
+    const counts = { images: Number(values.images), seed: Number(values.seed) };
+    const verdict = await crash({ scenario, synchronous, ...counts });
+    console.log(JSON.stringify(verdict, null, 2));
+    if (verdict.corrupt + verdict.unbalanced + verdict.lost > 0) process.exitCode = 1;
+  } else {
+    const kind = values.faults as FaultOrder['kind'];
+    console.log(JSON.stringify(await faults({ kind, first: 1, stride: 1 })));
+  }
 }

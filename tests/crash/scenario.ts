@@ -6,17 +6,15 @@ import { openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { readPayload } from '../../src/protocol/paseto.ts';
 import type { OpenServer } from '../../src/server/app.ts';
-import { contactClearinghouse } from '../../src/server/usecases/contact.ts';
 import type { LicenseAnswer } from '../../src/server/usecases/request-license.ts';
 import { requestLicense } from '../../src/server/usecases/request-license.ts';
 import { returnLicense, validateLicense } from '../../src/server/usecases/return-license.ts';
 import { startMove } from '../../src/server/usecases/start-move.ts';
-import { findMove } from '../../src/store/clearinghouse-rows.ts';
-import { findServerMove } from '../../src/store/server-rows.ts';
 import { Chance } from '../kill/random.ts';
 import { connect, contact, idOf, installByContact, permanent } from '../world/acts.ts';
 import type { World } from '../world/world.ts';
 import { agreement, makeWorld, product, value } from '../world/world.ts';
+import { followMove } from './follow-move.ts';
 import type { Acknowledged, Claim } from './marks.ts';
 
 const [scenario = '', seed = '', acts = '', dir = ''] = process.argv.slice(2);
@@ -109,23 +107,8 @@ async function oneMove({ clearinghouse }: World, { from, to, quantity }: Ordered
   const order = { agreement, to: idOf(to), product, type: 'device', quantity, reason: 'replaced' } as const;
   const started = await startMove(from.context, { ...order, hold: false });
   if (!started.ok) return;
-  const { id } = started.value;
-  for (;;) {
-    const states = {
-      clearinghouse: (await clearinghouse.store.read((tx) => findMove(tx, id)))?.state ?? '',
-      source: (await from.store.read((tx) => findServerMove(tx, id)))?.state ?? '',
-      target: (await to.store.read((tx) => findServerMove(tx, id)))?.state ?? '',
-    };
-    acknowledge({
-      move: id,
-      source: from === one ? 'one' : 'other',
-      target: to === one ? 'one' : 'other',
-      states,
-    });
-    if (states.source === 'refused') return;
-    if (states.source === 'closed' && states.target === 'closed') return;
-    value(await contactClearinghouse((chance.happens(0.5) ? from : to).context, { waitMs: 0 }));
-  }
+  const names = [from, to].map((each) => (each === one ? 'one' : 'other')) as [string, string];
+  await followMove({ clearinghouse, from, to, names }, started.value.id, acknowledge);
 }
 
 acknowledge({ place: { dir: world.dir, servers: { one: idOf(one), other: idOf(other) } } });
