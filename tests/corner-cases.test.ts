@@ -7,6 +7,7 @@ import { afterEach, describe, it } from 'node:test';
 import { activateByTelephone } from '../src/clearinghouse/usecases/desk-activate.ts';
 import { confirmByTelephone } from '../src/clearinghouse/usecases/desk-confirm.ts';
 import { listMoves } from '../src/clearinghouse/usecases/desk-moves.ts';
+import { answerFile } from '../src/clearinghouse/usecases/exchange.ts';
 import { makeKit } from '../src/clearinghouse/usecases/make-kit.ts';
 import { parseCode } from '../src/core/code.ts';
 import { formatDigits } from '../src/core/code-digits.ts';
@@ -15,6 +16,7 @@ import { nodeDigest } from '../src/platform/digest.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
+import { requestFile } from '../src/server/usecases/outbox.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { requestInstall } from '../src/server/usecases/requests.ts';
 import { validateLicense } from '../src/server/usecases/return-license.ts';
@@ -26,6 +28,7 @@ import {
   releaseByTelephone,
   returnByTelephone,
 } from '../src/server/usecases/telephone-move.ts';
+import { findServer } from '../src/store/committed-server-rows.ts';
 import * as acts from './world/acts.ts';
 import { assertConserved } from './world/conserved.ts';
 import { fromServer, tell } from './world/forge.ts';
@@ -54,6 +57,17 @@ async function read(code: string) {
 
 const online = { agreement, ...device, reason: 'replaced', hold: false } as const;
 
+it('a server that was deactivated by telephone is no fork where its file comes after its contact', async () => {
+  world = await makeWorld(100, { kit: false });
+  const server = await connected('LS', 1);
+  value(await deactivateServer(server.context, { returnUnissued: true, by: 'telephone' }));
+  const file = await requestFile(server.context);
+  await acts.contact(server);
+  value(await answerFile(world.clearinghouse.context, file));
+  const row = await world.clearinghouse.store.read((tx) => findServer(tx, acts.idOf(server)));
+  assert.equal(row?.state, 'ok');
+});
+
 describe('a device that shows what has ended elsewhere', () => {
   it('is renewed where it has a license, and refused where it is a stranger', async () => {
     world = await makeWorld(100, { kit: false });
@@ -68,6 +82,24 @@ describe('a device that shows what has ended elsewhere', () => {
     const request = { ...device, holder: 'ws', source: shown };
     assert.equal(value(await requestLicense(next.context, request)).status, 'renewed');
     assert.equal(refusalOf(await requestLicense(other.context, request)).code, 'source-token-invalid');
+  });
+
+  it('is told where its license went', async () => {
+    world = await makeWorld(100, { kit: false });
+    const old = await connected('LS-OLD', 1);
+    const next = await connected('LS-NEW', 0);
+    const first = await acts.permanent(old, 'ws');
+    world.clock.set(Date.parse(first.expiresAt) - dayMs);
+    await acts.permanent(old, 'ws');
+    value(await startMove(old.context, { ...online, to: acts.idOf(next), quantity: 'all' }));
+    for (let round = 0; round < 4; round += 1) await acts.contact(old, next);
+    world.clock.advanceDays(2);
+    const shown = await requestLicense(old.context, {
+      ...device,
+      holder: 'ws',
+      source: acts.sourceOf(first),
+    });
+    assert.equal(refusalOf(shown).code, 'license-moved');
   });
 });
 

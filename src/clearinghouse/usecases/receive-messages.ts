@@ -125,9 +125,10 @@ async function place(
     if (message.t === 'contact') return ok(null);
     if (message.t !== 'activate') return err({ code: 'server-unknown', licenseServerId: id });
   } else {
-    // A contact that was overtaken says nothing any more; what it told came again with the later one.
+    // A contact that was overtaken says nothing any more; what it told came again with the later one. Its
+    // generation is one that is not known here yet where a server was closed and its code is still to be read.
     const overtaken = message.t === 'contact' && before === undefined && seq < server.seq;
-    if (overtaken && gen === server.generation) return ok(null);
+    if (overtaken && gen >= server.generation) return ok(null);
     const known = checkSender({ server, message, repeated: before !== undefined });
     if (!known.ok) return known;
   }

@@ -124,15 +124,15 @@ async function decideAndDo(
 ): Promise<Result<Granted, Refusal>> {
   const facts = await serverFacts(context, tx);
   const situation = await situationOf(context, tx, { ...asked, facts });
-  // Who has a license here, or is expected, needs to show nothing: then what was shown does no harm either.
-  const known = situation.own !== null || situation.takeOver !== null;
-  if (asked.notShown !== null && !known) return err(asked.notShown);
   const movedTo = await whereItWent(tx, { request: asked.request, situation });
   if (movedTo !== null) {
     const { product } = asked.request;
     const refusal = { code: 'license-moved', product, licenseServerId: otherEnd(movedTo) } as const;
     return err(await referTo(context, tx, { refusal, move: movedTo }));
   }
+  // Who has a license here, had one or is expected, need show nothing: then what was shown does no harm either.
+  const known = situation.own !== null || situation.takeOver !== null;
+  if (asked.notShown !== null && !known) return err(asked.notShown);
   const decision = decideRequest(situation.state);
   if (!decision.ok) {
     const candidates = candidatesFor(facts, asked.request);
