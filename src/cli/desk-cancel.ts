@@ -10,7 +10,11 @@ export function register(group: Command, cli: Cli): void {
   group
     .command('cancel')
     .summary('undoes a move where that is still possible')
-    .description('Undoes a move that has not been granted yet. calyx desk moves shows the ids.')
+    .description(
+      'Undoes a move by connection or file until its commit: at once before the grant, and after it when the target ' +
+        'has given back what it installed. A move by telephone can be undone until its freeze is read out. Later the ' +
+        'refusal says how to move the CALs back. calyx desk moves shows the ids.',
+    )
     .argument('<move>', 'id of the move')
     .action(
       cli.run(async (id: string) => {

@@ -68,6 +68,7 @@ export type MoveView = JsonObject & {
   readonly startedAt: string;
   readonly updatedAt: string;
   readonly resumed: boolean;
+  readonly undoing: boolean;
   readonly awaited: { readonly from: string; readonly text: string };
 };
 

@@ -25,7 +25,7 @@ function nextHolder(move: MoveView | undefined): 'here' | 'target' | 'source' | 
     if (move.state === 'frozen' || move.state === 'closed') return 'target';
     return move.state === 'requested' ? 'here' : 'nobody';
   }
-  return move.state === 'provisional' ? 'source' : 'nobody';
+  return ['provisional', 'relinquished'].includes(move.state) ? 'source' : 'nobody';
 }
 
 const holders = {
@@ -36,7 +36,7 @@ const holders = {
 } as const;
 
 /** The two commands that come now: one at the clearinghouse, one where its answer goes. */
-function showRoute(
+export function showRoute(
   page: Page,
   cli: Cli,
   of: { readonly requestFile: string; readonly move: MoveView | undefined },

@@ -22,7 +22,7 @@ import { targetOf } from './server-move-target.ts';
 import { calsOf, serverCommand, when } from './server-words.ts';
 
 /** How long one contact may be held back by the clearinghouse, milliseconds. */
-const contactWaitMs = 2 * secondMs;
+export const contactWaitMs = 2 * secondMs;
 
 /** The phases as the source sees them, in their order. */
 const phases: Readonly<Record<string, { readonly place: number; readonly text: string }>> = {
@@ -100,12 +100,20 @@ function pending(cli: Cli, options: MoveOptions, move: MoveView): Refused {
     move.state === 'frozen'
       ? 'the target: it has to fetch the CALs from the clearinghouse (it must be running, activated and connected)'
       : 'the clearinghouse';
-  const { id, state, unissued, held } = move;
-  const words = refusedBody({ code: 'answer-pending', waitingFor });
   const hold = options.hold === true ? ['--hold'] : [];
   const command = serverCommand(cli, 'move', ...orderWords(options), ...hold);
   const next = 'Nothing is lost, and present holders go on. The same command goes on with this move:';
-  return new Refused({ ...words, next, command, move: id, state, unissued, held });
+  return pendingWords(move, { waitingFor, next, command });
+}
+
+/** A move that waits for somebody else when the time of the command is up. */
+export function pendingWords(
+  { id, state, unissued, held }: MoveView,
+  words: { readonly waitingFor: string; readonly next: string; readonly command: string },
+): Refused {
+  const { waitingFor, next, command } = words;
+  const refused = refusedBody({ code: 'answer-pending', waitingFor });
+  return new Refused({ ...refused, next, command, move: id, state, unissued, held });
 }
 
 function undone(move: MoveView): Failure {

@@ -17,6 +17,8 @@ export interface MoveOptions {
   readonly freeze?: boolean;
   readonly release?: boolean;
   readonly status?: boolean;
+  /** The id of a move, or true for the one that is open. */
+  readonly undo?: string | boolean;
 }
 
 export interface MoveOrder {
@@ -65,12 +67,15 @@ export function refuseUnsupported(options: MoveOptions): void {
 
 /** At most one way of carrying a move may be named. */
 export function checkModes(options: MoveOptions): void {
-  const { freeze, release, requestOut, response, status } = options;
+  const { freeze, release, requestOut, response, status, undo } = options;
+  // Undoing is asked for over a connection or by file; an answer is applied by --response alone.
+  const byFile = response !== undefined || (requestOut !== undefined && undo === undefined);
   const modes = [
     ...(freeze === true ? ['--freeze'] : []),
     ...(release === true ? ['--release'] : []),
     ...(status === true ? ['--status'] : []),
-    ...(requestOut !== undefined || response !== undefined ? ['--request-out and --response'] : []),
+    ...(undo === undefined ? [] : ['--undo']),
+    ...(byFile ? ['--request-out and --response'] : []),
   ];
   if (modes.length > 1) throw new WrongUsage(`Give only one of ${modes.join(', ')}.`);
 }

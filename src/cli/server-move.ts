@@ -10,6 +10,12 @@ import type { MoveOptions } from './server-move-order.ts';
 import { checkModes, lineOf, orderOf, refuseUnsupported } from './server-move-order.ts';
 import { moveStatus } from './server-move-status.ts';
 import { freeze, release } from './server-move-telephone.ts';
+import { undoMove } from './server-move-undo.ts';
+
+/** Whether a move is started, or gone on with. */
+function startsMove({ status, undo }: MoveOptions): boolean {
+  return status !== true && undo === undefined;
+}
 
 async function move(cli: Cli, options: MoveOptions): Promise<Outcome> {
   checkModes(options);
@@ -17,9 +23,10 @@ async function move(cli: Cli, options: MoveOptions): Promise<Outcome> {
   const byFile = options.requestOut !== undefined || options.response !== undefined;
   // What is missing is said before a server is asked.
   if (options.release === true) lineOf(options);
-  else if (options.status !== true && (!byFile || options.to !== undefined)) orderOf(options);
+  else if (startsMove(options) && (!byFile || options.to !== undefined)) orderOf(options);
   return cli.withApi('server', async (api) => {
     if (options.status === true) return moveStatus(api);
+    if (options.undo !== undefined) return undoMove(cli, api, options);
     if (options.freeze === true) return freeze(cli, api, options);
     if (options.release === true) return release(api, options);
     return byFile ? moveByFile(cli, api, options) : moveOnline(cli, api, options);
@@ -32,7 +39,7 @@ export function register(group: Command, cli: Cli): void {
     .summary('moves CALs to another license server')
     .description(
       'Moves CALs from this license server to another: in one command where both reach the clearinghouse (interrupted, ' +
-        'the same command goes on), by files with --request-out and --response, by telephone with --freeze and --release.',
+        'the same command goes on), by files with --request-out and --response, by telephone with --freeze and --release. --undo brings the CALs of an open move back.',
     )
     .option('--to <url-or-id>', 'address or License Server ID of the target')
     .option('--agreement <number>', 'agreement or enrollment number of the paper agreement')
@@ -45,6 +52,10 @@ export function register(group: Command, cli: Cli): void {
     .option('--release', 'telephone: give up what is frozen, and show the code to read')
     .option('--request-out <file>', 'files: write what is to be carried to the clearinghouse')
     .option('--response <file>', 'files: apply the answer that was brought back')
+    .option(
+      '--undo [move]',
+      'undo an open move, until its commit: the one that is open, or the one with this id',
+    )
     .option('--status', 'list the moves that this server knows of')
     .addOption(new Option('--reason <reason>', 'why').choices(['replaced', 'dead']).default('replaced'))
     .option('--from <id>', 'on the target: the source that no longer functions, with --reason dead')

@@ -293,6 +293,61 @@ describe('server move', () => {
   });
 });
 
+describe('server move by files', () => {
+  /** One round of the stick: what `from` has to tell, and its answer applied by `to`. */
+  async function stick(from: string, ...to: readonly string[]): Promise<void> {
+    await done(from, 'server', 'move', '--request-out', at('stick'));
+    await done('ch', 'clearinghouse', 'answer', at('stick'), '--out', at('stick.answer'));
+    for (const folder of to) await done(folder, 'server', 'move', '--response', at('stick.answer'));
+  }
+
+  it('is undone by files as well, also after the grant', async () => {
+    const webs: string[] = [];
+    for (const folder of ['file-from', 'file-to']) {
+      webs.push(text((await makeServer(folder))['licenseServerId']));
+      await done(folder, 'server', 'method', 'web');
+      await done(folder, 'server', 'activate', ...agreement, '--request-out', at('a'));
+      await done('ch', 'clearinghouse', 'answer', at('a'), '--out', at('a.answer'));
+      await done(folder, 'server', 'activate', '--response', at('a.answer'));
+    }
+    const install = ['server', 'install', ...agreement, ...cals, '--quantity', '12'];
+    await done('file-from', ...install, '--request-out', at('i'));
+    await done('ch', 'clearinghouse', 'answer', at('i'), '--out', at('i.answer'));
+    await done('file-from', 'server', 'install', '--response', at('i.answer'));
+    const order = [
+      'server',
+      'move',
+      '--to',
+      webs[1] ?? '',
+      ...agreement,
+      ...cals,
+      '--quantity',
+      '5',
+      '--hold',
+    ];
+    const { id } = await done('file-from', ...order, '--request-out', at('stick'));
+    await stick('file-from', 'file-from');
+    await stick('file-from', 'file-to');
+    assert.deepEqual(
+      [(await packOf('file-from'))?.['held'], (await packOf('file-to'))?.['unissued']],
+      [5, 5],
+    );
+    assert.equal((await run('file-from', 'server', 'move', '--undo')).exit, 2);
+    const asked = await done('file-from', 'server', 'move', '--undo', '--request-out', at('undo'));
+    assert.deepEqual([asked['id'], asked['undoing'], asked['requestFile']], [id, true, at('undo')]);
+    await stick('file-from', 'file-to');
+    await stick('file-to', 'file-from');
+    assert.deepEqual(
+      [(await packOf('file-from'))?.['unissued'], (await packOf('file-to'))?.['installed']],
+      [12, 0],
+    );
+    const over = await done('file-from', 'server', 'move', '--undo', '--request-out', at('undo'));
+    assert.deepEqual([over['id'], over['state']], [id, 'undone']);
+    assert.match((await run('file-to', 'server', 'move', '--status')).stdout, /relinquished/);
+    assert.equal((await refused('file-to', 'server', 'move', '--undo', 'mv-none'))['code'], 'move-unknown');
+  });
+});
+
 describe('lists', () => {
   it('show events by number, page by page', async () => {
     const first = await done('from', 'server', 'events', '--limit', '1');

@@ -169,6 +169,37 @@ describe('the ten steps by automatic connection', { concurrency: 1 }, () => {
     assert.equal((await holdersOf(next)).length, 4);
   });
 
+  it('--undo brings the CALs of an open move back, and says how when it is too late', async () => {
+    const { old, next } = scene;
+    const before = {
+      clearinghouse: [100, 60, 40, 0, 0, 0],
+      'LS-OLD': [36, 1, 33, 0, 2, 0],
+      'LS-NEW': [4, 4, 0, 0, 0, 0],
+    } as const;
+    const held = await old.done<Move>(...moveWords(next.address, 10, '--hold'));
+    await until(
+      'the target has its CALs',
+      async () => (await next.get<Status>('/v1/admin/status')).packs[0]?.unissued === 10 || undefined,
+    );
+    const undone = await old.done<Move>('server', 'move', '--undo');
+    assert.deepEqual([undone.id, undone.state], [held.id, 'undone']);
+    await expect(before);
+    const again = await old.done<Move>('server', 'move', '--undo', held.id);
+    assert.deepEqual([again.id, again.state], [held.id, 'undone']);
+    const { items } = await next.done<{ items: readonly Move[] }>('server', 'move', '--status');
+    const gone = items.findLast(({ state }) => state === 'closed');
+    const late = await next.refused('server', 'move', '--undo', gone?.id ?? '');
+    const { code, message } = late.refused;
+    assert.deepEqual([late.exit, code], [1, 'undo-too-late'], String(message));
+    const { licenseServerId: back } = await next.status();
+    assert.equal(late.refused['source'], back);
+    assert.match(
+      String(late.refused['next']),
+      new RegExp(`^Move them back\\. On .*: calyx server move --to ${back}`),
+    );
+    await expect(before);
+  });
+
   it('the source need not run: the command does its part and the target’s service the other', async () => {
     const { old, next, holders } = scene;
     await next.stop();

@@ -10,7 +10,6 @@ import { err, ok } from '../../core/result.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
-import { findLine } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import {
   findRequest,
@@ -30,6 +29,7 @@ import { moveRow } from './move-row.ts';
 import type { MoveView } from './move-view.ts';
 import { viewMove } from './move-view.ts';
 import { isUndoing } from './undo-move.ts';
+import { forgetUnseen, unseenKey } from './unseen-move.ts';
 
 export interface MoveOrder {
   readonly agreement: string | undefined;
@@ -90,8 +90,6 @@ interface Asking {
   readonly target: string;
 }
 
-const unseenKey = (line: LineRow): string => `unseen-move:${line.agreement}/${line.line}`;
-
 /**
  * The move that this very order has led to already: under the same key, or finished while whoever
  * watched it was cut off, so that the end was never shown. Asking again must not move as many again.
@@ -115,9 +113,8 @@ async function askedBefore(
 export async function noteSeen(context: ServerContext, id: string): Promise<Result<null, Refusal>> {
   return context.store.write(async (tx) => {
     const move = await findServerMove(tx, id);
-    const line = move && (await findLine(tx, move.agreement, move.line));
-    if (line === undefined) return err({ code: 'move-unknown', move: id });
-    if ((await readMeta(tx, unseenKey(line))) === id) await writeMeta(tx, unseenKey(line), '');
+    if (move === undefined) return err({ code: 'move-unknown', move: id });
+    await forgetUnseen(tx, move);
     return ok(null);
   });
 }

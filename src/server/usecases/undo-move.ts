@@ -15,6 +15,7 @@ import { outgoing } from '../send.ts';
 import { serverLog } from './license-token.ts';
 import type { MoveView } from './move-view.ts';
 import { viewMove } from './move-view.ts';
+import { forgetUnseen } from './unseen-move.ts';
 
 const undoId = (move: string): string => `undo:${move}`;
 
@@ -38,6 +39,7 @@ export async function undoMove(context: ServerContext, id: string): Promise<Resu
     const state = stateOf(move);
     const allowed = checkUndo({ ...move, state });
     if (!allowed.ok) return allowed;
+    await forgetUnseen(tx, move);
     if (state === 'aborted') return ok(viewMove(move, { resumed: true, undoing: false }));
     const before = await findRequest(tx, undoId(id));
     if (before?.state === 'refused') return err(JSON.parse(before.answer ?? '{}') as Refusal);
