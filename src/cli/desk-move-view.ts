@@ -1,5 +1,6 @@
 /** A move as the desk shows it. */
 import type { Cell } from './page.ts';
+import { waitsSince, when } from './server-words.ts';
 
 export type DeskMove = {
   readonly id: string;
@@ -14,6 +15,9 @@ export type DeskMove = {
   readonly unissued: number;
   readonly held: number;
   readonly startedAt: string;
+  readonly updatedAt: string;
+  readonly ageDays: number;
+  readonly reminder: number;
   readonly awaited: { readonly from: string; readonly text: string };
 };
 
@@ -30,8 +34,9 @@ export function moveRow(move: DeskMove): readonly (readonly [string, Cell])[] {
     ['To', move.target],
     ['CALs', `${amount(move)} of ${move.product} per ${move.type}, agreement ${move.agreement}`],
     ['By', move.carrier === 'telephone' ? 'telephone' : 'connection or file'],
-    ['Started', move.startedAt],
-    ['State', move.state],
+    ['Started', when(move.startedAt)],
+    ['State', `${move.state}, since ${when(move.updatedAt)}`],
     ['Waits for', move.awaited.text],
+    ...waitsSince(move),
   ];
 }

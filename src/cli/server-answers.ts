@@ -37,6 +37,16 @@ export type Status = JsonObject & {
   readonly kits: readonly string[];
   readonly packs: readonly Pack[];
   readonly temporary: number;
+  readonly openMoves: readonly (JsonObject & {
+    readonly id: string;
+    readonly role: 'source' | 'target';
+    readonly product: string;
+    readonly type: string;
+    readonly state: string;
+    readonly ageDays: number;
+    readonly reminder: number;
+    readonly awaited: { readonly from: string; readonly text: string };
+  })[];
   readonly lastContactAt: string | null;
 };
 
@@ -69,6 +79,8 @@ export type MoveView = JsonObject & {
   readonly updatedAt: string;
   readonly resumed: boolean;
   readonly undoing: boolean;
+  readonly ageDays: number;
+  readonly reminder: number;
   readonly awaited: { readonly from: string; readonly text: string };
 };
 

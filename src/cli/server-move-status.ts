@@ -4,7 +4,7 @@ import type { Outcome } from './outcome.ts';
 import { done } from './outcome.ts';
 import type { Column, Page } from './page.ts';
 import type { MoveView } from './server-answers.ts';
-import { when } from './server-words.ts';
+import { waitsSince, when } from './server-words.ts';
 
 const columns: readonly Column[] = [
   { title: 'Started' },
@@ -29,8 +29,11 @@ export function showMoves(page: Page, moves: readonly MoveView[]): void {
   for (const move of moves) {
     if (move.awaited.from === 'nobody') continue;
     page.keyValues([
+      ['Move', move.id],
       [move.role === 'source' ? 'To' : 'From', move.role === 'source' ? move.target : move.source],
+      ['State', `${move.state}, since ${when(move.updatedAt)}`],
       ['Waits for', move.awaited.text],
+      ...waitsSince(move),
     ]);
   }
 }

@@ -5,7 +5,7 @@ import { done } from './outcome.ts';
 import type { Page } from './page.ts';
 import type { Status } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
-import { agreementOf, packTable, serverCommand, spokenId, when } from './server-words.ts';
+import { agreementOf, packTable, serverCommand, spokenId, waitsSince, when } from './server-words.ts';
 
 const activations: Readonly<Record<Status['activation'], string>> = {
   'not-activated': 'not activated (temporary licenses only)',
@@ -50,6 +50,13 @@ function showStatus(page: Page, status: Status): void {
       ['Temporary licenses', status.temporary],
     ]);
   packTable(page, status.packs);
+  for (const move of status.openMoves) {
+    page.keyValues([
+      ['Open move', `${move.product} per ${move.type}, this server is its ${move.role}: ${move.state}`],
+      ['Waits for', move.awaited.text],
+      ...waitsSince(move),
+    ]);
+  }
 }
 
 function showNext(page: Page, cli: Cli, status: Status): void {

@@ -92,6 +92,18 @@ export function when(iso: string): string {
   return iso.replace('T', ' ').replace(/(?::\d\d(?:\.\d+)?)?Z$/, ' UTC');
 }
 
+/** How long a move has waited, and the reminder that it has reached; nothing of one that is over. */
+export function waitsSince(move: {
+  readonly ageDays: number;
+  readonly reminder: number;
+  readonly awaited: { readonly from: string };
+}): readonly (readonly [string, string])[] {
+  if (move.awaited.from === 'nobody') return [];
+  const days = move.ageDays === 1 ? '1 day' : `${move.ageDays} days`;
+  const reminder = move.reminder === 0 ? '' : `; the reminder of day ${move.reminder} is reached`;
+  return [['Open for', `${days}${reminder}`]];
+}
+
 /** The agreement to show in commands: the one there is, or a placeholder. */
 export function agreementOf(status: Status): string {
   return status.agreements[0]?.agreement ?? status.kits[0] ?? 'NUMBER';

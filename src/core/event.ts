@@ -124,6 +124,12 @@ const ownEvents = {
   5040: error(
     'The journal of the clearinghouse for agreement {agreement} has {told} entries and does not go on from the {seen} that this license server has seen. Its messages for that agreement are refused until it does. Ask the publisher whether the clearinghouse was restored from a backup.',
   ),
+  5050: warning(
+    'A move of {product}[ per {type}] to license server {target} has waited for {days:day}, and its CALs are still held here[: {awaited}] See calyx server move --status.',
+  ),
+  5051: warning(
+    'A move of {product}[ per {type}] from license server {source} has waited for {days:day}: its source has not given the CALs up[: {awaited}] Deactivate that server, or release the CALs there.',
+  ),
 } as const;
 
 export type EventNumber = keyof typeof modelEvents | keyof typeof ownEvents;

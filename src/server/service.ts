@@ -1,6 +1,6 @@
 /**
  * What a running license server does by itself: it keeps in contact with the clearinghouse where the
- * method is automatic, and takes lapsed licenses back.
+ * method is automatic, takes lapsed licenses back, and reminds of moves that wait.
  */
 import { minuteMs, secondMs } from '../core/time.ts';
 import { repeat } from '../platform/repeat.ts';
@@ -8,6 +8,7 @@ import { noteService } from './app.ts';
 import type { ServerContext } from './context.ts';
 import { contactClearinghouse } from './usecases/contact.ts';
 import { sweepLapsed } from './usecases/reclaim.ts';
+import { remindOfMoves } from './usecases/remind-of-moves.ts';
 import { readMethod } from './usecases/settings.ts';
 
 /** How long a contact may be held back by the clearinghouse until there is something to say. */
@@ -33,6 +34,7 @@ export function startService(context: ServerContext): () => Promise<void> {
   });
   const sweeps = repeat(async () => {
     await sweepLapsed(context, sweepLimit).catch(() => undefined);
+    await remindOfMoves(context).catch(() => undefined);
     return minuteMs;
   });
   return async () => {

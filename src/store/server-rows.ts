@@ -47,6 +47,15 @@ export async function listServerMoves(tx: ReadTx): Promise<readonly ServerMoveRo
   return rows.map(moveOf);
 }
 
+/** Moves whose other end, or the clearinghouse, is still waited for, oldest first. */
+export async function openServerMoves(tx: ReadTx): Promise<readonly ServerMoveRow[]> {
+  const rows = await tx.all<StoredMove>(
+    `select ${moveColumns} from moves where state in ('requested', 'frozen', 'provisional', 'final')
+     order by started_at, id`,
+  );
+  return rows.map(moveOf);
+}
+
 /** The freeze that is open on a line, if any: at most one (protocol §2.4, rule 6). */
 export async function openFreeze(
   tx: ReadTx,

@@ -34,8 +34,9 @@ export async function cancelMove(
   const done = await context.store.write(async (tx) => {
     const move = await findMove(tx, id);
     if (move === undefined) return err({ code: 'move-unknown', move: id });
-    const undone = await undoMove(context, tx, { move, nowMs: context.clock.nowMs() });
-    return undone.ok ? ok(viewMove(undone.value)) : undone;
+    const nowMs = context.clock.nowMs();
+    const undone = await undoMove(context, tx, { move, nowMs });
+    return undone.ok ? ok(viewMove(undone.value, nowMs)) : undone;
   });
   context.mailbox.wake();
   return done;

@@ -4,8 +4,9 @@ import type { Reveal } from '../../core/chain.ts';
 import { activationChain } from '../../core/chain.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
 import type { Awaited } from '../../core/move.ts';
-import { awaited } from '../../core/move.ts';
+import { awaited, isOver } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
+import { ageDays, reminderReached } from '../../core/reminder.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
@@ -22,14 +23,20 @@ export type MoveView = Omit<MoveRow, 'holders' | 'startedAt' | 'updatedAt'> & {
   readonly startedAt: string;
   readonly updatedAt: string;
   readonly awaited: Awaited;
+  /** Whole days since it began, and the last reminder that it has reached (0, 14, 30 or 60); 0 once it is over. */
+  readonly ageDays: number;
+  readonly reminder: number;
 };
 
-export function viewMove({ holders: _, ...move }: MoveRow): MoveView {
+export function viewMove({ holders: _, ...move }: MoveRow, nowMs: number): MoveView {
+  const over = isOver(move.state);
   return {
     ...move,
     startedAt: isoTime(move.startedAt),
     updatedAt: isoTime(move.updatedAt),
     awaited: awaited(move.state, move.carrier),
+    ageDays: over ? 0 : ageDays(move.startedAt, nowMs),
+    reminder: over ? 0 : reminderReached(move.startedAt, nowMs),
   };
 }
 
@@ -39,7 +46,7 @@ export async function listMoves(
 ): Promise<{ readonly items: readonly MoveView[]; readonly nextCursor: string | null }> {
   const rows = await context.store.read((tx) => pageMoves(tx, page));
   return {
-    items: rows.map(viewMove),
+    items: rows.map((row) => viewMove(row, context.clock.nowMs())),
     nextCursor: rows.length < page.limit ? null : (rows.at(-1)?.id ?? null),
   };
 }
@@ -49,7 +56,9 @@ export async function showMove(
   id: string,
 ): Promise<Result<MoveView, Refusal>> {
   const move = await context.store.read((tx) => findMove(tx, id));
-  return move === undefined ? err({ code: 'move-unknown', move: id }) : ok(viewMove(move));
+  return move === undefined
+    ? err({ code: 'move-unknown', move: id })
+    : ok(viewMove(move, context.clock.nowMs()));
 }
 
 /**

@@ -73,14 +73,19 @@ export async function startMove(
     if (!found.ok) return found;
     const { line } = found.value;
     const before = await askedBefore(context, tx, { line, order, target: target.value });
-    if (before !== undefined) return ok(viewMove(before, { resumed: true }));
+    if (before !== undefined) return ok(viewMove(before, { nowMs: context.clock.nowMs(), resumed: true }));
     const open = (await listServerMoves(tx)).find(
       (move) => isUnderWay(move) && move.agreement === line.agreement && move.line === line.line,
     );
     if (open !== undefined) return resume(context, tx, { open, order, target: target.value });
     const enough = await checkAmount(tx, line, order.quantity);
     if (!enough.ok) return enough;
-    return ok(viewMove(await begin(context, tx, { line, order, target: target.value }), { resumed: false }));
+    return ok(
+      viewMove(await begin(context, tx, { line, order, target: target.value }), {
+        nowMs: context.clock.nowMs(),
+        resumed: false,
+      }),
+    );
   });
 }
 
@@ -194,7 +199,7 @@ async function resume(
   if (!same) {
     return err({ code: 'move-open', move: open.id, state: open.state });
   }
-  if (!open.hold || order.hold) return ok(viewMove(open, { resumed: true }));
+  if (!open.hold || order.hold) return ok(viewMove(open, { nowMs: context.clock.nowMs(), resumed: true }));
   const nowMs = context.clock.nowMs();
   const move = { ...open, hold: false, updatedAt: nowMs };
   await updateServerMove(tx, move);
@@ -208,7 +213,7 @@ async function resume(
     body: { move: open.id },
     outbox: [message],
   });
-  return ok(viewMove(move, { resumed: true }));
+  return ok(viewMove(move, { nowMs: context.clock.nowMs(), resumed: true }));
 }
 
 /** A move as this server knows it. Refused: `move-unknown`, and what the clearinghouse refused it with. */
@@ -221,7 +226,7 @@ export async function showMove(context: ServerContext, id: string): Promise<Resu
       return err(JSON.parse(request?.answer ?? '{"code":"move-unknown"}') as Refusal);
     }
     const undoing = await isUndoing(tx, id);
-    return ok(viewMove(move, { resumed: true, undoing }));
+    return ok(viewMove(move, { nowMs: context.clock.nowMs(), resumed: true, undoing }));
   });
 }
 
@@ -229,7 +234,13 @@ export async function listMoves(context: ServerContext): Promise<readonly MoveVi
   return context.store.read(async (tx) => {
     const views: MoveView[] = [];
     for (const move of await listServerMoves(tx)) {
-      views.push(viewMove(move, { resumed: true, undoing: await isUndoing(tx, move.id) }));
+      views.push(
+        viewMove(move, {
+          nowMs: context.clock.nowMs(),
+          resumed: true,
+          undoing: await isUndoing(tx, move.id),
+        }),
+      );
     }
     return views;
   });

@@ -10,9 +10,11 @@ import { readMeta } from '../../store/meta-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { listAuthorities, listKits, listLines } from '../../store/server-authority-rows.ts';
-import { pageEvents } from '../../store/server-rows.ts';
+import { openServerMoves, pageEvents } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { accountsOf } from './license-token.ts';
+import type { MoveView } from './move-view.ts';
+import { viewMove } from './move-view.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { activationOf, readFacts, standingOf } from './server-facts.ts';
 import type { InstallationMethod } from './settings.ts';
@@ -30,6 +32,11 @@ export type PackView = {
   readonly reserved: number;
   readonly quarantined: number;
 };
+
+export type OpenMove = Pick<
+  MoveView,
+  'id' | 'role' | 'product' | 'type' | 'state' | 'ageDays' | 'reminder' | 'awaited'
+>;
 
 export type StatusView = {
   readonly licenseServerId: string;
@@ -54,6 +61,8 @@ export type StatusView = {
   readonly kits: readonly string[];
   readonly packs: readonly PackView[];
   readonly temporary: number;
+  /** Moves that are not over, and wait for somebody. */
+  readonly openMoves: readonly OpenMove[];
   readonly lastContactAt: string | null;
 };
 
@@ -96,6 +105,9 @@ export async function readStatus(context: ServerContext): Promise<StatusView> {
       kits: (await listKits(tx)).map((kit) => kit.agreement),
       packs: await packsOf(tx, facts.lines),
       temporary: await countTemporaries(tx, null, nowMs),
+      openMoves: (await openServerMoves(tx)).map((move) =>
+        openMoveOf(viewMove(move, { resumed: true, nowMs })),
+      ),
       lastContactAt: await lastContactOf(tx),
     };
   });
@@ -114,6 +126,10 @@ export async function readIdentity(
     activation: activationOf(await listAuthorities(tx)),
     lastContactAt: await lastContactOf(tx),
   }));
+}
+
+function openMoveOf({ id, role, product, type, state, ageDays, reminder, awaited }: MoveView): OpenMove {
+  return { id, role, product, type, state, ageDays, reminder, awaited };
 }
 
 async function lastContactOf(tx: ReadTx): Promise<string | null> {

@@ -40,11 +40,12 @@ export async function undoMove(context: ServerContext, id: string): Promise<Resu
     const allowed = checkUndo({ ...move, state });
     if (!allowed.ok) return allowed;
     await forgetUnseen(tx, move);
-    if (state === 'aborted') return ok(viewMove(move, { resumed: true, undoing: false }));
+    if (state === 'aborted')
+      return ok(viewMove(move, { nowMs: context.clock.nowMs(), resumed: true, undoing: false }));
     const before = await findRequest(tx, undoId(id));
     if (before?.state === 'refused') return err(JSON.parse(before.answer ?? '{}') as Refusal);
     if (before === undefined) await ask(context, tx, move);
-    return ok(viewMove(move, { resumed: before !== undefined, undoing: true }));
+    return ok(viewMove(move, { nowMs: context.clock.nowMs(), resumed: before !== undefined, undoing: true }));
   });
 }
 
