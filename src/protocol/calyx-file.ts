@@ -8,7 +8,7 @@ import type { Result } from '../core/result.ts';
 import { err, ok } from '../core/result.ts';
 import { parseStrictObject } from './strict-json.ts';
 
-export type CalyxFileKind = 'request' | 'answer' | 'agreement-kit' | 'publisher-bundle';
+export type CalyxFileKind = 'request' | 'answer' | 'agreement-kit' | 'publisher-bundle' | 'move-report';
 
 /** The longest file that is looked at, in characters. */
 export const maxFileChars = 64 * 1024 * 1024;

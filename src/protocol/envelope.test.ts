@@ -109,6 +109,8 @@ const bodies: Readonly<Record<MessageType, JsonObject>> = {
     ...line,
     ...{ source: source.kid, unissued: 25, held: 1, aid: bytes16('aid'), free: reveal, heldChain: reveal },
   },
+  statement: { statement: 'v4.public.AAAA' },
+  report: { clearinghouse: 'v4.public.AAAA', source: 'v4.public.BBBB', target: 'v4.public.CCCC' },
   close: { gen: 2 },
   deactivated: { re: 'a-1', gen: 2 },
   refused: { re: 'a-1', refused: { code: 'move-open', move: 'm-1', deep: [{ list: [1, null, true] }] } },

@@ -93,6 +93,8 @@ const serverBodies = {
   /** The administrator wants a move undone; answered by what undoes it, or refused after the commit. */
   undo: closed({}),
   return: closed({ ...Line, quantity: Quantity }),
+  /** What the sender says of the line of a move that has ended there (statement.ts). */
+  statement: closed({ statement: Token }),
   /** The last words of a server; its releases and returns have gone before, each in its own message. */
   deactivate: closed({
     agreements: Type.Array(AgreementNumber),
@@ -181,6 +183,8 @@ const clearinghouseBodies = {
     heldChain: Reveal,
   }),
   close: closed({ gen: Count }),
+  /** What all three sides have stated of a move. */
+  report: closed({ clearinghouse: Token, source: Token, target: Token }),
   deactivated: closed({ re: Id, gen: Count }),
   /** The answer to message `re` is no; `refused` is what the HTTP answer would carry. */
   refused: closed({ re: Id, refused: AnyObject }),

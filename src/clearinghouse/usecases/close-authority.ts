@@ -34,7 +34,7 @@ export async function closeAuthority(
   },
 ): Promise<void> {
   const { licenseServerId, agreement, generation } = of.authority;
-  const granted = await unitsOf(tx, of.authority.aid, (chain) => chain.k);
+  const granted = await grantedUnits(tx, of.authority.aid);
   const postings: Posting[] = [];
   for (const { line } of await agreementLines(tx, agreement)) {
     const account = clearinghouseAccount(agreement, line);
@@ -71,6 +71,11 @@ async function unitsOf(
     units.set(chain.line, (units.get(chain.line) ?? 0) + chain.openUnits + position(chain));
   }
   return units;
+}
+
+/** All that was ever revealed to a server, by line: what it can have at most. */
+export function grantedUnits(tx: ReadTx, aid: string): Promise<ReadonlyMap<number, number>> {
+  return unitsOf(tx, aid, (chain) => chain.k);
 }
 
 /** What a server has vouched for by telephone: the positions in the state that its code was made in. */

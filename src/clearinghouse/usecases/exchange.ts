@@ -25,6 +25,7 @@ import { newId } from './new-id.ts';
 import { publisherLog } from './products.ts';
 import type { Taken } from './receive-messages.ts';
 import { receiveMessages } from './receive-messages.ts';
+import { stateDueMoves } from './state-move.ts';
 import { tellLogs } from './witness.ts';
 
 /** The most messages in one answer; the rest goes with the next contact. */
@@ -60,6 +61,7 @@ export async function exchangeMessages(
 async function exchangeNow(context: ClearinghouseContext, call: Exchange): Promise<Result<Answer, Refusal>> {
   const taken = await receiveMessages(context, call.messages, { live: true });
   if (!taken.ok) return taken;
+  await stateDueMoves(context);
   const { licenseServerId } = taken.value;
   const until = context.clock.nowMs() + call.waitMs;
   while (!(await hasMail(context, licenseServerId))) {
@@ -175,6 +177,7 @@ export async function answerFile(
   if (!request.ok) return request;
   const taken = await receiveMessages(context, request.value.messages);
   if (!taken.ok) return taken;
+  await stateDueMoves(context);
   const { licenseServerId } = taken.value;
   const messages = [await welcome(context, taken.value)];
   const recipients = [licenseServerId, ...(await partnersOf(context, licenseServerId))];

@@ -41,6 +41,7 @@ export async function handleMessage(
     case 'verified':
     case 'released':
     case 'relinquished':
+    case 'statement':
     case 'undo':
       return handleMoveMessage(context, tx, { message, nowMs });
     case 'return':

@@ -17,6 +17,7 @@ import { undoMove } from './cancel-move.ts';
 import type { Handling } from './handle-message.ts';
 import { newId } from './new-id.ts';
 import { startOnlineMove } from './start-move.ts';
+import { handleStatement } from './state-move.ts';
 import { takeFreeze } from './take-freeze.ts';
 
 type Handled = Promise<Result<null, Refusal>>;
@@ -32,7 +33,8 @@ type OfMove = Extract<
       | 'verified'
       | 'released'
       | 'relinquished'
-      | 'undo';
+      | 'undo'
+      | 'statement';
   }
 >;
 
@@ -45,6 +47,7 @@ const saidBy: Readonly<Record<Exclude<OfMove['t'], 'move-request'>, readonly ('s
   released: ['source'],
   relinquished: ['target'],
   undo: ['source', 'target'],
+  statement: ['source', 'target'],
 };
 
 /** Carries one message of a move out. Refused of all but a request: `move-unknown`, `message-untrusted`. */
@@ -72,6 +75,8 @@ export async function handleMoveMessage(
       return handleReleased(context, tx, { move, message, nowMs });
     case 'relinquished':
       return handleRelinquished(context, tx, { move, message, nowMs });
+    case 'statement':
+      return handleStatement(context, tx, { move, message });
     case 'undo': {
       const undone = await undoMove(context, tx, { move, nowMs });
       return undone.ok ? ok(null) : undone;

@@ -12,7 +12,7 @@ import type { Message, Opened } from '../../protocol/envelope.ts';
 import { openEnvelope } from '../../protocol/envelope.ts';
 import { readMessageFile } from '../../protocol/message-file.ts';
 import type { TrustList } from '../../protocol/trust.ts';
-import { openTrustList, trustedKey } from '../../protocol/trust.ts';
+import { trustedKey } from '../../protocol/trust.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { findRequest, noteApplied } from '../../store/server-rows.ts';
@@ -20,6 +20,7 @@ import type { ServerContext } from '../context.ts';
 import { handleAnswer } from './handle-answer.ts';
 import { serverLog } from './license-token.ts';
 import { administer } from './server-facts.ts';
+import { readTrustList } from './trust-list.ts';
 import { checkForked, takeLogs } from './witness.ts';
 
 export interface AppliedMessages {
@@ -51,7 +52,7 @@ export async function applyMessages(
   call: { readonly messages: readonly string[]; readonly ofOthers: 'skip' | 'refuse' },
 ): Promise<Result<AppliedMessages, Refusal>> {
   const opened: Opened[] = [];
-  const list = await trustListOf(context);
+  const { list } = await readTrustList(context);
   // A clock far behind takes keys for not valid yet that are: it is the clock that is wrong, not the key.
   const clock = checkClock(context.clock.nowMs(), msOfIso(list.iat) ?? 0);
   if (!clock.ok) return clock;
@@ -128,14 +129,6 @@ async function resultOf(
   if (message.t === 'refused') return { ...result, refused: message.body.refused };
   const request = re === undefined ? undefined : await context.store.read((tx) => findRequest(tx, re));
   return { ...result, ...(JSON.parse(request?.answer ?? '{}') as JsonObject) };
-}
-
-/** The trust list that this server has: the keys that may sign for the clearinghouse. */
-async function trustListOf(context: ServerContext): Promise<TrustList> {
-  const token = await context.store.read((tx) => readMeta(tx, 'trustList'));
-  const list = openTrustList(context.digest, token ?? '', [context.root]);
-  if (!list.ok) throw new Error('The trust list of this license server cannot be opened.');
-  return list.value;
 }
 
 async function applyOne(

@@ -24,6 +24,7 @@ import { applyCertificate } from './apply-certificate.ts';
 import { noteEvent } from './events.ts';
 import { handleMoveMessage } from './move-messages.ts';
 import { checkTime, noteAnswered } from './seen-time.ts';
+import { keepReport } from './state-move.ts';
 import { checkAgreementForked } from './witness.ts';
 
 type Handled = Promise<Result<null, Refusal>>;
@@ -40,6 +41,8 @@ export async function handleAnswer(context: ServerContext, tx: WriteTx, message:
     case 'deactivated':
     case 'close':
       return handleClosed(context, tx, message);
+    case 'report':
+      return keepReport(tx, message);
     case 'refused':
       return handleRefused(context, tx, message);
     case 'freeze':

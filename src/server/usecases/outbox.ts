@@ -16,6 +16,7 @@ import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
 import { noteSealed } from './seen-time.ts';
 import { readAddress, readMethod } from './settings.ts';
+import { stateEndedMoves } from './state-move.ts';
 import { tellLogs } from './witness.ts';
 
 /** The most messages of one sending; the rest goes with the next. */
@@ -23,6 +24,7 @@ const mostMessages = 500;
 
 /** The outbox, signed now, with a contact at its end. */
 export async function sealOutbox(context: ServerContext): Promise<readonly string[]> {
+  await stateEndedMoves(context);
   const sealed = await context.store.write<readonly string[]>(async (tx) => {
     const waiting = await tx.outbox(clearinghouseName, mostMessages);
     const tokens: string[] = [];

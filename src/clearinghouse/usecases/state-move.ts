@@ -1,0 +1,241 @@
+/**
+ * The clearinghouse's part in the report of a move (protocol §2.7): it takes the servers' statements in, with
+ * what its own books say of them at that moment, states its own, and sends all three to both ends.
+ */
+import { clearinghouseAccount, sumClearinghouse } from '../../core/account.ts';
+import { base64url } from '../../core/bytes.ts';
+import type { ClearinghouseNumbers, Heard, Side } from '../../core/conservation.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import { isoTime } from '../../core/time.ts';
+import type { MessageOf } from '../../protocol/envelope.ts';
+import { clearinghouseName } from '../../protocol/envelope.ts';
+import type { MoveReport, ReportSubject } from '../../protocol/move-report.ts';
+import { makeReport, noStatements, sideOfStatement } from '../../protocol/move-report.ts';
+import type { ClearinghouseStatement, ServerStatement } from '../../protocol/statement.ts';
+import { signStatement } from '../../protocol/statement.ts';
+import type { TrustList } from '../../protocol/trust.ts';
+import { claimedRoots, openTrustList } from '../../protocol/trust.ts';
+import type { MoveRow } from '../../store/clearinghouse-rows.ts';
+import { findMove } from '../../store/clearinghouse-rows.ts';
+import { findGrantedAuthority, findServer } from '../../store/committed-server-rows.ts';
+import type { OutgoingMessage, ReadTx, WriteTx } from '../../store/port.ts';
+import type { StatementRow } from '../../store/statement-rows.ts';
+import { dueStatements, saveStatement, settleStatements, statementsOf } from '../../store/statement-rows.ts';
+import type { ClearinghouseContext } from '../context.ts';
+import { outgoing } from '../send.ts';
+import { grantedUnits } from './close-authority.ts';
+import { newId } from './new-id.ts';
+
+/** The trust list in force, which this program has signed itself. */
+function trustListOf(context: ClearinghouseContext): TrustList {
+  const list = openTrustList(context.digest, context.trustList, claimedRoots(context.trustList));
+  if (!list.ok) throw new Error('The trust list of this clearinghouse cannot be opened.');
+  return list.value;
+}
+
+function subjectOf(move: MoveRow): ReportSubject {
+  const { id, agreement, line, product, type, source, target } = move;
+  return { move: id, agreement, line, product, type, source, target };
+}
+
+/** The books of a line, with the account of each server and each move by itself. */
+async function numbersOf(
+  tx: ReadTx,
+  place: { readonly agreement: string; readonly line: number },
+): Promise<ClearinghouseNumbers> {
+  const { entitled } = clearinghouseAccount(place.agreement, place.line);
+  const prefix = entitled.slice(0, entitled.lastIndexOf('/') + 1);
+  const balances = await tx.balances(prefix);
+  const [books] = sumClearinghouse(balances);
+  const inTransit: { move: string; target: string; amount: number }[] = [];
+  for (const [account, amount] of balances) {
+    const id = account.startsWith(`${prefix}in-transit/`)
+      ? account.slice(`${prefix}in-transit/`.length)
+      : null;
+    if (id === null || amount === 0) continue;
+    inTransit.push({ move: id, target: (await findMove(tx, id))?.target ?? '', amount });
+  }
+  if (books === undefined) throw new Error(`Line ${prefix} has no books.`);
+  return {
+    ...{ entitled: books.entitled, inHand: books.inHand, retired: books.retired },
+    ...{ quarantined: books.quarantined, committed: books.servers, inTransit },
+  };
+}
+
+/** What the books say of a server now, as it is to be held against its statement. */
+async function heardOf(tx: ReadTx, statement: ServerStatement): Promise<Heard> {
+  const { by, agreement, line, log } = statement;
+  const { committed, inTransit } = await numbersOf(tx, { agreement, line });
+  const authority = await findGrantedAuthority(tx, by, agreement);
+  const granted = authority === undefined ? undefined : (await grantedUnits(tx, authority.aid)).get(line);
+  const sum = (rows: readonly { readonly amount: number }[]): number =>
+    rows.reduce((total, { amount }) => total + amount, 0);
+  return {
+    size: log.size,
+    committed: sum(committed.filter((row) => row.licenseServerId === by)),
+    coming: sum(inTransit.filter((row) => row.target === by)),
+    granted: granted ?? 0,
+  };
+}
+
+/**
+ * Takes a server's statement in. What its messages said before it is in the books already and nothing that
+ * came after it, so that both can be compared to the unit. Refused: `message-invalid`, `message-untrusted`.
+ */
+async function takeStatement(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly move: MoveRow; readonly token: string },
+): Promise<Result<Side, Refusal>> {
+  const { move, token } = of;
+  const list = trustListOf(context);
+  const found = sideOfStatement(context.digest, token, { subject: subjectOf(move), trustList: list });
+  if (!found.ok) return found;
+  const { side, claims } = found.value;
+  // Our own word comes from our own books, whoever brings it back.
+  if (claims.by === clearinghouseName) return ok(side);
+  const heard = JSON.stringify(await heardOf(tx, claims as ServerStatement));
+  await saveStatement(tx, { move: move.id, side, token, heard, due: 1 });
+  return ok(side);
+}
+
+/** A statement in a message. Refused besides: one that another server has signed than the sender. */
+export async function handleStatement(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly move: MoveRow; readonly message: MessageOf<'statement'> },
+): Promise<Result<null, Refusal>> {
+  const { move, message } = of;
+  const taken = await takeStatement(context, tx, { move, token: message.body.statement });
+  if (!taken.ok) return taken;
+  const isOwn = taken.value !== 'clearinghouse' && move[taken.value] === message.from.id;
+  return isOwn ? ok(null) : err({ code: 'message-untrusted', signer: message.from.id });
+}
+
+/** What the clearinghouse says of a move's line now, of the statements that it has taken in. */
+async function claimsOf(
+  context: ClearinghouseContext,
+  tx: ReadTx,
+  of: { readonly move: MoveRow; readonly rows: readonly StatementRow[] },
+): Promise<ClearinghouseStatement> {
+  const { move, rows } = of;
+  const head = await tx.head(move.agreement);
+  const heard = (side: Side): Heard | null => {
+    const text = rows.find((row) => row.side === side)?.heard ?? null;
+    return text === null ? null : (JSON.parse(text) as Heard);
+  };
+  return {
+    ...{ t: 'statement', v: 1, by: clearinghouseName },
+    ...subjectOf(move),
+    ...{ carrier: move.carrier, state: move.state, moved: { unissued: move.unissued, held: move.held } },
+    numbers: await numbersOf(tx, move),
+    heard: { source: heard('source'), target: heard('target') },
+    log: { name: move.agreement, size: head.size, root: base64url(head.root) },
+    iat: isoTime(context.clock.nowMs()),
+  };
+}
+
+/** States a move now. Where both servers have stated theirs, all three go to both of them. */
+async function stateMove(context: ClearinghouseContext, id: string): Promise<void> {
+  const said = await context.store.read(async (tx) => {
+    const move = await findMove(tx, id);
+    const rows = await statementsOf(tx, id);
+    return move && { rows, claims: await claimsOf(context, tx, { move, rows }) };
+  });
+  if (said === undefined) return;
+  const { claims, rows } = said;
+  const token = signStatement(claims, context.issueKey);
+  const tokenOf = (side: Side): string | undefined => rows.find((row) => row.side === side)?.token;
+  const [source, target] = [tokenOf('source'), tokenOf('target')];
+  await context.store.write(async (tx) => {
+    await saveStatement(tx, { move: id, side: 'clearinghouse', token, heard: null, due: 0 });
+    await settleStatements(tx, id);
+    const outbox =
+      source === undefined || target === undefined
+        ? []
+        : await reportMessages(context, tx, { claims, body: { clearinghouse: token, source, target } });
+    const { agreement, line, log } = claims;
+    const body = { move: id, line, size: log.size, root: log.root };
+    const entry = { log: agreement, kind: 'stated', id: newId(context), at: context.clock.nowMs(), body };
+    await tx.post({ ...entry, outbox });
+    return ok(null);
+  });
+  context.mailbox.wake();
+}
+
+/** To both ends that still listen; a move by telephone is no message's subject. */
+async function reportMessages(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: {
+    readonly claims: ClearinghouseStatement;
+    readonly body: { readonly clearinghouse: string; readonly source: string; readonly target: string };
+  },
+): Promise<readonly OutgoingMessage[]> {
+  const { move, agreement, carrier, source, target } = of.claims;
+  const messages: OutgoingMessage[] = [];
+  for (const to of carrier === 'online' ? [source, target] : []) {
+    if ((await findServer(tx, to))?.state !== 'ok') continue;
+    const draft = { id: newId(context), type: 'report', move, body: of.body } as const;
+    messages.push(await outgoing(tx, { ...draft, to, agreement }));
+  }
+  return messages;
+}
+
+/** States each move about which a server has said something since. */
+export async function stateDueMoves(context: ClearinghouseContext): Promise<void> {
+  for (const move of await context.store.read(dueStatements)) await stateMove(context, move);
+}
+
+export interface ReportView {
+  readonly report: MoveReport;
+  readonly trustList: string;
+}
+
+/**
+ * The report of a move as far as it can be made here; the clearinghouse's own statement is made for it where
+ * there is none. Refused: `move-unknown`.
+ */
+export async function reportMove(
+  context: ClearinghouseContext,
+  id: string,
+): Promise<Result<ReportView, Refusal>> {
+  const found = await context.store.read(async (tx) => {
+    const move = await findMove(tx, id);
+    if (move === undefined) return undefined;
+    const rows = await statementsOf(tx, id);
+    const tokens: Record<Side, string | null> = { ...noStatements };
+    for (const row of rows) tokens[row.side] = row.token;
+    tokens.clearinghouse ??= signStatement(await claimsOf(context, tx, { move, rows }), context.issueKey);
+    return { move, tokens };
+  });
+  if (found === undefined) return err({ code: 'move-unknown', move: id });
+  const of = { subject: subjectOf(found.move), trustList: trustListOf(context) };
+  const report = makeReport(context.digest, found.tokens, of);
+  return report.ok ? ok({ report: report.value, trustList: context.trustList }) : report;
+}
+
+/**
+ * Takes statements in that were brought in a file, and states the move anew. Refused: `move-unknown`,
+ * `message-invalid`, `message-untrusted`.
+ */
+export async function updateReport(
+  context: ClearinghouseContext,
+  call: { readonly move: string; readonly statements: readonly string[]; readonly fresh: boolean },
+): Promise<Result<ReportView, Refusal>> {
+  const taken = await context.store.write(async (tx) => {
+    const move = await findMove(tx, call.move);
+    if (move === undefined) return err({ code: 'move-unknown', move: call.move });
+    for (const token of call.statements) {
+      const one = await takeStatement(context, tx, { move, token });
+      if (!one.ok) return one;
+    }
+    return ok(null);
+  });
+  if (!taken.ok) return taken;
+  if (call.fresh) await stateMove(context, call.move);
+  else await stateDueMoves(context);
+  return reportMove(context, call.move);
+}
