@@ -19,6 +19,8 @@ export interface MoveStates {
 export type Acknowledged =
   | { readonly place: { readonly dir: string; readonly servers: Readonly<Record<string, string>> } }
   | { readonly ready: true }
+  /** A device asks: until it is answered, it is not known what became of it. */
+  | { readonly asking: string }
   | { readonly holder: string; readonly claim: Claim }
   /** The pseudonym of somebody who has a CAL, and keeps it through every move. */
   | { readonly served: string }

@@ -70,8 +70,8 @@ export async function afterFailedSync(number: number, seed: number): Promise<Fou
     mkdirSync(join(dir, 'programs'));
     const ran = await runOver({
       library: compileRecorder(dir),
-      args: [join(import.meta.dirname, 'scenario.ts'), 'issue', String(seed), '600', dir],
-      env: { CALYX_DISK_LOG: log, CALYX_DISK_FAIL: `sync:${number}`, TMPDIR: join(dir, 'programs') },
+      args: [join(import.meta.dirname, 'scenario.ts'), 'issue', String(seed), '300', dir, `sync:${number}`],
+      env: { CALYX_DISK_LOG: log, TMPDIR: join(dir, 'programs') },
     });
     if (!ran.stderr.includes('the database cannot go on')) throw new Error(`sync ${number}: ${ran.stderr}`);
     return await new Images(readRecording(log), join(dir, 'image')).checkEnd(new Chance(seed));

@@ -1,6 +1,6 @@
 /**
  * A program for crash images: a clearinghouse and license servers over real files, whose every answer is
- * acknowledged by a line in a file that the recorder marks. `node scenario.ts issue|move SEED ACTS DIR`
+ * acknowledged by a line in a file that the recorder marks. `node scenario.ts issue|move SEED ACTS DIR [FAULT]`
  */
 import { openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ import { agreement, makeWorld, product, value } from '../world/world.ts';
 import { followMove } from './follow-move.ts';
 import type { Acknowledged, Claim } from './marks.ts';
 
-const [scenario = '', seed = '', acts = '', dir = ''] = process.argv.slice(2);
+const [scenario = '', seed = '', acts = '', dir = '', fault] = process.argv.slice(2);
 const chance = new Chance(Number(seed));
 const marks = openSync(join(dir, 'acknowledged'), 'a');
 
@@ -33,10 +33,16 @@ const other = await world.addServer('other', { connected: true });
 const nothing: Claim = { permanent: null, temporary: null, validated: false };
 const jtiOf = (answer: LicenseAnswer): string => String(readPayload(answer.token)?.['jti']);
 
+/** Everything is set up: from here on the disk may be cut, or fails as it was told to. */
+function beReady(): void {
+  acknowledge({ ready: true });
+  if (fault !== undefined) writeSync(openSync(join(dir, 'disk-fails'), 'w'), fault);
+}
+
 /** Devices ask, sign in, renew and give back, several at once, so that commits are shared. */
 async function issue(): Promise<void> {
   await connect(one, 40);
-  acknowledge({ ready: true });
+  beReady();
   const lanes = 6;
   const devices = 4;
   const each = Math.ceil(Number(acts) / lanes);
@@ -44,6 +50,7 @@ async function issue(): Promise<void> {
     const claims = new Map<string, Claim>();
     for (let act = 0; act < each; act += 1) {
       const holder = `device-${number}-${chance.between(1, devices)}`;
+      acknowledge({ asking: holder });
       const claim = await oneAct(holder, claims.get(holder) ?? nothing);
       claims.set(holder, claim);
       acknowledge({ holder, claim });
@@ -81,7 +88,7 @@ async function passTime(): Promise<void> {
 async function move(): Promise<void> {
   await connect(one, 120);
   await connect(other, 0);
-  acknowledge({ ready: true });
+  beReady();
   let people = 0;
   const newcomer = async (server: OpenServer): Promise<void> => {
     people += 1;

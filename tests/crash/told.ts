@@ -12,11 +12,14 @@ const ranks: Readonly<Record<keyof MoveStates, readonly string[]>> = {
 /** What had been acknowledged up to a point. */
 export class Told {
   readonly #answers = new Map<string, number>();
+  readonly #asking = new Set<string>();
   readonly #served = new Set<string>();
   readonly #moves = new Map<string, Extract<Acknowledged, { move: string }>>();
 
   take(mark: Acknowledged | undefined): void {
     if (mark === undefined) return;
+    if ('asking' in mark) this.#asking.add(mark.asking);
+    if ('holder' in mark) this.#asking.delete(mark.holder);
     if ('holder' in mark) this.#answers.set(mark.holder, (this.#answers.get(mark.holder) ?? 0) + 1);
     if ('served' in mark) this.#served.add(mark.served);
     if ('gone' in mark) this.#served.delete(mark.gone);
@@ -29,9 +32,11 @@ export class Told {
     for (const [holder, answers] of this.#answers) {
       const all = claims.get(holder) ?? [];
       const there = claimIn(first, holder);
-      // One answer more may be on the disk than had left: it was under way.
-      if (!all.slice(answers - 1).includes(there))
+      // What was under way may be on the disk: the answer that came later, or one that never came.
+      const unanswered = this.#asking.has(holder) && answers === all.length;
+      if (!unanswered && !all.slice(answers - 1).includes(there)) {
         return `${holder} has ${there}, was told ${all[answers - 1]}`;
+      }
     }
     const served = [...together.servers.values()].flatMap(({ live, waiting }) => [...live, ...waiting]);
     const subs = new Set(served.map(({ sub }) => sub));
