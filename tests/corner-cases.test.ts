@@ -19,7 +19,7 @@ import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { requestFile } from '../src/server/usecases/outbox.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { requestInstall } from '../src/server/usecases/requests.ts';
-import { validateLicense } from '../src/server/usecases/return-license.ts';
+import { returnLicense, validateLicense } from '../src/server/usecases/return-license.ts';
 import { addKit } from '../src/server/usecases/settings.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
@@ -66,6 +66,42 @@ it('a server that was deactivated by telephone is no fork where its file comes a
   value(await answerFile(world.clearinghouse.context, file));
   const row = await world.clearinghouse.store.read((tx) => findServer(tx, acts.idOf(server)));
   assert.equal(row?.state, 'ok');
+});
+
+describe('a license that is given back while the holder has another token of it', () => {
+  const giveBack = async (server: OpenServer): Promise<void> => {
+    value(await returnLicense(server.context, { ...device, holder: 'ws' }));
+  };
+  const stranger = async (server: OpenServer): Promise<string> =>
+    (await acts.permanent(server, 'stranger')).kind;
+
+  it('is free for others when the token of its source has ended, also where the source is closed', async () => {
+    world = await makeWorld(100, { kit: false });
+    const old = await connected('LS-OLD', 1);
+    const next = await connected('LS-NEW', 0);
+    const first = await acts.permanent(old, 'ws');
+    value(await startMove(old.context, { ...online, to: acts.idOf(next), quantity: 'all' }));
+    for (let round = 0; round < 6; round += 1) await acts.contact(old, next);
+    await acts.permanent(next, 'ws');
+    await giveBack(next);
+    assert.equal(await stranger(next), 'temporary');
+    world.clock.set(Date.parse(first.expiresAt) + 40 * dayMs);
+    await acts.contact(next);
+    assert.equal(await stranger(next), 'permanent');
+  });
+
+  it('is free for others when the token from before its renewal has ended', async () => {
+    world = await makeWorld(100, { kit: false });
+    const server = await connected('LS', 1);
+    const first = await acts.permanent(server, 'ws');
+    world.clock.set(Date.parse(first.expiresAt) - 5 * dayMs);
+    const renewed = await acts.permanent(server, 'ws');
+    await giveBack(server);
+    assert.equal(await stranger(server), 'temporary');
+    world.clock.set(Date.parse(renewed.expiresAt) + dayMs);
+    await acts.contact(server);
+    assert.equal(await stranger(server), 'permanent');
+  });
 });
 
 describe('a device that shows what has ended elsewhere', () => {

@@ -29,8 +29,8 @@ export interface HolderName {
 }
 
 /**
- * Takes a license back: its unit is free at once, and its token goes on the list of revoked tokens
- * until it would have ended. What is held for a move stays with the move. Refused: `license-unknown`,
+ * Takes a license back: its token goes on the list of revoked tokens until it would have ended, and its
+ * unit is free at once, or when no other token of it can be alive any more. What is held for a move stays with the move. Refused: `license-unknown`,
  * `move-open`.
  */
 export async function returnLicense(
@@ -57,6 +57,15 @@ export async function returnLicense(
 /** Revoked tokens that a bundle lists at most: 60 bytes each in every answer. */
 const mostRevoked = 1000;
 
+/**
+ * Whether the holder may have another living token of this unit than the one that is revoked: from the
+ * server that it came over from (protocol §2.4, rule 1), or its own from before a renewal.
+ */
+function mayHaveOthers(context: ServerContext, license: LicenseRow): boolean {
+  const first = `${context.licenseServerId}/${license.unit}`;
+  return license.origin !== first || license.renewedAt !== license.issuedAt;
+}
+
 async function takeBack(
   context: ServerContext,
   tx: WriteTx,
@@ -64,11 +73,10 @@ async function takeBack(
 ): Promise<void> {
   const { license, line, nowMs } = of;
   const accounts = accountsOf(line);
-  // A source that is not known to be closed may still have renewed this holder, so the unit waits. So it
-  // does where the list of revoked tokens, which rides in every answer, is long enough.
-  const inherited = license.inheritedFrom !== null;
-  const listed = inherited || (await countRevoked(tx, nowMs)) < mostRevoked;
-  const waits = inherited || !listed;
+  const others = mayHaveOthers(context, license);
+  // Where the list of revoked tokens, which rides in every answer, is long enough, the unit waits as well.
+  const listed = others || (await countRevoked(tx, nowMs)) < mostRevoked;
+  const waits = others || !listed;
   if (waits) {
     await endToken(tx, license.id, nowMs);
   } else {
