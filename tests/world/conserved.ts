@@ -47,8 +47,11 @@ async function checkServer(name: string, store: Store): Promise<readonly LineCou
   });
 }
 
+/** The programs whose books are looked at: those of a world, or others like them. */
+export type Books = Pick<World, 'programs'> & { readonly clearinghouse: { readonly store: Store } };
+
 /** Fails where a promise does not hold, with the line in question. */
-export async function assertConserved(world: World): Promise<void> {
+export async function assertConserved(world: Books): Promise<void> {
   const { store: books } = world.clearinghouse;
   const balances = await books.read((tx) => tx.balances(''));
   for (const line of sumClearinghouse(balances)) {
