@@ -37,6 +37,7 @@ import { openSqliteStore } from '../store/sqlite.ts';
 import type { ClearinghouseContext } from './context.ts';
 import { addAgreementRoutes } from './routes/agreement-routes.ts';
 import { addDeskRoutes } from './routes/desk-routes.ts';
+import { addExportRoutes } from './routes/export-routes.ts';
 import { addMessageRoutes } from './routes/message-routes.ts';
 
 const databaseFile = 'clearinghouse.db';
@@ -228,5 +229,6 @@ function buildClearinghouseApp(
   addMessageRoutes(app, context);
   addAgreementRoutes(app, context);
   addDeskRoutes(app, context);
+  addExportRoutes(app, context);
   return app;
 }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { register as registerAgreement } from './clearinghouse-agreement.ts';
 import { register as registerAnswer } from './clearinghouse-answer.ts';
+import { register as registerExport } from './clearinghouse-export.ts';
 import { register as registerInit } from './clearinghouse-init.ts';
 import { register as registerKit } from './clearinghouse-kit.ts';
 import { register as registerProduct } from './clearinghouse-product.ts';
@@ -15,4 +16,5 @@ export function register(group: Command, cli: Cli): void {
   registerAgreement(group, cli);
   registerKit(group, cli);
   registerAnswer(group, cli);
+  registerExport(group, cli);
 }

@@ -27,4 +27,9 @@ export const groups: readonly CommandGroup[] = [
     summary: 'a client: asks for licenses, and looks at them',
     load: async () => import('./license.ts'),
   },
+  {
+    name: 'audit',
+    summary: 'an auditor: replays what was exported, and gives a verdict',
+    load: async () => import('./audit.ts'),
+  },
 ];

@@ -72,7 +72,7 @@ function noLicense(source: string, why: string): Failure {
 }
 
 /** The publisher's root key: from a publisher bundle, or base64url or hex in a file of its own. */
-function readRoot(path: string): Uint8Array {
+export function readRoot(path: string): Uint8Array {
   const text = readTextFile(path).trim();
   if (text.startsWith('{')) {
     return must(readPublisherBundle(nodeDigest, text)).root.publicKey;

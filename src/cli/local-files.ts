@@ -19,7 +19,8 @@ const reasons: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
 };
 
-function fileFailure(
+/** A file that cannot be used, in words. */
+export function fileFailure(
   path: string,
   error: unknown,
   what: { code: string; did: string; next: string },

@@ -6,6 +6,7 @@ import { register as registerAddress } from './server-address.ts';
 import { register as registerCode } from './server-code.ts';
 import { register as registerDeactivate } from './server-deactivate.ts';
 import { register as registerEvents } from './server-events.ts';
+import { register as registerExport } from './server-export.ts';
 import { register as registerHeartbeat } from './server-heartbeat.ts';
 import { register as registerHosts } from './server-hosts.ts';
 import { register as registerInit } from './server-init.ts';
@@ -35,6 +36,7 @@ export function register(group: Command, cli: Cli): void {
   registerLicenses(group, cli);
   registerEvents(group, cli);
   registerReport(group, cli);
+  registerExport(group, cli);
   registerMove(group, cli);
   registerReturn(group, cli);
   registerHeartbeat(group, cli);

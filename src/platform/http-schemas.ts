@@ -47,6 +47,16 @@ export const PageQuery = Type.Object(
   { additionalProperties: false },
 );
 
+/** A piece of a journal: from a position (0 is the first) on. */
+export const EntriesQuery = Type.Object(
+  {
+    from: Type.Integer({ minimum: 0, default: 0 }),
+    limit: Type.Integer({ minimum: 1, maximum: 2000, default: 1000 }),
+  },
+  { additionalProperties: false },
+);
+export const EntriesAnswer = answer({ entries: Type.Array(Type.String()) });
+
 /** Anything: a shape that is documented elsewhere. */
 export const AnyItem = Type.Unsafe<object>(Type.Object({}, { additionalProperties: true }));
 

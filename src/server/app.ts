@@ -39,6 +39,7 @@ import type { Store, StoreFailure } from '../store/port.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import type { ServerContext } from './context.ts';
 import { addActivationRoutes } from './routes/activation-routes.ts';
+import { addExportRoutes } from './routes/export-routes.ts';
 import { addLicenseRoutes } from './routes/license-routes.ts';
 import { addListRoutes } from './routes/list-routes.ts';
 import { addMessageRoutes } from './routes/message-routes.ts';
@@ -230,6 +231,7 @@ function buildServerApp(context: ServerContext, options: OpenOptions & { readonl
   addMoveRoutes(app, context);
   addMessageRoutes(app, context);
   addListRoutes(app, context);
+  addExportRoutes(app, context);
   return app;
 }
 

@@ -148,6 +148,17 @@ export async function authoritiesOfServer(
   );
 }
 
+/** Every authority that there ever was under an agreement, the superseded ones too. */
+export async function authoritiesOfAgreement(
+  tx: ReadTx,
+  agreement: string,
+): Promise<readonly GrantedAuthorityRow[]> {
+  return tx.all<GrantedAuthorityRow>(
+    `select ${authorityColumns} from authorities where agreement = ? order by activated_at, aid`,
+    agreement,
+  );
+}
+
 /** Authorities that a certificate has taken the place of: codes made under them may still be read. */
 export async function supersededAuthorities(
   tx: ReadTx,

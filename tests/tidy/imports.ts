@@ -82,7 +82,7 @@ const table: readonly Row[] = [
     files: /^src\/cli\/(?:connect-[a-z-]+|up(?:-[a-z-]+)?|(?:[a-z-]+-)?init(?:-[a-z-]+)?)\.ts$/,
     may: 'cli core protocol platform clearinghouse server store* node:* npm:*',
   },
-  { layer: 'cli', files: /^src\/cli\//, may: 'cli-in-process core protocol platform node:* npm:*' },
+  { layer: 'cli', files: /^src\/cli\//, may: 'cli-in-process core protocol platform audit node:* npm:*' },
   { layer: 'oldest-node', files: /^src\/bin\/node-version\.mjs$/, may: '' },
   { layer: 'bin', files: /^src\/bin\//, may: 'oldest-node cli* node:process' },
   { layer: 'scripts', files: /^scripts\//, may: 'oldest-node node:*' },
@@ -94,7 +94,7 @@ const table: readonly Row[] = [
   {
     layer: 'bench',
     files: /^bench\//,
-    may: 'core protocol store* platform clearinghouse* server* cli* node:* npm:*',
+    may: 'core protocol store* platform clearinghouse* server* audit cli* node:* npm:*',
   },
 ];
 

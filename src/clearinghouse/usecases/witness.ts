@@ -3,7 +3,7 @@
  * server's journal only grew and cosigns it, and shows that its own journals of that server's agreements
  * only grew since the server has cosigned them.
  */
-import { equalBytes } from '../../core/bytes.ts';
+import { base64url, equalBytes } from '../../core/bytes.ts';
 import type { Frontier } from '../../core/merkle.ts';
 import { decodeFrontier, emptyFrontier, encodeFrontier, rootOf } from '../../core/merkle.ts';
 import type { Refusal } from '../../core/refusal.ts';
@@ -28,7 +28,7 @@ import {
   noteConflict,
   saveCheckpoint,
 } from '../../store/checkpoint-rows.ts';
-import { authoritiesOfServer } from '../../store/committed-server-rows.ts';
+import { authoritiesOfServer, findServer, saveServer } from '../../store/committed-server-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 
@@ -39,7 +39,7 @@ function signerAs(context: ClearinghouseContext, name: string): NoteSigner {
 }
 
 /** The log key of a checkpoint of ours, of a given journal. */
-function ownLog(context: ClearinghouseContext, log: string): NoteSigner {
+export function ownLog(context: ClearinghouseContext, log: string): NoteSigner {
   return signerAs(context, clearinghouseOrigin(context.publisher, log));
 }
 
@@ -61,12 +61,20 @@ export async function takeLogs(
   if (logs === undefined) return ok(null);
   const grown = await cosignServerLog(context, tx, { ...told, log: logs.own });
   if (!grown.ok) return grown;
+  await keepKey(tx, told);
   for (const agreement of await agreementsOf(tx, told.message.from.id)) {
     const origin = clearinghouseOrigin(context.publisher, agreement);
     const note = logs.seen.find((each) => readCheckpoint(each)?.origin === origin);
     if (note !== undefined) await takeSeen(context, tx, { ...told, agreement, note });
   }
   return ok(null);
+}
+
+/** A server that was activated by telephone has shown its key with its first message: an auditor needs it. */
+async function keepKey(tx: WriteTx, { message, publicKey }: Told): Promise<void> {
+  const server = await findServer(tx, message.from.id);
+  if (server?.publicKey !== null) return;
+  await saveServer(tx, { ...server, publicKey: base64url(publicKey) });
 }
 
 async function cosignServerLog(

@@ -39,7 +39,7 @@ import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
 
 /** This server, as whose journal it is and as a witness. */
-function ownLog(context: ServerContext): NoteSigner {
+export function ownLog(context: ServerContext): NoteSigner {
   const { publicKey, privateKey } = context.key;
   return { name: serverOrigin(context.licenseServerId), publicKey, privateKey };
 }

@@ -1,0 +1,224 @@
+/**
+ * The audit: everything that bundles show, verified and replayed from nothing but what core and protocol
+ * say, without a line of the programs that made them (protocol §6, docs/audit.md).
+ */
+import type { ClearinghouseLine, ServerLine } from '../core/account.ts';
+import { sumClearinghouse, sumServer } from '../core/account.ts';
+import { bytesOfBase64url, hex } from '../core/bytes.ts';
+import type { Digest } from '../core/digest.ts';
+import { isoTime } from '../core/time.ts';
+import { clearinghouseOrigin, serverOrigin } from '../protocol/checkpoint.ts';
+import type { AgreementFacts } from './clearinghouse-facts.ts';
+import { emptyAgreement, replayAgreement } from './clearinghouse-facts.ts';
+import type { Finding, Findings } from './finding.ts';
+import { collectFindings } from './finding.ts';
+import type { Vouched } from './journal.ts';
+import { readJournal } from './journal.ts';
+import { matchAgreement, noteAgreement, noteServer } from './match.ts';
+import type { AuditFile, OpenBundle, Opened } from './open-bundles.ts';
+import { openBundles } from './open-bundles.ts';
+import type { ServerFacts } from './server-facts.ts';
+import { emptyServer, replayServer } from './server-facts.ts';
+import { matchTokens, readTokens } from './tokens.ts';
+
+export interface AuditOptions {
+  readonly digest: Digest;
+  readonly files: readonly AuditFile[];
+  /** License tokens that were collected from holders. */
+  readonly tokens: readonly string[];
+  readonly root: Uint8Array | undefined;
+}
+
+/** A journal as it was replayed: what an auditor writes down, and compares with the next time. */
+export interface AuditedJournal {
+  readonly origin: string;
+  readonly size: number;
+  /** Hexadecimal. */
+  readonly root: string;
+  readonly file: string;
+  readonly madeAt: string;
+  /** The largest size that another side has signed, with the root found to agree. */
+  readonly witnessed: number;
+}
+
+export interface AuditedAgreement {
+  readonly agreement: string;
+  readonly lines: readonly (ClearinghouseLine & { readonly product: string; readonly type: string })[];
+}
+
+export interface AuditedServer {
+  readonly server: string;
+  readonly lines: readonly ServerLine[];
+}
+
+export interface AuditResult {
+  readonly verdict: 'ok' | 'broken';
+  readonly findings: readonly Finding[];
+  readonly journals: readonly AuditedJournal[];
+  readonly agreements: readonly AuditedAgreement[];
+  readonly servers: readonly AuditedServer[];
+  readonly rootPinned: boolean;
+  readonly roots: readonly string[];
+  readonly entries: number;
+  readonly tokens: number;
+}
+
+interface Auditing {
+  readonly digest: Digest;
+  readonly findings: Findings;
+  readonly opened: Opened;
+  readonly journals: AuditedJournal[];
+}
+
+/** Audits bundles. Reads each file once, a line at a time; throws only what reading a file throws. */
+export function audit(options: AuditOptions): AuditResult {
+  const { digest, root } = options;
+  const findings = collectFindings();
+  const opened = openBundles(digest, options.files, { findings, root });
+  const auditing: Auditing = { digest, findings, opened, journals: [] };
+  const tokens = readTokens(options.tokens, { keys: opened.serverKeys, findings });
+  const wanted = new Set(tokens.map(({ claims }) => claims.jti));
+  const agreements = new Map<string, AgreementFacts>();
+  const servers = new Map<string, ServerFacts>();
+  for (const bundle of opened.bundles) {
+    const { server, agreement } = bundle.manifest;
+    const twice = server === null ? agreements.has(agreement ?? '') : servers.has(server);
+    if (twice) {
+      const text = 'there are two bundles of the same journal: audit one of them';
+      findings.add('break', 'bundle-twice', { where: bundle.file, text });
+    } else if (server === null) agreements.set(agreement ?? '', auditClearinghouse(auditing, bundle));
+    else servers.set(server, auditServer(auditing, bundle, wanted));
+  }
+  for (const facts of agreements.values()) {
+    matchAgreement(facts, servers, findings);
+    noteAgreement(facts, findings);
+  }
+  for (const facts of servers.values()) noteServer(facts, findings);
+  noteMissing(auditing, { agreements, servers });
+  matchTokens(tokens, { servers, agreements: opened.agreements, findings });
+  return {
+    verdict: findings.list.some(({ level }) => level === 'break') ? 'broken' : 'ok',
+    findings: findings.list,
+    journals: auditing.journals,
+    agreements: [...agreements.values()].map(viewAgreement),
+    servers: [...servers.values()].map(({ server, books }) => ({ server, lines: sumServer(books.balances) })),
+    rootPinned: opened.rootPinned,
+    roots: [...opened.roots],
+    entries: auditing.journals.reduce((sum, { size }) => sum + size, 0),
+    tokens: tokens.length,
+  };
+}
+
+function viewAgreement({ agreement, books, lines }: AgreementFacts): AuditedAgreement {
+  return {
+    agreement,
+    lines: sumClearinghouse(books.balances).map((line) => ({
+      ...line,
+      product: lines.get(line.line)?.product ?? '',
+      type: lines.get(line.line)?.type ?? '',
+    })),
+  };
+}
+
+function auditClearinghouse(auditing: Auditing, bundle: OpenBundle): AgreementFacts {
+  const { file: where, madeAtMs, manifest } = bundle;
+  const agreement = manifest.agreement ?? '';
+  const size = manifest.journals.find(({ log }) => log === agreement)?.size ?? 0;
+  const facts = emptyAgreement({ agreement, madeAtMs, where, size });
+  replayBundle(auditing, bundle, (log) => ({
+    origin: clearinghouseOrigin(manifest.publisher, log),
+    onEntry: (entry, position) => {
+      const { findings } = auditing;
+      if (log === agreement) replayAgreement(facts, entry, { position, findings });
+      else if (entry.postings.length > 0) {
+        const text = `entry ${position} of the journal ${log} posts units, which only an agreement's journal does`;
+        findings.add('break', 'posting-elsewhere', { where, text });
+      }
+    },
+  }));
+  return facts;
+}
+
+function auditServer(auditing: Auditing, bundle: OpenBundle, wanted: ReadonlySet<string>): ServerFacts {
+  const { file: where, madeAtMs, manifest } = bundle;
+  const server = manifest.server ?? '';
+  const size = manifest.journals[0]?.size ?? 0;
+  const facts = emptyServer({ server, madeAtMs, where, size, wanted });
+  const { findings } = auditing;
+  replayBundle(auditing, bundle, () => ({
+    origin: serverOrigin(server),
+    onEntry: (entry, position) => replayServer(facts, entry, { position, findings }),
+  }));
+  return facts;
+}
+
+interface Replay {
+  readonly origin: string;
+  readonly onEntry: Parameters<typeof readJournal>[1]['onEntry'];
+}
+
+/** Reads a bundle's journals to the end of the file, and no further. */
+function replayBundle(auditing: Auditing, bundle: OpenBundle, replayOf: (log: string) => Replay): void {
+  const { digest, findings, opened } = auditing;
+  const { file: where, manifest, lines } = bundle;
+  try {
+    for (const journal of manifest.journals) {
+      const { log, size } = journal;
+      const { origin, onEntry } = replayOf(log);
+      const others = opened.vouched.get(origin) ?? [];
+      const root = bytesOfBase64url(journal.root) ?? new Uint8Array(0);
+      const vouched: Vouched[] = [...others, { size, root, by: 'its manifest', witnessed: false }];
+      const within = `${where}, journal ${log}`;
+      if (!readJournal(lines, { digest, log, size, where: within, vouched, findings, onEntry })) return;
+      noteBeyond(auditing, { bundle, size, within, others });
+      const witnessed = others
+        .filter(({ by }) => by.includes('cosigned'))
+        .map((each) => Math.min(each.size, size));
+      auditing.journals.push({
+        ...{ origin, size, root: hex(root), file: where, madeAt: isoTime(bundle.madeAtMs) },
+        witnessed: Math.max(0, ...witnessed),
+      });
+    }
+    if (lines.next().done !== true) {
+      findings.add('break', 'lines-too-many', { where, text: 'there are lines behind the last journal' });
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    findings.add('break', 'bundle-unreadable', { where, text: error.message });
+  }
+}
+
+/** Somebody has signed a longer journal than is shown: made later, or the end was left out. */
+function noteBeyond(
+  { findings }: Auditing,
+  of: {
+    readonly bundle: OpenBundle;
+    readonly size: number;
+    readonly within: string;
+    readonly others: readonly Vouched[];
+  },
+): void {
+  const longest = of.others.toSorted((one, other) => other.size - one.size)[0];
+  if (longest === undefined || longest.size <= of.size) return;
+  const text = `${longest.by} is of ${longest.size} entries, and ${of.size} are shown: export it again, last of all`;
+  findings.add('not-shown', 'journal-goes-on', { where: of.within, text });
+}
+
+/** Journals that somebody has signed and nobody shows. */
+function noteMissing(
+  { findings, opened, journals }: Auditing,
+  shown: {
+    readonly agreements: ReadonlyMap<string, AgreementFacts>;
+    readonly servers: ReadonlyMap<string, ServerFacts>;
+  },
+): void {
+  const known = new Set(journals.map(({ origin }) => origin));
+  const named = new Set(
+    [...shown.agreements.values()].flatMap(({ servers }) => [...servers].map(serverOrigin)),
+  );
+  for (const origin of opened.vouched.keys()) {
+    if (known.has(origin) || named.has(origin)) continue;
+    const text = `${origin} has signed checkpoints, and its journal is not shown`;
+    findings.add('not-shown', 'journal-not-shown', { where: 'all bundles', text });
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Licenses that were collected from their holders. Two of one unit with different holders are proof, for
+ * anybody, that a server has given out more than it has; and each one must be in its server's journal.
+ */
+import { msOfIso } from '../core/time.ts';
+import type { PermanentClaims } from '../protocol/cal-token.ts';
+import { openCalToken, readCalFooter } from '../protocol/cal-token.ts';
+import { publicKeyObject } from '../protocol/paseto.ts';
+import type { Findings } from './finding.ts';
+import type { ServerFacts } from './server-facts.ts';
+
+export interface CollectedToken {
+  /** Its line in the file, from 1. */
+  readonly line: number;
+  readonly token: string;
+  readonly claims: PermanentClaims;
+}
+
+const where = 'tokens';
+
+/** Opens the tokens whose server's key is shown. Temporary ones spend no unit and are passed over. */
+export function readTokens(
+  tokens: readonly string[],
+  of: { readonly keys: ReadonlyMap<string, Uint8Array>; readonly findings: Findings },
+): readonly CollectedToken[] {
+  const { keys, findings } = of;
+  const opened: CollectedToken[] = [];
+  for (const [index, token] of tokens.entries()) {
+    const line = index + 1;
+    const server = readCalFooter(token)?.kid;
+    const publicKey = server === undefined ? undefined : keys.get(server);
+    const key = publicKey === undefined ? undefined : publicKeyObject(publicKey);
+    if (server === undefined || key === undefined) {
+      const text = `line ${line}: ${server === undefined ? 'it is no license' : `the key of ${server} is not shown`}`;
+      findings.add('not-shown', 'token-unknown', { where, text });
+      continue;
+    }
+    const result = openCalToken(token, key);
+    if (!result.ok) {
+      const text = `line ${line}: it is not signed by ${server}: forged, or altered on the way`;
+      findings.add('not-shown', 'token-invalid', { where, text });
+      continue;
+    }
+    const { claims } = result.value;
+    if (claims.kind !== 'temp') opened.push({ line, token, claims });
+  }
+  return opened;
+}
+
+/** Matches tokens with each other and with the journals of their servers. */
+export function matchTokens(
+  tokens: readonly CollectedToken[],
+  of: {
+    readonly servers: ReadonlyMap<string, ServerFacts>;
+    /** By the name of the authority: one server may have several for the same agreement, one after another. */
+    readonly agreements: ReadonlyMap<string, string>;
+    readonly findings: Findings;
+  },
+): void {
+  const { servers, findings } = of;
+  const byUnit = new Map<string, CollectedToken[]>();
+  for (const token of tokens) {
+    const { iss, aid, line, unit, jti, iat } = token.claims;
+    const facts = servers.get(iss);
+    if (facts !== undefined && !facts.known.has(jti)) {
+      const later = (msOfIso(iat) ?? 0) > facts.madeAtMs;
+      const text = `line ${token.line}: license ${jti} of unit ${unit} is not in the journal of ${iss}`;
+      const told = later ? `${text}, which was exported before it was issued` : text;
+      findings.add(later ? 'not-shown' : 'break', 'token-not-journaled', { where, text: told });
+    }
+    const key = `${iss} ${of.agreements.get(aid) ?? aid} ${line} ${unit}`;
+    const others = byUnit.get(key) ?? [];
+    for (const other of others) compare(other, token, of);
+    byUnit.set(key, [...others, token]);
+  }
+}
+
+function compare(
+  one: CollectedToken,
+  other: CollectedToken,
+  of: { readonly servers: ReadonlyMap<string, ServerFacts>; readonly findings: Findings },
+): void {
+  const [a, b] = [one.claims, other.claims];
+  const apart = a.exp <= b.iat || b.exp <= a.iat;
+  if (a.sub === b.sub || apart || wasReturned(one, of.servers) || wasReturned(other, of.servers)) return;
+  const text =
+    `unit ${a.unit} of line ${a.line} on ${a.iss} is with two holders at once, ${a.sub} and ${b.sub}. ` +
+    `Proof: ${one.token} and ${other.token}`;
+  of.findings.add('break', 'unit-collision', { where, text });
+}
+
+/** Given back early: its token is on the server's revoked list, and the unit was free again. */
+function wasReturned({ claims }: CollectedToken, servers: ReadonlyMap<string, ServerFacts>): boolean {
+  const facts = servers.get(claims.iss);
+  if (facts === undefined) return false;
+  const ending = `/${claims.line}/${claims.unit} ${claims.sub}`;
+  return [...facts.returned].some((key) => key.endsWith(ending));
+}

@@ -1,0 +1,147 @@
+/** The audit of real worlds: sound ones are found sound, and what was done to others is found. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import type { OpenServer } from '../src/server/app.ts';
+import { applyAnswerFile } from '../src/server/usecases/apply-message.ts';
+import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
+import { returnLicense } from '../src/server/usecases/return-license.ts';
+import { startMove } from '../src/server/usecases/start-move.ts';
+import {
+  freezeByTelephone,
+  releaseByTelephone,
+  returnByTelephone,
+} from '../src/server/usecases/telephone-move.ts';
+import { auditOf, clearinghouseBundle, codesOf, serverBundle } from './audit/bundles.ts';
+import * as acts from './world/acts.ts';
+import type { World } from './world/world.ts';
+import { agreement, makeWorld, product, value } from './world/world.ts';
+
+const type = 'device';
+
+async function bundlesOf(world: World, servers: Readonly<Record<string, OpenServer>>) {
+  const bundles: Record<string, Uint8Array> = {};
+  for (const [name, server] of Object.entries(servers)) bundles[name] = await serverBundle(server);
+  bundles['ch'] = await clearinghouseBundle(world.clearinghouse);
+  return bundles;
+}
+
+async function moveOnline(from: OpenServer, to: OpenServer, quantity: number | 'all'): Promise<void> {
+  const order = {
+    agreement,
+    to: acts.idOf(to),
+    product,
+    type,
+    quantity,
+    reason: 'replaced',
+    hold: false,
+  } as const;
+  value(await startMove(from.context, order));
+  for (let round = 0; round < 5; round += 1) await acts.contact(from, to);
+}
+
+const holders = (name: string, count: number): readonly string[] =>
+  Array.from({ length: count }, (_, at) => `${name}-${at}`);
+
+it('finds a world sound after moves, returns and a deactivation by connection', async () => {
+  const world = await makeWorld();
+  const old = await world.addServer('LS-OLD', { connected: true });
+  const next = await world.addServer('LS-NEW', { connected: true });
+  await acts.connect(old, 40);
+  await acts.connect(next, 5);
+  await acts.permanents(old, holders('ws', 12));
+  value(await returnLicense(old.context, { product, type, holder: 'ws-3' }));
+  await moveOnline(old, next, 20);
+  await acts.permanents(next, holders('ws', 6));
+  await moveOnline(next, old, 3);
+  await moveOnline(old, next, 'all');
+  await acts.closeByContact(old, true);
+  await acts.connect(old, 7);
+  await acts.contact(old, next);
+  const bundles = await bundlesOf(world, { old, next });
+  const result = auditOf(bundles);
+  assert.deepEqual(
+    result.findings.filter(({ level }) => level !== 'note'),
+    [],
+  );
+  assert.equal(result.verdict, 'ok');
+  const [line] = result.agreements[0]?.lines ?? [];
+  assert.equal(line?.entitled, 1000);
+  assert.deepEqual([line.inHand, line.committed, line.inTransit], await acts.books(world));
+  const installed = result.servers.map(({ lines }) => lines[0]?.installed ?? 0);
+  assert.equal(
+    line.committed,
+    installed.reduce((sum, each) => sum + each, 0),
+  );
+  assert.ok(result.journals.every(({ origin, witnessed }) => witnessed > 0 || origin.endsWith('/publisher')));
+  await world.close();
+});
+
+it('finds a world sound after moves by telephone, at every step of one', async () => {
+  const world = await makeWorld();
+  const old = await world.addServer('LS-OLD', { kit: true });
+  const next = await world.addServer('LS-NEW', { kit: true });
+  const audited = async (): Promise<readonly string[]> => {
+    const result = auditOf(await bundlesOf(world, { old, next }));
+    assert.deepEqual(
+      result.findings.filter(({ level }) => level !== 'note'),
+      [],
+    );
+    return codesOf(result, 'note');
+  };
+  await acts.setUp(world, old, 30);
+  await acts.setUp(world, next, 0);
+  await acts.permanents(old, holders('ws', 8));
+  const returned = value(await returnByTelephone(old.context, { product, type, quantity: 2 }));
+  await acts.confirm(world, returned.code);
+  await audited();
+  await acts.deskMove(world, { from: old, to: next });
+  const order = { to: acts.idOf(next), product, type, quantity: 'all' } as const;
+  const frozen = value(await freezeByTelephone(old.context, order));
+  await audited();
+  const free = await acts.confirm(world, frozen.code);
+  assert.ok((await audited()).includes('move-open'));
+  await acts.typeCode(next, free.code ?? '');
+  await audited();
+  const released = value(await releaseByTelephone(old.context, { product, type }));
+  const held = await acts.confirm(world, released.code);
+  await audited();
+  await acts.typeCode(next, held.code ?? '', { from: acts.idOf(old) });
+  assert.ok(!(await audited()).includes('move-open'));
+  await world.close();
+});
+
+it('finds a world sound after moves by files', async () => {
+  const world = await makeWorld();
+  const old = await world.addServer('LS-OLD');
+  const next = await world.addServer('LS-NEW');
+  const carry = async (from: OpenServer): Promise<void> => {
+    const answer = await acts.answerTo(world, from);
+    for (const server of [old, next]) await applyAnswerFile(server.context, answer);
+  };
+  for (const server of [old, next]) {
+    value(await requestActivation(server.context, { agreement }));
+    await carry(server);
+  }
+  value(await requestInstall(old.context, { agreement, product, type, quantity: 40 }));
+  await carry(old);
+  await acts.permanents(old, holders('ws', 15));
+  const order = {
+    agreement,
+    to: acts.idOf(next),
+    product,
+    type,
+    quantity: 30,
+    reason: 'replaced',
+    hold: false,
+  } as const;
+  value(await startMove(old.context, order));
+  for (const from of [old, old, next, old, next]) {
+    await carry(from);
+    const result = auditOf(await bundlesOf(world, { old, next }));
+    assert.deepEqual(
+      result.findings.filter(({ level }) => level === 'break'),
+      [],
+    );
+  }
+  await world.close();
+});
