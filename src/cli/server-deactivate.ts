@@ -79,7 +79,11 @@ function byTelephone(status: Status, result: Deactivated): Outcome {
 }
 
 /** Closed already, and the clearinghouse perhaps not told yet: telling it again does no harm. */
-async function byContact(cli: Cli, api: ApiClient, options: DeactivateOptions): Promise<Outcome> {
+export async function deactivateByContact(
+  cli: Cli,
+  api: ApiClient,
+  options: DeactivateOptions,
+): Promise<Outcome> {
   let result: Pick<Deactivated, 'unissued' | 'held'> = { unissued: 0, held: 0 };
   try {
     result = await post(api, options, 'contact');
@@ -144,7 +148,7 @@ async function deactivate(cli: Cli, options: DeactivateOptions): Promise<Outcome
     if (codeOut === true || status.method === 'telephone')
       return byTelephone(status, await post(api, options, 'telephone'));
     if (status.method === 'web') throw fileMissing();
-    return byContact(cli, api, options);
+    return deactivateByContact(cli, api, options);
   });
 }
 

@@ -15,7 +15,7 @@ import { done, Refused, silent } from './outcome.ts';
 import type { Progress } from './progress.ts';
 import type { MoveView, Status } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
-import type { MoveOptions } from './server-move-order.ts';
+import type { MoveOptions, MoveOrder } from './server-move-order.ts';
 import { orderOf, orderWords } from './server-move-order.ts';
 import type { Target } from './server-move-target.ts';
 import { targetOf } from './server-move-target.ts';
@@ -25,15 +25,15 @@ import { calsOf, serverCommand, when } from './server-words.ts';
 export const contactWaitMs = 2 * secondMs;
 
 /** The phases as the source sees them, in their order. */
-const phases: Readonly<Record<string, { readonly place: number; readonly text: string }>> = {
+export const phases: Readonly<Record<string, { readonly place: number; readonly text: string }>> = {
   requested: { place: 1, text: 'Asking the clearinghouse' },
   frozen: { place: 2, text: 'Frozen here; the target installs' },
   closed: { place: 3, text: 'Given up here; the move is finished' },
 };
-const phaseCount = 3;
+export const phaseCount = 3;
 
 /** Only the automatic method carries a move by itself; the others are told before anything is started. */
-function checkMethod(cli: Cli, status: Status, options: MoveOptions): void {
+export function checkMethod(cli: Cli, status: Status, options: MoveOptions): void {
   if (status.clearinghouseUrl === null) throw Refused.of({ code: 'no-clearinghouse-address' });
   if (status.method === 'automatic') return;
   const way = status.method === 'web' ? ['--request-out', 'REQUEST-FILE'] : ['--freeze'];
@@ -42,7 +42,10 @@ function checkMethod(cli: Cli, status: Status, options: MoveOptions): void {
     {
       code: 'method-differs',
       next: `To move by connection, set the method first (${serverCommand(cli, 'method', 'automatic')}). To move this way:`,
-      details: { method: status.method, command: serverCommand(cli, 'move', ...orderWords(options), ...way) },
+      details: {
+        method: status.method,
+        command: serverCommand(cli, 'move', ...orderWords({ ...options, deactivate: false }), ...way),
+      },
     },
   );
 }
@@ -51,9 +54,9 @@ function checkMethod(cli: Cli, status: Status, options: MoveOptions): void {
 export async function startMove(
   api: ApiClient,
   options: MoveOptions,
-  of: { readonly target: Target; readonly watched: boolean },
+  of: { readonly target: Target; readonly watched: boolean; readonly order?: MoveOrder },
 ): Promise<MoveView> {
-  const { product, type, quantity, agreement } = orderOf(options);
+  const { product, type, quantity, agreement } = of.order ?? orderOf(options);
   const { target, watched } = of;
   return api.call<MoveView>('POST', '/v1/admin/moves', {
     body: {
@@ -95,7 +98,7 @@ async function watch({ api, move: started, hold, untilMs, progress }: Watch): Pr
 }
 
 /** What is still missing, said of the source's own state. */
-function pending(cli: Cli, options: MoveOptions, move: MoveView): Refused {
+export function pending(cli: Cli, options: MoveOptions, move: MoveView): Refused {
   const waitingFor =
     move.state === 'frozen'
       ? 'the target: it has to fetch the CALs from the clearinghouse (it must be running, activated and connected)'
@@ -116,7 +119,7 @@ export function pendingWords(
   return new Refused({ ...refused, next, command, move: id, state, unissued, held });
 }
 
-function undone(move: MoveView): Failure {
+export function undone(move: MoveView): Failure {
   return new Failure(
     'The move was undone by the clearinghouse. The CALs are in use on this license server again.',
     {

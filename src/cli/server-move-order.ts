@@ -19,6 +19,9 @@ export interface MoveOptions {
   readonly status?: boolean;
   /** The id of a move, or true for the one that is open. */
   readonly undo?: string | boolean;
+  /** Every key pack of this license server, instead of one. */
+  readonly all?: boolean;
+  readonly deactivate?: boolean;
 }
 
 export interface MoveOrder {
@@ -40,12 +43,8 @@ export function lineOf(options: MoveOptions): { readonly product: string; readon
 
 /** Target, CALs and quantity of a move. */
 export function orderOf(options: MoveOptions): MoveOrder {
-  const { to, agreement, quantity } = options;
-  if (to === undefined) {
-    throw new WrongUsage(
-      'Say where to: --to with the address or the License Server ID of the new license server.',
-    );
-  }
+  const { agreement, quantity } = options;
+  const to = destinationOf(options.to);
   const line = lineOf(options);
   if (quantity === undefined) throw new WrongUsage('Say how many CALs: --quantity N, or --quantity all.');
   return { to, agreement, ...line, quantity };
@@ -65,6 +64,23 @@ export function refuseUnsupported(options: MoveOptions): void {
   }
 }
 
+/** Whether what is to be moved is named, where this command moves something. */
+export function checkOrder(options: MoveOptions): void {
+  const { status, undo, release, all, to, requestOut, response } = options;
+  if (status === true || undo !== undefined) return;
+  if (release === true) {
+    lineOf(options);
+  } else if (all === true || options.deactivate === true) {
+    if (all !== true)
+      throw new WrongUsage(
+        '--deactivate goes with --all; else deactivate by itself: calyx server deactivate.',
+      );
+    allOrderOf(options);
+  } else if (to !== undefined || (requestOut ?? response) === undefined) {
+    orderOf(options);
+  }
+}
+
 /** At most one way of carrying a move may be named. */
 export function checkModes(options: MoveOptions): void {
   const { freeze, release, requestOut, response, status, undo } = options;
@@ -80,6 +96,32 @@ export function checkModes(options: MoveOptions): void {
   if (modes.length > 1) throw new WrongUsage(`Give only one of ${modes.join(', ')}.`);
 }
 
+/** Where a move of all key packs goes; with the rest it names nothing but the agreement. */
+export function allOrderOf(options: MoveOptions): { readonly to: string } {
+  const { to, product, type, quantity, deactivate, hold } = options;
+  if ((product ?? type ?? quantity) !== undefined) {
+    throw new WrongUsage(
+      '--all moves every key pack: give either --all, or --product, --type and --quantity.',
+    );
+  }
+  if (deactivate === true && hold === true) {
+    throw new WrongUsage('A move that is held is not finished: give either --hold or --deactivate.');
+  }
+  if (deactivate === true && (options.requestOut ?? options.freeze) !== undefined) {
+    throw new WrongUsage(
+      '--deactivate goes by connection. By file or telephone, deactivate when the moves are done: calyx server deactivate.',
+    );
+  }
+  return { to: destinationOf(to) };
+}
+
+function destinationOf(to: string | undefined): string {
+  if (to !== undefined) return to;
+  throw new WrongUsage(
+    'Say where to: --to with the address or the License Server ID of the new license server.',
+  );
+}
+
 /** The words of an order, to repeat it. */
 export function orderWords(options: MoveOptions): readonly (string | number)[] {
   const words = (name: string, value: string | number | undefined): readonly (string | number)[] =>
@@ -90,5 +132,7 @@ export function orderWords(options: MoveOptions): readonly (string | number)[] {
     ...words('--product', options.product),
     ...words('--type', options.type),
     ...words('--quantity', options.quantity),
+    ...(options.all === true ? ['--all'] : []),
+    ...(options.deactivate === true ? ['--deactivate'] : []),
   ];
 }

@@ -4,29 +4,25 @@ import { Option } from 'commander';
 import { quantityOrAll, waitSeconds } from './arguments.ts';
 import type { Cli } from './main.ts';
 import type { Outcome } from './outcome.ts';
+import { moveAll } from './server-move-all.ts';
 import { moveByFile } from './server-move-files.ts';
 import { moveOnline } from './server-move-online.ts';
 import type { MoveOptions } from './server-move-order.ts';
-import { checkModes, lineOf, orderOf, refuseUnsupported } from './server-move-order.ts';
+import { checkModes, checkOrder, refuseUnsupported } from './server-move-order.ts';
 import { moveStatus } from './server-move-status.ts';
 import { freeze, release } from './server-move-telephone.ts';
 import { undoMove } from './server-move-undo.ts';
-
-/** Whether a move is started, or gone on with. */
-function startsMove({ status, undo }: MoveOptions): boolean {
-  return status !== true && undo === undefined;
-}
 
 async function move(cli: Cli, options: MoveOptions): Promise<Outcome> {
   checkModes(options);
   if (options.status !== true) refuseUnsupported(options);
   const byFile = options.requestOut !== undefined || options.response !== undefined;
   // What is missing is said before a server is asked.
-  if (options.release === true) lineOf(options);
-  else if (startsMove(options) && (!byFile || options.to !== undefined)) orderOf(options);
+  checkOrder(options);
   return cli.withApi('server', async (api) => {
     if (options.status === true) return moveStatus(api);
     if (options.undo !== undefined) return undoMove(cli, api, options);
+    if (options.all === true && options.response === undefined) return moveAll(cli, api, options);
     if (options.freeze === true) return freeze(cli, api, options);
     if (options.release === true) return release(api, options);
     return byFile ? moveByFile(cli, api, options) : moveOnline(cli, api, options);
@@ -46,6 +42,11 @@ export function register(group: Command, cli: Cli): void {
     .option('--product <id>', 'product version')
     .option('--type <type>', 'device, user or concurrent')
     .option('--quantity <count>', 'how many CALs, or all', quantityOrAll)
+    .option('--all', 'every key pack of this license server (of one agreement with --agreement)')
+    .option(
+      '--deactivate',
+      'with --all, over a connection: deactivate this license server when all has moved',
+    )
     .option('--hold', 'stop before the commit, so that the target can be tried')
     .option('--wait <seconds>', 'how long to watch the move', waitSeconds, 120)
     .option('--freeze', 'telephone: freeze, and show the code to read')
