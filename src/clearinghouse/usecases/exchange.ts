@@ -15,6 +15,7 @@ import { readMessageFile, writeMessageFile } from '../../protocol/message-file.t
 import { pageMoves } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import { authoritiesOfServer, findServer, saveGrantedAuthority } from '../../store/committed-server-rows.ts';
+import { waitingWithin } from '../../store/outbox-rows.ts';
 import type { OutgoingMessage, ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import type { ClearinghouseContent } from '../send.ts';
@@ -28,8 +29,8 @@ import { receiveMessages } from './receive-messages.ts';
 import { stateDueMoves } from './state-move.ts';
 import { tellLogs } from './witness.ts';
 
-/** The most messages in one answer; the rest goes with the next contact. */
-const mostMessages = 500;
+/** The most of one answer; the rest goes with the next contact. */
+const mostAtOnce = { messages: 500, bytes: 16 * 1024 * 1024 };
 
 interface Exchange {
   readonly messages: readonly string[];
@@ -75,15 +76,16 @@ async function exchangeNow(context: ClearinghouseContext, call: Exchange): Promi
 }
 
 async function hasMail(context: ClearinghouseContext, licenseServerId: string): Promise<boolean> {
-  const rows = await context.store.read((tx) => tx.outbox(licenseServerId, 1));
-  return rows.length > 0;
+  const waiting = await context.store.read((tx) => waitingWithin(tx, licenseServerId, mostAtOnce));
+  return waiting.count > 0;
 }
 
 /** Everything that waits for a recipient, signed now: the content is that of the outbox, word for word. */
 async function mailFor(context: ClearinghouseContext, licenseServerId: string): Promise<readonly string[]> {
   return context.store.read(async (tx) => {
     const tokens: string[] = [];
-    for (const row of await tx.outbox(licenseServerId, mostMessages)) {
+    const { count } = await waitingWithin(tx, licenseServerId, mostAtOnce);
+    for (const row of await tx.outbox(licenseServerId, count)) {
       tokens.push(await seal(context, tx, row));
     }
     return tokens;

@@ -4,6 +4,7 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
 import { findServer, saveServer } from '../../store/committed-server-rows.ts';
+import { waitingAmong } from '../../store/outbox-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { noteAddress } from '../server-address.ts';
@@ -55,9 +56,7 @@ export async function handleMessage(
 
 /** What was received is not sent again; only the sender's own mail is looked at. */
 async function handleContact(tx: WriteTx, { message, nowMs }: Handling<MessageOf<'contact'>>): Handled {
-  const waiting = await tx.outbox(message.from.id, 10_000);
-  const acknowledged = new Set(message.body.ack);
-  const own = waiting.filter((row) => acknowledged.has(row.id)).map((row) => row.id);
+  const own = await waitingAmong(tx, message.from.id, message.body.ack);
   if (own.length > 0) await tx.acknowledge(own);
   const server = await findServer(tx, message.from.id);
   if (server !== undefined) {

@@ -6,7 +6,7 @@ import { readMeta } from '../../store/meta-rows.ts';
 import type { ServerContext } from '../context.ts';
 import type { AppliedMessages } from './apply-message.ts';
 import { applyMessages } from './apply-message.ts';
-import { sealOutbox } from './outbox.ts';
+import { sealSome } from './outbox.ts';
 import { readRequest } from './requests.ts';
 
 export interface ContactCall {
@@ -59,16 +59,37 @@ async function contactOnce(
   if (isCut(call.poll)) return ok(nothing);
   const url = await context.store.read((tx) => readMeta(tx, 'clearinghouseUrl'));
   if (url === undefined || url === '') return err({ code: 'no-clearinghouse-address' });
-  const messages = await sealOutbox(context);
   const { signal } = context.stopping;
-  const answer = await context.delivery.exchange({
-    url,
-    messages,
-    waitMs: call.waitMs,
-    signal: call.poll === null ? signal : AbortSignal.any([signal, call.poll.signal]),
-  });
-  if (!answer.ok) return isCut(call.poll) ? ok(nothing) : answer;
-  return applyMessages(context, { messages: answer.value, ofOthers: 'refuse' });
+  let done = nothing;
+  let before: string | null = null;
+  for (;;) {
+    const { tokens, more, oldest } = await sealSome(context);
+    const answer = await context.delivery.exchange({
+      url,
+      messages: tokens,
+      // With more to say there is nothing to wait for.
+      waitMs: more ? 0 : call.waitMs,
+      signal: call.poll === null ? signal : AbortSignal.any([signal, call.poll.signal]),
+    });
+    if (!answer.ok) return isCut(call.poll) ? ok(done) : answer;
+    const applied = await applyMessages(context, { messages: answer.value, ofOthers: 'refuse' });
+    if (!applied.ok) return applied;
+    done = together(done, applied.value);
+    // Where nothing of the last sending was received, sending it again at once would change nothing.
+    if (!more || oldest === before) return ok(done);
+    before = oldest;
+  }
+}
+
+/** What several exchanges of one contact have brought. */
+function together(one: AppliedMessages, next: AppliedMessages): AppliedMessages {
+  return {
+    applied: [...one.applied, ...next.applied],
+    again: [...one.again, ...next.again],
+    refused: [...one.refused, ...next.refused],
+    failed: [...one.failed, ...next.failed],
+    results: [...one.results, ...next.results],
+  };
 }
 
 const isCut = (poll: AbortController | null): boolean => poll?.signal.aborted === true;

@@ -7,6 +7,7 @@ import { err, ok } from '../../core/result.ts';
 import { msOfIso } from '../../core/time.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
 import { clearinghouseName } from '../../protocol/envelope.ts';
+import { waitingAmong } from '../../store/outbox-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { findLine, listAuthorities, setAuthorityState } from '../../store/server-authority-rows.ts';
 import {
@@ -60,9 +61,7 @@ export async function handleAnswer(context: ServerContext, tx: WriteTx, message:
 
 /** What was received leaves the outbox; the horizon moves on where its proof holds. */
 async function handleWelcome(context: ServerContext, tx: WriteTx, message: MessageOf<'welcome'>): Handled {
-  const waiting = await tx.outbox(clearinghouseName, 10_000);
-  const received = new Set(message.body.received);
-  const own = waiting.filter((row) => received.has(row.id)).map((row) => row.id);
+  const own = await waitingAmong(tx, clearinghouseName, message.body.received);
   if (own.length > 0) await tx.acknowledge(own);
   for (const id of message.body.received) await forgetApplied(tx, id);
   const authorities = await listAuthorities(tx);

@@ -7,6 +7,7 @@ import { ok } from '../../core/result.ts';
 import { clearinghouseName } from '../../protocol/envelope.ts';
 import { sealContent } from '../../protocol/message-content.ts';
 import { writeMessageFile } from '../../protocol/message-file.ts';
+import { waitingWithin } from '../../store/outbox-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { tellApplied } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
@@ -19,18 +20,33 @@ import { readAddress, readMethod } from './settings.ts';
 import { stateEndedMoves } from './state-move.ts';
 import { tellLogs } from './witness.ts';
 
-/** The most messages of one sending; the rest goes with the next. */
-const mostMessages = 500;
+/**
+ * The most of one sending over the network; the rest goes with the next. Signing 256 KiB takes some 10 ms,
+ * for which everybody else waits: the receipts of a long move would take a second at once.
+ */
+const mostAtOnce = { messages: 500, bytes: 256 * 1024 };
+/** A file has no next one. */
+const everything = { messages: 1_000_000, bytes: Number.MAX_SAFE_INTEGER };
 
-/** The outbox, signed now, with a contact at its end. */
-export async function sealOutbox(context: ServerContext): Promise<readonly string[]> {
+export interface Sending {
+  readonly tokens: readonly string[];
+  /** Whether more waits than is sent now. */
+  readonly more: boolean;
+  /** The message that has waited longest; null where none waits. */
+  readonly oldest: string | null;
+}
+
+/** The beginning of the outbox, signed now; where that is all of it, with a contact at its end. */
+export async function sealSome(context: ServerContext, most = mostAtOnce): Promise<Sending> {
   await stateEndedMoves(context);
-  const sealed = await context.store.write<readonly string[]>(async (tx) => {
-    const waiting = await tx.outbox(clearinghouseName, mostMessages);
+  const sealed = await context.store.write<Sending>(async (tx) => {
+    const { count, more } = await waitingWithin(tx, clearinghouseName, most);
+    const waiting = await tx.outbox(clearinghouseName, count);
+    const oldest = waiting[0]?.id ?? null;
     const tokens: string[] = [];
     for (const row of waiting) tokens.push(await seal(context, tx, row.body));
     // A contact is numbered after all that waits, so it may not overtake what this sending leaves behind.
-    if (waiting.length === mostMessages) return ok(tokens);
+    if (more) return ok({ tokens, more, oldest });
     const contact = newId(context);
     await noteSealed(context, tx, contact);
     const ack = await tellApplied(tx, contact);
@@ -42,10 +58,15 @@ export async function sealOutbox(context: ServerContext): Promise<readonly strin
       type: 'contact',
       body: { ack, name: context.name, method, logs, ...(address === null ? {} : { address }) },
     });
-    return ok([...tokens, await seal(context, tx, last.body)]);
+    return ok({ tokens: [...tokens, await seal(context, tx, last.body)], more, oldest });
   });
   if (!sealed.ok) throw new Error(`The outbox cannot be refused, but was: ${sealed.error.code}`);
   return sealed.value;
+}
+
+/** The whole outbox, signed now, with a contact at its end. */
+export async function sealOutbox(context: ServerContext): Promise<readonly string[]> {
+  return (await sealSome(context, everything)).tokens;
 }
 
 async function seal(context: ServerContext, tx: WriteTx, stored: JsonObject): Promise<string> {
