@@ -1,7 +1,8 @@
 /** The moves in which everything fails once: each as an administrator and a representative do it. */
 import assert from 'node:assert/strict';
+import { cancelMove } from '../../src/clearinghouse/usecases/cancel-move.ts';
 import { confirmByTelephone } from '../../src/clearinghouse/usecases/desk-confirm.ts';
-import { cancelMove, listMoves } from '../../src/clearinghouse/usecases/desk-moves.ts';
+import { listMoves } from '../../src/clearinghouse/usecases/desk-moves.ts';
 import { answerFile } from '../../src/clearinghouse/usecases/exchange.ts';
 import { startDeskMove } from '../../src/clearinghouse/usecases/start-move.ts';
 import { ok } from '../../src/core/result.ts';
