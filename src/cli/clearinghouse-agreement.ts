@@ -7,6 +7,8 @@ import type { QuotedOptions } from './asked-agreement.ts';
 import { agreementGiven, quotedFields, withQuotedFields } from './asked-agreement.ts';
 import { pathOf } from './client.ts';
 import { nextCommand } from './command-words.ts';
+import type { Risk } from './desk-move-view.ts';
+import { riskText } from './desk-move-view.ts';
 import { lists } from './list-options.ts';
 import type { Cli } from './main.ts';
 import { done } from './outcome.ts';
@@ -32,6 +34,7 @@ export type Agreement = {
   readonly authorization: string | null;
   readonly license: string | null;
   readonly lines: readonly AgreementLine[];
+  readonly atRisk: readonly (Risk & { readonly move: string; readonly line: number })[];
 };
 
 interface AddOptions extends QuotedOptions {
@@ -78,6 +81,9 @@ function showAgreement(page: Page, agreement: Agreement): Page {
   for (const line of agreement.lines) {
     page.text(`${line.name} (${line.product}), CALs per ${line.type}:
 ${whereTheyAre(line)}`);
+  }
+  for (const risk of agreement.atRisk) {
+    page.text(`At risk, line ${risk.line}, by move ${risk.move}: ${riskText(risk)}.`);
   }
   return page;
 }

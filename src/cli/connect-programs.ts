@@ -1,6 +1,7 @@
 /** How the two programs are opened inside the command line's own process, loaded when they are needed. */
 import type { Logger } from 'pino';
 import type { App, TlsMaterial } from '../platform/http.ts';
+import type { Repeating } from '../platform/repeat.ts';
 import type { StoreFailure } from '../store/port.ts';
 import type { Openers } from './connect.ts';
 import { openInWords } from './connect-failure.ts';
@@ -58,6 +59,17 @@ export async function openServedServer(dir: string, options: ServeOptions): Prom
 /** Opens a clearinghouse to be served; the caller holds the folder's lock. */
 export async function openServedClearinghouse(dir: string, options: ServeOptions): Promise<ServedProgram> {
   const { openClearinghouse } = await import('../clearinghouse/app.ts');
-  const { app, close } = await openInWords(dir, () => openClearinghouse(dir, options));
-  return { app, start: () => undefined, close };
+  const { startService } = await import('../clearinghouse/service.ts');
+  const opened = await openInWords(dir, () => openClearinghouse(dir, options));
+  let service: Repeating | undefined;
+  return {
+    app: opened.app,
+    start: () => {
+      service = startService(opened.context);
+    },
+    close: async () => {
+      await service?.stop();
+      await opened.close();
+    },
+  };
 }

@@ -19,11 +19,55 @@ export type DeskMove = {
   readonly ageDays: number;
   readonly reminder: number;
   readonly awaited: { readonly from: string; readonly text: string };
+  readonly deadSource: DeadSource | null;
 };
 
+type DeadSource = {
+  readonly declaredBy: string;
+  readonly statement: string;
+  readonly enteredBy: string | null;
+  readonly declaredAt: string;
+  readonly units: number;
+  readonly horizon: string;
+  readonly opensAt: string;
+  readonly approvedBy: string | null;
+  readonly atRisk: Risk | null;
+  readonly sourceSeenAt: string | null;
+  readonly sourceSaid: string | null;
+};
+
+export type Risk = {
+  readonly units: number;
+  readonly from: string;
+  readonly until: string;
+  readonly sourceSeenAt: string | null;
+};
+
+/** Units that may have two holders for a time, and whether the source was really heard of. */
+export function riskText({ units, from, until, sourceSeenAt }: Risk): string {
+  const seen = sourceSeenAt === null ? '' : `; the source was seen alive on ${sourceSeenAt}`;
+  return `${units} from ${from} to ${until}${seen}`;
+}
+
+/** What is known of a source that was declared to function no longer. */
+function deadRow(dead: DeadSource): readonly (readonly [string, Cell])[] {
+  const { declaredBy, statement, enteredBy, declaredAt, approvedBy, atRisk } = dead;
+  const entered = enteredBy === null ? '' : `, entered by ${enteredBy}`;
+  return [
+    ['Declared dead', `${declaredBy}: ${statement} (${declaredAt}${entered})`],
+    ['Source may give until', dead.horizon],
+    ['Open to others', dead.opensAt],
+    ...(approvedBy === null ? [] : [['Released early by', approvedBy] as const]),
+    ...(atRisk === null ? [] : [['Units at risk', riskText(atRisk)] as const]),
+    ...(dead.sourceSeenAt === null
+      ? []
+      : [['Source spoke again', `${dead.sourceSeenAt}: ${dead.sourceSaid ?? ''}`] as const]),
+  ];
+}
+
 /** How many CALs a move is about: known from the freeze on. */
-function amount({ quantity, unissued, held }: DeskMove): string {
-  if (unissued + held === 0) return String(quantity);
+function amount({ quantity, unissued, held, deadSource }: DeskMove): string {
+  if (unissued + held === 0) return String(deadSource?.units ?? quantity);
   return `${unissued + held} (${unissued} unissued, ${held} with holders)`;
 }
 
@@ -38,5 +82,6 @@ export function moveRow(move: DeskMove): readonly (readonly [string, Cell])[] {
     ['State', `${move.state}, since ${when(move.updatedAt)}`],
     ['Waits for', move.awaited.text],
     ...waitsSince(move),
+    ...(move.deadSource === null ? [] : deadRow(move.deadSource)),
   ];
 }

@@ -15,6 +15,8 @@ interface MoveOptions extends QuotedOptions {
   readonly type: string;
   readonly quantity: number | 'all';
   readonly reason: string;
+  readonly statement?: string;
+  readonly by?: string;
 }
 
 export function register(group: Command, cli: Cli): void {
@@ -23,7 +25,8 @@ export function register(group: Command, cli: Cli): void {
     .summary('starts a move between two license servers')
     .description(
       'Enters a move by telephone. Nothing is read out yet: the caller freezes the CALs on the source and reads ' +
-        'its code (calyx desk confirm).',
+        'its code (calyx desk confirm). From a source that no longer functions (--reason dead, with what the caller ' +
+        'declares), the CALs wait until its horizon has passed.',
     )
     .option('--agreement <number>', 'agreement or enrollment number, as the caller reads it')
     .requiredOption('--from <code>', 'License Server ID of the source')
@@ -35,11 +38,17 @@ export function register(group: Command, cli: Cli): void {
         .choices(['replaced', 'dead'])
         .makeOptionMandatory(),
     )
+    .option('--statement <text>', 'with --reason dead: "NAME: what happened", as the caller declares it')
+    .option('--by <name>', 'with --reason dead: who enters it, and cannot be the second person')
     .action(
       cli.run(async (options: MoveOptions) => {
-        const { from, to, product, type, quantity, reason } = options;
+        const { from, to, product, type, quantity, reason, statement, by } = options;
         const agreement = agreementGiven(options.agreement);
-        const body = { agreement, from, to, product, type, quantity, reason, ...quotedFields(options) };
+        const body = {
+          ...{ agreement, from, to, product, type, quantity, reason, ...quotedFields(options) },
+          ...(statement === undefined ? {} : { statement }),
+          ...(by === undefined ? {} : { by }),
+        };
         const answer = await askDesk(cli, '/v1/desk/moves', body);
         return deskOutcome(answer, (page) =>
           page

@@ -149,10 +149,26 @@ describe('the desk moves CALs', () => {
     assert.match(cancelled.stdout, /^The move is undone\.$/m);
   });
 
-  it('says what it cannot do yet', async () => {
-    const dead = await refusal(...move, '--quantity', 'all', '--reason', 'dead');
-    assert.equal(dead['code'], 'not-yet-supported');
-    assert.equal((await refusal('approve'))['code'], 'not-yet-supported');
+  it('declares a source dead, shows what waits for what, and releases it early with a second person', async () => {
+    const dead = [...move, '--quantity', 'all', '--reason', 'dead'];
+    assert.equal((await refusal(...dead))['field'], 'statement');
+    const declared = await desk(...dead, '--statement', 'Ann Lee: the disk is gone', '--by', 'Cy');
+    const id = String(declared['move']);
+    assert.equal(declared['state'], 'dead-wait');
+    assert.match(declared.next, /calyx desk approve/);
+    const listed = (await run(['desk', 'moves'])).stdout.replaceAll(/\s+/g, ' ');
+    for (const words of [id, 'dead-wait', 'Ann Lee: the disk is gone', 'horizon']) {
+      assert.ok(listed.includes(words), words);
+    }
+    for (const name of ['ann lee', 'Cy']) {
+      assert.equal((await refusal('approve', id, '--by', name))['code'], 'approval-same-person');
+    }
+    const approved = await desk('approve', id, '--by', 'Ben');
+    assert.equal(approved['state'], 'closed');
+    assert.equal(approved.codes.length, 1);
+    assert.equal((await refusal('approve', id, '--by', 'Dee'))['code'], 'move-state');
+    const shown = (await run(['clearinghouse', 'agreement', 'show', '4965437'])).stdout;
+    assert.match(shown, /At risk/);
   });
 });
 

@@ -11,6 +11,8 @@ import { dayMs, isoTime, secondMs } from './time.ts';
 
 /** A permanent device license lasts 52 to 89 days, drawn at random to spread renewals (facts §3.1). */
 const deviceLeaseDays = { shortest: 52, longest: 89 } as const;
+/** No lease is longer: what a server may have given to somebody is free again after so long (protocol §2.4, §3.6). */
+export const longestLeaseMs = deviceLeaseDays.longest * dayMs;
 /** A user's license shows as ending 60 days after issue (facts §3.2). */
 const userLeaseDays = 60;
 /** A license is renewed in its last 7 days and not before (facts §3.1). */

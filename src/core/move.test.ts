@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Carrier, MoveEffect, MoveEvent, MoveState } from './move.ts';
-import { advance, awaited, isOver, startMove } from './move.ts';
+import { advance, isOver, startMove } from './move.ts';
 import type { RefusalCode } from './refusal.ts';
 
 const states: readonly MoveState[] = [
@@ -15,6 +15,7 @@ const states: readonly MoveState[] = [
   'returning',
   'aborted',
   'dead-wait',
+  'fenced',
 ];
 const events: readonly MoveEvent[] = [
   'frozen',
@@ -26,6 +27,7 @@ const events: readonly MoveEvent[] = [
   'relinquished',
   'declare-dead',
   'horizon-passed',
+  'early-release',
   'dead-abort',
 ];
 
@@ -62,6 +64,13 @@ describe('startMove', () => {
     }
   });
 
+  it('starts a move from a dead source like any other', () => {
+    const started = startMove({ ...request, reason: 'dead', quantity: 'all' });
+    assert.ok(started.ok);
+    assert.equal(started.value.state, 'reserved');
+    assert.equal(told(started.value.effects), 'source:freeze');
+  });
+
   it('takes everything there is', () => {
     assert.ok(startMove({ ...request, quantity: 'all' }).ok);
     assert.ok(startMove({ ...request, quantity: 100 }).ok);
@@ -70,9 +79,23 @@ describe('startMove', () => {
   const refused: readonly [string, Partial<Parameters<typeof startMove>[0]>, object][] = [
     ['a move to itself', { target: 'A' }, { code: 'move-to-itself', licenseServerId: 'A' }],
     [
-      'a dead source, for now',
+      'a source that was declared dead already',
+      { reason: 'dead', quantity: 'all', open: { id: 'm0', state: 'dead-wait' } },
+      { code: 'server-declared-dead', licenseServerId: 'A', move: 'm0' },
+    ],
+    [
+      'another move of what was granted from a dead source',
+      { open: { id: 'm0', state: 'fenced' } },
+      { code: 'server-declared-dead', licenseServerId: 'A', move: 'm0' },
+    ],
+    [
+      'a part of a dead source',
       { reason: 'dead' },
-      { code: 'not-yet-supported', what: 'a move from a license server that no longer functions' },
+      {
+        code: 'invalid-input',
+        field: 'quantity',
+        problem: 'a source that no longer functions cannot keep a part: all CALs of the product are moved',
+      },
     ],
     [
       'a second move of the same line',
@@ -128,9 +151,26 @@ const onlineRows: readonly Row[] = [
   ['closed', 'cancel', 'move-state', ''],
   ['aborted', 'verified', 'move-state', ''],
   ['aborting', 'verified', 'move-state', ''],
-  ['reserved', 'declare-dead', 'not-yet-supported', ''],
-  ['dead-wait', 'horizon-passed', 'not-yet-supported', ''],
-  ['dead-wait', 'frozen', 'not-yet-supported', ''],
+  ['reserved', 'declare-dead', 'dead-wait', 'quarantine target:source-dead'],
+  ['granted', 'declare-dead', 'move-state', ''],
+  ['dead-wait', 'frozen', 'frozen', 'end-quarantine reserve-in-transit'],
+  [
+    'dead-wait',
+    'released',
+    'closed',
+    'end-quarantine reserve-in-transit target:grant post-to-target target:final target:source-closed',
+  ],
+  ['dead-wait', 'horizon-passed', 'fenced', 'end-quarantine reserve-in-transit fence-source target:grant'],
+  ['dead-wait', 'early-release', 'fenced', 'end-quarantine reserve-in-transit fence-source target:grant'],
+  ['dead-wait', 'dead-abort', 'aborted', 'end-quarantine source:unfreeze target:source-lives'],
+  ['dead-wait', 'cancel', 'move-state', ''],
+  ['dead-wait', 'installed', 'move-state', ''],
+  ['fenced', 'installed', 'closed', 'post-to-target target:final target:source-closed'],
+  ['fenced', 'cancel', 'move-state', ''],
+  ['fenced', 'dead-abort', 'move-state', ''],
+  ['granted', 'horizon-passed', 'closed', 'post-to-target target:final target:source-closed'],
+  ['committed', 'horizon-passed', 'closed', 'target:source-closed'],
+  ['reserved', 'horizon-passed', 'move-state', ''],
 ];
 
 const telephoneRows: readonly Row[] = [
@@ -145,6 +185,28 @@ const telephoneRows: readonly Row[] = [
   ['frozen', 'cancel', 'move-state', ''],
   ['granted', 'cancel', 'move-state', ''],
   ['aborted', 'frozen', 'move-state', ''],
+  ['reserved', 'declare-dead', 'dead-wait', 'quarantine'],
+  ['dead-wait', 'frozen', 'frozen', 'end-quarantine reserve-in-transit'],
+  [
+    'dead-wait',
+    'released',
+    'closed',
+    'end-quarantine reserve-in-transit post-to-target code:key-pack code:held-key-pack',
+  ],
+  [
+    'dead-wait',
+    'horizon-passed',
+    'closed',
+    'end-quarantine reserve-in-transit fence-source post-to-target code:key-pack code:held-key-pack',
+  ],
+  [
+    'dead-wait',
+    'early-release',
+    'closed',
+    'end-quarantine reserve-in-transit fence-source post-to-target code:key-pack code:held-key-pack',
+  ],
+  ['dead-wait', 'dead-abort', 'aborted', 'end-quarantine source:unfreeze'],
+  ['granted', 'horizon-passed', 'closed', 'post-to-target code:held-key-pack'],
 ];
 
 function table(carrier: Carrier, rows: readonly Row[]): void {
@@ -191,26 +253,10 @@ describe('advance', () => {
   it('lets a receipt of the source count in every state but before its freeze', () => {
     for (const carrier of ['online', 'telephone'] as const) {
       for (const state of states) {
-        if (state === 'reserved' || state === 'dead-wait') continue;
+        if (state === 'reserved') continue;
         assert.ok(advance({ id: 'm1', state }, 'released', carrier).ok, `${carrier}: ${state}`);
       }
     }
-  });
-});
-
-describe('awaited', () => {
-  it('says from whom something is awaited in every state', () => {
-    for (const carrier of ['online', 'telephone'] as const) {
-      for (const state of states) {
-        const { from, text } = awaited(state, carrier);
-        assert.match(text, /^[A-Z].{20,}[.E]$/);
-        if (isOver(state)) assert.equal(from, 'nobody');
-      }
-    }
-    assert.equal(awaited('reserved', 'telephone').from, 'source');
-    assert.match(awaited('reserved', 'telephone').text, /calyx server move --freeze/);
-    assert.match(awaited('granted', 'telephone').text, /calyx server deactivate/);
-    assert.equal(awaited('granted', 'online').from, 'target');
   });
 });
 

@@ -10,6 +10,7 @@ import { err, ok } from './result.ts';
 /**
  * The states of protocol §2.2, and `returning`: a move that was being undone when its source gave
  * its units up. The target still has to give them back; they then go to hand, not to the source.
+ * `fenced` is *granted* with a source that no longer functions: nothing is awaited from it any more.
  */
 export type MoveState =
   | 'reserved'
@@ -21,7 +22,8 @@ export type MoveState =
   | 'aborting'
   | 'returning'
   | 'aborted'
-  | 'dead-wait';
+  | 'dead-wait'
+  | 'fenced';
 
 /** Receipts of the servers, and what people or the clearinghouse itself decide. */
 export type MoveEvent =
@@ -34,6 +36,7 @@ export type MoveEvent =
   | 'relinquished'
   | 'declare-dead'
   | 'horizon-passed'
+  | 'early-release'
   | 'dead-abort';
 
 /** How a move's grant travels: as signed messages (HTTPS, file, QR), or as codes read out. */
@@ -53,10 +56,25 @@ export type MoveEffect =
   | { readonly do: 'post-to-hand' }
   /** Transfer: committed to the source → in hand. */
   | { readonly do: 'source-to-hand' }
+  /** Pending: committed to the source → quarantined, until its horizon has passed. */
+  | { readonly do: 'quarantine' }
+  /** Void: quarantined → committed to the source again. */
+  | { readonly do: 'end-quarantine' }
+  /** The source is closed: its generation is over, and its messages have no effect any more. */
+  | { readonly do: 'fence-source' }
   | {
       readonly do: 'send';
       readonly to: 'source' | 'target';
-      readonly message: 'freeze' | 'unfreeze' | 'release' | 'grant' | 'cancel' | 'final' | 'source-closed';
+      readonly message:
+        | 'freeze'
+        | 'unfreeze'
+        | 'release'
+        | 'grant'
+        | 'cancel'
+        | 'final'
+        | 'source-closed'
+        | 'source-dead'
+        | 'source-lives';
     }
   /** A code for the target: of the unissued part, or of the held part. Nothing where it is 0 units. */
   | { readonly do: 'read-out'; readonly code: 'key-pack' | 'held-key-pack' };
@@ -73,8 +91,8 @@ interface Cell {
   readonly effects: readonly MoveEffect[];
 }
 
-/** `again`: seen before. `freeze-first`: its freeze has not been heard of. `later`: a later version. */
-type Entry = Cell | 'again' | 'freeze-first' | 'later';
+/** `again`: seen before. `freeze-first`: its freeze has not been heard of. */
+type Entry = Cell | 'again' | 'freeze-first';
 type Table = Readonly<Record<MoveState, Readonly<Partial<Record<MoveEvent, Entry>>>>>;
 
 const toSource = (message: 'freeze' | 'unfreeze' | 'release'): MoveEffect => ({
@@ -82,7 +100,9 @@ const toSource = (message: 'freeze' | 'unfreeze' | 'release'): MoveEffect => ({
   to: 'source',
   message,
 });
-const toTarget = (message: 'grant' | 'cancel' | 'final' | 'source-closed'): MoveEffect => ({
+const toTarget = (
+  message: 'grant' | 'cancel' | 'final' | 'source-closed' | 'source-dead' | 'source-lives',
+): MoveEffect => ({
   do: 'send',
   to: 'target',
   message,
@@ -111,16 +131,26 @@ const releasedOnline: Cell = {
 const releasedByTelephone: Cell = { to: 'closed', effects: [postToTarget, readOut('held-key-pack')] };
 const undo: Cell = { to: 'aborting', effects: [toTarget('cancel')] };
 
-const deadWait = {
-  frozen: 'later',
-  released: 'later',
-  cancel: 'later',
-  'horizon-passed': 'later',
-  'dead-abort': 'later',
-} as const;
+/** The units of a source that was declared to function no longer wait for its horizon (§2.5). */
+const quarantine: MoveEffect = { do: 'quarantine' };
+/** The source has spoken after all, or its horizon has passed: the units are in transit from now on. */
+const intoTransit: readonly MoveEffect[] = [{ do: 'end-quarantine' }, reserveInTransit];
+const fence: MoveEffect = { do: 'fence-source' };
+const undeclared: readonly MoveEffect[] = [{ do: 'end-quarantine' }, toSource('unfreeze')];
+/** The horizon has passed, or a second person did not wait for it: the source is fenced, the target granted. */
+const fencedOnline: Cell = { to: 'fenced', effects: [...intoTransit, fence, toTarget('grant')] };
+const fencedByTelephone: Cell = {
+  to: 'closed',
+  effects: [...intoTransit, fence, postToTarget, readOut('key-pack'), readOut('held-key-pack')],
+};
 
 const online: Table = {
-  reserved: { frozen, released: 'freeze-first', cancel: abandoned, 'declare-dead': 'later' },
+  reserved: {
+    frozen,
+    released: 'freeze-first',
+    cancel: abandoned,
+    'declare-dead': { to: 'dead-wait', effects: [quarantine, toTarget('source-dead')] },
+  },
   frozen: {
     frozen: 'again',
     grant: { to: 'granted', effects: [toTarget('grant')] },
@@ -132,6 +162,7 @@ const online: Table = {
     grant: 'again',
     installed: { to: 'installed', effects: [] },
     released: releasedOnline,
+    'horizon-passed': releasedOnline,
     cancel: undo,
   },
   installed: {
@@ -140,6 +171,7 @@ const online: Table = {
     installed: 'again',
     verified: { to: 'committed', effects: [postToTarget, toSource('release'), toTarget('final')] },
     released: releasedOnline,
+    'horizon-passed': releasedOnline,
     cancel: undo,
   },
   committed: {
@@ -148,6 +180,7 @@ const online: Table = {
     installed: 'again',
     verified: 'again',
     released: { to: 'closed', effects: [toTarget('source-closed')] },
+    'horizon-passed': { to: 'closed', effects: [toTarget('source-closed')] },
   },
   closed: {
     frozen: 'again',
@@ -156,6 +189,7 @@ const online: Table = {
     verified: 'again',
     released: 'again',
     relinquished: 'again',
+    'horizon-passed': 'again',
   },
   aborting: {
     frozen: 'again',
@@ -177,8 +211,24 @@ const online: Table = {
     cancel: 'again',
     released: releasedAfterUndo,
     relinquished: 'again',
+    'dead-abort': 'again',
   },
-  'dead-wait': deadWait,
+  'dead-wait': {
+    frozen: { to: 'frozen', effects: intoTransit },
+    released: { to: 'closed', effects: [...intoTransit, toTarget('grant'), ...releasedOnline.effects] },
+    'declare-dead': 'again',
+    'horizon-passed': fencedOnline,
+    'early-release': fencedOnline,
+    'dead-abort': { to: 'aborted', effects: [...undeclared, toTarget('source-lives')] },
+  },
+  fenced: {
+    grant: 'again',
+    installed: releasedOnline,
+    verified: 'again',
+    released: 'again',
+    'horizon-passed': 'again',
+    'early-release': 'again',
+  },
 };
 
 /**
@@ -186,7 +236,12 @@ const online: Table = {
  * reports nothing, and nothing can be undone: undo is release and a grant back (protocol §2.2).
  */
 const telephone: Table = {
-  reserved: { frozen, released: 'freeze-first', cancel: abandoned, 'declare-dead': 'later' },
+  reserved: {
+    frozen,
+    released: 'freeze-first',
+    cancel: abandoned,
+    'declare-dead': { to: 'dead-wait', effects: [quarantine] },
+  },
   frozen: {
     frozen: 'again',
     grant: { to: 'granted', effects: [readOut('key-pack')] },
@@ -195,23 +250,44 @@ const telephone: Table = {
       effects: [postToTarget, readOut('key-pack'), readOut('held-key-pack')],
     },
   },
-  granted: { frozen: 'again', grant: 'again', released: releasedByTelephone },
+  granted: {
+    frozen: 'again',
+    grant: 'again',
+    released: releasedByTelephone,
+    'horizon-passed': releasedByTelephone,
+  },
   installed: { frozen: 'again', grant: 'again', installed: 'again', released: releasedByTelephone },
   committed: { frozen: 'again', grant: 'again', verified: 'again', released: { to: 'closed', effects: [] } },
-  closed: { frozen: 'again', grant: 'again', released: 'again' },
+  closed: {
+    frozen: 'again',
+    grant: 'again',
+    released: 'again',
+    'horizon-passed': 'again',
+    'early-release': 'again',
+  },
   aborting: { frozen: 'again', cancel: 'again', released: { to: 'returning', effects: [] } },
   returning: { frozen: 'again', cancel: 'again', released: 'again' },
-  aborted: { cancel: 'again', released: releasedAfterUndo },
-  'dead-wait': deadWait,
+  aborted: { cancel: 'again', released: releasedAfterUndo, 'dead-abort': 'again' },
+  'dead-wait': {
+    frozen: { to: 'frozen', effects: intoTransit },
+    released: {
+      to: 'closed',
+      effects: [...intoTransit, postToTarget, readOut('key-pack'), readOut('held-key-pack')],
+    },
+    'declare-dead': 'again',
+    'horizon-passed': fencedByTelephone,
+    'early-release': fencedByTelephone,
+    'dead-abort': { to: 'aborted', effects: undeclared },
+  },
+  fenced: { released: 'again' },
 };
 
 const tables: Readonly<Record<Carrier, Table>> = { online, telephone };
 
-const deadSource = 'a move from a license server that no longer functions';
-
 /**
- * Starts a move. Refused: not-yet-supported for a source that no longer functions, move-to-itself,
- * move-open, quantity-invalid, move-more-than-there-is. `committed` is what the books say is on the
+ * Starts a move. One from a source that no longer functions starts like any other, and is declared so at
+ * once (`declare-dead`); it takes the whole line. Refused: move-to-itself, move-open, server-declared-dead,
+ * quantity-invalid, invalid-input, move-more-than-there-is. `committed` is what the books say is on the
  * source; `open` is a move of the same line from the same source that is not over: a server freezes
  * for one at a time (protocol §2.4, rule 6).
  */
@@ -226,8 +302,14 @@ export function startMove(request: {
 }): Result<MoveStep, Refusal> {
   const { source, target, quantity, committed, open } = request;
   if (source === target) return err({ code: 'move-to-itself', licenseServerId: source });
-  if (request.reason === 'dead') return err({ code: 'not-yet-supported', what: deadSource });
+  if (open?.state === 'dead-wait' || open?.state === 'fenced') {
+    return err({ code: 'server-declared-dead', licenseServerId: source, move: open.id });
+  }
   if (open !== null) return err({ code: 'move-open', move: open.id, state: open.state });
+  if (request.reason === 'dead' && quantity !== 'all') {
+    const problem = 'a source that no longer functions cannot keep a part: all CALs of the product are moved';
+    return err({ code: 'invalid-input', field: 'quantity', problem });
+  }
   if (quantity !== 'all' && (!Number.isInteger(quantity) || quantity < 1)) {
     return err({ code: 'quantity-invalid', quantity, most: committed });
   }
@@ -242,8 +324,7 @@ export function startMove(request: {
 /**
  * What becomes of a move by an event. `carrier` is the move's own, however this event was heard of:
  * a release that is read out closes a move by messages, too. An event that was seen before answers
- * `again` without effects, never a refusal. Refused: move-state, earlier-code-missing,
- * not-yet-supported.
+ * `again` without effects, never a refusal. Refused: move-state, earlier-code-missing.
  */
 export function advance(
   move: { readonly id: string; readonly state: MoveState },
@@ -255,7 +336,6 @@ export function advance(
     return err({ code: 'move-state', move: move.id, state: move.state, act: event });
   }
   if (entry === 'freeze-first') return err({ code: 'earlier-code-missing', kind: 'frozen' });
-  if (entry === 'later') return err({ code: 'not-yet-supported', what: deadSource });
   if (entry === 'again') return ok({ state: move.state, effects: [], again: true });
   return ok({ state: entry.to, effects: entry.effects, again: false });
 }
@@ -268,74 +348,4 @@ export function isOver(state: MoveState): boolean {
 /** Whether its source has nothing left to do for it, be it over or not. */
 export function isDoneBySource(state: MoveState): boolean {
   return isOver(state) || state === 'returning';
-}
-
-/** From whom something is awaited, and what, as a sentence for people. */
-export interface Awaited {
-  readonly from: 'source' | 'target' | 'clearinghouse' | 'administrator' | 'nobody';
-  readonly text: string;
-}
-
-const nothingMore: Awaited = { from: 'nobody', text: 'Nothing more: the move is finished.' };
-const undone: Awaited = { from: 'nobody', text: 'Nothing more: the move was undone.' };
-
-const awaitedOnline: Readonly<Record<MoveState, Awaited>> = {
-  reserved: {
-    from: 'source',
-    text: 'The source is to freeze the CALs and send its receipt; it does so at its next contact.',
-  },
-  frozen: { from: 'clearinghouse', text: 'The clearinghouse is to grant the frozen CALs to the target.' },
-  granted: { from: 'target', text: 'The target is to install the CALs and report it at its next contact.' },
-  installed: {
-    from: 'administrator',
-    text: 'Try the target, then confirm that it works: repeat calyx server move without --hold.',
-  },
-  committed: {
-    from: 'source',
-    text: 'The source is to release the CALs and send its receipt; it does so at its next contact.',
-  },
-  closed: nothingMore,
-  aborting: {
-    from: 'target',
-    text: 'The target is to give back what it installed, before the undo is complete.',
-  },
-  returning: {
-    from: 'target',
-    text: 'The source has given its CALs up; when the target gives back what it installed, they are in hand.',
-  },
-  aborted: undone,
-  'dead-wait': { from: 'nobody', text: 'The horizon of the source is to pass.' },
-};
-
-const release =
-  'Install and try the unissued CALs on the target, then deactivate the source (calyx server deactivate ' +
-  '--code-out) or release this product there (calyx server move --release), and read its code: calyx desk confirm CODE.';
-
-const awaitedByTelephone: Readonly<Record<MoveState, Awaited>> = {
-  reserved: {
-    from: 'source',
-    text:
-      'Freeze the CALs on the source (calyx server move --freeze) and read its code to the clearinghouse: ' +
-      'calyx desk confirm CODE.',
-  },
-  frozen: {
-    from: 'clearinghouse',
-    text: 'The clearinghouse is to read out the key pack of the unissued CALs.',
-  },
-  granted: { from: 'source', text: release },
-  installed: { from: 'source', text: release },
-  committed: { from: 'source', text: release },
-  closed: {
-    from: 'nobody',
-    text: 'Nothing more, once the codes that were read out are typed on the target (calyx desk repeat reads them again).',
-  },
-  aborting: awaitedOnline.aborting,
-  returning: awaitedOnline.returning,
-  aborted: undone,
-  'dead-wait': awaitedOnline['dead-wait'],
-};
-
-/** What a move waits for, in words. */
-export function awaited(state: MoveState, carrier: Carrier): Awaited {
-  return (carrier === 'online' ? awaitedOnline : awaitedByTelephone)[state];
 }

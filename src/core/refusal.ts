@@ -59,6 +59,7 @@ export type Refusal =
       readonly seen: number;
       readonly told: number;
     }
+  | { readonly code: 'server-declared-dead'; readonly licenseServerId: string; readonly move: string }
   | { readonly code: 'kit-missing'; readonly agreement: string | null }
   | { readonly code: 'kit-full'; readonly agreement: string; readonly slots: number }
   | { readonly code: 'horizon-passed'; readonly horizon: string; readonly now: string }
@@ -166,6 +167,13 @@ export type Refusal =
       /** Both ends of the move: the way back is from its target to its source. */
       readonly source: string;
       readonly target: string;
+    }
+  | { readonly code: 'approval-same-person'; readonly move: string; readonly name: string }
+  | {
+      readonly code: 'early-release-limit';
+      readonly agreement: string;
+      readonly most: number;
+      readonly next: string;
     }
   | { readonly code: 'nothing-frozen'; readonly product: string; readonly type: string }
   | { readonly code: 'not-yet-supported'; readonly what: string }

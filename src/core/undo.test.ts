@@ -16,6 +16,7 @@ const states: Readonly<Record<MoveState, readonly [online: boolean, telephone: b
   returning: [true, true],
   aborted: [true, true],
   'dead-wait': [true, true],
+  fenced: [false, false],
 };
 
 const move: Omit<Undoable, 'state' | 'carrier' | 'unissued' | 'held'> = {

@@ -23,8 +23,8 @@ export interface Undoable {
 }
 
 const tooLate: Readonly<Record<Carrier, readonly MoveState[]>> = {
-  online: ['committed', 'closed'],
-  telephone: ['frozen', 'granted', 'installed', 'committed', 'closed'],
+  online: ['committed', 'closed', 'fenced'],
+  telephone: ['frozen', 'granted', 'installed', 'committed', 'closed', 'fenced'],
 };
 
 /** Refused: `undo-too-late`, with all that the move back needs. What is undone already is no refusal. */

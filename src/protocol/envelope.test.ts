@@ -111,7 +111,15 @@ const bodies: Readonly<Record<MessageType, JsonObject>> = {
   },
   statement: { statement: 'v4.public.AAAA' },
   report: { clearinghouse: 'v4.public.AAAA', source: 'v4.public.BBBB', target: 'v4.public.CCCC' },
-  close: { gen: 2 },
+  'source-dead': {
+    ...line,
+    source: source.kid,
+    units: 40,
+    horizon: '2027-01-31T23:59:59Z',
+    opensAt: '2027-04-30T23:59:59Z',
+  },
+  'source-lives': {},
+  close: { gen: 2, moves: [{ move: 'm-1', ...line, target: target.kid }] },
   deactivated: { re: 'a-1', gen: 2 },
   refused: { re: 'a-1', refused: { code: 'move-open', move: 'm-1', deep: [{ list: [1, null, true] }] } },
 };

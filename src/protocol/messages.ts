@@ -39,6 +39,7 @@ const QuantityOrAll = Type.Union([Quantity, Type.Literal('all')]);
 const Line = { agreement: AgreementNumber, line: LineNumber };
 const Leases = Type.Array(closed({ sub: Holder.properties.sub, leaseEnd: Time }));
 const Holders = Type.Array(Holder);
+const Statement = Type.String({ minLength: 1, maxLength: 1000 });
 const Quoted = Type.String({ minLength: 1, maxLength: 40 });
 
 /** What a source gave up: amounts of its freeze, and when the last token of each holder ends. */
@@ -81,6 +82,8 @@ const serverBodies = {
     target: LicenseServerIdText,
     reason: Type.Enum(['replaced', 'dead']),
     hold: Type.Boolean(),
+    /** Who declares that the source no longer functions, and what happened; with reason `dead` only. */
+    statement: Type.Optional(closed({ by: Text, text: Statement })),
   }),
   frozen: closed({ ...Line, unissued: Units, held: Units, holders: Holders }),
   /** The source cannot freeze what it was asked to: nothing was frozen, and nothing will be. */
@@ -162,6 +165,8 @@ const clearinghouseBodies = {
     heldChain: Reveal,
     provisional: Type.Boolean(),
     hold: Type.Boolean(),
+    /** The source no longer functions: when what came for its holders is open to others (protocol §2.5). */
+    opensAt: Type.Optional(Time),
   }),
   release: closed({ ...Line, address: TargetAddress }),
   final: closed({}),
@@ -182,9 +187,23 @@ const clearinghouseBodies = {
     free: Reveal,
     heldChain: Reveal,
   }),
-  close: closed({ gen: Count }),
   /** What all three sides have stated of a move. */
   report: closed({ clearinghouse: Token, source: Token, target: Token }),
+  /** The source of the move was declared to function no longer: its units wait for its horizon. */
+  'source-dead': closed({
+    ...Line,
+    source: LicenseServerIdText,
+    units: Units,
+    horizon: Time,
+    opensAt: Time,
+  }),
+  /** The source has spoken after all: it keeps its units. */
+  'source-lives': closed({}),
+  /** The generation is over; `moves` are those by which its units went to others, as it functioned no longer. */
+  close: closed({
+    gen: Count,
+    moves: Type.Optional(Type.Array(closed({ move: Id, ...Line, target: LicenseServerIdText }))),
+  }),
   deactivated: closed({ re: Id, gen: Count }),
   /** The answer to message `re` is no; `refused` is what the HTTP answer would carry. */
   refused: closed({ re: Id, refused: AnyObject }),

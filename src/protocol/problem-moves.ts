@@ -11,6 +11,8 @@ type MoveCodes = Extract<
   | 'move-unknown'
   | 'move-state'
   | 'undo-too-late'
+  | 'approval-same-person'
+  | 'early-release-limit'
   | 'nothing-frozen'
   | 'not-yet-supported'
 >;
@@ -74,6 +76,18 @@ const moveWords: WordsFor<MoveCodes> = {
         ? `Move ${refused.move} goes by telephone, and its CALs are frozen: what a code has told cannot be untold.`
         : `Move ${refused.move} is ${refused.state}: its CALs belong to ${refused.target} now.`,
     next: wayBack(refused),
+  }),
+  'approval-same-person': ({ move, name }) => ({
+    status: 403,
+    title: 'A second person is needed',
+    message: `${name} has declared the source of move ${move} dead, or entered that; the early release needs somebody else.`,
+    next: 'Have another person look at it and approve it: calyx desk approve MOVE --by NAME.',
+  }),
+  'early-release-limit': ({ agreement, most, next }) => ({
+    status: 409,
+    title: 'No further early release now',
+    message: `Agreement ${agreement} has had ${most} early releases within twelve months; the next is possible on ${next}.`,
+    next: 'Let the horizon of the source pass; the CALs are then granted by themselves. See when: calyx desk moves.',
   }),
   'nothing-frozen': ({ product, type }) => ({
     status: 409,

@@ -30,6 +30,7 @@ type ServerCodes = Extract<
   | 'server-suspect'
   | 'strangers-limited'
   | 'clearinghouse-forked'
+  | 'server-declared-dead'
   | 'kit-missing'
   | 'kit-full'
   | 'horizon-passed'
@@ -202,6 +203,14 @@ const serverWords: WordsFor<ServerCodes> = {
       'Its messages for this agreement are refused, and holders keep working. Ask the publisher whether the ' +
       'clearinghouse was restored from a backup; once its journal fits again, the next contact goes on. ' +
       'calyx server export keeps what this server has seen, for an auditor.',
+  }),
+  'server-declared-dead': ({ licenseServerId, move }) => ({
+    status: 409,
+    title: 'The license server was declared to function no longer',
+    message: `License server ${licenseServerId} was declared to function no longer (move ${move}). It gets no new CALs and no further horizon, and once its CALs are granted elsewhere it is never activated again.`,
+    next:
+      'See how the move stands: calyx desk moves. If the server works after all, undo the move before its horizon: ' +
+      'calyx desk cancel MOVE. A new installation is a new license server: calyx server init.',
   }),
   'kit-missing': ({ agreement }) => ({
     status: 409,

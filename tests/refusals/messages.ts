@@ -317,6 +317,8 @@ const receipts: readonly Row<Stage>[] = [
   },
 ];
 
+const statement = { by: 'Ann Lee', text: 'the disk is gone' };
+const dead = { reason: 'dead', quantity: 'all', statement } as const;
 const wish = { agreement, product, type, quantity: 3, reason: 'replaced', hold: false } as const;
 
 /** A request of a move between two servers of the stage, sent by a third or by one of them. */
@@ -364,9 +366,21 @@ const moves: readonly Row<Stage>[] = [
     recorded,
   },
   {
-    name: 'a move from a server that no longer functions',
-    attempt: wishes(next, { from: next, to: old }, { reason: 'dead' }),
-    refused: { code: 'not-yet-supported' },
+    name: 'a move from a dead server that says so itself',
+    attempt: wishes(next, { from: next, to: old }, dead),
+    refused: (stage) => ({ code: 'message-untrusted', signer: acts.idOf(stage.next) }),
+    recorded,
+  },
+  {
+    name: 'a move from a dead server, without a word of what happened',
+    attempt: wishes(next, { from: old, to: next }, { reason: 'dead', quantity: 'all' }),
+    refused: { code: 'message-invalid' },
+    recorded,
+  },
+  {
+    name: 'a move from a dead server of which a move is granted already',
+    attempt: wishes(next, { from: old, to: next }, dead),
+    refused: { code: 'move-open', state: 'granted' },
     recorded,
   },
   {

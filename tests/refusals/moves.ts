@@ -36,6 +36,8 @@ interface Stage {
 
 const second = 'AG-2';
 const line = { product, type: 'device' } as const;
+const statement = 'Ann Lee: the disk is gone';
+const dead = { reason: 'dead', quantity: 'all', statement } as const;
 
 async function makeStage(): Promise<Stage> {
   const world = await makeWorld(200);
@@ -119,9 +121,39 @@ const atTheDesk: readonly Row<Stage>[] = [
     refused: (stage) => ({ code: 'move-open', move: stage.move, state: 'granted' }),
   },
   {
-    name: 'a move from a server that no longer functions',
-    attempt: (stage) => deskMove(stage, { reason: 'dead' }),
-    refused: { code: 'not-yet-supported' },
+    name: 'a move from a server that no longer functions, without a word of what happened',
+    attempt: (stage) => deskMove(stage, { reason: 'dead', quantity: 'all' }),
+    refused: { code: 'invalid-input', field: 'statement' },
+  },
+  {
+    name: 'a part of a server that no longer functions',
+    attempt: (stage) => deskMove(stage, { reason: 'dead', statement }),
+    refused: { code: 'invalid-input', field: 'quantity' },
+  },
+  {
+    name: 'a move from a dead server that nobody knows',
+    attempt: (stage) => deskMove(stage, { ...dead, from: acts.idOf(stage.bare), to: acts.idOf(stage.next) }),
+    refused: (stage) => ({ code: 'server-unknown', licenseServerId: acts.idOf(stage.bare) }),
+  },
+  {
+    name: 'a move from a dead server to itself',
+    attempt: (stage) => deskMove(stage, { ...dead, to: acts.idOf(stage.old) }),
+    refused: (stage) => ({ code: 'move-to-itself', licenseServerId: acts.idOf(stage.old) }),
+  },
+  {
+    name: 'a move from a dead server to one that is not activated',
+    attempt: (stage) => deskMove(stage, { ...dead, to: acts.idOf(stage.bare) }),
+    refused: (stage) => ({ code: 'server-unknown', licenseServerId: acts.idOf(stage.bare) }),
+  },
+  {
+    name: 'a move from a dead server that had nothing',
+    attempt: (stage) => deskMove(stage, { ...dead, from: acts.idOf(stage.next), to: acts.idOf(stage.old) }),
+    refused: { code: 'move-more-than-there-is', available: 0 },
+  },
+  {
+    name: 'a move from a dead server of which a move is granted already',
+    attempt: (stage) => deskMove(stage, { ...dead, from: acts.idOf(stage.mover) }),
+    refused: (stage) => ({ code: 'move-open', move: stage.move, state: 'granted' }),
   },
   {
     name: 'a move under an agreement that nobody knows',

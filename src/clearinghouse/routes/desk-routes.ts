@@ -21,7 +21,7 @@ import { activateByTelephone } from '../usecases/desk-activate.ts';
 import { confirmByTelephone } from '../usecases/desk-confirm.ts';
 import { giveHorizonCode } from '../usecases/desk-horizon.ts';
 import { grantKeyPack } from '../usecases/desk-key-pack.ts';
-import { listMoves, repeatCodes, showMove } from '../usecases/desk-moves.ts';
+import { approveMove, listMoves, repeatCodes, showMove } from '../usecases/desk-moves.ts';
 import { newId } from '../usecases/new-id.ts';
 import { startDeskMove } from '../usecases/start-move.ts';
 
@@ -32,6 +32,7 @@ const MoveAnswer = answer({ id: Type.String(), state: Type.String(), awaited: An
 export function addDeskRoutes(app: App, context: ClearinghouseContext): void {
   addCodes(app, context);
   addMoves(app, context);
+  addMove(app, context);
 }
 
 /** What all desk routes share; the fields of the body differ. */
@@ -89,6 +90,8 @@ function addMoves(app: App, context: ClearinghouseContext): void {
     type: CalTypeName,
     quantity: QuantityOrAll,
     reason: Type.Enum(['replaced', 'dead']),
+    statement: Type.Optional(Type.String({ maxLength: 1200 })),
+    by: Type.Optional(Type.String({ maxLength: 100 })),
     ...Quoted,
   });
   app.post('/v1/desk/moves', move, async (request, reply) =>
@@ -113,7 +116,12 @@ function addMoves(app: App, context: ClearinghouseContext): void {
       return { items: [...page.items], nextCursor: page.nextCursor };
     },
   );
-  const params = Type.Object({ id: Type.String({ maxLength: 128 }) });
+}
+
+const params = Type.Object({ id: Type.String({ maxLength: 128 }) });
+
+/** One move: how it stands, and what can be decided about it. */
+function addMove(app: App, context: ClearinghouseContext): void {
   app.get(
     '/v1/desk/moves/:id',
     {
@@ -134,5 +142,23 @@ function addMoves(app: App, context: ClearinghouseContext): void {
       },
     },
     async (request, reply) => sendResult(reply, await cancelMove(context, request.params.id)),
+  );
+  app.post(
+    '/v1/desk/moves/:id/approve',
+    {
+      config: {
+        admin: true,
+        refusals: ['move-unknown', 'move-state', 'approval-same-person', 'early-release-limit'],
+      },
+      schema: {
+        tags: ['Desk'],
+        summary: 'A second person releases the CALs of a source that no longer functions before its horizon',
+        params,
+        body: body({ by: Type.String({ maxLength: 100 }) }),
+        response: { 200: DeskAnswer },
+      },
+    },
+    async (request, reply) =>
+      sendResult(reply, await approveMove(context, { move: request.params.id, by: request.body.by })),
   );
 }

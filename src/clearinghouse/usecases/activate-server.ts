@@ -32,6 +32,7 @@ import { idValue } from '../stored-ids.ts';
 import { carryOver } from './close-authority.ts';
 import type { Handling } from './handle-message.ts';
 import { newId } from './new-id.ts';
+import { checkNotDead } from './open-authority.ts';
 
 type Activate = Handling<MessageOf<'activate'>>;
 
@@ -40,7 +41,7 @@ const certificateMs = 25 * 31 * dayMs;
 
 /**
  * Certifies the sender. Refused: `agreement-unknown`, `message-invalid` (a key that is none, or that is
- * not the sender's).
+ * not the sender's), `server-declared-dead`: a certificate would be a further horizon.
  */
 export async function activateServer(
   context: ClearinghouseContext,
@@ -57,6 +58,8 @@ export async function activateServer(
   const exchange = context.keyExchange(bytesOfBase64url(message.body.ekPublic) ?? new Uint8Array(0));
   if (exchange === undefined) return err({ code: 'message-invalid', problem: 'its one-time key is none' });
   const id = message.from.id;
+  const living = await checkNotDead(tx, id);
+  if (!living.ok) return living;
   const generation = await enterServer(tx, { message, nowMs });
   const before = await findGrantedAuthority(tx, id, agreement);
   const k0 = firstKey(context.digest, exchange.shared, idValue(context, id));

@@ -14,6 +14,7 @@ import { advance } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
+import { isoTime } from '../../core/time.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
 import { agreementLines } from '../../store/agreement-rows.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
@@ -31,18 +32,24 @@ import { cancelBody, partId } from './cancel-body.ts';
 import { chainRoom } from './decide-grant.ts';
 import type { CodeView } from './desk-answer.ts';
 import { viewCode } from './desk-answer.ts';
+import { declarationOf, fenceSource, quarantinePostings, sourceDeadBody } from './fence-source.ts';
 import { newId } from './new-id.ts';
-import { openAuthority } from './open-authority.ts';
+import { livingAuthority } from './open-authority.ts';
 
 export interface MoveHappening {
   readonly move: MoveRow;
   readonly event: MoveEvent;
   readonly nowMs: number;
   /** Where the release told them: when the last token of each holder ends. */
-  readonly leases?: readonly { readonly sub: string; readonly leaseEnd: string }[] | undefined;
+  readonly leases?: readonly Lease[] | undefined;
   /** Where the target has given back what it had: how it stands now, for the source. */
   readonly returned?: Pick<BodyOf<'relinquished'>, 'unissued' | 'holders'> | undefined;
 }
+
+export type Lease = JsonObject & {
+  readonly sub: string;
+  readonly leaseEnd: string;
+};
 
 export interface MoveOutcome {
   readonly move: MoveRow;
@@ -121,6 +128,15 @@ async function carryOut(
   const { effect, move, deeds } = doing;
   if (effect.do === 'read-out') return readOut(context, tx, { ...doing, code: effect.code });
   if (effect.do === 'send') return send(context, tx, { ...doing, effect });
+  if (effect.do === 'fence-source') {
+    deeds.outbox.push(await fenceSource(context, tx, move));
+    return ok(null);
+  }
+  if (effect.do === 'quarantine' || effect.do === 'end-quarantine') {
+    const declared = await declarationOf(tx, move);
+    deeds.postings.push(...quarantinePostings(declared, { move, act: effect.do }));
+    return ok(null);
+  }
   const posting = await postingOf(tx, move, effect.do);
   if (!posting.ok) return posting;
   deeds.postings.push(posting.value);
@@ -130,7 +146,7 @@ async function carryOut(
 async function postingOf(
   tx: WriteTx,
   move: MoveRow,
-  what: Exclude<MoveEffect['do'], 'send' | 'read-out'>,
+  what: Exclude<MoveEffect['do'], 'send' | 'read-out' | 'fence-source' | 'quarantine' | 'end-quarantine'>,
 ): Promise<Result<Posting, Refusal>> {
   const account = clearinghouseAccount(move.agreement, move.line);
   const source = await committedTo(tx, move, 'source');
@@ -138,7 +154,9 @@ async function postingOf(
   const amount = move.unissued + move.held;
   switch (what) {
     case 'reserve-in-transit': {
-      const covered = await checkCommitted(tx, source, amount);
+      // What is quarantined goes back to the source in the posting before this one.
+      const waiting = move.state === 'dead-wait' ? (await declarationOf(tx, move)).units : 0;
+      const covered = checkCovered(amount, (await tx.balance(source)) + waiting);
       const hold = account.inTransit(move.id);
       return covered.ok
         ? ok({ kind: 'pending', id: move.id, debit: source, hold, credit: target, amount })
@@ -155,7 +173,7 @@ async function postingOf(
     case 'post-to-hand':
       return ok({ kind: 'post', pending: move.id, credit: account.inHand });
     case 'source-to-hand': {
-      const covered = await checkCommitted(tx, source, amount);
+      const covered = checkCovered(amount, await tx.balance(source));
       return covered.ok ? ok({ kind: 'transfer', debit: source, credit: account.inHand, amount }) : covered;
     }
   }
@@ -172,12 +190,7 @@ async function committedTo(tx: WriteTx, move: MoveRow, end: 'source' | 'target')
 }
 
 /** A receipt is believed as far as the books go: nobody can give up what was never committed to it. */
-async function checkCommitted(
-  tx: WriteTx,
-  account: AccountId,
-  asked: number,
-): Promise<Result<null, Refusal>> {
-  const available = await tx.balance(account);
+function checkCovered(asked: number, available: number): Result<null, Refusal> {
   if (asked >= 1 && asked <= available) return ok(null);
   return err({ code: 'move-more-than-there-is', asked, available });
 }
@@ -219,7 +232,7 @@ async function roomyAuthority(
   tx: WriteTx,
   { move, deeds, nowMs }: Doing,
 ): Promise<Result<GrantedAuthorityRow, Refusal>> {
-  const authority = await openAuthority(tx, move.target, move.agreement);
+  const authority = await livingAuthority(tx, move.target, move.agreement);
   if (!authority.ok) return authority;
   let most = mostUnits;
   for (const kind of ['free', 'held'] as const) {
@@ -301,6 +314,7 @@ async function bodyOf(
   const { message } = doing.effect;
   if (message === 'grant') return grantBody(context, tx, doing);
   if (message === 'cancel') return ok(await cancelBody(context, tx, doing.move));
+  if (message === 'source-dead') return ok(sourceDeadBody(await declarationOf(tx, doing.move)));
   return ok(await moveBody(tx, doing, message));
 }
 
@@ -308,7 +322,7 @@ async function bodyOf(
 export async function moveBody(
   tx: WriteTx,
   { move, leases, returned }: Pick<MoveHappening, 'move' | 'leases' | 'returned'>,
-  message: Exclude<Extract<MoveEffect, { do: 'send' }>['message'], 'grant' | 'cancel'>,
+  message: Exclude<Extract<MoveEffect, { do: 'send' }>['message'], 'grant' | 'cancel' | 'source-dead'>,
 ): Promise<JsonObject> {
   const place = { agreement: move.agreement, line: move.line };
   switch (message) {
@@ -324,6 +338,7 @@ export async function moveBody(
     case 'source-closed':
       return { leases: leases ?? [] };
     case 'final':
+    case 'source-lives':
       return {};
   }
 }
@@ -334,7 +349,7 @@ async function grantBody(
   tx: WriteTx,
   doing: Doing,
 ): Promise<Result<JsonObject, Refusal>> {
-  const { move, deeds, nowMs } = doing;
+  const { move, deeds, nowMs, event } = doing;
   const authority = await roomyAuthority(context, tx, doing);
   if (!authority.ok) return authority;
   const free = await grantPart(tx, { move, authority: authority.value, kind: 'free', deeds, nowMs });
@@ -361,5 +376,8 @@ async function grantBody(
     heldChain: proof(heldChain(move.line), held),
     provisional: true,
     hold: move.hold,
+    ...(event === 'horizon-passed' || event === 'early-release'
+      ? { opensAt: isoTime((await declarationOf(tx, move)).opensAt) }
+      : {}),
   });
 }

@@ -17,8 +17,11 @@ import {
   listProducts,
   pageAgreements,
 } from '../../store/agreement-rows.ts';
+import { risksOf } from '../../store/dead-source-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
+import type { RiskView } from './dead-source-view.ts';
+import { viewRisk } from './dead-source-view.ts';
 import { publisherLog } from './products.ts';
 
 export interface AgreementOrder {
@@ -54,6 +57,8 @@ export type AgreementView = {
   readonly authorization: string | null;
   readonly license: string | null;
   readonly lines: readonly LineView[];
+  /** CALs of sources that no longer function which may have two holders for a time (protocol §2.5). */
+  readonly atRisk: readonly RiskView[];
 };
 
 /** An agreement has a journal of its own under its number, and this is the publisher's. */
@@ -91,7 +96,7 @@ export async function addAgreement(
     if (repeat !== undefined) {
       if (repeat.requestDigest !== requestDigest)
         return err({ code: 'idempotency-key-reused', id: order.requestId });
-      return viewAgreement(tx, agreement.value.number);
+      return viewAgreement(tx, agreement.value.number, nowMs);
     }
     if ((await findProduct(tx, order.product)) === undefined) {
       const known = (await listProducts(tx)).map((product) => product.id);
@@ -127,7 +132,7 @@ export async function addAgreement(
       ],
       answer: { id: entitleId, requestDigest, body: { agreement: number } },
     });
-    return viewAgreement(tx, number);
+    return viewAgreement(tx, number, nowMs);
   });
 }
 
@@ -194,13 +199,17 @@ export async function loadAgreement(tx: ReadTx, number: string): Promise<Result<
   });
 }
 
-async function viewAgreement(tx: ReadTx, number: string): Promise<Result<AgreementView, Refusal>> {
+async function viewAgreement(
+  tx: ReadTx,
+  number: string,
+  nowMs: number,
+): Promise<Result<AgreementView, Refusal>> {
   const row = await findAgreement(tx, number);
   if (row === undefined) return err({ code: 'agreement-unknown', agreement: number });
-  return ok(await viewOf(tx, row));
+  return ok(await viewOf(tx, row, nowMs));
 }
 
-async function viewOf(tx: ReadTx, row: AgreementRow): Promise<AgreementView> {
+async function viewOf(tx: ReadTx, row: AgreementRow, nowMs: number): Promise<AgreementView> {
   const lines: LineView[] = [];
   for (const line of await agreementLines(tx, row.number)) {
     const sum = { entitled: 0, inHand: 0, committed: 0, inTransit: 0, quarantined: 0, retired: 0 };
@@ -225,14 +234,15 @@ async function viewOf(tx: ReadTx, row: AgreementRow): Promise<AgreementView> {
     });
   }
   const { number, program, customer, authorization, license } = row;
-  return { number, program, customer, authorization, license, lines };
+  const atRisk = (await risksOf(tx, number, nowMs)).map(viewRisk);
+  return { number, program, customer, authorization, license, lines, atRisk };
 }
 
 export async function showAgreement(
   context: ClearinghouseContext,
   number: string,
 ): Promise<Result<AgreementView, Refusal>> {
-  return context.store.read((tx) => viewAgreement(tx, number));
+  return context.store.read((tx) => viewAgreement(tx, number, context.clock.nowMs()));
 }
 
 /** A page of agreements by number, after the number `after`. */
@@ -243,7 +253,7 @@ export async function listAgreements(
   return context.store.read(async (tx) => {
     const rows = await pageAgreements(tx, page);
     const items: AgreementView[] = [];
-    for (const row of rows) items.push(await viewOf(tx, row));
+    for (const row of rows) items.push(await viewOf(tx, row, context.clock.nowMs()));
     return { items, nextCursor: rows.length < page.limit ? null : (rows.at(-1)?.number ?? null) };
   });
 }

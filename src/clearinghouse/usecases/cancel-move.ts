@@ -8,6 +8,7 @@ import { findMove } from '../../store/clearinghouse-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { advanceMove } from './advance-move.ts';
+import { grantPassed } from './dead-source.ts';
 import type { MoveView } from './desk-moves.ts';
 import { viewMove } from './desk-moves.ts';
 
@@ -22,7 +23,9 @@ export async function undoMove(
 ): Promise<Result<MoveRow, Refusal>> {
   const allowed = checkUndo(of.move);
   if (!allowed.ok) return allowed;
-  const undone = await advanceMove(context, tx, { ...of, event: 'cancel' });
+  // A source that was declared dead takes its units back, too, as long as they wait (§2.5).
+  const event = of.move.state === 'dead-wait' ? 'dead-abort' : 'cancel';
+  const undone = await advanceMove(context, tx, { ...of, event });
   return undone.ok ? ok(undone.value.move) : undone;
 }
 
@@ -31,12 +34,12 @@ export async function cancelMove(
   context: ClearinghouseContext,
   id: string,
 ): Promise<Result<MoveView, Refusal>> {
-  const done = await context.store.write(async (tx) => {
+  await grantPassed(context);
+  const done = await context.store.write<MoveView>(async (tx) => {
     const move = await findMove(tx, id);
     if (move === undefined) return err({ code: 'move-unknown', move: id });
-    const nowMs = context.clock.nowMs();
-    const undone = await undoMove(context, tx, { move, nowMs });
-    return undone.ok ? ok(viewMove(undone.value, nowMs)) : undone;
+    const undone = await undoMove(context, tx, { move, nowMs: context.clock.nowMs() });
+    return undone.ok ? ok(await viewMove(context, tx, undone.value)) : undone;
   });
   context.mailbox.wake();
   return done;

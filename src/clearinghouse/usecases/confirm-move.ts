@@ -1,5 +1,6 @@
 /** Confirmations that move a move on: frozen, released, and released with the server's deactivation. */
-import { awaited, isDoneBySource, isOver } from '../../core/move.ts';
+import { isDoneBySource, isOver } from '../../core/move.ts';
+import { awaited } from '../../core/move-awaited.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -10,6 +11,7 @@ import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { advanceMove } from './advance-move.ts';
 import { closeAuthority, confirmedUnits } from './close-authority.ts';
+import { releaseDead } from './dead-source.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
 import type { Confirmed } from './desk-confirm.ts';
@@ -26,7 +28,7 @@ export async function confirmFrozen(
 ): Promise<Result<DeskAnswer, Refusal>> {
   const { authority } = by;
   const open = openOf(await movesSpokenOf(tx, authority, read.line));
-  if (open?.state !== 'reserved')
+  if (open?.state !== 'reserved' && open?.state !== 'dead-wait')
     return err({ code: 'move-needed', licenseServerId: authority.licenseServerId });
   const move = { ...open, unissued: read.unissued, held: read.held };
   const granted = await takeFreeze(context, tx, { move, nowMs });
@@ -73,15 +75,21 @@ export async function confirmDeactivated(
   const moves = (await openMovesFrom(tx, authority.licenseServerId)).filter(
     (move) => move.agreement === authority.agreement && !isDoneBySource(move.state),
   );
-  const frozen = moves.filter((move) => move.state !== 'reserved');
+  const frozen = moves.filter((move) => move.state !== 'reserved' && move.state !== 'dead-wait');
   const told = frozen.reduce((sum, move) => sum + move.unissued + move.held, 0);
   if (told !== read.unissued + read.held) {
     return err({ code: 'quantity-differs', expected: told, found: read.unissued + read.held });
   }
   const codes: CodeView[] = [];
   for (const move of moves) {
-    const event = move.state === 'reserved' ? 'cancel' : 'released';
-    const done = await advanceMove(context, tx, { move, event, nowMs });
+    const done =
+      move.state === 'dead-wait'
+        ? await releaseDead(context, tx, { move, nowMs })
+        : await advanceMove(context, tx, {
+            move,
+            event: move.state === 'reserved' ? 'cancel' : 'released',
+            nowMs,
+          });
     if (!done.ok) return done;
     codes.push(...done.value.codes);
   }

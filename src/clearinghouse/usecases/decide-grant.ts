@@ -18,7 +18,7 @@ import { chainsOf } from '../../store/committed-server-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import { grantUnits } from '../signer.ts';
 import { loadAgreement } from './agreements.ts';
-import { openAuthority } from './open-authority.ts';
+import { livingAuthority } from './open-authority.ts';
 
 export interface GrantAsked {
   readonly agreement: string;
@@ -53,7 +53,7 @@ export async function decideGrant(tx: ReadTx, call: GrantAsked): Promise<Result<
   const found = findLine(agreement.value, { product: call.product, type: type.value });
   if (!found.ok) return found;
   const line = found.value.number;
-  const authority = await openAuthority(tx, call.serverId, call.agreement);
+  const authority = await livingAuthority(tx, call.serverId, call.agreement);
   if (!authority.ok) return authority;
   const account = clearinghouseAccount(call.agreement, line);
   const covered = checkCovered({

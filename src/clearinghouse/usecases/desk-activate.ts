@@ -28,11 +28,12 @@ import { loadAgreement } from './agreements.ts';
 import { carryOver } from './close-authority.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
-import { suspected } from './open-authority.ts';
+import { checkNotDead, suspected } from './open-authority.ts';
 
 /**
  * Answers the activation code of a License Server ID under an agreement; asked again, the same code.
  * Refused: `agreement-unknown`, a mistyped id, `kit-missing`, `kit-full`, `server-suspect`,
+ * `server-declared-dead`,
  * `already-activated` (by file or connection, which needs no code), `not-yet-supported` for a closed server
  * that had a certificate.
  */
@@ -48,6 +49,8 @@ export async function activateByTelephone(
     if (!agreement.ok) return agreement;
     const server = await findServer(tx, id.value);
     if (server?.state === 'suspect') return err(suspected(id.value));
+    const living = await checkNotDead(tx, id.value);
+    if (!living.ok) return living;
     const present = await findGrantedAuthority(tx, id.value, call.agreement);
     if (present?.basis === 'key') return err(whyCertified(present));
     const slot = await chooseSlot(tx, call.agreement, id.value);

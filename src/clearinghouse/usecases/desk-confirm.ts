@@ -28,13 +28,15 @@ import {
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { confirmDeactivated, confirmFrozen, confirmReleased } from './confirm-move.ts';
+import { grantPassed } from './dead-source.ts';
+import { keepEvidence } from './dead-source-spoke.ts';
 import type { DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
 import { extendHorizon, horizonNext } from './desk-horizon.ts';
 import type { ConfirmedBy } from './find-confirmation.ts';
 import { codeKey, findConfirmer } from './find-confirmation.ts';
 import { newId } from './new-id.ts';
-import { suspected } from './open-authority.ts';
+import { checkNotDead, suspected } from './open-authority.ts';
 import { returnUnits } from './return-units.ts';
 
 /** Failures per server and day, and in all per day, before a supervisor is needed (protocol §3.6). */
@@ -67,11 +69,20 @@ export async function confirmByTelephone(
   if (!parsed.ok) return parsed;
   const code = expectKind(parsed.value, ['confirmation']);
   if (!code.ok) return code;
+  await grantPassed(context);
   const answer = await context.store.write((tx) => takeIn(context, tx, { code: code.value, call }));
   if (!answer.ok && answer.error.code === 'confirmation-unmatched') {
     const { licenseServerId } = answer.error;
     await context.store.write(async (tx) => {
       await insertFailure(tx, licenseServerId, context.clock.nowMs());
+      return ok(null);
+    });
+  }
+  if (!answer.ok && answer.error.code === 'server-closed') {
+    const { licenseServerId: server } = answer.error;
+    const said = { type: 'confirmation', code: codeKey(code.value) };
+    await context.store.write(async (tx) => {
+      await keepEvidence(context, tx, { server, words: 'a code that was read to the desk', said });
       return ok(null);
     });
   }
@@ -191,6 +202,11 @@ async function confirmHeartbeat(
   { by, read, nowMs }: Confirmed,
 ): Promise<Result<DeskAnswer, Refusal>> {
   const authority = await current(tx, by.authority);
+  const living = await checkNotDead(tx, authority.licenseServerId);
+  if (!living.ok) {
+    const numbers = { kind: read.kind, unissued: 0, held: 0, server: authority.licenseServerId };
+    return ok(deskAnswer([], noHorizonNext, numbers));
+  }
   const { code, horizon } = await extendHorizon(context, tx, { authority, nowMs });
   return ok(
     deskAnswer([code], horizonNext, {
@@ -202,6 +218,10 @@ async function confirmHeartbeat(
     }),
   );
 }
+
+const noHorizonNext =
+  'This license server was declared to function no longer, so no horizon code is read out. It has spoken now: ' +
+  'have its CALs frozen there and the code read (calyx server move --freeze), or undo the move (calyx desk cancel).';
 
 /** The row as it is after `keepState`: a second update must not bring the old ratchet back. */
 async function current(tx: WriteTx, authority: GrantedAuthorityRow): Promise<GrantedAuthorityRow> {

@@ -13,7 +13,7 @@ import type { ClearinghouseContext } from '../context.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
 import { newId } from './new-id.ts';
-import { openAuthority } from './open-authority.ts';
+import { livingAuthority } from './open-authority.ts';
 
 /** Moves a server's horizon on by 13 months from now. Refused: `server-unknown`, `not-activated`, … */
 export async function giveHorizonCode(
@@ -24,7 +24,7 @@ export async function giveHorizonCode(
   if (!id.ok) return id;
   const nowMs = context.clock.nowMs();
   return context.store.write(async (tx) => {
-    const authority = await openAuthority(tx, id.value, call.agreement);
+    const authority = await livingAuthority(tx, id.value, call.agreement);
     if (!authority.ok) return authority;
     const { code, horizon } = await extendHorizon(context, tx, { authority: authority.value, nowMs });
     return ok(deskAnswer([code], horizonNext, { horizon }));

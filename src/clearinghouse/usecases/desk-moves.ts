@@ -3,8 +3,10 @@
 import type { Reveal } from '../../core/chain.ts';
 import { activationChain } from '../../core/chain.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
-import type { Awaited } from '../../core/move.ts';
-import { awaited, isOver } from '../../core/move.ts';
+import { awaitedDead } from '../../core/dead-source.ts';
+import { isOver } from '../../core/move.ts';
+import type { Awaited } from '../../core/move-awaited.ts';
+import { awaited } from '../../core/move-awaited.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import { ageDays, reminderReached } from '../../core/reminder.ts';
 import type { Result } from '../../core/result.ts';
@@ -13,8 +15,13 @@ import { isoTime } from '../../core/time.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove, pageMoves } from '../../store/clearinghouse-rows.ts';
 import { chainsOf, grantsOf } from '../../store/committed-server-rows.ts';
+import { findDeadSource } from '../../store/dead-source-rows.ts';
+import type { ReadTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { moveCode } from './advance-move.ts';
+import { approveEarlyRelease, grantPassed } from './dead-source.ts';
+import type { DeadSourceView } from './dead-source-view.ts';
+import { viewDeadSource } from './dead-source-view.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
 import { openAuthority } from './open-authority.ts';
@@ -26,15 +33,27 @@ export type MoveView = Omit<MoveRow, 'holders' | 'startedAt' | 'updatedAt'> & {
   /** Whole days since it began, and the last reminder that it has reached (0, 14, 30 or 60); 0 once it is over. */
   readonly ageDays: number;
   readonly reminder: number;
+  /** Of a source that was declared to function no longer; null for one that works. */
+  readonly deadSource: DeadSourceView | null;
 };
 
-export function viewMove({ holders: _, ...move }: MoveRow, nowMs: number): MoveView {
+export async function viewMove(
+  context: ClearinghouseContext,
+  tx: ReadTx,
+  { holders: _, ...move }: MoveRow,
+): Promise<MoveView> {
+  const nowMs = context.clock.nowMs();
+  const declared = move.reason === 'dead' ? await findDeadSource(tx, move.id) : undefined;
   const over = isOver(move.state);
   return {
     ...move,
     startedAt: isoTime(move.startedAt),
     updatedAt: isoTime(move.updatedAt),
-    awaited: awaited(move.state, move.carrier),
+    awaited:
+      declared !== undefined && move.state === 'dead-wait'
+        ? awaitedDead({ horizonMs: declared.horizon, opensAtMs: declared.opensAt, nowMs })
+        : awaited(move.state, move.carrier),
+    deadSource: declared === undefined ? null : viewDeadSource(declared, nowMs),
     ageDays: over ? 0 : ageDays(move.startedAt, nowMs),
     reminder: over ? 0 : reminderReached(move.startedAt, nowMs),
   };
@@ -44,21 +63,53 @@ export async function listMoves(
   context: ClearinghouseContext,
   page: { readonly after: string; readonly limit: number },
 ): Promise<{ readonly items: readonly MoveView[]; readonly nextCursor: string | null }> {
-  const rows = await context.store.read((tx) => pageMoves(tx, page));
-  return {
-    items: rows.map((row) => viewMove(row, context.clock.nowMs())),
-    nextCursor: rows.length < page.limit ? null : (rows.at(-1)?.id ?? null),
-  };
+  await grantPassed(context);
+  return context.store.read(async (tx) => {
+    const rows = await pageMoves(tx, page);
+    const items: MoveView[] = [];
+    for (const row of rows) items.push(await viewMove(context, tx, row));
+    return { items, nextCursor: rows.length < page.limit ? null : (rows.at(-1)?.id ?? null) };
+  });
 }
 
 export async function showMove(
   context: ClearinghouseContext,
   id: string,
 ): Promise<Result<MoveView, Refusal>> {
-  const move = await context.store.read((tx) => findMove(tx, id));
-  return move === undefined
-    ? err({ code: 'move-unknown', move: id })
-    : ok(viewMove(move, context.clock.nowMs()));
+  await grantPassed(context);
+  return context.store.read(async (tx) => {
+    const move = await findMove(tx, id);
+    if (move === undefined) return err({ code: 'move-unknown', move: id });
+    return ok(await viewMove(context, tx, move));
+  });
+}
+
+/**
+ * The second person's yes to an early release (protocol §2.5). By telephone the key pack is read out with
+ * it. Refused: see `approveEarlyRelease`.
+ */
+export async function approveMove(
+  context: ClearinghouseContext,
+  call: { readonly move: string; readonly by: string },
+): Promise<Result<DeskAnswer, Refusal>> {
+  const approved = await approveEarlyRelease(context, call);
+  if (!approved.ok) return approved;
+  const { move, codes } = approved.value;
+  const { risk } = await context.store.read(async (tx) => ({ risk: await findDeadSource(tx, move.id) }));
+  const next =
+    codes.length === 0
+      ? awaited(move.state, move.carrier).text
+      : 'Read out the CAL Key Pack ID. The caller types on the new license server: calyx server install --code CODE';
+  return ok(
+    deskAnswer(codes, next, {
+      ...{ move: move.id, state: move.state, from: move.source, to: move.target },
+      ...{
+        unitsAtRisk: risk?.riskUnits ?? 0,
+        until: isoTime(risk?.riskUntil ?? 0),
+        by: risk?.approvedBy ?? null,
+      },
+    }),
+  );
 }
 
 /**

@@ -23,6 +23,7 @@ import { outgoing } from '../send.ts';
 import { revealAt } from '../signer.ts';
 import { idBytes } from '../stored-ids.ts';
 import { newId } from './new-id.ts';
+import { checkNotDead } from './open-authority.ts';
 import { publisherLog } from './products.ts';
 import type { Taken } from './receive-messages.ts';
 import { receiveMessages } from './receive-messages.ts';
@@ -132,6 +133,8 @@ async function moveHorizons(
 ): Promise<readonly JsonObject[]> {
   const server = await findServer(tx, licenseServerId);
   if (server === undefined || server.state !== 'ok') return [];
+  // What was declared to function no longer must not live longer than was known then (§2.1).
+  if (!(await checkNotDead(tx, licenseServerId)).ok) return [];
   const months = server.method === 'automatic' ? horizonMonths.automatic : horizonMonths.other;
   const reveals: JsonObject[] = [];
   for (const authority of await authoritiesOfServer(tx, licenseServerId)) {

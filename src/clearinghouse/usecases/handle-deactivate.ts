@@ -14,6 +14,7 @@ import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { advanceMove } from './advance-move.ts';
 import { closeAuthority } from './close-authority.ts';
+import { releaseDead } from './dead-source.ts';
 import type { Handling } from './handle-message.ts';
 import { newId } from './new-id.ts';
 import { publisherLog } from './products.ts';
@@ -27,8 +28,14 @@ async function endMoves(
   const { licenseServerId, agreement } = of.authority;
   for (const move of await openMovesFrom(tx, licenseServerId)) {
     if (move.agreement !== agreement || isDoneBySource(move.state)) continue;
-    if (move.state !== 'reserved') return err({ code: 'move-open', move: move.id, state: move.state });
-    const ended = await advanceMove(context, tx, { move, event: 'cancel', nowMs: of.nowMs });
+    const { nowMs } = of;
+    if (move.state !== 'reserved' && move.state !== 'dead-wait') {
+      return err({ code: 'move-open', move: move.id, state: move.state });
+    }
+    const ended =
+      move.state === 'dead-wait'
+        ? await releaseDead(context, tx, { move, nowMs })
+        : await advanceMove(context, tx, { move, event: 'cancel', nowMs });
     if (!ended.ok) return ended;
   }
   return ok(null);

@@ -84,20 +84,27 @@ export async function handleMoveMessage(
   }
 }
 
-/** A move that its source asks for. */
+/** A move that its source asks for; or its target, where the source no longer functions. */
 async function handleMoveRequest(
   context: ClearinghouseContext,
   tx: WriteTx,
   message: MessageOf<'move-request'>,
 ): Handled {
-  const { agreement, product, type, quantity, source, target, reason, hold } = message.body;
+  const { agreement, product, type, quantity, source, target, reason, hold, statement } = message.body;
   // The id names an account of the books (core/account.ts), so it takes fewer characters than others.
   if (message.move === undefined || !/^[A-Za-z0-9_-]+$/.test(message.move)) {
     return err({ code: 'message-invalid', problem: 'a move has no id that can name it' });
   }
-  // Only the source may ask: whoever knows an agreement number could else take another server's CALs.
-  if (message.from.id !== source) return err({ code: 'message-untrusted', signer: message.from.id });
+  const dead = reason === 'dead';
+  // Only the source may ask: whoever knows an agreement number could else take another server's CALs. Of one
+  // that no longer functions they are taken only after its horizon, with a statement, and under the same agreement.
+  if (message.from.id !== (dead ? target : source))
+    return err({ code: 'message-untrusted', signer: message.from.id });
+  if (dead && statement === undefined) {
+    return err({ code: 'message-invalid', problem: 'it does not say who declares its source dead, and why' });
+  }
   const started = await startOnlineMove(context, tx, {
+    declaration: dead && statement !== undefined ? { ...statement, enteredBy: null } : null,
     id: message.move,
     agreement,
     from: source,
@@ -132,7 +139,9 @@ async function handleFrozen(
   tx: WriteTx,
   { move, message, nowMs }: Saying & { readonly message: MessageOf<'frozen'> },
 ): Handled {
-  if (move.state !== 'reserved') return carryOn(context, tx, { move, event: 'frozen', nowMs });
+  if (move.state !== 'reserved' && move.state !== 'dead-wait') {
+    return carryOn(context, tx, { move, event: 'frozen', nowMs });
+  }
   const { unissued, held, holders } = message.body;
   const named = checkNamed({ held, holders });
   if (!named.ok) return named;
@@ -152,6 +161,8 @@ function checkNamed(told: Pick<BodyOf<'frozen'>, 'held' | 'holders'>): Result<nu
 /** The source could freeze nothing. What it has frozen it cannot decline any more. */
 async function handleDeclined(context: ClearinghouseContext, tx: WriteTx, { move, nowMs }: Saying): Handled {
   const { id, state } = move;
+  // It lives, and has nothing that it could freeze now: the units wait for its horizon as before.
+  if (state === 'dead-wait') return ok(null);
   if (state !== 'reserved' && state !== 'aborted') {
     return err({ code: 'move-state', move: id, state, act: 'decline' });
   }
@@ -188,8 +199,8 @@ async function handleReleased(
 ): Handled {
   const { state } = move;
   const { unissued, held, leases } = message.body;
-  // A freeze whose receipt came after the undo left no amounts: the release tells them (protocol §1.4).
-  const row = state === 'aborted' ? { ...move, unissued, held } : move;
+  // A freeze whose receipt came after the undo, or never, left no amounts: the release tells them (§1.4).
+  const row = state === 'aborted' || state === 'dead-wait' ? { ...move, unissued, held } : move;
   if (state !== 'reserved' && (row.unissued !== unissued || row.held !== held)) {
     return err({ code: 'quantity-differs', expected: row.unissued + row.held, found: unissued + held });
   }

@@ -4,6 +4,7 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import { findGrantedAuthority, findServer } from '../../store/committed-server-rows.ts';
+import { declarationsOf } from '../../store/dead-source-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 
 /** Why a server whose messages told of a fork gets nothing more (protocol §2.1). */
@@ -28,4 +29,24 @@ export async function openAuthority(
     return err({ code: 'server-closed', licenseServerId, generation: server.generation });
   }
   return ok(authority);
+}
+
+/**
+ * What was declared to function no longer gets nothing more, and nothing that would let it live longer.
+ * Refused: `server-declared-dead`.
+ */
+export async function checkNotDead(tx: ReadTx, licenseServerId: string): Promise<Result<null, Refusal>> {
+  const [declared] = await declarationsOf(tx, licenseServerId);
+  if (declared === undefined) return ok(null);
+  return err({ code: 'server-declared-dead', licenseServerId, move: declared.move });
+}
+
+/** The authority of a server that may be given something: as `openAuthority`, and `server-declared-dead`. */
+export async function livingAuthority(
+  tx: ReadTx,
+  licenseServerId: string,
+  agreement: string,
+): Promise<Result<GrantedAuthorityRow, Refusal>> {
+  const living = await checkNotDead(tx, licenseServerId);
+  return living.ok ? openAuthority(tx, licenseServerId, agreement) : living;
 }

@@ -16,6 +16,8 @@ import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { advanceMove } from './advance-move.ts';
+import { grantPassed } from './dead-source.ts';
+import { keepEvidence, spokenByMessage } from './dead-source-spoke.ts';
 import { handleMessage } from './handle-message.ts';
 import { newId } from './new-id.ts';
 import { suspected } from './open-authority.ts';
@@ -52,6 +54,8 @@ export async function receiveMessages(
   if (opened.some((message) => message.envelope.from.id !== licenseServerId)) {
     return err({ code: 'message-invalid', problem: 'it has messages of more than one license server' });
   }
+  // What was due before they came is done before they count: a source whose horizon has passed is fenced.
+  await grantPassed(context);
   const received: string[] = [];
   for (const message of opened) {
     const done = await receiveOne(context, message);
@@ -224,6 +228,7 @@ async function answerRefused(
     if (opened.envelope.t === 'contact') await keepForkedLog(context, tx, opened.envelope);
   }
   await endRefusedFreeze(context, tx, { message: opened.envelope, refusal });
+  if (refusal.code === 'server-closed') await keepEvidence(context, tx, spokenByMessage(opened));
   const message = await outgoing(tx, {
     id: newId(context),
     type: 'refused',
@@ -247,6 +252,7 @@ const ofTheTarget: ReadonlySet<string> = new Set([
   'server-unknown',
   'server-suspect',
   'server-closed',
+  'server-declared-dead',
   'not-activated',
   'kit-missing',
   'quantity-invalid',

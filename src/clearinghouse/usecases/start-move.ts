@@ -3,24 +3,34 @@ import { clearinghouseAccount } from '../../core/account.ts';
 import { checkRequest, findLine } from '../../core/agreement.ts';
 import { base64url, firstBytes, utf8 } from '../../core/bytes.ts';
 import { licenseServerIdValue, normalizeLicenseServerId } from '../../core/code.ts';
+import { parseStatement } from '../../core/dead-source.ts';
 import type { Carrier, MoveReason } from '../../core/move.ts';
-import { awaited, isOver, startMove } from '../../core/move.ts';
+import { isOver, startMove } from '../../core/move.ts';
+import { awaited } from '../../core/move-awaited.ts';
+import type { CalType } from '../../core/product.ts';
 import { checkCalType } from '../../core/product.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
+import { isoDate } from '../../core/time.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove, insertMove, movesOnLine } from '../../store/clearinghouse-rows.ts';
+import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
+import { findGrantedAuthority, findServer } from '../../store/committed-server-rows.ts';
+import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
+import { findDeadSource } from '../../store/dead-source-rows.ts';
 import { once } from '../../store/once.ts';
 import type { Entry, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { moveBody } from './advance-move.ts';
 import { loadAgreement } from './agreements.ts';
+import type { Declaration } from './dead-source.ts';
+import { declareDead, endReservedMove } from './dead-source.ts';
 import type { DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
 import { newId } from './new-id.ts';
-import { openAuthority } from './open-authority.ts';
+import { livingAuthority, openAuthority } from './open-authority.ts';
 
 /** What is to be moved, whoever asks for it. */
 interface MoveAsked {
@@ -34,6 +44,9 @@ interface MoveAsked {
 }
 
 export interface MoveOrder extends MoveAsked {
+  /** Reason `dead` only: what the caller declares ("NAME: what happened"), and who enters it. */
+  readonly statement?: string | undefined;
+  readonly by?: string | undefined;
   readonly authorization?: string | undefined;
   readonly license?: string | undefined;
   /** Telephone only: the idempotency key, which becomes the id of the move. */
@@ -43,7 +56,7 @@ export interface MoveOrder extends MoveAsked {
 /**
  * A move by telephone. Nothing is frozen yet: the caller freezes on the source and reads the code.
  * Refused: `agreement-unknown`, program fields, `line-unknown`, ids, `server-unknown`, `not-activated`,
- * and what `startMove` refuses.
+ * `invalid-input` (a dead source without a statement), and what `startMove` refuses.
  */
 export async function startDeskMove(
   context: ClearinghouseContext,
@@ -53,7 +66,9 @@ export async function startDeskMove(
   if (!from.ok) return from;
   const to = normalizeLicenseServerId(context.digest, order.to);
   if (!to.ok) return to;
-  const call = { ...order, from: from.value, to: to.value };
+  const declared = deskDeclaration(order);
+  if (!declared.ok) return declared;
+  const call = { ...order, from: from.value, to: to.value, declaration: declared.value };
   const requestDigest = [call.from, call.to, order.agreement, order.product, order.type, order.quantity].join(
     ' ',
   );
@@ -69,19 +84,39 @@ export async function startDeskMove(
         quoted: order,
       });
       if (!started.ok) return started;
-      const answer = deskAnswer([], awaited('reserved', 'telephone').text, {
+      const move = started.value;
+      const declaration = move.state === 'dead-wait' ? await findDeadSource(tx, id) : undefined;
+      const next = declaration === undefined ? awaited(move.state, 'telephone').text : deadNext(declaration);
+      const answer = deskAnswer([], next, {
         move: id,
-        state: started.value.state,
+        state: move.state,
         product: order.product,
         type: order.type,
         quantity: order.quantity,
         from: call.from,
         to: call.to,
       });
-      await tx.post({ ...startedEntry(started.value), id: key.id, answer: { ...key, body: answer } });
+      await tx.post({ ...startedEntry(move), id: key.id, answer: { ...key, body: answer } });
       return ok(answer);
     });
   });
+}
+
+/** What the caller declares of a source that no longer functions; null for one that does. */
+function deskDeclaration(order: MoveOrder): Result<Declaration | null, Refusal> {
+  if (order.reason !== 'dead') return ok(null);
+  const statement = parseStatement(order.statement ?? '');
+  if (!statement.ok) return statement;
+  const by = order.by?.trim() ?? '';
+  return ok({ ...statement.value, enteredBy: by === '' ? null : by });
+}
+
+function deadNext({ horizon, opensAt }: DeadSourceRow): string {
+  return (
+    `The CALs wait until the horizon of the source (${isoDate(horizon)}) has passed. Then read their key pack out ` +
+    `(calyx desk repeat); on the target they are for the holders of the source at once, for others after ${isoDate(opensAt)} ` +
+    'or 89 days after the code is typed, whichever is later. A second person may release them earlier: calyx desk approve.'
+  );
 }
 
 /** An id that may stand in an account name, whatever characters the request's own id has. */
@@ -93,6 +128,8 @@ function moveId(context: ClearinghouseContext, requestId: string): string {
 interface OnlineOrder extends MoveAsked {
   readonly id: string;
   readonly hold: boolean;
+  /** Of a source that no longer functions; null for one that does. */
+  readonly declaration: Declaration | null;
 }
 
 interface MoveStart extends OnlineOrder {
@@ -119,35 +156,68 @@ async function beginMove(
   const found = findLine(agreement.value, { product: start.product, type: type.value });
   if (!found.ok) return found;
   if (start.from === start.to) return err({ code: 'move-to-itself', licenseServerId: start.from });
-  const source = await openAuthority(tx, start.from, start.agreement);
+  const source = await sourceAuthority(tx, start);
   if (!source.ok) return source;
-  const target = await openAuthority(tx, start.to, start.agreement);
+  const target = await livingAuthority(tx, start.to, start.agreement);
   if (!target.ok) return target;
-  const line = found.value.number;
+  const ends = { source: source.value, target: target.value };
+  const line = { number: found.value.number, type: type.value };
+  return enterMove(context, tx, { start, ends, line, nowMs: context.clock.nowMs() });
+}
+
+/** The source's authority. One that no longer functions may be under suspicion or closed: it gets nothing. */
+async function sourceAuthority(tx: WriteTx, start: MoveStart): Promise<Result<GrantedAuthorityRow, Refusal>> {
+  const { from, agreement, declaration } = start;
+  if (declaration === null) return openAuthority(tx, from, agreement);
+  if ((await findServer(tx, from)) === undefined)
+    return err({ code: 'server-unknown', licenseServerId: from });
+  const authority = await findGrantedAuthority(tx, from, agreement);
+  if (authority !== undefined) return ok(authority);
+  return err({ code: 'move-more-than-there-is', asked: 0, available: 0 });
+}
+
+/** Enters a move whose ends are known; from a dead source it is declared so at once. */
+async function enterMove(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: {
+    readonly start: MoveStart;
+    readonly ends: { readonly source: GrantedAuthorityRow; readonly target: GrantedAuthorityRow };
+    readonly line: { readonly number: number; readonly type: CalType };
+    readonly nowMs: number;
+  },
+): Promise<Result<MoveRow, Refusal>> {
+  const { start, ends, nowMs } = of;
+  const { number: line, type } = of.line;
+  const place = { source: start.from, agreement: start.agreement, line };
+  if (start.declaration !== null) {
+    const ended = await endReservedMove(context, tx, { ...place, nowMs });
+    if (!ended.ok) return ended;
+  }
   const account = clearinghouseAccount(start.agreement, line);
-  const moves = await movesOnLine(tx, { source: start.from, agreement: start.agreement, line });
+  const committed = await tx.balance(account.committed(start.from, ends.source.generation));
+  const moves = await movesOnLine(tx, place);
   const step = startMove({
     reason: start.reason,
     carrier: start.carrier,
     source: start.from,
     target: start.to,
     quantity: start.quantity,
-    committed: await tx.balance(account.committed(start.from, source.value.generation)),
+    committed,
     open: moves.find((move) => !isOver(move.state)) ?? null,
   });
   if (!step.ok) return step;
-  const nowMs = context.clock.nowMs();
   const row: MoveRow = {
     id: start.id,
     agreement: start.agreement,
     line,
     product: start.product,
-    type: type.value,
+    type,
     quantity: start.quantity,
     source: start.from,
-    sourceGeneration: source.value.generation,
+    sourceGeneration: ends.source.generation,
     target: start.to,
-    targetGeneration: target.value.generation,
+    targetGeneration: ends.target.generation,
     reason: start.reason,
     carrier: start.carrier,
     state: step.value.state,
@@ -160,7 +230,10 @@ async function beginMove(
     updatedAt: nowMs,
   };
   await insertMove(tx, row);
-  return ok(row);
+  const { declaration } = start;
+  return declaration === null
+    ? ok(row)
+    : declareDead(context, tx, { move: row, units: committed, declaration, nowMs });
 }
 
 /** What the journal says of a move that begins, without the entry's id. */

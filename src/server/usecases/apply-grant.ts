@@ -1,4 +1,5 @@
 /** Takes the grant of a move in: free units into the pool, held ones into reservations for their holders. */
+import { longestLeaseMs } from '../../core/cal.ts';
 import type { Posting } from '../../core/ledger.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
@@ -14,7 +15,6 @@ import type { ServerContext } from '../context.ts';
 import type { Proof } from './advance-chain.ts';
 import { bringIn, checkProof, takeProof } from './advance-chain.ts';
 import { accountsOf } from './license-token.ts';
-import { longestLeaseMs } from './reserve.ts';
 
 type Holder = BodyOf<'grant'>['holders'][number];
 

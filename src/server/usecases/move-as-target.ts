@@ -2,6 +2,7 @@
  * The target's part in a move by messages: it installs, is made final, and hears that the source is
  * closed. The table is `advanceTarget`; giving back what is undone is in `relinquish.ts`.
  */
+
 import { bytesOfBase64url } from '../../core/bytes.ts';
 import type { Posting } from '../../core/ledger.ts';
 import { advanceTarget } from '../../core/move-servers.ts';

@@ -1,6 +1,6 @@
 /** A move as this server knows it, with what it waits for in words. */
-import type { Awaited } from '../../core/move.ts';
-import { awaited } from '../../core/move.ts';
+import type { Awaited } from '../../core/move-awaited.ts';
+import { awaited } from '../../core/move-awaited.ts';
 import { ageDays, reminderReached } from '../../core/reminder.ts';
 import { isoTime } from '../../core/time.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';

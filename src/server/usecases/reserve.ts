@@ -1,5 +1,5 @@
 /** Units that came here for holders who are not named: they wait for them until the last lease has ended. */
-import { dayMs } from '../../core/time.ts';
+import { longestLeaseMs } from '../../core/cal.ts';
 import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { insertReserve } from '../../store/reserve-rows.ts';
@@ -9,9 +9,6 @@ import { freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
-
-/** 89 days, the longest lease: what nobody has come for is open to others after that (protocol §2.4, §3.6). */
-export const longestLeaseMs = 89 * dayMs;
 
 /**
  * The anonymous reserve of a telephone move. Holders who came over early, on units of our own, are

@@ -1,0 +1,54 @@
+/** A source that was declared to function no longer, as desk and agreement show it. */
+import { isoTime } from '../../core/time.ts';
+import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
+
+export type RiskView = {
+  readonly move: string;
+  readonly line: number;
+  /** So many CALs may have a second holder between the two dates. */
+  readonly units: number;
+  readonly from: string;
+  readonly until: string;
+  /** When the source was heard of after it had been fenced off: then the risk is real. */
+  readonly sourceSeenAt: string | null;
+};
+
+export type DeadSourceView = {
+  readonly declaredBy: string;
+  readonly statement: string;
+  readonly enteredBy: string | null;
+  readonly declaredAt: string;
+  readonly units: number;
+  readonly horizon: string;
+  readonly opensAt: string;
+  readonly approvedBy: string | null;
+  readonly grantedAt: string | null;
+  /** null where none can be, or none can be any more. */
+  readonly atRisk: RiskView | null;
+  readonly sourceSeenAt: string | null;
+  /** What it said last, in words; the whole of it is in the journal. */
+  readonly sourceSaid: string | null;
+};
+
+const time = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
+
+export function viewRisk(row: DeadSourceRow): RiskView {
+  const { move, line, riskUnits: units } = row;
+  const from = isoTime(row.riskFrom ?? 0);
+  const until = isoTime(row.riskUntil ?? 0);
+  return { move, line, units, from, until, sourceSeenAt: time(row.seenAt) };
+}
+
+export function viewDeadSource(row: DeadSourceRow, nowMs: number): DeadSourceView {
+  const { declaredBy, statement, enteredBy, units, approvedBy, seenSaid } = row;
+  return {
+    ...{ declaredBy, statement, enteredBy, units, approvedBy },
+    declaredAt: isoTime(row.declaredAt),
+    horizon: isoTime(row.horizon),
+    opensAt: isoTime(row.opensAt),
+    grantedAt: time(row.grantedAt),
+    atRisk: row.riskUnits > 0 && (row.riskUntil ?? 0) >= nowMs ? viewRisk(row) : null,
+    sourceSeenAt: time(row.seenAt),
+    sourceSaid: seenSaid,
+  };
+}

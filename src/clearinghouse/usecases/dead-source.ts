@@ -1,0 +1,211 @@
+/**
+ * A source that no longer functions (protocol §2.5): declared so, its units wait for its horizon; then, or
+ * earlier with a second person's yes, they are granted to the target and the source is fenced off.
+ */
+import { checkEarlyRelease, endingOf, opensAtMs, splitGrant } from '../../core/dead-source.ts';
+import { isOver } from '../../core/move.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import { isoTime } from '../../core/time.ts';
+import type { MoveRow } from '../../store/clearinghouse-rows.ts';
+import { findMove, movesOnLine, openMovesFrom } from '../../store/clearinghouse-rows.ts';
+import { authoritiesOfServer, supersededAuthorities } from '../../store/committed-server-rows.ts';
+import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
+import {
+  approvalsOf,
+  findDeadSource,
+  passedDeclarations,
+  saveDeadSource,
+} from '../../store/dead-source-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import type { ClearinghouseContext } from '../context.ts';
+import type { Lease, MoveOutcome } from './advance-move.ts';
+import { advanceMove } from './advance-move.ts';
+import { declarationOf } from './fence-source.ts';
+import { newId } from './new-id.ts';
+
+/** What was said, by whom, and who entered it at the desk; null where the target has signed it. */
+export interface Declaration {
+  readonly by: string;
+  readonly text: string;
+  readonly enteredBy: string | null;
+}
+
+/** A freeze that was asked of the source and never heard of is over: the declaration takes its place. */
+export async function endReservedMove(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly source: string; readonly agreement: string; readonly line: number; readonly nowMs: number },
+): Promise<Result<null, Refusal>> {
+  const open = (await movesOnLine(tx, of)).find((move) => !isOver(move.state));
+  if (open?.state !== 'reserved') return ok(null);
+  const ended = await advanceMove(context, tx, { move: open, event: 'cancel', nowMs: of.nowMs });
+  return ended.ok ? ok(null) : ended;
+}
+
+/**
+ * Takes a declaration in for a move that has just begun: the statement into the journal, the units into
+ * quarantine. `units` is all that the books have committed to the source on that line.
+ */
+export async function declareDead(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: {
+    readonly move: MoveRow;
+    readonly units: number;
+    readonly declaration: Declaration;
+    readonly nowMs: number;
+  },
+): Promise<Result<MoveRow, Refusal>> {
+  const { move, units, declaration, nowMs } = of;
+  const signed = [
+    ...(await authoritiesOfServer(tx, move.source)),
+    ...(await supersededAuthorities(tx, move.source)),
+  ];
+  const ending = endingOf(signed);
+  if (ending === null) return err({ code: 'not-activated', agreement: move.agreement });
+  const { agreement, line, source, id } = move;
+  const { by: declaredBy, text: statement, enteredBy } = declaration;
+  const opensAt = opensAtMs(ending);
+  const row: DeadSourceRow = {
+    ...{ move: id, agreement, line, source, pending: `${id}/dead`, units, statement, declaredBy, enteredBy },
+    ...{ declaredAt: nowMs, horizon: ending.horizonMs, sunset: ending.sunsetMs, opensAt },
+    ...{ approvedBy: null, approvedAt: null, grantedAt: null, riskUnits: 0, riskFrom: null, riskUntil: null },
+    ...{ seenAt: null, seenCount: 0, seenSaid: null },
+  };
+  await saveDeadSource(tx, row);
+  await tx.post({
+    log: agreement,
+    kind: 'source-declared-dead',
+    id: newId(context),
+    at: nowMs,
+    body: {
+      ...{ move: id, source, line, units, by: declaredBy, statement },
+      ...(enteredBy === null ? {} : { enteredBy }),
+      ...{ horizon: isoTime(ending.horizonMs), opensAt: isoTime(opensAt) },
+    },
+  });
+  const declared = await advanceMove(context, tx, { move, event: 'declare-dead', nowMs });
+  return declared.ok ? ok(declared.value.move) : declared;
+}
+
+/**
+ * Grants the units of a dead source, by its horizon or earlier: all of them, and the source is fenced off.
+ * What it had frozen for other moves and never released is settled with it. Refused: what the target of
+ * the grant refuses (`not-activated`, `server-closed`, `quantity-invalid`, …); then it goes on waiting.
+ */
+async function grantDead(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly move: MoveRow; readonly event: 'horizon-passed' | 'early-release'; readonly nowMs: number },
+): Promise<Result<MoveOutcome, Refusal>> {
+  const { move, event, nowMs } = of;
+  const declared = await declarationOf(tx, move);
+  const { units, opensAt } = declared;
+  // Given back to the last one while it waited: there is nothing to be granted.
+  if (units === 0) return advanceMove(context, tx, { move, event: 'dead-abort', nowMs });
+  const early = event === 'early-release';
+  const split = splitGrant({ units, opensAtMs: opensAt, nowMs, early });
+  const granted = await advanceMove(context, tx, { move: { ...move, ...split }, event, nowMs });
+  if (!granted.ok) return granted;
+  // Early, whatever the source still gives out is a second holder; later, what it renews beyond its leases.
+  const risk = early
+    ? { riskUnits: units, riskFrom: nowMs, riskUntil: opensAt }
+    : { riskUnits: declared.sunset > opensAt ? units : 0, riskFrom: opensAt, riskUntil: declared.sunset };
+  await saveDeadSource(tx, { ...(await declarationOf(tx, move)), ...risk, grantedAt: nowMs });
+  await settleOthers(context, tx, { source: move.source, opensAt, nowMs });
+  return granted;
+}
+
+/**
+ * A source that was declared dead has given everything up by its deactivation: what it had no holder for,
+ * and no code will bring to it any more, is the target's at once. It is never activated again: a code that
+ * was read to it and never typed would else bring the same units a second time.
+ */
+export async function releaseDead(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly move: MoveRow; readonly nowMs: number },
+): Promise<Result<MoveOutcome, Refusal>> {
+  const { move, nowMs } = of;
+  const declared = await declarationOf(tx, move);
+  const { units } = declared;
+  if (units === 0) return advanceMove(context, tx, { move, event: 'dead-abort', nowMs });
+  const row = { ...move, unissued: units, held: 0 };
+  const released = await advanceMove(context, tx, { move: row, event: 'released', nowMs });
+  if (released.ok) await saveDeadSource(tx, { ...declared, grantedAt: nowMs });
+  return released;
+}
+
+/** Moves that a fenced source was to release: it never will, and all leases that it gave end by `opensAt`. */
+async function settleOthers(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly source: string; readonly opensAt: number; readonly nowMs: number },
+): Promise<void> {
+  const { source, opensAt, nowMs } = of;
+  for (const move of await openMovesFrom(tx, source)) {
+    if (!['granted', 'installed', 'committed'].includes(move.state)) continue;
+    const holders = JSON.parse(move.holders) as readonly { readonly sub: string }[];
+    const leases: Lease[] = holders.map(({ sub }) => ({ sub, leaseEnd: isoTime(opensAt) }));
+    // One that cannot be settled is no reason not to grant the others: it goes on waiting.
+    await advanceMove(context, tx, { move, event: 'horizon-passed', nowMs, leases });
+  }
+}
+
+/** Grants every move whose source's horizon has passed; asked for at each contact, each look, and by a timer. */
+export async function grantPassed(context: ClearinghouseContext): Promise<void> {
+  const nowMs = context.clock.nowMs();
+  const passed = await context.store.read((tx) => passedDeclarations(tx, nowMs));
+  for (const id of passed) {
+    // Refused, it goes on waiting: what it waits for is shown, and it is tried again.
+    await context.store.write(async (tx) => {
+      const move = await findMove(tx, id);
+      if (move?.state !== 'dead-wait') return ok(null);
+      return grantDead(context, tx, { move, event: 'horizon-passed', nowMs });
+    });
+  }
+  if (passed.length > 0) context.mailbox.wake();
+}
+
+/**
+ * A second person does not wait for the horizon: the units are granted now, and counted as at risk until
+ * the source can have no holder any more. Refused: `move-unknown`, `move-state`, `approval-same-person`,
+ * `early-release-limit`, `invalid-input`, and what refuses the grant.
+ */
+export async function approveEarlyRelease(
+  context: ClearinghouseContext,
+  call: { readonly move: string; readonly by: string },
+): Promise<Result<MoveOutcome, Refusal>> {
+  await grantPassed(context);
+  const nowMs = context.clock.nowMs();
+  const done = await context.store.write<MoveOutcome>(async (tx) => {
+    const move = await findMove(tx, call.move);
+    const declared = await findDeadSource(tx, call.move);
+    if (move === undefined) return err({ code: 'move-unknown', move: call.move });
+    if (declared === undefined || move.state !== 'dead-wait') {
+      return err({ code: 'move-state', move: move.id, state: move.state, act: 'approve' });
+    }
+    const { agreement, declaredBy, enteredBy } = declared;
+    const allowed = checkEarlyRelease({
+      ...{ move: move.id, agreement, by: call.by, nowMs },
+      declaredBy: enteredBy === null ? [declaredBy] : [declaredBy, enteredBy],
+      earlier: await approvalsOf(tx, agreement),
+    });
+    if (!allowed.ok) return allowed;
+    const approvedBy = call.by.trim();
+    await saveDeadSource(tx, { ...declared, approvedBy, approvedAt: nowMs });
+    const { units, opensAt } = declared;
+    await tx.post({
+      log: agreement,
+      kind: 'early-release-approved',
+      id: newId(context),
+      at: nowMs,
+      body: { move: move.id, by: approvedBy, unitsAtRisk: units, until: isoTime(opensAt) },
+    });
+    return grantDead(context, tx, { move, event: 'early-release', nowMs });
+  });
+  context.mailbox.wake();
+  return done;
+}

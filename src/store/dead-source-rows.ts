@@ -1,0 +1,133 @@
+/** Sources that were declared to function no longer, at the clearinghouse: plain SQL, no rules. */
+import type { MoveState } from '../core/move.ts';
+import type { ReadTx, WriteTx } from './port.ts';
+
+export interface DeadSourceRow {
+  readonly move: string;
+  readonly agreement: string;
+  readonly line: number;
+  readonly source: string;
+  /** The pending that holds the units, and how many they are. */
+  readonly pending: string;
+  readonly units: number;
+  readonly statement: string;
+  readonly declaredBy: string;
+  readonly enteredBy: string | null;
+  readonly declaredAt: number;
+  readonly horizon: number;
+  readonly sunset: number;
+  readonly opensAt: number;
+  readonly approvedBy: string | null;
+  readonly approvedAt: number | null;
+  readonly grantedAt: number | null;
+  readonly riskUnits: number;
+  readonly riskFrom: number | null;
+  readonly riskUntil: number | null;
+  readonly seenAt: number | null;
+  readonly seenCount: number;
+  /** What its last message was, in words. */
+  readonly seenSaid: string | null;
+}
+
+const columns = `d.move, d.agreement, d.line, d.source, d.pending, d.units, d.statement, d.declared_by as "declaredBy",
+  d.entered_by as "enteredBy", d.declared_at as "declaredAt", d.horizon, d.sunset, d.opens_at as "opensAt",
+  d.approved_by as "approvedBy", d.approved_at as "approvedAt", d.granted_at as "grantedAt",
+  d.risk_units as "riskUnits", d.risk_from as "riskFrom", d.risk_until as "riskUntil", d.seen_at as "seenAt",
+  d.seen_count as "seenCount", d.seen_said as "seenSaid"`;
+
+export async function findDeadSource(tx: ReadTx, move: string): Promise<DeadSourceRow | undefined> {
+  return tx.get<DeadSourceRow>(`select ${columns} from dead_sources d where d.move = ?`, move);
+}
+
+/** The declarations of a server that hold: those that wait, and those whose units were granted. */
+export async function declarationsOf(tx: ReadTx, source: string): Promise<readonly DeadSourceRow[]> {
+  return tx.all<DeadSourceRow>(
+    `select ${columns} from dead_sources d join moves m on m.id = d.move
+     where d.source = ? and (m.state = 'dead-wait' or d.granted_at is not null) order by d.declared_at, d.move`,
+    source,
+  );
+}
+
+/** The declaration of one line of a server that waits, if any. */
+export async function waitingDeclaration(
+  tx: ReadTx,
+  of: { readonly source: string; readonly agreement: string; readonly line: number },
+): Promise<DeadSourceRow | undefined> {
+  return tx.get<DeadSourceRow>(
+    `select ${columns} from dead_sources d join moves m on m.id = d.move
+     where d.source = ? and d.agreement = ? and d.line = ? and m.state = 'dead-wait'`,
+    of.source,
+    of.agreement,
+    of.line,
+  );
+}
+
+/** Moves that wait for a horizon which has passed. */
+export async function passedDeclarations(tx: ReadTx, nowMs: number): Promise<readonly string[]> {
+  const state: MoveState = 'dead-wait';
+  const rows = await tx.all<{ move: string }>(
+    `select d.move from dead_sources d join moves m on m.id = d.move
+     where d.horizon < ? and d.granted_at is null and m.state = ? order by d.declared_at, d.move`,
+    nowMs,
+    state,
+  );
+  return rows.map((row) => row.move);
+}
+
+/** When early releases of an agreement were approved. */
+export async function approvalsOf(tx: ReadTx, agreement: string): Promise<readonly number[]> {
+  const rows = await tx.all<{ at: number }>(
+    'select approved_at as at from dead_sources where agreement = ? and approved_at is not null',
+    agreement,
+  );
+  return rows.map((row) => row.at);
+}
+
+/** Declarations of an agreement whose units may have two holders at some time from now on. */
+export async function risksOf(
+  tx: ReadTx,
+  agreement: string,
+  nowMs: number,
+): Promise<readonly DeadSourceRow[]> {
+  return tx.all<DeadSourceRow>(
+    `select ${columns} from dead_sources d where d.agreement = ? and d.risk_units > 0 and d.risk_until >= ?
+     order by d.risk_from, d.move`,
+    agreement,
+    nowMs,
+  );
+}
+
+export async function saveDeadSource(tx: WriteTx, row: DeadSourceRow): Promise<void> {
+  await tx.run(
+    `insert into dead_sources (move, agreement, line, source, pending, units, statement, declared_by, entered_by,
+       declared_at, horizon, sunset, opens_at, approved_by, approved_at, granted_at, risk_units, risk_from,
+       risk_until, seen_at, seen_count, seen_said)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     on conflict (move) do update set pending = excluded.pending, units = excluded.units,
+       approved_by = excluded.approved_by, approved_at = excluded.approved_at, granted_at = excluded.granted_at,
+       risk_units = excluded.risk_units, risk_from = excluded.risk_from, risk_until = excluded.risk_until,
+       seen_at = excluded.seen_at, seen_count = excluded.seen_count, seen_said = excluded.seen_said`,
+    row.move,
+    row.agreement,
+    row.line,
+    row.source,
+    row.pending,
+    row.units,
+    row.statement,
+    row.declaredBy,
+    row.enteredBy,
+    row.declaredAt,
+    row.horizon,
+    row.sunset,
+    row.opensAt,
+    row.approvedBy,
+    row.approvedAt,
+    row.grantedAt,
+    row.riskUnits,
+    row.riskFrom,
+    row.riskUntil,
+    row.seenAt,
+    row.seenCount,
+    row.seenSaid,
+  );
+}
