@@ -47,6 +47,7 @@ export type Status = JsonObject & {
     readonly reminder: number;
     readonly awaited: { readonly from: string; readonly text: string };
   })[];
+  readonly gap: number;
   readonly lastContactAt: string | null;
 };
 

@@ -4,6 +4,7 @@ import { Refused, WrongUsage } from './outcome.ts';
 export interface MoveOptions {
   readonly to?: string;
   readonly from?: string;
+  readonly statement?: string;
   readonly agreement?: string;
   readonly product?: string;
   readonly type?: string;
@@ -55,9 +56,8 @@ export function refuseUnsupported(options: MoveOptions): void {
   const refuse = (what: string): never => {
     throw Refused.of({ code: 'not-yet-supported', what });
   };
-  if (options.reason === 'dead') refuse('a move from a license server that no longer functions');
   if (options.dryRun === true) refuse('a dry run of a move (calyx server packs shows what could be moved)');
-  if (options.from !== undefined) {
+  if (options.from !== undefined && options.reason !== 'dead') {
     throw new WrongUsage(
       'A move is started on the server that has the CALs: run it there, with --to. (--from is for --reason dead.)',
     );

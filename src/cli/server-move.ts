@@ -5,6 +5,7 @@ import { quantityOrAll, waitSeconds } from './arguments.ts';
 import type { Cli } from './main.ts';
 import type { Outcome } from './outcome.ts';
 import { moveAll } from './server-move-all.ts';
+import { deadOrderOf, moveFromDead } from './server-move-dead.ts';
 import { moveByFile } from './server-move-files.ts';
 import { moveOnline } from './server-move-online.ts';
 import type { MoveOptions } from './server-move-order.ts';
@@ -18,15 +19,22 @@ async function move(cli: Cli, options: MoveOptions): Promise<Outcome> {
   if (options.status !== true) refuseUnsupported(options);
   const byFile = options.requestOut !== undefined || options.response !== undefined;
   // What is missing is said before a server is asked.
-  checkOrder(options);
+  if (isDead(options)) deadOrderOf(options);
+  else checkOrder(options);
   return cli.withApi('server', async (api) => {
     if (options.status === true) return moveStatus(api);
     if (options.undo !== undefined) return undoMove(cli, api, options);
+    if (isDead(options)) return moveFromDead(cli, api, options);
     if (options.all === true && options.response === undefined) return moveAll(cli, api, options);
     if (options.freeze === true) return freeze(cli, api, options);
     if (options.release === true) return release(api, options);
     return byFile ? moveByFile(cli, api, options) : moveOnline(cli, api, options);
   });
+}
+
+/** A declaration; the answer to it, brought in a file, is an answer like any other. */
+function isDead({ reason, status, response }: MoveOptions): boolean {
+  return reason === 'dead' && status !== true && response === undefined;
 }
 
 export function register(group: Command, cli: Cli): void {
@@ -35,7 +43,9 @@ export function register(group: Command, cli: Cli): void {
     .summary('moves CALs to another license server')
     .description(
       'Moves CALs from this license server to another: in one command where both reach the clearinghouse (interrupted, ' +
-        'the same command goes on), by files with --request-out and --response, by telephone with --freeze and --release. --undo brings the CALs of an open move back.',
+        'the same command goes on), by files with --request-out and --response, by telephone with --freeze and --release. ' +
+        '--undo brings the CALs of an open move back. Where the source no longer functions, run it on the target: ' +
+        '--from ID --reason dead --statement "NAME: what happened".',
     )
     .option('--to <url-or-id>', 'address or License Server ID of the target')
     .option('--agreement <number>', 'agreement or enrollment number of the paper agreement')
@@ -60,6 +70,7 @@ export function register(group: Command, cli: Cli): void {
     .option('--status', 'list the moves that this server knows of')
     .addOption(new Option('--reason <reason>', 'why').choices(['replaced', 'dead']).default('replaced'))
     .option('--from <id>', 'on the target: the source that no longer functions, with --reason dead')
+    .option('--statement <text>', 'with --reason dead: "NAME: what happened"')
     .option('--dry-run', 'only say what would be moved')
     .action(cli.run(async (options: MoveOptions) => move(cli, options)));
 }

@@ -48,6 +48,7 @@ function showStatus(page: Page, status: Status): void {
       ['Horizon', horizonText(status)],
       ['Last contact', status.lastContactAt === null ? 'never' : when(status.lastContactAt)],
       ['Temporary licenses', status.temporary],
+      ...(status.gap === 0 ? [] : [['Gap licenses (of a dead source)', status.gap] as const]),
     ]);
   packTable(page, status.packs);
   for (const move of status.openMoves) {

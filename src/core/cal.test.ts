@@ -21,6 +21,8 @@ const device: RequestState = {
   license: null,
   temporary: null,
   reserved: false,
+  gap: null,
+  gapOpen: false,
   sourceShown: false,
   installed: 500,
   unissued: 100,
@@ -262,6 +264,44 @@ describe('a holder whose unit came with a move', () => {
       { reserved: true, sourceShown: true, temporary: temp(-1, true) },
       takenOver,
     ],
+  ]);
+});
+
+describe('a holder of a source that no longer functions', () => {
+  const none = { unissued: 0, sourceShown: true } as const;
+  const bridge: Expected = { act: 'gap' };
+  const bridged: Expected = { act: 'unchanged', kind: 'gap' };
+  table([
+    ['gets a unit where one is free', device, { sourceShown: true, gapOpen: true }, issued],
+    ['gets a gap license where none is', device, { ...none, gapOpen: true }, bridge],
+    ['gets it as a user, too', user, { ...none, gapOpen: true }, bridge],
+    ['gets it on a server that has nothing yet', user, { ...none, installed: 0, gapOpen: true }, bridge],
+    ['gets it beyond the horizon', device, { ...none, gapOpen: true, standing: renew }, bridge],
+    ['gets none beyond the sunset', user, { ...none, gapOpen: true, standing: nothing }, 'horizon-passed'],
+    [
+      'gets none on a server that is not activated',
+      user,
+      { ...none, gapOpen: true, standing: null },
+      'not-activated',
+    ],
+    ['is not counted against the cap', device, { ...none, gapOpen: true, temporariesAlive: 1000 }, bridge],
+    ['keeps the one it has', user, { ...none, gap: ending(80) }, bridged],
+    ['keeps it until its end and no longer', user, { ...none, gap: ending(0) }, 'none-available'],
+    ['gets no second one', device, { ...none, gap: ending(-1), temporary: temp(-1, true) }, 'none-available'],
+    [
+      'gets its unit when that is there',
+      user,
+      { gap: ending(80), reserved: true },
+      { act: 'take-over', late: false },
+    ],
+    ['gets a free one when there is one', user, { gap: ending(80), sourceShown: true }, issued],
+    [
+      'keeps a temporary license that runs, and the gap license for later',
+      device,
+      { ...none, gapOpen: true, temporary: temp(10, true) },
+      { act: 'unchanged', kind: 'temporary' },
+    ],
+    ['has it after that', device, { ...none, gapOpen: true, temporary: temp(-1, true) }, bridge],
   ]);
 });
 

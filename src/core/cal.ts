@@ -85,6 +85,10 @@ export interface RequestState {
    * reserve of the source whose valid token it shows (protocol §2.4, §3.6).
    */
   readonly reserved: boolean;
+  /** The gap license that this holder has here: of a source that no longer functions (protocol §1.5). */
+  readonly gap: { readonly expiresAt: number } | null;
+  /** This holder showed a token of such a source, and never had a gap license. */
+  readonly gapOpen: boolean;
   /** A valid token of a source was shown whose subject is this holder: as good as a sign-in. */
   readonly sourceShown: boolean;
   /** Units of all lines that may serve this product. */
@@ -97,7 +101,7 @@ export interface RequestState {
 
 export type RequestDecision =
   /** Asking again: the license that is there, its token unchanged. */
-  | { readonly act: 'unchanged'; readonly kind: 'permanent' | 'temporary' }
+  | { readonly act: 'unchanged'; readonly kind: 'permanent' | 'temporary' | 'gap' }
   /** A new lease on the same unit. `late`: past the horizon, so counted as at risk. */
   | {
       readonly act: 'renew';
@@ -111,7 +115,9 @@ export type RequestDecision =
   | { readonly act: 'upgrade' }
   /** The unit reserved for this holder, with the origin that it had on the source. */
   | { readonly act: 'take-over'; readonly late: boolean }
-  | { readonly act: 'temporary' };
+  | { readonly act: 'temporary' }
+  /** No unit is free for a holder of a dead source: 90 days until the units of that source are here. */
+  | { readonly act: 'gap' };
 
 type Decision = Result<RequestDecision, Refusal>;
 
@@ -122,7 +128,8 @@ type Decision = Result<RequestDecision, Refusal>;
  * Rules (facts §3.1–3.2, protocol §1.5, §2.1, §2.4): who has a license keeps it and renews it in
  * the last 7 days until sunset; who is expected from a move takes that unit over; a device's first
  * contact gets a temporary license, because a stranger who never signs in must not use up CALs; a
- * user gets a permanent one at once or is refused.
+ * user gets a permanent one at once or is refused. Where no unit is free, a holder of a source that no
+ * longer functions gets a gap license.
  */
 export function decideRequest(state: RequestState): Decision {
   if (state.type === 'concurrent') return err({ code: 'type-not-supported', type: state.type });
@@ -169,7 +176,17 @@ function whyNone(state: RequestState): Refusal | null {
 /** Users have no temporary licenses (facts §3.2): a permanent one at once, or a refusal. */
 function decideNewUser(state: RequestState): Decision {
   const refusal = whyNone(state);
-  return refusal === null ? ok({ act: 'issue' }) : err(refusal);
+  return refusal === null ? ok({ act: 'issue' }) : (decideGap(state) ?? err(refusal));
+}
+
+/**
+ * What bridges the gap, devices and users alike: an allowance of its own, once for each holder (protocol §1.5).
+ * null: this holder has none and is given none.
+ */
+function decideGap({ gap, gapOpen, standing, nowMs }: RequestState): Decision | null {
+  if (standing === null || standing.may === 'nothing') return null;
+  if (gap !== null) return nowMs < gap.expiresAt ? ok({ act: 'unchanged', kind: 'gap' }) : null;
+  return gapOpen ? ok({ act: 'gap' }) : null;
 }
 
 function decideDevice(state: RequestState): Decision {
@@ -177,8 +194,11 @@ function decideDevice(state: RequestState): Decision {
   const refusal = whyNone(state);
   const known = state.sourceShown || temporary?.validated === true;
   if (known && refusal === null) return ok({ act: temporary === null ? 'issue' : 'upgrade' });
+  const runs = temporary !== null && state.nowMs < temporary.expiresAt;
+  const gap = runs ? null : decideGap(state);
+  if (gap !== null) return gap;
   if (temporary === null) return decideTemporary(state);
-  if (state.nowMs < temporary.expiresAt) return ok({ act: 'unchanged', kind: 'temporary' });
+  if (runs) return ok({ act: 'unchanged', kind: 'temporary' });
   // Its temporary license has ended: a device that signed in lacks only a CAL, the other a sign-in.
   if (known && refusal !== null && refusal.code !== 'not-activated') return err(refusal);
   const expiredAt = isoTime(temporary.expiresAt);

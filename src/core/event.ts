@@ -124,6 +124,18 @@ const ownEvents = {
   5040: error(
     'The journal of the clearinghouse for agreement {agreement} has {told} entries and does not go on from the {seen} that this license server has seen. Its messages for that agreement are refused until it does. Ask the publisher whether the clearinghouse was restored from a backup.',
   ),
+  5030: information(
+    'License server {source} was declared to function no longer. {count:CAL} of {product}[ per {type}] come here when its horizon ({horizon}) has passed; until then whoever shows a license of it is given a gap license.',
+  ),
+  5031: information(
+    'License server {source} keeps its CALs of {product}[ per {type}]: it functions after all, or the move was undone.',
+  ),
+  5032: error(
+    'The clearinghouse has closed this license server (generation {generation}): it was declared to function no longer, and its {count:CAL} of {product}[ per {type}] went to license server {target}. Send its clients there and make a new license server here; this one gives out nothing more.',
+  ),
+  5033: information(
+    'A gap license for {product}[ per {type}] was given to a holder of license server {source}. It ends on {until}.',
+  ),
   5050: warning(
     'A move of {product}[ per {type}] to license server {target} has waited for {days:day}, and its CALs are still held here[: {awaited}] See calyx server move --status.',
   ),

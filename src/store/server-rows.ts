@@ -50,7 +50,7 @@ export async function listServerMoves(tx: ReadTx): Promise<readonly ServerMoveRo
 /** Moves whose other end, or the clearinghouse, is still waited for, oldest first. */
 export async function openServerMoves(tx: ReadTx): Promise<readonly ServerMoveRow[]> {
   const rows = await tx.all<StoredMove>(
-    `select ${moveColumns} from moves where state in ('requested', 'frozen', 'provisional', 'final')
+    `select ${moveColumns} from moves where state in ('requested', 'dead-wait', 'frozen', 'provisional', 'final')
      order by started_at, id`,
   );
   return rows.map(moveOf);

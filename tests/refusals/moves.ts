@@ -305,7 +305,7 @@ const onTheServer: readonly Row<Stage>[] = [
   {
     name: 'a move because this server no longer functions',
     attempt: (stage) => serverMove(stage, { reason: 'dead' }),
-    refused: { code: 'not-yet-supported' },
+    refused: { code: 'invalid-input', field: 'reason' },
   },
   {
     name: 'a move while units are frozen for one by telephone',

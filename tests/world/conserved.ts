@@ -57,29 +57,56 @@ export async function assertConserved(world: Books): Promise<void> {
   for (const line of sumClearinghouse(balances)) {
     assert.ok(conservesEntitled(line), `clearinghouse: ${JSON.stringify(line)}`);
   }
-  const moves = await books.read((tx) =>
-    tx.all<{ id: string; target: string }>('select id, target from moves'),
-  );
+  const moves = await books.read((tx) => tx.all<Movement>('select id, source, target, state from moves'));
+  const fenced = await fencedSources(books);
   for (const { name, store, licenseServerId } of world.programs()) {
     if (licenseServerId === null) continue;
+    // Its units are another's, whatever it still has in its own books: it can give out none (protocol §2.5).
+    if (fenced.has(licenseServerId)) continue;
     const coming = moves.filter((move) => move.target === licenseServerId).map((move) => move.id);
+    const waiting = moves.filter((move) => move.source === licenseServerId).map((move) => move.id);
     for (const { key, usable } of await checkServer(name, store)) {
-      const given = givenTo(balances, { key, licenseServerId, coming });
+      const given = givenTo(balances, { key, licenseServerId, coming, waiting });
       assert.ok(usable <= given, `${name} has ${usable} of ${key}, and was given ${given}`);
     }
   }
 }
 
-/** What the books have committed to a server, or have under way to it (protocol §1.3, I3). */
+interface Movement {
+  readonly id: string;
+  readonly source: string;
+  readonly target: string;
+  readonly state: string;
+}
+
+/** Servers that were declared dead, and whose units are granted to others. */
+async function fencedSources(books: Store): Promise<ReadonlySet<string>> {
+  const rows = await books.read((tx) =>
+    tx.all<{ source: string }>('select source from dead_sources where granted_at is not null'),
+  );
+  return new Set(rows.map((row) => row.source));
+}
+
+/**
+ * What the books have committed to a server, have under way to it, or keep for its horizon (protocol
+ * §1.3, I3).
+ */
 function givenTo(
   balances: ReadonlyMap<string, number>,
-  to: { readonly key: string; readonly licenseServerId: string; readonly coming: readonly string[] },
+  to: {
+    readonly key: string;
+    readonly licenseServerId: string;
+    readonly coming: readonly string[];
+    readonly waiting: readonly string[];
+  },
 ): number {
   let given = 0;
   for (const [account, amount] of balances) {
     if (account.startsWith(`${to.key}/committed/${to.licenseServerId}/`)) given += amount;
     const move = account.startsWith(`${to.key}/in-transit/`) ? account.split('/').at(-1) : undefined;
     if (move !== undefined && to.coming.includes(move)) given += amount;
+    const dead = account.startsWith(`${to.key}/quarantined/`) ? account.split('/').at(-1) : undefined;
+    if (dead !== undefined && to.waiting.includes(dead)) given += amount;
   }
   return given;
 }

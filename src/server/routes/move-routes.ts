@@ -16,6 +16,7 @@ import {
 import { Address } from '../../protocol/schema.ts';
 import type { ServerContext } from '../context.ts';
 import { hastenContact } from '../usecases/contact.ts';
+import { declareDead } from '../usecases/declare-dead.ts';
 import { listMoves, noteSeen, showMove, startMove } from '../usecases/start-move.ts';
 import {
   freezeByTelephone,
@@ -40,6 +41,7 @@ function keyed<Body extends object>(request: {
 
 export function addMoveRoutes(app: App, context: ServerContext): void {
   addStart(app, context);
+  addDeadSource(app, context);
   addMoves(app, context);
   addTelephone(app, context);
 }
@@ -79,6 +81,36 @@ function addStart(app: App, context: ServerContext): void {
       const started = await startMove(context, { ...order, agreement, requestId: request.idempotencyKey });
       if (started.ok) hastenContact(context);
       sendResult(reply, started);
+    },
+  );
+}
+
+function addDeadSource(app: App, context: ServerContext): void {
+  app.post(
+    '/v1/admin/dead-sources',
+    {
+      config: {
+        admin: true,
+        refusals: ['agreement-missing', 'move-to-itself', 'line-unknown', 'not-activated', 'invalid-input'],
+      },
+      schema: {
+        tags: ['Moves'],
+        summary: 'Declares that another license server no longer functions: its CALs are to come here',
+        body: body({
+          ...LineFields,
+          from: ServerId,
+          statement: Type.String({ maxLength: 1200 }),
+          by: Type.Enum(['message', 'telephone']),
+        }),
+        response: { 200: MoveAnswer },
+      },
+    },
+    async (request, reply) => {
+      const { agreement, ...order } = request.body;
+      const requestId = request.idempotencyKey;
+      const declared = await declareDead(context, { ...order, agreement, requestId });
+      if (declared.ok) hastenContact(context);
+      sendResult(reply, declared);
     },
   );
 }

@@ -23,6 +23,8 @@ import {
 import type { ServerContext } from '../context.ts';
 import { administerOnce } from './administer-once.ts';
 import type { CodeInput, CodeOutcome } from './apply-code.ts';
+import { fencedBy } from './close-dead.ts';
+import { checkNotFenced } from './dead-source.ts';
 import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
@@ -41,6 +43,7 @@ interface OpenedSlot {
  * Activates. The same code on a server that is active is `already-activated`; on a deactivated one it
  * activates again, and chains, counters and numbers go on (protocol §3.5). Refused: `kit-missing`,
  * `code-other-kit`, `code-other-server`, `code-not-for-this-server`, `clock-behind`, and
+ * `server-declared-dead` where its CALs went to another as it functioned no longer, and
  * `not-yet-supported` on a deactivated server that had a certificate. A kit whose horizon
  * has passed activates all the same: the horizon code is typed after it (protocol §3.4).
  */
@@ -55,6 +58,8 @@ export async function applyActivationCode(
     if (!opened.ok) return opened;
     const { authority, row } = opened.value;
     const aid = base64url(authority.aid);
+    const fenced = checkNotFenced(context, await fencedBy(tx));
+    if (!fenced.ok) return fenced;
     const present = await findAuthority(tx, aid);
     if (present?.state === 'active') return err({ code: 'already-activated', agreement: row.agreement });
     const certified = (await listAuthorities(tx)).find(

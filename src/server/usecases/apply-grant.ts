@@ -14,6 +14,7 @@ import { freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import type { Proof } from './advance-chain.ts';
 import { bringIn, checkProof, takeProof } from './advance-chain.ts';
+import { divideDead } from './dead-source.ts';
 import { accountsOf } from './license-token.ts';
 
 type Holder = BodyOf<'grant'>['holders'][number];
@@ -25,6 +26,8 @@ export interface GrantedMove {
   readonly holders: readonly Holder[];
   readonly free: Proof;
   readonly held: Proof;
+  /** Of a source that no longer functions: when none of its leases can run any more; null for one that works. */
+  readonly opensAt: number | null;
   readonly nowMs: number;
 }
 
@@ -50,10 +53,14 @@ export async function applyGrant(
   }
   if (held.value.added > 0) {
     const taken = await takeProof(tx, { line, proof: grant.held, pool: grant.move, nowMs: grant.nowMs });
+    line = taken.line;
     postings.push(bringIn(line, 'reserved', taken.added));
-    postings.push(...(await reserveFor(tx, { ...grant, added: taken.added })));
+    if (grant.opensAt === null) postings.push(...(await reserveFor(tx, { ...grant, added: taken.added })));
   }
-  return ok(postings);
+  const { opensAt } = grant;
+  if (opensAt === null) return ok(postings);
+  const came = { free: free.value.added, held: held.value.added };
+  return ok([...postings, ...(await divideDead(tx, { ...grant, ...came, line, opensAt }))]);
 }
 
 /**

@@ -3,6 +3,7 @@
  * what it would add, and installs it once that is confirmed.
  */
 import { base64url } from '../../core/bytes.ts';
+import { longestLeaseMs } from '../../core/cal.ts';
 import { findAppliedPosition, findPosition, maskValue, searchLimit } from '../../core/chain.ts';
 import type { Code } from '../../core/code.ts';
 import { formatLicenseServerId, licenseServerIdValue } from '../../core/code.ts';
@@ -10,9 +11,12 @@ import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
+import type { DeclaredRow } from '../../store/gap-rows.ts';
+import { openDeclaration } from '../../store/gap-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { findAppliedReveal, listAuthorities, listLines } from '../../store/server-authority-rows.ts';
+import { findServerMove, updateServerMove } from '../../store/server-rows.ts';
 import { freePool } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { administerOnce } from './administer-once.ts';
@@ -20,8 +24,9 @@ import type { Proof } from './advance-chain.ts';
 import { chainOf, installProof } from './advance-chain.ts';
 import { linesOf } from './apply-activation-code.ts';
 import type { CodeInput, CodeOutcome } from './apply-code.ts';
+import { divideDead } from './dead-source.ts';
 import { noteEvent } from './events.ts';
-import { accountsOf } from './license-token.ts';
+import { accountsOf, serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
 import { openReserveFor } from './reserve.ts';
 import { checkTime } from './seen-time.ts';
@@ -245,7 +250,8 @@ async function install(
   of: Found & { readonly source: Source | null; readonly nowMs: number },
 ): Promise<Result<CodeOutcome, Refusal>> {
   const { source, proof, nowMs } = of;
-  const reserve = source === null ? null : newId(context);
+  const dead = source === null ? undefined : await openDead(tx, of.line, source);
+  const reserve = source === null ? null : (dead?.move ?? newId(context));
   const { line, added, installed } = await installProof(context, tx, {
     line: of.line,
     proof,
@@ -254,7 +260,8 @@ async function install(
     told: { carrier: 'telephone', source: source?.licenseServerId ?? null },
     nowMs,
   });
-  if (source !== null && reserve !== null) {
+  if (dead !== undefined) await takeDead(context, tx, { line, move: dead.move, added, nowMs });
+  else if (source !== null && reserve !== null) {
     await openReserveFor(context, tx, { line, source: source.licenseServerId, reserve, added, nowMs });
   }
   const data = { product: line.product, type: line.type, added, installed, agreement: line.agreement };
@@ -264,9 +271,37 @@ async function install(
   });
   if (source !== null) {
     const moved = { count: added, product: line.product, type: line.type, source: source.licenseServerId };
-    await noteEvent(context, tx, { number: 89, data: moved });
+    await noteEvent(context, tx, { number: dead === undefined ? 89 : 93, data: moved });
   }
   return ok(
     outcome(source === null ? 'key-pack' : 'held-key-pack', { line, added, installed, applied: true }),
   );
+}
+
+/** The declaration by telephone of the source whose held key pack this is. */
+async function openDead(tx: WriteTx, line: LineRow, source: Source): Promise<DeclaredRow | undefined> {
+  const declared = await openDeclaration(tx, { lineId: line.id, source: source.licenseServerId });
+  return declared?.state === 'waiting' ? declared : undefined;
+}
+
+/** Units of a dead source for its holders: those who showed a token are named, and the move is over here. */
+async function takeDead(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly line: LineRow; readonly move: string; readonly added: number; readonly nowMs: number },
+): Promise<void> {
+  const { line, added, nowMs } = of;
+  const move = await findServerMove(tx, of.move);
+  if (move === undefined) return;
+  // By code nobody tells the horizon: the last lease can have begun today (protocol §2.5).
+  const opensAt = nowMs + longestLeaseMs;
+  const { source, id } = move;
+  const postings = await divideDead(tx, { line, move: id, source, free: 0, held: added, opensAt, nowMs });
+  await updateServerMove(tx, { ...move, state: 'closed', held: added, updatedAt: nowMs });
+  if (postings.length === 0) return;
+  const { agreement, line: number } = line;
+  await tx.post({
+    ...{ log: serverLog, kind: 'reserve-settled', id: newId(context), at: nowMs, postings },
+    body: { agreement, line: number, source },
+  });
 }

@@ -22,6 +22,8 @@ import type { ServerContext } from '../context.ts';
 import { raiseGeneration } from '../generation.ts';
 import { checkProof, horizonOf, installProof, takeHorizon } from './advance-chain.ts';
 import { applyCertificate } from './apply-certificate.ts';
+import { closeAsDead } from './close-dead.ts';
+import { endDeclaration } from './dead-source.ts';
 import { noteEvent } from './events.ts';
 import { handleMoveMessage } from './move-messages.ts';
 import { checkTime, noteAnswered } from './seen-time.ts';
@@ -53,6 +55,8 @@ export async function handleAnswer(context: ServerContext, tx: WriteTx, message:
     case 'cancel':
     case 'final':
     case 'source-closed':
+    case 'source-dead':
+    case 'source-lives':
       return handleMoveMessage(context, tx, message);
     default:
       return err({ code: 'message-invalid', problem: `the clearinghouse does not send ${message.t}` });
@@ -123,7 +127,9 @@ async function handleClosed(
   if (message.t === 'deactivated') return settle(tx, { re: message.body.re, answer: { generation } });
   for (const authority of await listAuthorities(tx))
     await setAuthorityState(tx, authority.aid, 'deactivated');
-  await noteEvent(context, tx, { number: 5020, data: { generation } });
+  const moves = message.body.moves ?? [];
+  for (const fenced of moves) await closeAsDead(context, tx, { fenced, generation });
+  if (moves.length === 0) await noteEvent(context, tx, { number: 5020, data: { generation } });
   return ok(null);
 }
 
@@ -135,6 +141,7 @@ async function handleRefused(context: ServerContext, tx: WriteTx, message: Messa
   const move = message.move === undefined ? undefined : await findServerMove(tx, message.move);
   if (move?.state === 'requested') {
     await updateServerMove(tx, { ...move, state: 'refused', updatedAt: context.clock.nowMs() });
+    await endDeclaration(tx, move.id);
   }
   await noteEvent(context, tx, {
     number: 5019,

@@ -11,6 +11,8 @@ import type { WriteTx } from '../../store/port.ts';
 import { findReservation } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import type { ServerContext } from '../context.ts';
+import type { GapSituation } from './gap.ts';
+import { gapFor } from './gap.ts';
 import { accountsOf } from './license-token.ts';
 import { reclaimOne } from './reclaim.ts';
 import type { LicenseRequest } from './request-license.ts';
@@ -35,8 +37,13 @@ export interface Situation {
   readonly takeOver: (Candidate & { readonly from: TakeOver }) | null;
   /** The line that a new holder would be given a unit of. */
   readonly giver: Candidate | null;
-  /** A token of another server was shown that names this very holder, under one of our agreements. */
+  /**
+   * A token of another server was shown that names this very holder, under one of our agreements: now, or
+   * when it was given a gap license.
+   */
   readonly shown: ShownToken | null;
+  /** Where a source of this holder no longer functions: the gap license that it has, or may be given. */
+  readonly gap: GapSituation;
   /** The holder's pseudonym in an agreement. */
   readonly subIn: (authority: AuthorityFacts) => string;
 }
@@ -45,6 +52,8 @@ export interface Asked {
   readonly request: LicenseRequest;
   readonly nowMs: number;
   readonly shown: ShownToken | null;
+  /** A token that was shown and has ended, where that alone speaks against it. */
+  readonly ended: ShownToken | null;
   /** Why what was shown does not count; null: it does, or nothing was shown. */
   readonly notShown: Refusal | null;
 }
@@ -59,7 +68,8 @@ export async function situationOf(
   const licenses = await liveLicenses(tx, request.type, request.holder);
   const own = ownLicense(candidates, licenses);
   const subIn = subjects(context, request);
-  const shown = shownForHolder(candidates, asked.shown, subIn);
+  const gap = await gapFor(tx, { candidates, facts, subIn, nowMs, shown: asked.shown ?? asked.ended });
+  const shown = shownForHolder(candidates, asked.shown, subIn) ?? gap.remembered;
   const settled = own !== null && own.license.expiresAt >= nowMs;
   // Whoever has a living license is given nothing else: nobody looks for what there might be.
   const temporary =
@@ -85,6 +95,8 @@ export async function situationOf(
         ? null
         : { expiresAt: temporary.expiresAt, validated: temporary.validatedAt !== null },
     reserved: takeOver !== null,
+    gap: gap.row === null ? null : { expiresAt: gap.row.expiresAt },
+    gapOpen: gap.open !== null,
     sourceShown: shown !== null,
     installed: stock.installed,
     unissued: stock.unissued,
@@ -93,7 +105,7 @@ export async function situationOf(
         ? 0
         : await othersAlive(context, tx, { request, activated: authority !== null, stock, nowMs }),
   };
-  return { state, facts, own, temporary, takeOver, giver: stock.giver, shown, subIn };
+  return { state, facts, own, temporary, takeOver, giver: stock.giver, shown, gap, subIn };
 }
 
 /** Each pseudonym is computed once for a request, and only where one is needed: it takes 5 µs. */

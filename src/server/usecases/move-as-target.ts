@@ -15,10 +15,12 @@ import type { WriteTx } from '../../store/port.ts';
 import { extendReservation, reservationsOf } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { findLine } from '../../store/server-authority-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
 import { insertServerMove, savePeer, updateServerMove } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { applyGrant } from './apply-grant.ts';
+import { endDeclaration } from './dead-source.ts';
 import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
 import type { Handled, On } from './move-messages.ts';
@@ -49,12 +51,13 @@ export async function onGrant(
     move: id,
     source: body.source,
     holders: body.holders,
+    opensAt: body.opensAt === undefined ? null : msOf(body.opensAt),
     nowMs,
     free: { chain: 'free', k: body.free.k, value: freeValue },
     held: { chain: 'held', k: body.heldChain.k, value: heldValue },
   });
   if (!granted.ok) return granted;
-  await enterGrant(context, tx, { body, id, line, postings: granted.value });
+  await enterGrant(context, tx, { body, id, move, line, postings: granted.value });
   return ok(null);
 }
 
@@ -65,31 +68,26 @@ async function enterGrant(
   of: {
     readonly body: BodyOf<'grant'>;
     readonly id: string;
+    /** As it was asked for here, where its source no longer functions. */
+    readonly move: ServerMoveRow | undefined;
     readonly line: LineRow;
     readonly postings: readonly Posting[];
   },
 ): Promise<void> {
-  const { body, id, line } = of;
+  const { body, id, move, line } = of;
   const nowMs = context.clock.nowMs();
   const { source, unissued, held, hold } = body;
-  const target = context.licenseServerId;
+  const amounts = { quantity: unissued + held, unissued, held, hold };
+  const ends = { source, target: context.licenseServerId };
   const row = moveRow(
     line,
-    {
-      id,
-      role: 'target',
-      carrier: 'online',
-      quantity: unissued + held,
-      source,
-      target,
-      state: 'provisional',
-      unissued,
-      held,
-      hold,
-    },
+    { id, role: 'target', carrier: 'online', state: 'provisional', ...ends, ...amounts },
     nowMs,
   );
-  await insertServerMove(tx, row);
+  if (move === undefined) await insertServerMove(tx, row);
+  else await updateServerMove(tx, { ...row, quantity: move.quantity, startedAt: move.startedAt });
+  // A source that froze after all works: its holders come with the list, or show their tokens.
+  if (body.opensAt === undefined) await endDeclaration(tx, id);
   await savePeer(tx, { licenseServerId: source, name: null, url: null });
   const { agreement, line: number } = line;
   const receipts = [
@@ -114,7 +112,7 @@ async function enterGrant(
     },
     postings: of.postings,
   });
-  await noteEvent(context, tx, { number: 5004, data: moveEvent(row) });
+  await noteEvent(context, tx, { number: body.opensAt === undefined ? 5004 : 93, data: moveEvent(row) });
 }
 
 export async function onTarget(

@@ -7,13 +7,25 @@ import type { WriteTx } from '../../store/port.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import { findServerMove } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
+import { onSourceDead, onSourceLives } from './dead-source.ts';
 import { onFreeze, onRelease, onUnfreeze } from './move-as-source.ts';
 import { onGrant, onTarget } from './move-as-target.ts';
 import { onCancel } from './relinquish.ts';
 
 type MoveMessage = Extract<
   Message,
-  { t: 'freeze' | 'unfreeze' | 'release' | 'grant' | 'cancel' | 'final' | 'source-closed' }
+  {
+    t:
+      | 'freeze'
+      | 'unfreeze'
+      | 'release'
+      | 'grant'
+      | 'cancel'
+      | 'final'
+      | 'source-closed'
+      | 'source-dead'
+      | 'source-lives';
+  }
 >;
 export type Handled = Promise<Result<null, Refusal>>;
 
@@ -24,6 +36,10 @@ export async function handleMoveMessage(context: ServerContext, tx: WriteTx, mes
     return err({ code: 'message-invalid', problem: `a ${message.t} message names its move` });
   const move = await findServerMove(tx, id);
   switch (message.t) {
+    case 'source-dead':
+      return onSourceDead(context, tx, { message, id, move });
+    case 'source-lives':
+      return onSourceLives(context, tx, { message, id, move });
     case 'freeze':
       return onFreeze(context, tx, { message, id, move });
     case 'unfreeze':

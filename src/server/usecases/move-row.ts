@@ -27,7 +27,8 @@ export function moveRow(line: LineRow, beginning: Beginning, nowMs: number): Ser
 
 /** Where a move stands for its target. */
 export function targetState(move: ServerMoveRow | undefined): TargetState {
-  if (move === undefined) return 'none';
+  // Asked for here, from a source that no longer functions: nothing has come of it yet.
+  if (move === undefined || ['requested', 'dead-wait', 'undone'].includes(move.state)) return 'none';
   return move.state === 'closed' ? 'final' : (move.state as TargetState);
 }
 

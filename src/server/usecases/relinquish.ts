@@ -46,7 +46,8 @@ export async function onCancel(
   const { body } = message;
   const line = await findLine(tx, body.agreement, body.line);
   if (line === undefined) return err({ code: 'not-activated', agreement: body.agreement });
-  if (move === undefined) {
+  // One that this server has asked for itself is known, and was not granted for that (§2.5).
+  if (targetState(move) === 'none') {
     const taken = await takeGrant(context, tx, { body, id, line });
     if (!taken.ok) return taken;
   }
@@ -79,6 +80,7 @@ async function takeGrant(
     source: body.source,
     holders: [],
     nowMs,
+    opensAt: null,
     free: { chain: 'free', k: body.free.k, value: free },
     held: { chain: 'held', k: body.heldChain.k, value: held },
   });

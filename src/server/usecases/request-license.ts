@@ -9,11 +9,10 @@ import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
-import { subjectOf } from '../../protocol/cal-token.ts';
+import { markBridged } from '../../store/gap-rows.ts';
 import type { LicenseRow } from '../../store/license-rows.ts';
 import {
   insertLicense,
-  insertTemporary,
   latestLeaseEnd,
   liveLicenses,
   markUpgraded,
@@ -22,7 +21,8 @@ import {
 import type { WriteTx } from '../../store/port.ts';
 import { freePool, takeUnit } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
-import { noteDenial, noteIssued, noteTemporary } from './license-events.ts';
+import { giveGap, giveTemporary } from './bare-license.ts';
+import { noteDenial, noteIssued } from './license-events.ts';
 import type { Asked, Candidate, Situation } from './license-situation.ts';
 import { candidatesFor, situationOf } from './license-situation.ts';
 import { accountsOf, marksOf, permanentToken, serverLog, temporaryToken } from './license-token.ts';
@@ -32,9 +32,8 @@ import { referHeld, referRefused, referStranger, referTo } from './refer.ts';
 import { decideInTime } from './seen-time.ts';
 import type { AuthorityFacts } from './server-facts.ts';
 import { serverFacts, standingOf } from './server-facts.ts';
-import type { Inherited } from './take-over.ts';
-import { settleTakeOver, verifyShown } from './take-over.ts';
-import { noteTemporaryGiven } from './temporary-count.ts';
+import type { Inherited, ShownToken } from './take-over.ts';
+import { settleTakeOver, verifyEnded, verifyShown } from './take-over.ts';
 import { whereItWent } from './where-it-went.ts';
 
 export interface LicenseRequest {
@@ -79,12 +78,17 @@ export async function requestLicense(
   if (fresh !== null) return ok(await signed(fresh));
   const shown = request.source === undefined ? ok(null) : verifyShown(context, request.source, nowMs);
   const asked = shown.ok
-    ? { request, nowMs, shown: shown.value, notShown: null }
-    : { request, nowMs, shown: null, notShown: shown.error };
+    ? { request, nowMs, shown: shown.value, ended: null, notShown: null }
+    : { request, nowMs, shown: null, ended: endedToken(context, request), notShown: shown.error };
   const answer = await context.store.write((tx) => decideAndDo(context, tx, asked));
   if (answer.ok) return ok(await signed(answer.value));
   await noteDenial(context, request, answer.error);
   return answer;
+}
+
+/** What was shown and does not count any more, but for a holder of a source that no longer functions. */
+function endedToken(context: ServerContext, { source }: LicenseRequest): ShownToken | null {
+  return source === undefined ? null : verifyEnded(context, source);
 }
 
 async function signed(granted: Granted): Promise<LicenseAnswer> {
@@ -131,7 +135,8 @@ async function decideAndDo(
     return err(await referTo(context, tx, { refusal, move: movedTo }));
   }
   // Who has a license here, had one or is expected, need show nothing: then what was shown does no harm either.
-  const known = situation.own !== null || situation.takeOver !== null;
+  const { own, takeOver, gap } = situation;
+  const known = own !== null || takeOver !== null || gap.row !== null || gap.open !== null;
   if (asked.notShown !== null && !known) return err(asked.notShown);
   const decision = decideRequest(situation.state);
   if (!decision.ok) {
@@ -160,6 +165,11 @@ async function act(context: ServerContext, tx: WriteTx, deed: Deed): Promise<Res
           temporaryAnswer(context, 'unchanged', { ...deed, row: must(situation.temporary), referral }),
         );
       }
+      if (decision.kind === 'gap') {
+        return ok(
+          temporaryAnswer(context, 'unchanged', { ...deed, row: must(situation.gap.row), referral: null }),
+        );
+      }
       return ok(await unchanged(context, tx, deed));
     case 'renew':
       return ok(await renew(context, tx, deed));
@@ -171,8 +181,15 @@ async function act(context: ServerContext, tx: WriteTx, deed: Deed): Promise<Res
       const inherited = await settleTakeOver(tx, to.from, deed.asked.nowMs);
       return ok(await issue(context, tx, { ...deed, to, inherited }));
     }
-    case 'temporary':
-      return ok(await giveTemporary(context, tx, deed));
+    case 'temporary': {
+      const referral = await referStranger(context, tx, deed);
+      const row = await giveTemporary(context, tx, deed);
+      return ok(temporaryAnswer(context, 'issued', { ...deed, row, referral }));
+    }
+    case 'gap': {
+      const row = await giveGap(context, tx, { ...deed, open: must(situation.gap.open) });
+      return ok(temporaryAnswer(context, 'issued', { ...deed, row, referral: null }));
+    }
   }
 }
 
@@ -251,6 +268,7 @@ async function issue(context: ServerContext, tx: WriteTx, deed: Giving): Promise
   await insertLicense(tx, license);
   if (situation.temporary !== null)
     await markUpgraded(tx, { id: situation.temporary.id, nowMs: asked.nowMs });
+  if (situation.gap.row !== null) await markBridged(tx, situation.gap.row.id, asked.nowMs);
   const accounts = accountsOf(line);
   const { unit, origin, sub, jti, expiresAt } = license;
   await tx.post({
@@ -315,31 +333,6 @@ async function makeLicense(
     expiresAt,
     leaseEnd: Math.max(expiresAt, known),
   };
-}
-
-async function giveTemporary(context: ServerContext, tx: WriteTx, deed: Deed): Promise<Granted> {
-  const { facts } = deed.situation;
-  const { request, nowMs } = deed.asked;
-  const sub = subjectOf(context.digest, { salt: facts.bare.salt, kind: request.type, name: request.holder });
-  const sunsetMs = deed.situation.state.standing?.sunsetMs ?? null;
-  const expiresAt = leaseEnd({ kind: 'temporary', nowMs, draw: context.random.between, sunsetMs });
-  const jti = newId(context);
-  const { product } = request;
-  const marks = marksOf(facts, await tx.head(serverLog));
-  const row = { product, holder: request.holder, sub, jti, ...marks, issuedAt: nowMs, expiresAt };
-  const referral = await referStranger(context, tx, deed);
-  const granted = temporaryAnswer(context, 'issued', { ...deed, row, referral });
-  await insertTemporary(tx, row);
-  noteTemporaryGiven(context, product);
-  await tx.post({
-    log: serverLog,
-    kind: 'temporary',
-    id: jti,
-    at: nowMs,
-    body: { product, sub, until: expiresAt },
-  });
-  await noteTemporary(context, tx, { situation: deed.situation, product, nowMs });
-  return granted;
 }
 
 /** The end of the new lease, never beyond the sunset of the agreement that the unit belongs to. */

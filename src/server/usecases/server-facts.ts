@@ -12,6 +12,7 @@ import type { Authority } from '../../protocol/authority.ts';
 import { authorityOf } from '../../protocol/authority.ts';
 import type { LicenseBundle } from '../../protocol/license-bundle.ts';
 import { bundleHash } from '../../protocol/license-bundle.ts';
+import { hasDeclared } from '../../store/gap-rows.ts';
 import { listRevoked } from '../../store/license-rows.ts';
 import { readMeta } from '../../store/meta-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
@@ -37,6 +38,8 @@ export interface ServerFacts {
   readonly lines: readonly LineRow[];
   /** Whether any CAL ever came here for a named holder: where none did, nobody looks for one. */
   readonly reservations: boolean;
+  /** Whether a source was ever declared dead here, likewise. */
+  readonly deadSources: boolean;
   /** By agreement number. */
   readonly authorities: ReadonlyMap<string, AuthorityFacts>;
   /** For temporary licenses of a server without any agreement. */
@@ -118,6 +121,7 @@ export async function readFacts(context: ServerContext, tx: ReadTx): Promise<Ser
     generation: await readGeneration(tx),
     lines,
     reservations: await hasReservations(tx),
+    deadSources: await hasDeclared(tx),
     authorities,
     bare: {
       salt: bytesOfBase64url((await readMeta(tx, 'salt')) ?? '') ?? new Uint8Array(16),

@@ -27,7 +27,7 @@ import { keyedId } from './keyed-id.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { moveRow } from './move-row.ts';
 import type { MoveView } from './move-view.ts';
-import { viewMove } from './move-view.ts';
+import { deadAwaited, viewMove } from './move-view.ts';
 import { isUndoing } from './undo-move.ts';
 import { forgetUnseen, unseenKey } from './unseen-move.ts';
 
@@ -52,14 +52,15 @@ export interface MoveOrder {
 /**
  * Starts a move, or goes on with the open one of the same quantity to the same target. Refused:
  * `agreement-missing`, `move-to-itself`, `line-unknown`, `not-activated`, `move-more-than-there-is`,
- * `move-open`, `not-yet-supported` (a source that no longer functions).
+ * `move-open`, `invalid-input` (a source that no longer functions is declared so on the target).
  */
 export async function startMove(
   context: ServerContext,
   order: MoveOrder,
 ): Promise<Result<MoveView, Refusal>> {
   if (order.reason === 'dead') {
-    return err({ code: 'not-yet-supported', what: 'a move from a license server that no longer functions' });
+    const problem = 'this server functions: the target declares that its source does not (--from)';
+    return err({ code: 'invalid-input', field: 'reason', problem });
   }
   const agreement = checkAgreementNumber(order.agreement);
   if (!agreement.ok) return agreement;
@@ -226,7 +227,8 @@ export async function showMove(context: ServerContext, id: string): Promise<Resu
       return err(JSON.parse(request?.answer ?? '{"code":"move-unknown"}') as Refusal);
     }
     const undoing = await isUndoing(tx, id);
-    return ok(viewMove(move, { nowMs: context.clock.nowMs(), resumed: true, undoing }));
+    const dead = await deadAwaited(context, tx, move);
+    return ok(viewMove(move, { nowMs: context.clock.nowMs(), resumed: true, undoing, dead }));
   });
 }
 
@@ -234,13 +236,9 @@ export async function listMoves(context: ServerContext): Promise<readonly MoveVi
   return context.store.read(async (tx) => {
     const views: MoveView[] = [];
     for (const move of await listServerMoves(tx)) {
-      views.push(
-        viewMove(move, {
-          nowMs: context.clock.nowMs(),
-          resumed: true,
-          undoing: await isUndoing(tx, move.id),
-        }),
-      );
+      const undoing = await isUndoing(tx, move.id);
+      const dead = await deadAwaited(context, tx, move);
+      views.push(viewMove(move, { nowMs: context.clock.nowMs(), resumed: true, undoing, dead }));
     }
     return views;
   });

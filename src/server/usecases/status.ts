@@ -5,6 +5,7 @@ import { renderEvent } from '../../core/event.ts';
 import type { CalType } from '../../core/product.ts';
 import { horizonWarning } from '../../core/standing.ts';
 import { isoDate, isoTime } from '../../core/time.ts';
+import { countGaps } from '../../store/gap-rows.ts';
 import { countTemporaries, pageLicenses } from '../../store/license-rows.ts';
 import { readMeta } from '../../store/meta-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
@@ -14,7 +15,7 @@ import { openServerMoves, pageEvents } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { accountsOf } from './license-token.ts';
 import type { MoveView } from './move-view.ts';
-import { viewMove } from './move-view.ts';
+import { deadAwaited, viewMove } from './move-view.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { activationOf, readFacts, standingOf } from './server-facts.ts';
 import type { InstallationMethod } from './settings.ts';
@@ -63,6 +64,8 @@ export type StatusView = {
   readonly temporary: number;
   /** Moves that are not over, and wait for somebody. */
   readonly openMoves: readonly OpenMove[];
+  /** Gap licenses of holders of a server that no longer functions (protocol §1.5). */
+  readonly gap: number;
   readonly lastContactAt: string | null;
 };
 
@@ -105,12 +108,20 @@ export async function readStatus(context: ServerContext): Promise<StatusView> {
       kits: (await listKits(tx)).map((kit) => kit.agreement),
       packs: await packsOf(tx, facts.lines),
       temporary: await countTemporaries(tx, null, nowMs),
-      openMoves: (await openServerMoves(tx)).map((move) =>
-        openMoveOf(viewMove(move, { resumed: true, nowMs })),
-      ),
+      openMoves: await openMovesOf(context, tx, nowMs),
+      gap: await countGaps(tx, nowMs),
       lastContactAt: await lastContactOf(tx),
     };
   });
+}
+
+async function openMovesOf(context: ServerContext, tx: ReadTx, nowMs: number): Promise<readonly OpenMove[]> {
+  const moves: OpenMove[] = [];
+  for (const move of await openServerMoves(tx)) {
+    const dead = await deadAwaited(context, tx, move);
+    moves.push(openMoveOf(viewMove(move, { resumed: true, nowMs, dead })));
+  }
+  return moves;
 }
 
 /**

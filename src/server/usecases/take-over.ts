@@ -7,6 +7,8 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { msOfIso } from '../../core/time.ts';
 import { readLicenseBundle, verifyLicense } from '../../protocol/license-bundle.ts';
+import { readPayload } from '../../protocol/paseto.ts';
+import { leasesEndOf } from '../../store/gap-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ReservationRow, ReserveRow } from '../../store/reserve-rows.ts';
 import {
@@ -57,6 +59,20 @@ export function verifyShown(
   return ok({ source: claims.iss, sub: claims.sub, origin: claims.origin, expiresAt });
 }
 
+/**
+ * A token that has ended and is right in all else: as `verifyShown` at its very end. It shows whose holder
+ * somebody was, which counts where the source no longer functions (protocol §1.5). null: it shows nothing.
+ */
+export function verifyEnded(
+  context: ServerContext,
+  source: { readonly token: string; readonly bundle: unknown },
+): ShownToken | null {
+  const expiresAt = msOfIso(String(readPayload(source.token)?.['exp'] ?? ''));
+  if (expiresAt === undefined) return null;
+  const verified = verifyShown(context, source, expiresAt);
+  return verified.ok ? verified.value : null;
+}
+
 /** A reserve of the token's source that has not honored this token yet. */
 export async function findTakeOver(tx: WriteTx, lineId: number, shown: ShownToken): Promise<TakeOver | null> {
   for (const reserve of await findReserves(tx, lineId, shown.source)) {
@@ -97,5 +113,8 @@ export async function settleTakeOver(tx: WriteTx, takeOver: TakeOver, nowMs: num
   };
   await honorToken(tx, honored);
   await drawReserve(tx, reserve.id, 1);
-  return { origin: shown.origin, waitsFor: null, pool: reserve.id, leaseEnd: shown.expiresAt };
+  // One that no longer functions told nobody whom it renewed after this token.
+  const leasesEnd = await leasesEndOf(tx, reserve.lineId, shown.source);
+  const leaseEnd = Math.max(shown.expiresAt, leasesEnd);
+  return { origin: shown.origin, waitsFor: null, pool: reserve.id, leaseEnd };
 }

@@ -1,0 +1,150 @@
+/**
+ * The target's part in a move from a source that no longer functions (protocol §2.5): it hears that the
+ * declaration holds or is over, and takes the units in, for the holders that it knows and for the others.
+ */
+import type { Posting } from '../../core/ledger.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import { isoDate } from '../../core/time.ts';
+import type { MessageOf } from '../../protocol/envelope.ts';
+import { msOf } from '../../protocol/schema.ts';
+import type { GapRow } from '../../store/gap-rows.ts';
+import { findDeclared, markReserved, saveDeclared, waitingGaps } from '../../store/gap-rows.ts';
+import { extendLease, markInherited, takenOverEarly } from '../../store/license-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import { drawReserve, honorToken, insertReservation, insertReserve } from '../../store/reserve-rows.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
+import { settleRequest, updateServerMove } from '../../store/server-rows.ts';
+import { freePool, shiftUnits } from '../../store/unit-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { noteEvent } from './events.ts';
+import { accountsOf } from './license-token.ts';
+import type { Handled, On } from './move-messages.ts';
+
+/** The declaration holds: whoever shows a token of the source is given a gap license from now on. */
+export async function onSourceDead(
+  context: ServerContext,
+  tx: WriteTx,
+  { message, id, move }: On<MessageOf<'source-dead'>>,
+): Handled {
+  const declared = await findDeclared(tx, id);
+  if (move === undefined || declared === undefined) return err({ code: 'move-unknown', move: id });
+  if (move.state !== 'requested') return ok(null);
+  const { horizon, opensAt, units, source } = message.body;
+  const nowMs = context.clock.nowMs();
+  await updateServerMove(tx, { ...move, state: 'dead-wait', updatedAt: nowMs });
+  await saveDeclared(tx, {
+    ...declared,
+    ...{ horizon: msOf(horizon), opensAt: msOf(opensAt), state: 'waiting' },
+  });
+  await settleRequest(tx, { id: `move:${id}`, state: 'done', answer: JSON.stringify({ units, horizon }) });
+  const { product, type } = move;
+  const data = { source, count: units, product, type, horizon: isoDate(msOf(horizon)) };
+  await noteEvent(context, tx, { number: 5030, data });
+  return ok(null);
+}
+
+/** The source has spoken, or the move was undone: it keeps its units. Gap licenses run on to their ends. */
+export async function onSourceLives(
+  context: ServerContext,
+  tx: WriteTx,
+  { id, move }: On<MessageOf<'source-lives'>>,
+): Handled {
+  if (move === undefined) return err({ code: 'move-unknown', move: id });
+  if (!['requested', 'dead-wait'].includes(move.state)) return ok(null);
+  await updateServerMove(tx, { ...move, state: 'undone', updatedAt: context.clock.nowMs() });
+  await settleRequest(tx, { id: `move:${id}`, state: 'done', answer: '{}' });
+  await endDeclaration(tx, id);
+  const { source, product, type } = move;
+  await noteEvent(context, tx, { number: 5031, data: { source, product, type } });
+  return ok(null);
+}
+
+/** No further gap licenses for its holders: the source works, or nothing came of the declaration. */
+export async function endDeclaration(tx: WriteTx, move: string): Promise<void> {
+  const declared = await findDeclared(tx, move);
+  if (declared !== undefined) await saveDeclared(tx, { ...declared, state: 'over' });
+}
+
+/** What came from a dead source, once its proofs are taken in. */
+export interface DeadUnits {
+  readonly line: LineRow;
+  readonly move: string;
+  readonly source: string;
+  /** Units that the free chain and the held chain have brought. */
+  readonly free: number;
+  readonly held: number;
+  /** When no lease of the source can run any more. */
+  readonly opensAt: number;
+  readonly nowMs: number;
+}
+
+/**
+ * Divides what came: a named reservation for each holder who showed a token, early take-overs counted
+ * against it, the rest a reserve until all leases of the source have ended (or free, where they were
+ * released early or have ended). Answers what is to be posted beyond the units themselves.
+ */
+export async function divideDead(tx: WriteTx, dead: DeadUnits): Promise<readonly Posting[]> {
+  const { line, move, source, free, held, opensAt } = dead;
+  const accounts = accountsOf(line);
+  const postings: Posting[] = [];
+  if (held > 0) await insertReserve(tx, { id: move, lineId: line.id, source, amount: held, opensAt });
+  const settled = await settleEarly(tx, dead);
+  if (settled > 0) {
+    postings.push({ kind: 'transfer', debit: accounts.reserved, credit: accounts.unissued, amount: settled });
+  }
+  const waiting = await waitingGaps(tx, { lineId: line.id, source });
+  const named = waiting.slice(0, Math.max(free, held - settled));
+  for (const gap of named) await reserveFor(tx, dead, gap);
+  if (named.length > 0 && held > 0) await drawReserve(tx, move, named.length);
+  if (named.length > 0 && held === 0) {
+    await shiftUnits(tx, { lineId: line.id, from: freePool, to: move, amount: named.length });
+    const amount = named.length;
+    postings.push({ kind: 'transfer', debit: accounts.unissued, credit: accounts.reserved, amount });
+  }
+  const declared = await findDeclared(tx, move);
+  if (declared !== undefined) await saveDeclared(tx, { ...declared, opensAt, state: 'granted' });
+  return postings;
+}
+
+/**
+ * Holders who came over early, on units of our own, are counted against the reserve, and those units are
+ * free again. What is theirs waits for the end of all leases that the source may have given them.
+ */
+async function settleEarly(tx: WriteTx, dead: DeadUnits): Promise<number> {
+  const { line, move, source, held, opensAt } = dead;
+  let settled = 0;
+  for (const license of await takenOverEarly(tx, line.id, source)) {
+    await extendLease(tx, license.id, Math.max(license.leaseEnd, opensAt));
+    // Released early, all that came is free as it is: nothing is to be counted against.
+    if (held > 0 && settled === held) continue;
+    await markInherited(tx, license.id, null);
+    if (held > 0) settled += 1;
+  }
+  if (settled === 0) return 0;
+  await drawReserve(tx, move, settled);
+  await shiftUnits(tx, { lineId: line.id, from: move, to: freePool, amount: settled });
+  return settled;
+}
+
+/** One unit for a holder who has shown its token already: that token opens no second one. */
+async function reserveFor(tx: WriteTx, dead: DeadUnits, gap: GapRow): Promise<void> {
+  const { line, move, source, opensAt, nowMs } = dead;
+  const { origin, sourceSub: sub } = gap;
+  await insertReservation(tx, {
+    ...{ lineId: line.id, sub, kind: line.type, origin, move, source },
+    leaseEnd: Math.max(gap.leaseEnd, opensAt),
+  });
+  await honorToken(tx, { source, origin, reserve: move, sub, at: nowMs });
+  await markReserved(tx, gap.id, nowMs);
+}
+
+/** Whether a license server may be activated here again. Refused: `server-declared-dead`. */
+export function checkNotFenced(
+  context: Pick<ServerContext, 'licenseServerId'>,
+  fencedBy: string | undefined,
+): Result<null, Refusal> {
+  if (fencedBy === undefined || fencedBy === '') return ok(null);
+  return err({ code: 'server-declared-dead', licenseServerId: context.licenseServerId, move: fencedBy });
+}

@@ -1,0 +1,115 @@
+/**
+ * A source that no longer functions is declared so on the target of the move (protocol §2.5): by a signed
+ * message, or by telephone, where the administrator reads the same to the desk.
+ */
+import { checkAgreementNumber } from '../../core/agreement.ts';
+import { normalizeLicenseServerId } from '../../core/code.ts';
+import { parseStatement } from '../../core/dead-source.ts';
+import type { Refusal } from '../../core/refusal.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import { saveDeclared } from '../../store/gap-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
+import { insertRequest, insertServerMove, listServerMoves, savePeer } from '../../store/server-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { outgoing } from '../send.ts';
+import { findNamedLine } from './find-line.ts';
+import { keyedId } from './keyed-id.ts';
+import { serverLog } from './license-token.ts';
+import { moveRow } from './move-row.ts';
+import type { MoveView } from './move-view.ts';
+import { viewMove } from './move-view.ts';
+import { administer } from './server-facts.ts';
+
+export interface DeadOrder {
+  readonly agreement: string | undefined;
+  readonly from: string;
+  readonly product: string;
+  readonly type: string;
+  /** "NAME: what happened". */
+  readonly statement: string;
+  readonly by: 'message' | 'telephone';
+  readonly requestId?: string | undefined;
+}
+
+/**
+ * Declares it, or finds the declaration that is open. By telephone nothing is sent: the desk decides, and
+ * this server knows from now on whose tokens open a gap license. Refused: `agreement-missing`, ids,
+ * `move-to-itself`, `invalid-input` (the statement), `line-unknown`, `not-activated`, `deactivated`.
+ */
+export async function declareDead(
+  context: ServerContext,
+  order: DeadOrder,
+): Promise<Result<MoveView, Refusal>> {
+  const agreement = checkAgreementNumber(order.agreement);
+  if (!agreement.ok) return agreement;
+  const source = normalizeLicenseServerId(context.digest, order.from);
+  if (!source.ok) return source;
+  if (source.value === context.licenseServerId) {
+    return err({ code: 'move-to-itself', licenseServerId: source.value });
+  }
+  const statement = parseStatement(order.statement);
+  if (!statement.ok) return statement;
+  return administer<MoveView>(context, async (tx) => {
+    const found = await findNamedLine(tx, { ...order, agreement: agreement.value });
+    if (!found.ok) return found;
+    const { line } = found.value;
+    const open = (await listServerMoves(tx)).find(
+      (move) =>
+        move.role === 'target' &&
+        ['requested', 'dead-wait'].includes(move.state) &&
+        move.agreement === line.agreement &&
+        move.line === line.line &&
+        move.source === source.value,
+    );
+    if (open !== undefined) return ok(viewMove(open, { resumed: true, nowMs: context.clock.nowMs() }));
+    return ok(await enter(context, tx, { order, line, source: source.value, statement: statement.value }));
+  });
+}
+
+async function enter(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly order: DeadOrder;
+    readonly line: LineRow;
+    readonly source: string;
+    readonly statement: { readonly by: string; readonly text: string };
+  },
+): Promise<MoveView> {
+  const { order, line, source, statement } = of;
+  const nowMs = context.clock.nowMs();
+  const id = keyedId(context, order.requestId);
+  const byMessage = order.by === 'message';
+  const target = context.licenseServerId;
+  const move = moveRow(
+    line,
+    {
+      ...{ id, role: 'target', carrier: byMessage ? 'online' : 'telephone', quantity: 'all', source, target },
+      state: byMessage ? 'requested' : 'dead-wait',
+    },
+    nowMs,
+  );
+  await insertServerMove(tx, move);
+  await savePeer(tx, { licenseServerId: source, name: null, url: null });
+  await saveDeclared(tx, {
+    ...{ move: id, lineId: line.id, source, statement: statement.text, declaredBy: statement.by },
+    ...{ horizon: null, opensAt: null, state: byMessage ? 'asked' : 'waiting' },
+  });
+  const { agreement, product, type } = line;
+  const request = `move:${id}`;
+  if (byMessage) await insertRequest(tx, { id: request, kind: 'move', ask: id, at: nowMs });
+  const body = {
+    ...{ agreement, product, type, quantity: 'all', source, target, reason: 'dead', hold: false, statement },
+  };
+  await tx.post({
+    log: serverLog,
+    kind: 'source-declared-dead',
+    id: request,
+    at: nowMs,
+    outbox: byMessage ? [await outgoing(tx, { id: request, type: 'move-request', move: id, body })] : [],
+    body: { agreement, line: line.line, move: id, source, by: statement.by, statement: statement.text },
+  });
+  return viewMove(move, { resumed: false, nowMs });
+}

@@ -1,0 +1,152 @@
+/** Sources that no longer function, and the gap licenses of their holders, on the target: plain SQL, no rules. */
+import type { TemporaryRow } from './license-rows.ts';
+import type { ReadTx, WriteTx } from './port.ts';
+
+export interface DeclaredRow {
+  readonly move: string;
+  readonly lineId: number;
+  readonly source: string;
+  readonly statement: string;
+  readonly declaredBy: string;
+  readonly horizon: number | null;
+  readonly opensAt: number | null;
+  /** `asked`: not answered yet. `over`: the source has spoken, or the move was refused or undone. */
+  readonly state: 'asked' | 'waiting' | 'granted' | 'over';
+}
+
+const declaredColumns = `move, line_id as "lineId", source, statement, declared_by as "declaredBy", horizon,
+  opens_at as "opensAt", state`;
+
+export async function findDeclared(tx: ReadTx, move: string): Promise<DeclaredRow | undefined> {
+  return tx.get<DeclaredRow>(`select ${declaredColumns} from dead_sources where move = ?`, move);
+}
+
+/** The declaration of a source on a line that is asked for or waits, if any. */
+export async function openDeclaration(
+  tx: ReadTx,
+  of: { readonly lineId: number; readonly source: string },
+): Promise<DeclaredRow | undefined> {
+  return tx.get<DeclaredRow>(
+    `select ${declaredColumns} from dead_sources where line_id = ? and source = ? and state in ('asked', 'waiting')`,
+    of.lineId,
+    of.source,
+  );
+}
+
+/** Whether any source was ever declared dead here: where none was, nobody looks for one. */
+export async function hasDeclared(tx: ReadTx): Promise<boolean> {
+  return (await tx.get('select 1 as found from dead_sources limit 1')) !== undefined;
+}
+
+/** When all leases of a dead source on a line have ended; 0 where it is none. */
+export async function leasesEndOf(tx: ReadTx, lineId: number, source: string): Promise<number> {
+  const row = await tx.get<{ at: number | null }>(
+    `select max(opens_at) as at from dead_sources where line_id = ? and source = ? and state = 'granted'`,
+    lineId,
+    source,
+  );
+  return row?.at ?? 0;
+}
+
+export async function saveDeclared(tx: WriteTx, row: DeclaredRow): Promise<void> {
+  await tx.run(
+    `insert into dead_sources (move, line_id, source, statement, declared_by, horizon, opens_at, state)
+     values (?, ?, ?, ?, ?, ?, ?, ?)
+     on conflict (move) do update set horizon = excluded.horizon, opens_at = excluded.opens_at,
+       state = excluded.state`,
+    row.move,
+    row.lineId,
+    row.source,
+    row.statement,
+    row.declaredBy,
+    row.horizon,
+    row.opensAt,
+    row.state,
+  );
+}
+
+/** A gap license, and the token of the source that its holder has shown. */
+export interface GapRow extends Omit<TemporaryRow, 'validatedAt'> {
+  readonly lineId: number;
+  readonly sourceSub: string;
+  readonly source: string;
+  readonly origin: string;
+  readonly leaseEnd: number;
+}
+
+const gapColumns = `id, line_id as "lineId", product, holder, sub, source_sub as "sourceSub", source, origin,
+  lease_end as "leaseEnd", jti, generation, log_size as "logSize", log_root as "logRoot", issued_at as "issuedAt",
+  expires_at as "expiresAt"`;
+
+/** The gap license that a holder was given and has no permanent one after. */
+export async function findGap(tx: ReadTx, lineId: number, sub: string): Promise<GapRow | undefined> {
+  return tx.get<GapRow>(
+    `select ${gapColumns} from gap_licenses where line_id = ? and source_sub = ? and upgraded_at is null`,
+    lineId,
+    sub,
+  );
+}
+
+/** Whether a holder ever had one. */
+export async function hadGap(tx: ReadTx, lineId: number, sub: string): Promise<boolean> {
+  const row = await tx.get<{ id: number }>(
+    'select id from gap_licenses where line_id = ? and source_sub = ?',
+    lineId,
+    sub,
+  );
+  return row !== undefined;
+}
+
+/** Holders of a source who wait for its units, those first whose shown token ends first. */
+export async function waitingGaps(
+  tx: ReadTx,
+  of: { readonly lineId: number; readonly source: string },
+): Promise<readonly GapRow[]> {
+  return tx.all<GapRow>(
+    `select ${gapColumns} from gap_licenses where line_id = ? and source = ? and upgraded_at is null
+       and reserved_at is null order by lease_end, id`,
+    of.lineId,
+    of.source,
+  );
+}
+
+export async function insertGap(tx: WriteTx, row: Omit<GapRow, 'id'>): Promise<void> {
+  await tx.run(
+    `insert into gap_licenses (line_id, product, holder, sub, source_sub, source, origin, lease_end, jti,
+       generation, log_size, log_root, issued_at, expires_at)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    row.lineId,
+    row.product,
+    row.holder,
+    row.sub,
+    row.sourceSub,
+    row.source,
+    row.origin,
+    row.leaseEnd,
+    row.jti,
+    row.generation,
+    row.logSize,
+    row.logRoot,
+    row.issuedAt,
+    row.expiresAt,
+  );
+}
+
+/** A unit of the source is reserved for its holder now. */
+export async function markReserved(tx: WriteTx, id: number, nowMs: number): Promise<void> {
+  await tx.run('update gap_licenses set reserved_at = ? where id = ?', nowMs, id);
+}
+
+/** Its holder has a permanent license now. */
+export async function markBridged(tx: WriteTx, id: number, nowMs: number): Promise<void> {
+  await tx.run('update gap_licenses set upgraded_at = ? where id = ?', nowMs, id);
+}
+
+/** Gap licenses that run, of holders who have no permanent license yet. */
+export async function countGaps(tx: ReadTx, nowMs: number): Promise<number> {
+  const row = await tx.get<{ total: number }>(
+    'select count(*) as total from gap_licenses where expires_at >= ? and upgraded_at is null',
+    nowMs,
+  );
+  return row?.total ?? 0;
+}
