@@ -39,6 +39,7 @@ import { addAgreementRoutes } from './routes/agreement-routes.ts';
 import { addDeskRoutes } from './routes/desk-routes.ts';
 import { addExportRoutes } from './routes/export-routes.ts';
 import { addMessageRoutes } from './routes/message-routes.ts';
+import { addReportRoutes } from './routes/report-routes.ts';
 
 const databaseFile = 'clearinghouse.db';
 const bundleFile = 'publisher-bundle.json';
@@ -230,5 +231,6 @@ function buildClearinghouseApp(
   addAgreementRoutes(app, context);
   addDeskRoutes(app, context);
   addExportRoutes(app, context);
+  addReportRoutes(app, context);
   return app;
 }

@@ -4,11 +4,11 @@ import type { Command } from 'commander';
 import type { AuditResult } from '../audit/audit.ts';
 import type { JsonObject } from '../core/json.ts';
 import { nodeDigest } from '../platform/digest.ts';
-import { readRoot } from './license-show.ts';
 import { fileFailure, readTextFile } from './local-files.ts';
 import type { Cli } from './main.ts';
 import { done, unsound } from './outcome.ts';
 import type { Column, Page } from './page.ts';
+import { readRoot } from './root-key.ts';
 
 interface AuditCommand {
   readonly tokens?: string;

@@ -23,6 +23,11 @@ export const groups: readonly CommandGroup[] = [
     load: async () => import('./server.ts'),
   },
   {
+    name: 'move',
+    summary: 'a move between license servers: whether every CAL of it is accounted for',
+    load: async () => import('./move.ts'),
+  },
+  {
     name: 'license',
     summary: 'a client: asks for licenses, and looks at them',
     load: async () => import('./license.ts'),

@@ -1,7 +1,6 @@
 /** `calyx license show`: decodes a license and verifies it offline, from the publisher's root down. */
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { bytesOfBase64url } from '../core/bytes.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import { isoDate } from '../core/time.ts';
 import { systemClock } from '../platform/clock.ts';
@@ -12,12 +11,12 @@ import type { VerifiedLicense } from '../protocol/license-bundle.ts';
 import { readLicenseBundle, verifyLicense } from '../protocol/license-bundle.ts';
 import { readPayload } from '../protocol/paseto.ts';
 import { refusedBody } from '../protocol/problem.ts';
-import { readPublisherBundle } from '../protocol/trust.ts';
 import { readTextFile } from './local-files.ts';
 import type { Cli } from './main.ts';
 import type { Outcome } from './outcome.ts';
-import { done, must, Refused, WrongUsage } from './outcome.ts';
+import { done, Refused } from './outcome.ts';
 import type { Cell, Page } from './page.ts';
+import { readRoot } from './root-key.ts';
 import { when } from './server-words.ts';
 
 interface ShowOptions {
@@ -69,21 +68,6 @@ function noLicense(source: string, why: string): Failure {
     code: 'license-unreadable',
     next: 'Name a token, the file of license request --store, or a file with the answer of license request --json.',
   });
-}
-
-/** The publisher's root key: from a publisher bundle, or base64url or hex in a file of its own. */
-export function readRoot(path: string): Uint8Array {
-  const text = readTextFile(path).trim();
-  if (text.startsWith('{')) {
-    return must(readPublisherBundle(nodeDigest, text)).root.publicKey;
-  }
-  const bytes = /^[0-9a-f]{64}$/i.test(text)
-    ? new Uint8Array(Buffer.from(text, 'hex'))
-    : bytesOfBase64url(text);
-  if (bytes?.length === 32) return bytes;
-  throw new WrongUsage(
-    `${path} holds neither a publisher bundle nor a public key of 32 bytes (base64url or hex).`,
-  );
 }
 
 /** The bundle in a file: alone, in an answer, or in a store beside a token of the same license server. */

@@ -23,8 +23,8 @@ export type Outcome =
       readonly fields: JsonObject;
       readonly show: (page: Page) => void;
     }
-  /** Everything was printed already (a server that has stopped). */
-  | { readonly kind: 'silent' };
+  /** Everything was printed already (a server that has stopped); `sound`: nothing was wrong with it. */
+  | { readonly kind: 'silent'; readonly sound: boolean };
 
 /** Done: `fields` is what `--json` prints, `show` draws the same for people. */
 export function done(fields: JsonObject, show: (page: Page) => void): Outcome {
@@ -36,7 +36,8 @@ export function unsound(fields: JsonObject, show: (page: Page) => void): Outcome
   return { kind: 'integrity', fields, show };
 }
 
-export const silent: Outcome = { kind: 'silent' };
+export const silent: Outcome = { kind: 'silent', sound: true };
+export const silentlyUnsound: Outcome = { kind: 'silent', sound: false };
 
 /** Thrown where a command ends because it was refused; `main` prints it and exits 1. */
 export class Refused extends Error {

@@ -110,7 +110,7 @@ export function createOutput(options: OutputOptions): Output {
       if (!json) stderr.write(`${wrap(plain(text), errorStyle.width).join('\n')}\n`);
     },
     finish: (outcome) => {
-      if (outcome.kind === 'silent') return exitCodes.done;
+      if (outcome.kind === 'silent') return outcome.sound ? exitCodes.done : exitCodes.integrity;
       print(outcome.fields, outcome.show);
       return outcome.kind === 'integrity' ? exitCodes.integrity : exitCodes.done;
     },

@@ -9,9 +9,13 @@ import { Failure } from '../platform/failure.ts';
 import { refusedBody } from '../protocol/problem.ts';
 import type { ApiClient } from './client.ts';
 import { pathOf } from './client.ts';
+import { nextCommand } from './command-words.ts';
 import type { Cli } from './main.ts';
+import { reportPath } from './move-report.ts';
+import type { Report } from './move-report-page.ts';
+import { reportSentence } from './move-report-page.ts';
 import type { Outcome } from './outcome.ts';
-import { done, Refused, silent } from './outcome.ts';
+import { done, Refused, silent, silentlyUnsound } from './outcome.ts';
 import type { Progress } from './progress.ts';
 import type { MoveView, Status } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
@@ -130,14 +134,39 @@ export function undone(move: MoveView): Failure {
   );
 }
 
-function showFinished(
-  cli: Cli,
-  of: { readonly move: MoveView; readonly target: Target; readonly status: Status },
-): void {
-  const { move, target, status } = of;
+/** How long the end of a move is kept back until the target has stated what it has, milliseconds. */
+const reportWaitMs = 10 * secondMs;
+
+/** The conservation report, with the statements that come with the contacts after the end of the move. */
+async function awaitReport(api: ApiClient, move: MoveView): Promise<Report> {
+  const untilMs = systemClock.nowMs() + reportWaitMs;
+  for (;;) {
+    const report = await api.call<Report>('GET', reportPath.server(move.id));
+    const leftMs = untilMs - systemClock.nowMs();
+    if (report.verdict !== 'incomplete' || leftMs <= 0) return report;
+    // The move itself has ended: a line that breaks now only leaves the report for later.
+    const contact = await api.request('POST', '/v1/admin/contact', {
+      body: { waitMs: Math.min(contactWaitMs, leftMs) },
+    });
+    if (contact.status !== 200) return report;
+  }
+}
+
+interface Finished {
+  readonly move: MoveView;
+  readonly target: Target;
+  readonly status: Status;
+  readonly report: Report;
+}
+
+function showFinished(cli: Cli, { move, target, status, report }: Finished): void {
   const { product, type, unissued, held } = move;
   const left = status.packs.reduce((sum, pack) => sum + pack.installed, 0);
-  const fields: JsonObject = { ...move, moved: unissued + held };
+  const { verdict, findings, totals, missing } = report;
+  const fields: JsonObject = {
+    ...{ ...move, moved: unissued + held },
+    report: { verdict, findings: [...findings], totals, missing: [...missing] },
+  };
   cli.output.print(fields, (page) => {
     page
       .title(
@@ -148,7 +177,9 @@ function showFinished(
         ['With holders', `${held} (each is taken over when it next asks the target)`],
         ['Target', move.target],
         ['Left on this server', left],
-      ]);
+      ])
+      .text(reportSentence(report))
+      .verbatim(nextCommand(cli.settings, 'move', 'report', move.id));
     if (left === 0) {
       page
         .next('Send the clients to the target, see that it works, then deactivate this license server:')
@@ -203,9 +234,10 @@ export async function moveOnline(cli: Cli, api: ApiClient, options: MoveOptions)
   if (hold && move.state === 'frozen') return heldBack(cli, options, move);
   if (move.state !== 'closed') throw pending(cli, options, move);
   // Shown before it counts as seen: cut off in between, the same command shows it again and moves nothing.
-  showFinished(cli, { move, target, status: await readStatus(api) });
+  const report = await awaitReport(api, move);
+  showFinished(cli, { move, target, status: await readStatus(api), report });
   await seen();
-  return silent;
+  return report.verdict === 'broken' ? silentlyUnsound : silent;
 }
 
 function resumedText({ startedAt, updatedAt, state }: MoveView): string {

@@ -82,3 +82,18 @@ export const DeskAnswer = answer({
   ),
   next: Type.String(),
 });
+
+/** Statements that were brought, and whether this program is to state its own anew. */
+export const ReportBody = body({
+  statements: Type.Array(Type.String(), { maxItems: 10 }),
+  fresh: Type.Boolean(),
+});
+
+/** The conservation report of a move. */
+export const ReportAnswer = answer({
+  move: Type.String(),
+  verdict: Type.Enum(['ok', 'broken', 'incomplete']),
+  findings: Type.Array(AnyItem),
+  missing: Type.Array(Type.String()),
+  statements: Type.Array(AnyItem),
+});

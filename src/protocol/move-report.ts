@@ -48,6 +48,26 @@ export interface MoveReport extends Conservation {
   readonly missing: readonly Side[];
 }
 
+/** A report and what verifies it, as a program keeps it. */
+export interface ReportView {
+  readonly report: MoveReport;
+  readonly trustList: string;
+}
+
+/** The fields of a report, as the programs answer them and `--json` prints them. */
+export function reportFields({ report, trustList }: ReportView): JsonObject {
+  const { subject, findings, totals, missing, statements, ...rest } = report;
+  return {
+    ...subject,
+    ...rest,
+    findings: findings.map((finding) => ({ ...finding })),
+    totals: totals === null ? null : { ...totals },
+    missing: [...missing],
+    statements: statements.map((statement) => ({ ...statement, log: { ...statement.log } })),
+    trustList,
+  };
+}
+
 interface Opened {
   readonly clearinghouse: ClearinghouseStatement | null;
   readonly source: ServerStatement | null;

@@ -44,6 +44,7 @@ import { addLicenseRoutes } from './routes/license-routes.ts';
 import { addListRoutes } from './routes/list-routes.ts';
 import { addMessageRoutes } from './routes/message-routes.ts';
 import { addMoveRoutes } from './routes/move-routes.ts';
+import { addReportRoutes } from './routes/report-routes.ts';
 import { noteAlone } from './usecases/events.ts';
 import { readHosts } from './usecases/settings.ts';
 import { readIdentity } from './usecases/status.ts';
@@ -229,6 +230,7 @@ function buildServerApp(context: ServerContext, options: OpenOptions & { readonl
   addLicenseRoutes(app, context);
   addActivationRoutes(app, context);
   addMoveRoutes(app, context);
+  addReportRoutes(app, context);
   addMessageRoutes(app, context);
   addListRoutes(app, context);
   addExportRoutes(app, context);

@@ -11,7 +11,7 @@ import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
 import { clearinghouseName } from '../../protocol/envelope.ts';
-import type { MoveReport, ReportSubject } from '../../protocol/move-report.ts';
+import type { ReportSubject, ReportView } from '../../protocol/move-report.ts';
 import { makeReport, noStatements, sideOfStatement } from '../../protocol/move-report.ts';
 import type { ClearinghouseStatement, ServerStatement } from '../../protocol/statement.ts';
 import { signStatement } from '../../protocol/statement.ts';
@@ -187,11 +187,6 @@ async function reportMessages(
 /** States each move about which a server has said something since. */
 export async function stateDueMoves(context: ClearinghouseContext): Promise<void> {
   for (const move of await context.store.read(dueStatements)) await stateMove(context, move);
-}
-
-export interface ReportView {
-  readonly report: MoveReport;
-  readonly trustList: string;
 }
 
 /**

@@ -10,7 +10,7 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
-import type { MoveReport, ReportSubject, StatementTokens } from '../../protocol/move-report.ts';
+import type { ReportSubject, ReportView, StatementTokens } from '../../protocol/move-report.ts';
 import { makeReport, noStatements, sideOfStatement } from '../../protocol/move-report.ts';
 import type { ServerStatement } from '../../protocol/statement.ts';
 import { signStatement } from '../../protocol/statement.ts';
@@ -133,11 +133,6 @@ export async function keepReport(tx: WriteTx, message: MessageOf<'report'>): Pro
     await saveStatement(tx, { move: move.id, side, token: message.body[side], heard: null, due: 0 });
   }
   return ok(null);
-}
-
-export interface ReportView {
-  readonly report: MoveReport;
-  readonly trustList: string;
 }
 
 function subjectOf(move: ServerMoveRow): ReportSubject {
