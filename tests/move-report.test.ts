@@ -12,6 +12,7 @@ import type { ServerStatement } from '../src/protocol/statement.ts';
 import { openServerStatement, signStatement } from '../src/protocol/statement.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { applyAnswerFile } from '../src/server/usecases/apply-message.ts';
+import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
@@ -273,6 +274,12 @@ describe('the report by file and by telephone', { concurrency: 1 }, () => {
     // What the desk has collected is carried back to the source.
     const carried = { move: frozen.move ?? '', statements: tokensOf(report), fresh: false };
     assert.deepEqual(value(await updateReport(old.context, carried)).report.totals, report.totals);
+    // Deactivated by telephone, the source still says what it has: nothing.
+    const closed = value(await deactivateServer(old.context, { returnUnissued: false, by: 'telephone' }));
+    await acts.confirm(world, closed.codes[0]?.code ?? '');
+    const gone = value(await stateLine(old.context, { product, type })).statement;
+    const after = value(await updateAtDesk(desk, { move: id, statements: [gone], fresh: false })).report;
+    assert.deepEqual([after.verdict, after.totals], ['ok', report.totals]);
     // A return whose code nobody has read yet.
     value(await returnByTelephone(next.context, { product, type, quantity: 2 }));
     const later = value(await stateLine(next.context, { product, type })).statement;

@@ -41,7 +41,7 @@ const verdicts: Readonly<Record<Report['verdict'], string>> = {
 };
 
 /** What a finding says, with its numbers. */
-export function findingText({ code, side, expected, found }: Finding): string {
+function findingText({ code, side, expected, found }: Finding): string {
   const who = sides[side];
   switch (code) {
     case 'sum-differs':

@@ -56,7 +56,7 @@ export function addReportRoutes(app: App, context: ServerContext): void {
     {
       config: {
         admin: true,
-        refusals: ['line-unknown', 'agreement-missing', 'not-activated', 'deactivated'],
+        refusals: ['line-unknown', 'agreement-missing', 'not-activated'],
       },
       schema: {
         tags: ['Moves'],

@@ -14,14 +14,27 @@ export interface LineName {
   readonly agreement?: string | undefined;
 }
 
+type FoundLine = { readonly line: LineRow; readonly authority: AuthorityRow | undefined };
+
 /**
- * The line of a product and type, with its active authority. Refused: `not-activated`, `deactivated`,
- * `line-unknown`, `agreement-missing` (two agreements have it, and none was named).
+ * The line of a product and type, with its active authority. Refused: `deactivated`, and what
+ * `findAnyLine` refuses.
  */
 export async function findNamedLine(
   tx: ReadTx,
   name: LineName,
 ): Promise<Result<{ readonly line: LineRow; readonly authority: AuthorityRow }, Refusal>> {
+  const found = await findAnyLine(tx, name);
+  if (!found.ok) return found;
+  const { line, authority } = found.value;
+  return authority?.state === 'active' ? ok({ line, authority }) : err({ code: 'deactivated' });
+}
+
+/**
+ * The same whether or not the server has been deactivated since. Refused: `not-activated`, `line-unknown`,
+ * `agreement-missing` (two agreements have it, and none was named).
+ */
+export async function findAnyLine(tx: ReadTx, name: LineName): Promise<Result<FoundLine, Refusal>> {
   const type = checkCalType(name.type);
   if (!type.ok) return type;
   const authorities = await listAuthorities(tx);
@@ -42,7 +55,5 @@ export async function findNamedLine(
     });
   }
   if (second !== undefined) return err({ code: 'agreement-missing' });
-  const authority = authorities.find((row) => row.agreement === line.agreement);
-  if (authority?.state !== 'active') return err({ code: 'deactivated' });
-  return ok({ line, authority });
+  return ok({ line, authority: authorities.find((row) => row.agreement === line.agreement) });
 }

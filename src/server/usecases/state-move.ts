@@ -24,7 +24,7 @@ import type { ServerContext } from '../context.ts';
 import { readGeneration } from '../generation.ts';
 import { outgoing } from '../send.ts';
 import type { LineName } from './find-line.ts';
-import { findNamedLine } from './find-line.ts';
+import { findAnyLine } from './find-line.ts';
 import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
 import { activationOf } from './server-facts.ts';
@@ -188,7 +188,7 @@ export async function updateReport(
 
 /**
  * A statement about a line that no move is named for: of a target by telephone, which has none. Refused as
- * `findNamedLine` says.
+ * `findAnyLine` says.
  */
 export async function stateLine(
   context: ServerContext,
@@ -196,7 +196,7 @@ export async function stateLine(
 ): Promise<Result<{ readonly statement: string; readonly trustList: string }, Refusal>> {
   const { token: trustList } = await readTrustList(context);
   return context.store.read(async (tx) => {
-    const found = await findNamedLine(tx, name);
+    const found = await findAnyLine(tx, name);
     if (!found.ok) return found;
     const claims = await claimsOf(context, tx, { line: found.value.line, move: null });
     return ok({ statement: signStatement(claims, context.key), trustList });
