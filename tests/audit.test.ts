@@ -1,6 +1,7 @@
 /** The audit of real worlds: sound ones are found sound, and what was done to others is found. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { cancelMove } from '../src/clearinghouse/usecases/cancel-move.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { applyAnswerFile } from '../src/server/usecases/apply-message.ts';
 import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
@@ -11,19 +12,14 @@ import {
   releaseByTelephone,
   returnByTelephone,
 } from '../src/server/usecases/telephone-move.ts';
-import { auditOf, clearinghouseBundle, codesOf, serverBundle } from './audit/bundles.ts';
+import { assertSound, auditOf, codesOf, worldBundles } from './audit/bundles.ts';
+import { Chance } from './kill/random.ts';
+import type { Walk } from './walk/people.ts';
+import { steps } from './walk/people.ts';
 import * as acts from './world/acts.ts';
-import type { World } from './world/world.ts';
 import { agreement, makeWorld, product, value } from './world/world.ts';
 
 const type = 'device';
-
-async function bundlesOf(world: World, servers: Readonly<Record<string, OpenServer>>) {
-  const bundles: Record<string, Uint8Array> = {};
-  for (const [name, server] of Object.entries(servers)) bundles[name] = await serverBundle(server);
-  bundles['ch'] = await clearinghouseBundle(world.clearinghouse);
-  return bundles;
-}
 
 async function moveOnline(from: OpenServer, to: OpenServer, quantity: number | 'all'): Promise<void> {
   const order = {
@@ -57,13 +53,7 @@ it('finds a world sound after moves, returns and a deactivation by connection', 
   await acts.closeByContact(old, true);
   await acts.connect(old, 7);
   await acts.contact(old, next);
-  const bundles = await bundlesOf(world, { old, next });
-  const result = auditOf(bundles);
-  assert.deepEqual(
-    result.findings.filter(({ level }) => level !== 'note'),
-    [],
-  );
-  assert.equal(result.verdict, 'ok');
+  const result = await assertSound(world);
   const [line] = result.agreements[0]?.lines ?? [];
   assert.equal(line?.entitled, 1000);
   assert.deepEqual([line.inHand, line.committed, line.inTransit], await acts.books(world));
@@ -81,12 +71,7 @@ it('finds a world sound after moves by telephone, at every step of one', async (
   const old = await world.addServer('LS-OLD', { kit: true });
   const next = await world.addServer('LS-NEW', { kit: true });
   const audited = async (): Promise<readonly string[]> => {
-    const result = auditOf(await bundlesOf(world, { old, next }));
-    assert.deepEqual(
-      result.findings.filter(({ level }) => level !== 'note'),
-      [],
-    );
-    return codesOf(result, 'note');
+    return codesOf(await assertSound(world), 'note');
   };
   await acts.setUp(world, old, 30);
   await acts.setUp(world, next, 0);
@@ -137,11 +122,60 @@ it('finds a world sound after moves by files', async () => {
   value(await startMove(old.context, order));
   for (const from of [old, old, next, old, next]) {
     await carry(from);
-    const result = auditOf(await bundlesOf(world, { old, next }));
+    const result = auditOf(await worldBundles(world));
     assert.deepEqual(
       result.findings.filter(({ level }) => level === 'break'),
       [],
     );
+  }
+  await world.close();
+});
+
+it('finds a world sound after a move that was undone when it had been granted', async () => {
+  const world = await makeWorld(100, { kit: false });
+  const old = await world.addServer('LS-OLD', { connected: true });
+  const next = await world.addServer('LS-NEW', { connected: true });
+  await acts.connect(old, 20);
+  await acts.connect(next, 0);
+  await acts.permanents(old, holders('ws', 3));
+  const move = await acts.askMove(old, next, { hold: true });
+  await acts.contact(old, old, next, next);
+  await acts.permanents(next, holders('pc', 2));
+  value(await cancelMove(world.clearinghouse.context, move));
+  await acts.contact(next, old, next);
+  assert.equal(await acts.stateOf(world, move), 'aborted');
+  assert.deepEqual(
+    (await assertSound(world)).servers.map(({ lines }) => lines[0]?.installed),
+    [20, 0],
+  );
+  await world.close();
+});
+
+it('finds worlds sound in which people and devices do whatever comes to their minds', async () => {
+  const world = await makeWorld(40);
+  const names = ['LS-A', 'LS-B', 'LS-C'];
+  const made = names.map((name) => world.addServer(name, { kit: true, connected: true }));
+  const servers = await Promise.all(made);
+  const walk: Walk = {
+    world,
+    servers,
+    chance: new Chance(11),
+    codes: [],
+    told: [],
+    answers: [],
+    tokens: new Map(),
+  };
+  const all = Object.keys(steps);
+  for (let step = 0; step < 120; step += 1) {
+    await steps[walk.chance.pick(all)]?.(walk);
+    if (step % 12 === 11) {
+      const result = auditOf(await worldBundles(world));
+      assert.deepEqual(
+        result.findings.filter(({ level }) => level === 'break'),
+        [],
+        `step ${step}`,
+      );
+    }
   }
   await world.close();
 });

@@ -30,6 +30,8 @@ export interface AuditMove {
   taken: number;
   /** Whether the clearinghouse has the source's receipt that it gave them up, and when it got it. */
   releasedAt: number | undefined;
+  /** The same of the target, of a move that was undone after its grant. */
+  relinquishedAt: number | undefined;
   readonly startedAt: number;
 }
 
@@ -187,13 +189,22 @@ function noteMove(facts: AgreementFacts, { kind, body, at }: Pick<AuditEntry, 'k
     line: numberIn(body, 'line'),
     source: textIn(body, 'source'),
     target: textIn(body, 'target'),
-    ...{ state: 'reserved', unissued: 0, held: 0, taken: 0, releasedAt: undefined, startedAt: at },
+    ...{
+      state: 'reserved',
+      unissued: 0,
+      held: 0,
+      taken: 0,
+      releasedAt: undefined,
+      relinquishedAt: undefined,
+      startedAt: at,
+    },
   };
   facts.moves.set(id, move);
   move.state = textIn(body, 'state') || move.state;
   if ('unissued' in body) move.unissued = numberIn(body, 'unissued');
   if ('held' in body) move.held = numberIn(body, 'held');
   if (kind === 'move-released') move.releasedAt = at;
+  if (kind === 'move-relinquished') move.relinquishedAt = at;
   for (const grant of objectsIn(body, 'grants')) {
     noteGrant(facts, { server: move.target, line: move.line, grant });
   }

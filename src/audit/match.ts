@@ -30,6 +30,7 @@ export function matchAgreement(
     }
     matchChains(facts, { server, findings });
     matchReleases(facts, { server, findings });
+    matchRelinquished(facts, { server, findings });
     matchInstalledMoves(facts, { server, findings });
   }
 }
@@ -170,6 +171,19 @@ function take(from: Set<Release>, fits: (release: Release) => boolean): boolean 
   const found = [...from].find(fits);
   if (found !== undefined) from.delete(found);
   return found !== undefined;
+}
+
+/** Each move that was undone after its grant was given back in the journal of its target. */
+function matchRelinquished(
+  facts: AgreementFacts,
+  { server, findings }: { readonly server: ServerFacts; readonly findings: Findings },
+): void {
+  for (const { id, target, relinquishedAt } of facts.moves.values()) {
+    const known = target !== server.server || server.relinquished.has(id);
+    if (relinquishedAt === undefined || known) continue;
+    const text = `move ${id} was undone on its receipt, and its journal has given nothing back`;
+    notBefore(server, { lastAt: relinquishedAt, code: 'relinquish-missing', text, findings });
+  }
 }
 
 /** A server that installed a move by message is the target that the clearinghouse knows. */

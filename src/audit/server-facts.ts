@@ -38,6 +38,8 @@ export interface ServerFacts {
   readonly releases: Release[];
   /** Moves that it installed as their target. */
   readonly installedMoves: Set<string>;
+  /** Moves that it gave back as their target. */
+  readonly relinquished: Set<string>;
   /** By agreement and line, with when it came in last. */
   readonly cameIn: ServerAmounts;
   readonly gaveUp: ServerAmounts;
@@ -61,6 +63,7 @@ export function emptyServer(
     installations: [],
     releases: [],
     installedMoves: new Set(),
+    relinquished: new Set(),
     cameIn: new Map(),
     gaveUp: new Map(),
     holders: new Map(),
@@ -152,6 +155,7 @@ function noteWords(facts: ServerFacts, { kind, body, at }: AuditEntry): void {
       if (aid !== '') facts.installations.push({ agreement, line, aid, chain, k: numberIn(body, name), at });
     }
   }
+  if (kind === 'relinquished') facts.relinquished.add(move);
   if (kind === 'released') {
     const amounts = { unissued: numberIn(body, 'unissued'), held: numberIn(body, 'held') };
     facts.releases.push({ agreement, line, move, ...amounts });

@@ -1,4 +1,5 @@
 /** Bundles of a world as its programs export them, and the audit of them, without files. */
+import assert from 'node:assert/strict';
 import type { AuditOptions, AuditResult } from '../../src/audit/audit.ts';
 import { audit } from '../../src/audit/audit.ts';
 import type { OpenClearinghouse } from '../../src/clearinghouse/app.ts';
@@ -6,6 +7,7 @@ import * as atClearinghouse from '../../src/clearinghouse/usecases/export-bundle
 import { nodeDigest } from '../../src/platform/digest.ts';
 import type { OpenServer } from '../../src/server/app.ts';
 import * as onServer from '../../src/server/usecases/export-bundle.ts';
+import type { World } from '../world/world.ts';
 import { agreement, value } from '../world/world.ts';
 
 /** Bundles by the name that findings tell. */
@@ -30,6 +32,25 @@ export async function clearinghouseBundle(
     entries.push(...(await atClearinghouse.exportEntries(context, { log, from: 0, limit: size })));
   }
   return textOf(start, entries);
+}
+
+/** Everything in a world, exported in the right order: the clearinghouse last. */
+export async function worldBundles(world: World): Promise<Bundles> {
+  const bundles: Record<string, Uint8Array> = {};
+  for (const [name, server] of world.servers) bundles[name] = await serverBundle(server);
+  bundles['ch'] = await clearinghouseBundle(world.clearinghouse);
+  return bundles;
+}
+
+/** Fails where the audit of a world finds a break, or what its own bundles do not show. */
+export async function assertSound(world: World): Promise<AuditResult> {
+  const result = auditOf(await worldBundles(world));
+  assert.deepEqual(
+    result.findings.filter(({ level }) => level !== 'note'),
+    [],
+  );
+  assert.equal(result.verdict, 'ok');
+  return result;
 }
 
 /** The audit of bundles; the chunks are small, so that lines run over their ends. */

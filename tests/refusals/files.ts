@@ -234,8 +234,9 @@ const places: readonly Row<Stage>[] = [
       () =>
         applyAnswerFile(server.context, applied),
     refused: { code: 'already-applied', added: 0 },
-    // That it holds these messages is to be told again at the next contact.
-    recorded: ['LS.applied_messages+'],
+    // That it holds these messages is to be told again at the next contact, and the proof of its journal
+    // begins once more where the file says that it was seen.
+    recorded: ['LS.applied_messages+', 'LS.checkpoints~'],
   },
 ];
 

@@ -49,6 +49,8 @@ export interface World {
     /** Of a license server; null for the clearinghouse. */
     readonly licenseServerId: string | null;
   }[];
+  /** The license servers that were added, by name. */
+  readonly servers: ReadonlyMap<string, OpenServer>;
   readonly kitFile: string;
   /** The publisher bundle that servers are made with. */
   readonly bundle: string;
@@ -145,5 +147,5 @@ export async function makeWorld(quantity = 1000, options: WorldOptions = {}): Pr
       ]) => ({ name, store, licenseServerId }),
     ),
   ];
-  return { clock, clearinghouse, addServer, programs, kitFile, bundle, dir, close };
+  return { clock, clearinghouse, addServer, programs, servers, kitFile, bundle, dir, close };
 }

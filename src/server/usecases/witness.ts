@@ -96,10 +96,13 @@ export async function takeLogs(
   const { logs } = told.message.body;
   if (logs === undefined) return;
   if (logs.seen !== null) await takeSeen(context, tx, { note: logs.seen, list: told.list });
-  for (const agreement of await agreementsOf(tx)) {
-    const { origin } = keyOf(context, agreement);
-    const log = logs.own.find(({ note }) => readCheckpoint(note)?.origin === origin);
-    if (log !== undefined) await cosignAgreement(context, tx, { agreement, log, list: told.list });
+  const prefix = `${clearinghouseOrigin(context.publisher)}/`;
+  for (const log of logs.own) {
+    // Also of an agreement whose certificate comes with this very welcome, and is applied after it.
+    const origin = readCheckpoint(log.note)?.origin ?? '';
+    if (!origin.startsWith(prefix)) continue;
+    const agreement = origin.slice(prefix.length);
+    await cosignAgreement(context, tx, { agreement, log, list: told.list });
   }
 }
 
