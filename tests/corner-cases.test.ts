@@ -140,6 +140,24 @@ describe('a device that shows what has ended elsewhere', () => {
 });
 
 describe('a move by telephone', () => {
+  it('is not taken for one by messages of the same line', async () => {
+    world = await makeWorld(100, { kit: false });
+    const old = await connected('LS-OLD', 4);
+    const next = await connected('LS-NEW', 0);
+    const order = { ...device, to: acts.idOf(next), quantity: 2 } as const;
+    const frozen = value(await freezeByTelephone(old.context, order));
+    const released = value(await releaseByTelephone(old.context, device));
+    value(await startMove(old.context, { ...online, to: acts.idOf(next), quantity: 2 }));
+    await acts.contact(old);
+    assert.equal(refusalOf(await read(frozen.code)).code, 'move-open');
+    for (let round = 0; round < 4; round += 1) await acts.contact(old, next);
+    await acts.deskMove(world, { from: old, to: next }, 2);
+    for (const { code } of [frozen, released]) {
+      for (const heard of value(await read(code)).codes) await acts.typeCode(next, heard.code);
+    }
+    assert.deepEqual(await acts.counts(next), [4, 0, 4, 0, 0, 0]);
+  });
+
   it('knows its source in whatever form its ID is typed', async () => {
     world = await makeWorld(100, { kit: false });
     const old = await connected('LS-OLD', 5);

@@ -19,7 +19,8 @@ import { takeFreeze } from './take-freeze.ts';
 
 /**
  * The source has frozen: what it reports leaves its account, and the unissued part can be read out at
- * once. The split is the server's word, never the caller's. Refused: `move-needed`, `quantity-differs`.
+ * once. The split is the server's word, never the caller's. Refused: `move-needed`, `move-open` (the move that
+ * is waiting goes by messages), `quantity-differs`.
  */
 export async function confirmFrozen(
   context: ClearinghouseContext,
@@ -30,6 +31,8 @@ export async function confirmFrozen(
   const open = openOf(await movesSpokenOf(tx, authority, read.line));
   if (open?.state !== 'reserved' && open?.state !== 'dead-wait')
     return err({ code: 'move-needed', licenseServerId: authority.licenseServerId });
+  // A freeze by telephone is another one than the source makes when the message of this move reaches it.
+  if (open.carrier !== 'telephone') return err({ code: 'move-open', move: open.id, state: open.state });
   const move = { ...open, unissued: read.unissued, held: read.held };
   const granted = await takeFreeze(context, tx, { move, nowMs });
   if (!granted.ok) return granted;
