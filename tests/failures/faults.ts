@@ -41,6 +41,10 @@ export interface Faults {
   /** Counts an operation and says how it is to fail; null for one that goes well. */
   readonly meet: (kind: OperationKind, what: string) => { operation: Operation; how: Failure | null };
   readonly operations: readonly Operation[];
+  /** What has happened so far is the business of another scenario: nothing of it is made to fail. */
+  readonly begin: () => void;
+  /** The first operation that is made to fail. */
+  readonly first: () => number;
   /** Whether this run is without failures. */
   readonly none: boolean;
   /** The operation that failed, when it has. */
@@ -57,6 +61,7 @@ export class InjectedFailure extends Error {
 export function makeFaults(fault: Fault | null): Faults {
   const operations: Operation[] = [];
   let failed: Operation | null = null;
+  let first = 0;
   let over = false;
   return {
     meet: (kind, what) => {
@@ -68,6 +73,10 @@ export function makeFaults(fault: Fault | null): Faults {
       return { operation, how: fault.how };
     },
     operations,
+    begin: () => {
+      first = operations.length;
+    },
+    first: () => first,
     none: fault === null,
     failed: () => failed,
     end: () => {

@@ -13,6 +13,7 @@ import { deactivateServer } from '../../src/server/usecases/deactivate.ts';
 import { requestFile } from '../../src/server/usecases/outbox.ts';
 import { startMove } from '../../src/server/usecases/start-move.ts';
 import { freezeByTelephone, releaseByTelephone } from '../../src/server/usecases/telephone-move.ts';
+import { undoMove } from '../../src/server/usecases/undo-move.ts';
 import * as acts from '../world/acts.ts';
 import { agreement, product } from '../world/world.ts';
 import type { Scene, Template } from './scene.ts';
@@ -81,6 +82,7 @@ async function byMessage(scene: Scene, round: Round): Promise<'next'> {
 async function tried(scene: Scene): Promise<'next'> {
   await order(scene, true);
   await until(scene, 'installed', contact);
+  scene.faults.begin();
   await order(scene, false, 'it-works');
   await until(scene, 'closed', contact);
   await quiet(scene, contact);
@@ -92,8 +94,28 @@ async function undone(scene: Scene): Promise<'old'> {
   const enough = async (): Promise<boolean> => (await scene.moveState()) === 'reserved';
   const first = () => contactClearinghouse(scene.old().context, { waitMs: 0 });
   await scene.insist('contact of old', first, enough);
+  await scene.insist('desk cancel', async () => cancelMove(scene.desk(), await moveId(scene)));
+  await until(scene, 'aborted', contact);
+  await quiet(scene, contact);
+  return 'old';
+}
+
+async function moveId(scene: Scene): Promise<string> {
   const [move] = (await listMoves(scene.desk(), { after: '', limit: 1 })).items;
-  await scene.insist('desk cancel', () => cancelMove(scene.desk(), move?.id ?? ''));
+  return move?.id ?? '';
+}
+
+/** The target was tried, by somebody who had no CAL: with the undo that one is a holder of the source. */
+async function undoneLate(scene: Scene, by: 'desk' | 'source'): Promise<'old'> {
+  await order(scene, true);
+  await until(scene, 'installed', contact);
+  scene.tokens.set('newcomer', await acts.permanent(scene.next(), 'newcomer'));
+  scene.faults.begin();
+  await scene.insist('undo', async () => {
+    const id = await moveId(scene);
+    const undone = await (by === 'desk' ? cancelMove(scene.desk(), id) : undoMove(scene.old().context, id));
+    return undone.ok ? ok(null) : undone;
+  });
   await until(scene, 'aborted', contact);
   await quiet(scene, contact);
   return 'old';
@@ -153,6 +175,16 @@ export const scenarios: readonly Scenario[] = [
   { name: 'by files carried by hand', carrier: 'online', run: (scene) => byMessage(scene, carry) },
   { name: 'held to be tried, and confirmed', carrier: 'online', run: tried },
   { name: 'undone before the grant', carrier: 'online', run: undone },
+  {
+    name: 'undone after the grant, at the desk',
+    carrier: 'online',
+    run: (scene) => undoneLate(scene, 'desk'),
+  },
+  {
+    name: 'undone after the grant, as its source asks for it',
+    carrier: 'online',
+    run: (scene) => undoneLate(scene, 'source'),
+  },
   {
     name: 'by telephone, and deactivated',
     carrier: 'telephone',

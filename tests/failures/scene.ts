@@ -6,16 +6,16 @@ import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { OpenClearinghouse } from '../../src/clearinghouse/app.ts';
-import { openClearinghouse } from '../../src/clearinghouse/app.ts';
+import { openClearinghouseContext } from '../../src/clearinghouse/app.ts';
+import type { ClearinghouseContext } from '../../src/clearinghouse/context.ts';
 import { exchangeMessages } from '../../src/clearinghouse/usecases/exchange.ts';
 import { sumClearinghouse } from '../../src/core/account.ts';
 import type { Refusal } from '../../src/core/refusal.ts';
 import type { Result } from '../../src/core/result.ts';
 import { err, ok } from '../../src/core/result.ts';
 import type { Delivery } from '../../src/platform/delivery.ts';
-import type { OpenServer } from '../../src/server/app.ts';
-import { openServer } from '../../src/server/app.ts';
+import { openServerContext } from '../../src/server/app.ts';
+import type { ServerContext } from '../../src/server/context.ts';
 import type { LicenseAnswer } from '../../src/server/usecases/request-license.ts';
 import type { Store } from '../../src/store/port.ts';
 import * as acts from '../world/acts.ts';
@@ -62,12 +62,13 @@ export async function prepare(carrier: Template['carrier']): Promise<Template> {
 
 export interface Scene {
   readonly faults: Faults;
-  readonly desk: () => OpenClearinghouse['context'];
-  readonly old: () => OpenServer;
-  readonly next: () => OpenServer;
+  readonly desk: () => ClearinghouseContext;
+  readonly old: () => Program<ServerContext>;
+  readonly next: () => Program<ServerContext>;
+  /** What holders have from elsewhere; a scenario may add some. */
+  readonly tokens: Map<string, LicenseAnswer>;
   /** An administrator gives a command, and again where it fails or its answer does not come. */
   readonly insist: <T>(name: string, command: Command<T>, enough?: Enough) => Promise<T | undefined>;
-  readonly check: () => Promise<void>;
   /** The state of the only move at the clearinghouse, if it has heard of it. */
   readonly moveState: () => Promise<string | undefined>;
   /** What everybody has at the end, when the holders have asked the server that has their CALs now. */
@@ -83,15 +84,56 @@ export type Command<T> = () => Promise<Result<T, Refusal>>;
 /** Everything that must be the same, whatever failed on the way. */
 export type Summary = Readonly<Record<string, unknown>>;
 
-/** The programs of one run, by place. */
-interface Programs {
-  clearinghouse: OpenClearinghouse;
-  old: OpenServer;
-  next: OpenServer;
+/** An open program: its context writes to a store that fails, `store` is the one beneath. */
+interface Program<Context> {
+  readonly context: Context;
+  readonly store: Store;
+  readonly close: () => Promise<void>;
 }
 
-/** Opens copies of the folders of a template; `fault` is what is to fail in this run. */
-export async function openScene(template: Template, fault: Fault | null): Promise<Scene> {
+/** The programs of one run, by place. */
+interface Programs {
+  clearinghouse: Program<ClearinghouseContext>;
+  old: Program<ServerContext>;
+  next: Program<ServerContext>;
+}
+
+/** How the programs of a run are opened, at its start and anew after a failure. */
+interface Openers {
+  readonly clearinghouse: () => Promise<Programs['clearinghouse']>;
+  readonly server: (name: 'old' | 'next') => Promise<Program<ServerContext>>;
+}
+
+interface Run {
+  readonly dir: string;
+  readonly clock: World['clock'];
+  readonly faults: Faults;
+  readonly desk: () => ClearinghouseContext;
+}
+
+function openersOf({ dir, clock, faults, desk }: Run): Openers {
+  return {
+    clearinghouse: async () => {
+      const { context } = await openClearinghouseContext(join(dir, 'clearinghouse'), { clock });
+      const { store } = context;
+      const close = () => store.close();
+      return { context: { ...context, store: faultyStore(store, 'clearinghouse', faults) }, store, close };
+    },
+    server: async (name) => {
+      const delivery = faultyDelivery(name, faults, desk);
+      const { context } = await openServerContext(join(dir, name), { clock, delivery });
+      const { store, signer } = context;
+      const close = async (): Promise<void> => {
+        await store.close();
+        await signer.close();
+      };
+      return { context: { ...context, store: faultyStore(store, name, faults) }, store, close };
+    },
+  };
+}
+
+/** The data folders of a template, to be changed at will. */
+function copyFolders(template: Template): string {
   const dir = mkdtempSync(join(memory, 'calyx-failure-'));
   for (const [from, to] of [
     ['ch', 'clearinghouse'],
@@ -100,28 +142,26 @@ export async function openScene(template: Template, fault: Fault | null): Promis
   ] as const) {
     cpSync(join(template.world.dir, from), join(dir, to), { recursive: true });
   }
+  return dir;
+}
+
+/** Opens copies of the folders of a template; `fault` is what is to fail in this run. */
+export async function openScene(template: Template, fault: Fault | null): Promise<Scene> {
+  const dir = copyFolders(template);
   const faults = makeFaults(fault);
+  const tokens = new Map(template.tokens);
   const { clock } = template.world;
-  const openDesk = async (): Promise<OpenClearinghouse> => {
-    const opened = await openClearinghouse(join(dir, 'clearinghouse'), { clock });
-    const store = faultyStore(opened.store, 'clearinghouse', faults);
-    return { ...opened, context: { ...opened.context, store } };
-  };
-  const openOne = async (name: 'old' | 'next'): Promise<OpenServer> => {
-    const delivery = faultyDelivery(name, faults, () => programs.clearinghouse.context);
-    const opened = await openServer(join(dir, name), { clock, delivery });
-    return { ...opened, context: { ...opened.context, store: faultyStore(opened.store, name, faults) } };
-  };
+  const open = openersOf({ dir, clock, faults, desk: () => programs.clearinghouse.context });
   const programs: Programs = {
-    clearinghouse: await openDesk(),
-    old: await openOne('old'),
-    next: await openOne('next'),
+    clearinghouse: await open.clearinghouse(),
+    old: await open.server('old'),
+    next: await open.server('next'),
   };
   const startAnew = async (place: string): Promise<void> => {
     await programs[place as Place].close();
-    if (place === 'clearinghouse') programs.clearinghouse = await openDesk();
-    else if (place === 'old') programs.old = await openOne('old');
-    else programs.next = await openOne('next');
+    if (place === 'clearinghouse') programs.clearinghouse = await open.clearinghouse();
+    else if (place === 'old') programs.old = await open.server('old');
+    else programs.next = await open.server('next');
   };
   const check = () => assertConserved(booksOf(programs));
   return {
@@ -129,15 +169,15 @@ export async function openScene(template: Template, fault: Fault | null): Promis
     desk: () => programs.clearinghouse.context,
     old: () => programs.old,
     next: () => programs.next,
+    tokens,
     insist: makeInsist({ faults, fault, startAnew, check }),
-    check,
     moveState: async () => {
       const sql = 'select state from moves';
       const rows = await programs.clearinghouse.store.read((tx) => tx.all<{ state: string }>(sql));
       assert.ok(rows.length <= 1);
       return rows[0]?.state;
     },
-    summary: (end) => summarize(template, programs, end),
+    summary: (end) => summarize(tokens, programs, end),
     close: async () => {
       for (const place of ['old', 'next', 'clearinghouse'] as const) await programs[place].close();
       rmSync(dir, { recursive: true, force: true });
@@ -155,7 +195,7 @@ const booksOf = ({ clearinghouse, old, next }: Programs): Books => ({
 });
 
 /** The network: a clearinghouse that failed is one that does not answer, as over HTTP. */
-function faultyDelivery(name: string, faults: Faults, desk: () => OpenClearinghouse['context']): Delivery {
+function faultyDelivery(name: string, faults: Faults, desk: () => ClearinghouseContext): Delivery {
   const unreachable = err({
     code: 'clearinghouse-unreachable',
     url: '',
@@ -229,7 +269,11 @@ const moveStates = 'select state as name, count(*) as count from moves group by 
 const waiting = 'select type as name, count(*) as count from outbox group by type order by type';
 const events = 'select number as name, count(*) as count from events group by number order by number';
 
-async function summarize(template: Template, programs: Programs, end: 'old' | 'next'): Promise<Summary> {
+async function summarize(
+  tokens: ReadonlyMap<string, LicenseAnswer>,
+  programs: Programs,
+  end: 'old' | 'next',
+): Promise<Summary> {
   const { clearinghouse, old, next } = programs;
   const summary: Record<string, unknown> = {};
   for (const { name, store } of booksOf(programs).programs()) {
@@ -240,7 +284,7 @@ async function summarize(template: Template, programs: Programs, end: 'old' | 'n
   }
   summary['books'] = sumClearinghouse(await clearinghouse.store.read((tx) => tx.balances('')));
   summary['counts'] = [await acts.counts(old), await acts.counts(next)];
-  for (const [holder, first] of template.tokens) {
+  for (const [holder, first] of tokens) {
     const license = await acts.permanent(programs[end], holder, acts.sourceOf(first));
     assert.deepEqual([license.kind, license.origin], ['permanent', first.origin], holder);
   }

@@ -45,7 +45,10 @@ export async function books(world: World): Promise<readonly (number | undefined)
   return [line?.inHand, line?.committed, line?.inTransit];
 }
 
-export const idOf = (server: OpenServer): string => server.context.licenseServerId;
+/** A license server of which only the context matters: with routes or without. */
+export type Running = Pick<OpenServer, 'context'>;
+
+export const idOf = (server: Running): string => server.context.licenseServerId;
 
 /** The activation code of a server, as it is read out. */
 export async function activationCode(world: World, server: OpenServer, number = agreement): Promise<string> {
@@ -132,7 +135,7 @@ export async function closeByContact(server: OpenServer, returnUnissued: boolean
 type Source = NonNullable<LicenseRequest['source']>;
 
 /** A permanent license for a device: it asks, signs in, and asks again; with what it has from elsewhere. */
-export async function permanent(server: OpenServer, holder: string, source?: Source): Promise<LicenseAnswer> {
+export async function permanent(server: Running, holder: string, source?: Source): Promise<LicenseAnswer> {
   const request = { product, type: 'device', holder, source } as const;
   const first = value(await requestLicense(server.context, request));
   if (first.kind === 'permanent') return first;
@@ -183,7 +186,7 @@ export async function answerTo(world: World, from: OpenServer): Promise<string> 
 }
 
 /** Installed, issued, unissued, held, reserved and quarantined, of the first line or the line of a type. */
-export async function counts(server: OpenServer, type: CalType = 'device'): Promise<readonly number[]> {
+export async function counts(server: Running, type: CalType = 'device'): Promise<readonly number[]> {
   const pack = (await readStatus(server.context)).packs.find((each) => each.type === type);
   if (pack === undefined) return [];
   return [pack.installed, pack.issued, pack.unissued, pack.held, pack.reserved, pack.quarantined];
