@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { Failure, Fault, Operation, OperationKind } from './failures/faults.ts';
 import type { Scenario } from './failures/scenarios.ts';
-import { scenarios } from './failures/scenarios.ts';
+import { scenarios, settle } from './failures/scenarios.ts';
 import type { Summary, Template } from './failures/scene.ts';
 import { openScene, prepare } from './failures/scene.ts';
 
@@ -36,6 +36,7 @@ async function runOnce(template: Template, scenario: Scenario, fault: Fault | nu
   try {
     const end = await scenario.run(scene);
     scene.faults.end();
+    if (scenario.carrier === 'online') await settle(scene);
     const { operations, first, failed } = scene.faults;
     return { operations, first: first(), failed: failed(), summary: await scene.summary(end) };
   } finally {

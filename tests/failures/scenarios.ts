@@ -72,6 +72,11 @@ async function quiet(scene: Scene, round: Round): Promise<void> {
   await round(scene, 'next');
 }
 
+/** What the end is compared at: with no mail left on its way, the statements after a move included. */
+export async function settle(scene: Scene): Promise<void> {
+  for (let round = 0; round < 3; round += 1) await quiet(scene, contact);
+}
+
 async function byMessage(scene: Scene, round: Round): Promise<'next'> {
   await order(scene, false);
   await until(scene, 'closed', round);
