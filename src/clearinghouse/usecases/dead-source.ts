@@ -119,9 +119,9 @@ async function grantDead(
 }
 
 /**
- * A source that was declared dead has given everything up by its deactivation: what it had no holder for,
- * and no code will bring to it any more, is the target's at once. It is never activated again: a code that
- * was read to it and never typed would else bring the same units a second time.
+ * A source that was declared dead has given everything up by its deactivation: what is left, and no code will
+ * bring to it any more, is the target's at once. It is fenced off all the same, and never activated again: a
+ * code that was read to it and never typed would else bring these units a second time.
  */
 export async function releaseDead(
   context: ClearinghouseContext,
@@ -133,7 +133,7 @@ export async function releaseDead(
   const { units } = declared;
   if (units === 0) return advanceMove(context, tx, { move, event: 'dead-abort', nowMs });
   const row = { ...move, unissued: units, held: 0 };
-  const released = await advanceMove(context, tx, { move: row, event: 'released', nowMs });
+  const released = await advanceMove(context, tx, { move: row, event: 'horizon-passed', nowMs });
   if (released.ok) await saveDeadSource(tx, { ...declared, grantedAt: nowMs });
   return released;
 }
