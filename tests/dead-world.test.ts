@@ -219,15 +219,26 @@ describe('a source that speaks again before its horizon has passed', () => {
     await assertConserved(at.world);
   });
 
-  it('freezes by telephone, too', async () => {
-    const at = await pair();
-    const id = await declare(at);
-    const told = value(
-      await freezeByTelephone(at.source.context, { ...line, to: acts.idOf(at.target), quantity: 'all' }),
+  it('freezes by telephone, too, where it was declared so', async () => {
+    const world = await makeWorld(1000);
+    worlds.push(world);
+    const source = await world.addServer('LS-OLD', { kit: true });
+    const target = await world.addServer('LS-NEW', { kit: true });
+    await acts.setUp(world, source, 10);
+    await acts.setUp(world, target, 0);
+    await acts.permanent(source, 'ws-1');
+    const started = value(
+      await startDeskMove(world.clearinghouse.context, {
+        ...{ agreement, from: acts.idOf(source), to: acts.idOf(target), ...line, quantity: 'all' },
+        ...{ reason: 'dead', statement, requestId: acts.newRequest() },
+      }),
     );
-    await acts.confirm(at.world, told.code);
-    assert.equal(await stateAt(at, id), 'granted');
-    await assertConserved(at.world);
+    const order = { ...line, to: acts.idOf(target), quantity: 'all' } as const;
+    const pack = await acts.confirm(world, value(await freezeByTelephone(source.context, order)).code);
+    await acts.typeCode(target, pack.code ?? '');
+    assert.equal(await stateAt({ world, source, target }, String(started['move'])), 'granted');
+    assert.deepEqual(await acts.counts(target), [9, 0, 9, 0, 0, 0]);
+    await assertConserved(world);
   });
 
   it('gives CALs back, and what is left waits on', async () => {

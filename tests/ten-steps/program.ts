@@ -41,10 +41,11 @@ export interface Started {
 }
 
 /** The settings of whoever runs the tests are not to reach the program under test. */
-function cleanEnvironment(cacheDir: string | undefined): NodeJS.ProcessEnv {
+function cleanEnvironment(cacheDir: string | undefined, clockFile: string | undefined): NodeJS.ProcessEnv {
+  const clock = clockFile === undefined ? {} : { TEST_CLOCK_FILE: clockFile };
   const kept = Object.entries(process.env).filter(([name]) => !/^(?:CALYX_|NODE_|FORCE_COLOR)/.test(name));
   const cache = cacheDir === undefined ? {} : { NODE_COMPILE_CACHE: cacheDir };
-  return { ...Object.fromEntries(kept), ...cache, NO_COLOR: '1' };
+  return { ...Object.fromEntries(kept), ...cache, ...clock, NO_COLOR: '1' };
 }
 
 /** The first line of a growing text, or an error where it ends without one. */
@@ -64,13 +65,19 @@ export class Calyx {
   readonly #environment: NodeJS.ProcessEnv;
   readonly #running = new Set<ChildProcess>();
 
-  /** `cacheDir` is where the commands keep what they compiled, for those that come after them. */
-  constructor(cacheDir?: string) {
-    this.#environment = cleanEnvironment(cacheDir);
+  readonly #before: readonly string[];
+
+  /**
+   * `cacheDir` is where the commands keep what they compiled, for those that come after them; `clockFile`
+   * says how far ahead the clock of all of them is (clock-file.ts).
+   */
+  constructor(cacheDir?: string, clockFile?: string) {
+    this.#environment = cleanEnvironment(cacheDir, clockFile);
+    this.#before = clockFile === undefined ? [] : ['--import', join(import.meta.dirname, 'clock-file.ts')];
   }
 
   start(words: readonly string[]): Started {
-    const child = spawn(process.execPath, [program, ...words], {
+    const child = spawn(process.execPath, [...this.#before, program, ...words], {
       // What is printed to be typed holds in the checkout.
       cwd: root,
       env: this.#environment,

@@ -3,7 +3,7 @@
  * and an instance folder of its own, and the books of all of them in one look.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inTime } from '../in-time.ts';
@@ -132,6 +132,8 @@ export interface Site {
   readonly file: (name: string) => string;
   /** A new license server: `server init` with these words. */
   readonly addServer: (name: string, ...words: readonly string[]) => Promise<Machine>;
+  /** Puts the clock of all programs to a time to come, those that run included. */
+  readonly setClock: (ms: number) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -144,9 +146,12 @@ function placeOf(calyx: Calyx, dir: string, name: string): { machine: Machine; i
 }
 
 /** A publisher with one product and one agreement of `quantity` CALs per device; nothing serves yet. */
-export async function openSite(quantity: number): Promise<Site> {
+export async function openSite(quantity: number, options: { readonly clock?: boolean } = {}): Promise<Site> {
   const dir = mkdtempSync(join(tmpdir(), 'calyx-ten-steps-'));
-  const calyx = new Calyx(join(dir, 'compile-cache'));
+  const clockFile = join(dir, 'clock');
+  const setClock: Site['setClock'] = (ms) => writeFileSync(clockFile, String(Math.round(ms - Date.now())));
+  setClock(Date.now());
+  const calyx = new Calyx(join(dir, 'compile-cache'), options.clock === true ? clockFile : undefined);
   const { machine: clearinghouse, instance } = placeOf(calyx, dir, 'clearinghouse');
   const machines = [clearinghouse];
   const made = await clearinghouse.done<{ bundle: string }>(
@@ -174,7 +179,7 @@ export async function openSite(quantity: number): Promise<Site> {
     assert.deepEqual(complaints, []);
   };
   return {
-    ...{ dir, calyx, clearinghouse, bundle: made.bundle, kit, addServer, close },
+    ...{ dir, calyx, clearinghouse, bundle: made.bundle, kit, addServer, setClock, close },
     file: (fileName) => join(dir, fileName),
   };
 }
