@@ -20,6 +20,7 @@ import { requestActivation } from '../src/server/usecases/requests.ts';
 import { listMoves, startMove } from '../src/server/usecases/start-move.ts';
 import { listEvents, readStatus } from '../src/server/usecases/status.ts';
 import { freezeByTelephone, returnByTelephone } from '../src/server/usecases/telephone-move.ts';
+import { assertSound, codesOf } from './audit/bundles.ts';
 import * as acts from './world/acts.ts';
 import { assertConserved } from './world/conserved.ts';
 import type { World } from './world/world.ts';
@@ -57,6 +58,12 @@ async function declare({ source, target }: Pair, type: CalType = 'device'): Prom
   const { id } = value(await declareDead(target.context, { ...order, by: 'message' }));
   await acts.contact(target);
   return id;
+}
+
+/** The promises of the books, and a verdict on the journals that asks neither program. */
+async function assertAll(world: World): Promise<void> {
+  await assertConserved(world);
+  await assertSound(world);
 }
 
 const moveAt = async ({ world }: Pair, id: string) => value(await showMove(world.clearinghouse.context, id));
@@ -106,7 +113,7 @@ describe('a source that was declared dead', () => {
     const { awaited, deadSource } = await moveAt(at, id);
     assert.equal(awaited.from, 'source');
     assert.match(awaited.text, new RegExp(deadSource?.horizon.slice(0, 10) ?? '-'));
-    await assertConserved(at.world);
+    await assertAll(at.world);
     at.world.clock.set((msOfIso(deadSource?.horizon ?? '') ?? 0) - 1000);
     await acts.contact(at.target);
     assert.equal(await stateAt(at, id), 'dead-wait');
@@ -117,7 +124,7 @@ describe('a source that was declared dead', () => {
     assert.deepEqual(await books(at), [990, 10, 0, 0]);
     assert.deepEqual(await acts.counts(at.target), [10, 0, 0, 0, 10, 0]);
     assert.ok((await events(at.target)).includes(93));
-    await assertConserved(at.world);
+    await assertAll(at.world);
   });
 
   it('is noticed by the clock of the clearinghouse alone', async () => {
@@ -130,7 +137,7 @@ describe('a source that was declared dead', () => {
     );
     assert.equal(row?.state, 'fenced');
     assert.deepEqual(await books(at), [990, 0, 10, 0]);
-    await assertConserved(at.world);
+    await assertAll(at.world);
   });
 
   it('opens the reserve to holders at once, and to others when its last lease must have ended', async () => {
@@ -156,7 +163,7 @@ describe('a source that was declared dead', () => {
       assert.equal((await acts.permanent(at.target, holder)).kind, 'permanent');
     }
     assert.deepEqual((await acts.counts(at.target))[4], 0);
-    await assertConserved(at.world);
+    await assertAll(at.world);
   });
 
   it('has no reserve where everything has ended long ago', async () => {
@@ -216,7 +223,7 @@ describe('a source that speaks again before its horizon has passed', () => {
     assert.deepEqual(await books(at), [990, 10, 0, 0]);
     assert.deepEqual(await acts.counts(at.target), [10, 0, 7, 0, 3, 0]);
     assert.equal((await acts.counts(at.source))[0], 0);
-    await assertConserved(at.world);
+    await assertAll(at.world);
   });
 
   it('freezes by telephone, too, where it was declared so', async () => {
@@ -238,7 +245,7 @@ describe('a source that speaks again before its horizon has passed', () => {
     await acts.typeCode(target, pack.code ?? '');
     assert.equal(await stateAt({ world, source, target }, String(started['move'])), 'granted');
     assert.deepEqual(await acts.counts(target), [9, 0, 9, 0, 0, 0]);
-    await assertConserved(world);
+    await assertAll(world);
   });
 
   it('gives CALs back, and what is left waits on', async () => {
@@ -248,7 +255,7 @@ describe('a source that speaks again before its horizon has passed', () => {
     await acts.confirm(at.world, told.code);
     assert.deepEqual(await books(at), [994, 0, 0, 6]);
     assert.equal(await stateAt(at, id), 'dead-wait');
-    await assertConserved(at.world);
+    await assertAll(at.world);
     await passTime(at, id, 'horizon');
     await acts.contact(at.target, at.target);
     assert.deepEqual(await books(at), [994, 6, 0, 0]);
@@ -291,7 +298,7 @@ describe('a source that speaks again before its horizon has passed', () => {
     const { horizon } = await readStatus(at.source.context);
     await acts.contact(at.source);
     assert.notEqual((await readStatus(at.source.context)).horizon, horizon);
-    await assertConserved(at.world);
+    await assertAll(at.world);
   });
 });
 
@@ -327,7 +334,7 @@ describe('a source that speaks again when its units are granted', () => {
     );
     assert.equal(refused?.state, 'refused');
     assert.match(refused?.answer ?? '', /server-declared-dead/);
-    await assertConserved(at.world);
+    await assertAll(at.world);
   });
 });
 
@@ -355,7 +362,7 @@ describe('holders of a dead source', () => {
     const own = value(await ask(at.target, 'ws-1'));
     assert.deepEqual([own.kind, own.origin], ['permanent', first.origin]);
     assert.deepEqual(await acts.counts(at.target), [10, 1, 0, 0, 9, 0]);
-    await assertConserved(at.world);
+    await assertAll(at.world);
   });
 
   it('may show a token that ended at most 90 days ago', async () => {
@@ -384,7 +391,7 @@ describe('holders of a dead source', () => {
     await passTime(at, id, 'horizon');
     await acts.contact(at.target, at.target, at.target);
     assert.deepEqual(await acts.counts(at.target), [12, 1, 2, 0, 9, 0]);
-    await assertConserved(at.world);
+    await assertAll(at.world);
   });
 
   it('need no unit of their own to be users', async () => {
@@ -411,7 +418,7 @@ describe('holders of a dead source', () => {
     assert.deepEqual(await acts.counts(target, 'user'), [5, 1, 0, 0, 4, 0]);
     await acts.contact(source, source);
     assert.deepEqual(await acts.counts(source, 'user'), [0, 0, 0, 0, 0, 0]);
-    await assertConserved(world);
+    await assertAll(world);
   });
 });
 
@@ -442,10 +449,12 @@ describe('an early release', () => {
     assert.equal(value(await ask(at.source, 'pc-10')).kind, 'temporary');
     await acts.contact(at.source);
     assert.notEqual(value(await showAgreement(context, agreement)).atRisk[0]?.sourceSeenAt, null);
+    const noted = codesOf(await assertSound(at.world), 'note');
+    for (const code of ['units-at-risk', 'dead-source-alive']) assert.ok(noted.includes(code), code);
     await passTime(at, id, 'opensAt');
     assert.deepEqual(value(await showAgreement(context, agreement)).atRisk, []);
     assert.equal((await journal(at, 'early-release-approved'))[0]?.['by'], 'Ben');
-    await assertConserved(at.world);
+    await assertAll(at.world);
   });
 
   it('is possible twice in twelve months', async () => {
@@ -504,7 +513,7 @@ describe('a dead source by telephone and by file', () => {
       (await listMoves(target.context)).map((move) => move.state),
       ['closed'],
     );
-    await assertConserved(world);
+    await assertAll(world);
   });
 
   it('is released early by a key pack for anybody', async () => {
@@ -530,7 +539,7 @@ describe('a dead source by telephone and by file', () => {
     assert.deepEqual(await acts.counts(target), [10, 0, 10, 0, 0, 0]);
     const own = value(await ask(target, 'ws-1'));
     assert.deepEqual([own.kind, own.origin], ['permanent', held.origin]);
-    await assertConserved(world);
+    await assertAll(world);
   });
 
   it('is declared by a file, and takes the place of a move that was never heard of', async () => {
@@ -551,6 +560,6 @@ describe('a dead source by telephone and by file', () => {
     await passTime(at, id, 'horizon');
     value(await applyAnswerFile(at.target.context, await acts.answerTo(at.world, at.target)));
     assert.deepEqual(await acts.counts(at.target), [10, 0, 0, 0, 10, 0]);
-    await assertConserved(at.world);
+    await assertAll(at.world);
   });
 });

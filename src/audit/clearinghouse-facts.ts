@@ -51,6 +51,12 @@ export interface AgreementFacts {
   readonly granted: ServerAmounts;
   /** From a server back to what is in hand. */
   readonly credited: ServerAmounts;
+  /** When servers that no longer function were fenced off: what they have installed since is without effect. */
+  readonly fenced: Map<string, number>;
+  /** Units that were released early, by move, and until when they may have two holders. */
+  readonly risks: Map<string, { readonly units: number; readonly until: string }>;
+  /** How often a fenced server was heard of. */
+  readonly spoke: Map<string, number>;
   /** The highest horizon position of each server. */
   readonly horizons: Map<string, number>;
   readonly servers: Set<string>;
@@ -67,6 +73,9 @@ export function emptyAgreement(
     grants: [],
     granted: new Map(),
     credited: new Map(),
+    fenced: new Map(),
+    risks: new Map(),
+    spoke: new Map(),
     horizons: new Map(),
     servers: new Set(),
   };
@@ -169,7 +178,15 @@ function noteWords(facts: AgreementFacts, { kind, body, at }: AuditEntry): void 
     facts.horizons.set(server, Math.max(facts.horizons.get(server) ?? 0, numberIn(body, 'e')));
   }
   if (kind.startsWith('move-')) noteMove(facts, { kind, body, at });
+  if (kind === 'early-release-approved') {
+    const risk = { units: numberIn(body, 'unitsAtRisk'), until: textIn(body, 'until') };
+    facts.risks.set(textIn(body, 'move'), risk);
+  }
+  if (kind === 'dead-source-spoke') facts.spoke.set(server, (facts.spoke.get(server) ?? 0) + 1);
 }
+
+/** The two events by which a source is fenced off (protocol §2.5). */
+const fencing = new Set(['move-horizon-passed', 'move-early-release']);
 
 function noteGrant(
   facts: AgreementFacts,
@@ -204,6 +221,7 @@ function noteMove(facts: AgreementFacts, { kind, body, at }: Pick<AuditEntry, 'k
   if ('unissued' in body) move.unissued = numberIn(body, 'unissued');
   if ('held' in body) move.held = numberIn(body, 'held');
   if (kind === 'move-released') move.releasedAt = at;
+  if (fencing.has(kind) && !facts.fenced.has(move.source)) facts.fenced.set(move.source, at);
   if (kind === 'move-relinquished') move.relinquishedAt = at;
   for (const grant of objectsIn(body, 'grants')) {
     noteGrant(facts, { server: move.target, line: move.line, grant });

@@ -4,7 +4,7 @@
  * their clearinghouse; what one of them did after the other was exported is not shown.
  */
 import { sumClearinghouse, sumServer } from '../core/account.ts';
-import { isoTime } from '../core/time.ts';
+import { isoTime, msOfIso } from '../core/time.ts';
 import type { AgreementFacts, AuditMove } from './clearinghouse-facts.ts';
 import { amountKey } from './clearinghouse-facts.ts';
 import type { Findings } from './finding.ts';
@@ -85,22 +85,27 @@ function notBefore(
   of.findings.add(later ? 'not-shown' : 'break', of.code, { where: server.where, text: told });
 }
 
-/** I3: installed − held ≤ committed + what unfinished moves bring. */
+/** I3: installed − held ≤ committed + what unfinished moves bring + what waits for its horizon. */
 function matchBalance(facts: AgreementFacts, { server, line, findings }: OnLine): void {
   const own = sumServer(server.books.balances).find(
     (each) => each.agreement === facts.agreement && each.line === line,
   );
-  if (own === undefined) return;
+  // A source that no longer functions has in its books what is another's; it can give out none of it.
+  if (own === undefined || facts.fenced.has(server.server)) return;
   const there = sumClearinghouse(facts.books.balances).find((each) => each.line === line);
   const committed = (there?.servers ?? [])
     .filter(({ licenseServerId }) => licenseServerId === server.server)
     .reduce((sum, { amount }) => sum + amount, 0);
   const prefix = `${facts.agreement}/${line}/in-transit/`;
+  const quarantine = `${facts.agreement}/${line}/quarantined/`;
   const coming = [...facts.moves.values()]
     .filter((move) => move.target === server.server && move.line === line)
     .reduce((sum, move) => sum + (facts.books.balances.get(prefix + move.id) ?? 0), 0);
+  const waiting = [...facts.moves.values()]
+    .filter((move) => move.source === server.server && move.line === line)
+    .reduce((sum, move) => sum + (facts.books.balances.get(quarantine + move.id) ?? 0), 0);
   const usable = own.installed - own.held;
-  if (usable <= committed + coming) return;
+  if (usable <= committed + coming + waiting) return;
   const text =
     `line ${facts.agreement}/${line}: ${usable} units are installed and not frozen there; the clearinghouse ` +
     `has ${committed} committed to it and ${coming} under way`;
@@ -219,12 +224,27 @@ export function noteAgreement(facts: AgreementFacts, findings: Findings): void {
     if (amount === 0 || account.split('/')[2] !== 'quarantined') continue;
     findings.add('note', 'units-at-risk', { where, text: `${amount} units are quarantined: ${account}` });
   }
+  noteDeadSources(facts, findings);
   for (const [server, e] of facts.horizons) {
     if (e < perpetual) continue;
     findings.add('note', 'horizon-perpetual', {
       where,
       text: `the horizon of ${server} is the end of its chain`,
     });
+  }
+}
+
+/** Sources that no longer function: what was released early, and which of them was heard of afterwards. */
+function noteDeadSources(facts: AgreementFacts, findings: Findings): void {
+  const { where } = facts;
+  for (const [move, { units, until }] of facts.risks) {
+    if ((msOfIso(until) ?? 0) < facts.madeAtMs) continue;
+    const text = `${units} units of move ${move} were released early and may have two holders until ${until}`;
+    findings.add('note', 'units-at-risk', { where, text });
+  }
+  for (const [server, times] of facts.spoke) {
+    const text = `license server ${server} was declared to function no longer and has spoken ${times} times since`;
+    findings.add('note', 'dead-source-alive', { where, text });
   }
 }
 
