@@ -10,6 +10,12 @@ import { arrive, askPermanent } from './ten-steps/devices.ts';
 import type { Machine, Site } from './ten-steps/site.ts';
 import { agreement, cals, openSite, product } from './ten-steps/site.ts';
 
+interface Report {
+  readonly verdict: string;
+  readonly missing: readonly string[];
+  readonly findings: readonly unknown[];
+}
+
 const users: readonly string[] = ['--product', product, '--type', 'user'];
 const second = '7000001';
 
@@ -120,6 +126,15 @@ describe('server move --all', { concurrency: 1 }, () => {
     const once = await old.done<Status & { moved: number }>(...words.with(3, next.address));
     assert.deepEqual([once.activation, once.moved], ['deactivated', 0]);
     assert.equal((await deskStates()).length, 3);
+    // The source stated all of them before it was closed, and nothing is lost by any.
+    const { items } = await site.clearinghouse.done<{ items: readonly Move[] }>('desk', 'moves');
+    for (const { id } of items) {
+      const report = await until('the target has stated it', async () => {
+        const found = await site.clearinghouse.done<Report>('move', 'report', id);
+        return found.missing.length === 0 ? found : undefined;
+      });
+      assert.deepEqual([report.verdict, report.findings], ['ok', []]);
+    }
   });
 
   it('back again without deactivating, one agreement first and then the rest', async () => {
@@ -130,7 +145,13 @@ describe('server move --all', { concurrency: 1 }, () => {
     assert.deepEqual([one.moves.length, one.moved], [1, 7]);
     const held = await next.done<{ moves: readonly Move[]; moved: number }>(...words, '--hold');
     assert.deepEqual([held.moves.map(({ state }) => state), held.moved], [['frozen', 'frozen'], 0]);
-    const rest = await next.done<{ moves: readonly Move[]; moved: number }>(...words);
+    const rest = await next.done<{ moves: readonly Move[]; moved: number; reports: readonly Report[] }>(
+      ...words,
+    );
+    assert.deepEqual(
+      rest.reports.map(({ verdict, missing }) => [verdict, missing]),
+      rest.moves.map(() => ['ok', []]),
+    );
     assert.deepEqual(
       [rest.moves.map(({ id }) => id).sort(), rest.moved],
       [held.moves.map(({ id }) => id).sort(), 55],

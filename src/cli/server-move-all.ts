@@ -8,8 +8,12 @@ import { systemClock } from '../platform/clock.ts';
 import type { ApiClient } from './client.ts';
 import { pathOf } from './client.ts';
 import type { Cli } from './main.ts';
+import type { Report } from './move-report-page.ts';
+import { reportSentence } from './move-report-page.ts';
+import { awaitReports, shortReport } from './move-report-wait.ts';
 import type { Outcome } from './outcome.ts';
-import { done, Refused } from './outcome.ts';
+import { done, Refused, unsound } from './outcome.ts';
+import type { Page } from './page.ts';
 import type { Progress } from './progress.ts';
 import type { MoveView, Pack, Status, ToldCode } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
@@ -142,18 +146,25 @@ async function moveEverything(
 
 function showMoved(
   cli: Cli,
-  of: { readonly moves: readonly MoveView[]; readonly target: Target; readonly options: MoveOptions },
+  of: {
+    readonly moves: readonly MoveView[];
+    readonly target: Target;
+    readonly options: MoveOptions;
+    readonly reports: readonly Report[];
+  },
 ): Outcome {
-  const { moves, target, options } = of;
+  const { moves, target, options, reports } = of;
   const held = options.hold === true;
   const moved = held ? 0 : sumOf(moves);
-  return done({ moves, moved, target: target.licenseServerId, activation: 'activated' }, (page) => {
+  const fields = { moves, moved, target: target.licenseServerId, reports: reports.map(shortReport) };
+  return endOf(reports)({ ...fields, activation: 'activated' }, (page) => {
     page.title(
       held
         ? `${moves.length} moves are held: their CALs are frozen here, and can be tried on ${target.name ?? target.licenseServerId}.`
         : `${moved} CALs have moved to ${target.name ?? target.licenseServerId}.`,
     );
     showMoves(page, moves);
+    showReports(page, reports);
     if (held) {
       const { hold: _, ...finish } = options;
       page.next('When the target works, finish the moves:').verbatim(commandOf(cli, finish));
@@ -189,18 +200,33 @@ async function allOnline(cli: Cli, api: ApiClient, options: MoveOptions): Promis
       progress.end();
     }
   }
+  // Before the deactivation: a server that is closed hears nothing any more.
+  const reports = await awaitReports(
+    api,
+    moves.filter(({ state }) => state === 'closed'),
+  );
   if (options.deactivate !== true) {
     if (moves.length === 0) throw Refused.of({ code: 'move-more-than-there-is', asked: 0, available: 0 });
-    return showMoved(cli, { moves, target, options });
+    return showMoved(cli, { moves, target, options, reports });
   }
   const closed = await deactivateByContact(cli, api, {});
   if (closed.kind === 'silent') return closed;
-  const fields = { ...closed.fields, moves, moved: sumOf(moves), target: target.licenseServerId };
-  return done(fields, (page) => {
+  const moved = { moves, moved: sumOf(moves), target: target.licenseServerId };
+  const fields = { ...closed.fields, ...moved, reports: reports.map(shortReport) };
+  return endOf(reports)(fields, (page) => {
     page.title(`${sumOf(moves)} CALs have moved to ${target.name ?? target.licenseServerId}.`);
     if (moves.length > 0) showMoves(page, moves);
+    showReports(page, reports);
     closed.show(page);
   });
+}
+
+/** Done, and exit 4 where the books of any of the moves do not fit. */
+const endOf = (reports: readonly Report[]): typeof done =>
+  reports.some(({ verdict }) => verdict === 'broken') ? unsound : done;
+
+function showReports(page: Page, reports: readonly Report[]): void {
+  for (const report of reports) page.text(reportSentence(report));
 }
 
 /** All by files: one request file holds the orders of every key pack. */
@@ -231,7 +257,8 @@ async function allFrozen(cli: Cli, api: ApiClient, options: MoveOptions): Promis
   if (orders.length === 0) throw Refused.of({ code: 'move-more-than-there-is', asked: 0, available: 0 });
   const codes: Frozen[] = [];
   for (const { agreement, product, type, quantity } of orders) {
-    const body = { agreement, product, type, quantity, to: target.licenseServerId };
+    const toUrl = target.url === undefined ? {} : { toUrl: target.url };
+    const body = { agreement, product, type, quantity, to: target.licenseServerId, ...toUrl };
     codes.push(await api.call<Frozen>('POST', '/v1/admin/telephone/freeze', { body }));
   }
   const sum = (pick: 'unissued' | 'held'): number => codes.reduce((total, code) => total + code[pick], 0);

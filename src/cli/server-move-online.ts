@@ -11,9 +11,9 @@ import type { ApiClient } from './client.ts';
 import { pathOf } from './client.ts';
 import { nextCommand } from './command-words.ts';
 import type { Cli } from './main.ts';
-import { reportPath } from './move-report.ts';
 import type { Report } from './move-report-page.ts';
 import { reportSentence } from './move-report-page.ts';
+import { awaitReports, shortReport } from './move-report-wait.ts';
 import type { Outcome } from './outcome.ts';
 import { done, Refused, silent, silentlyUnsound } from './outcome.ts';
 import type { Progress } from './progress.ts';
@@ -134,24 +134,6 @@ export function undone(move: MoveView): Failure {
   );
 }
 
-/** How long the end of a move is kept back until the target has stated what it has, milliseconds. */
-const reportWaitMs = 10 * secondMs;
-
-/** The conservation report, with the statements that come with the contacts after the end of the move. */
-async function awaitReport(api: ApiClient, move: MoveView): Promise<Report> {
-  const untilMs = systemClock.nowMs() + reportWaitMs;
-  for (;;) {
-    const report = await api.call<Report>('GET', reportPath.server(move.id));
-    const leftMs = untilMs - systemClock.nowMs();
-    if (report.verdict !== 'incomplete' || leftMs <= 0) return report;
-    // The move itself has ended: a line that breaks now only leaves the report for later.
-    const contact = await api.request('POST', '/v1/admin/contact', {
-      body: { waitMs: Math.min(contactWaitMs, leftMs) },
-    });
-    if (contact.status !== 200) return report;
-  }
-}
-
 interface Finished {
   readonly move: MoveView;
   readonly target: Target;
@@ -162,11 +144,7 @@ interface Finished {
 function showFinished(cli: Cli, { move, target, status, report }: Finished): void {
   const { product, type, unissued, held } = move;
   const left = status.packs.reduce((sum, pack) => sum + pack.installed, 0);
-  const { verdict, findings, totals, missing } = report;
-  const fields: JsonObject = {
-    ...{ ...move, moved: unissued + held },
-    report: { verdict, findings: [...findings], totals, missing: [...missing] },
-  };
+  const fields: JsonObject = { ...move, moved: unissued + held, report: shortReport(report) };
   cli.output.print(fields, (page) => {
     page
       .title(
@@ -234,7 +212,8 @@ export async function moveOnline(cli: Cli, api: ApiClient, options: MoveOptions)
   if (hold && move.state === 'frozen') return heldBack(cli, options, move);
   if (move.state !== 'closed') throw pending(cli, options, move);
   // Shown before it counts as seen: cut off in between, the same command shows it again and moves nothing.
-  const report = await awaitReport(api, move);
+  const [report] = await awaitReports(api, [move]);
+  if (report === undefined) throw new Error('A move that has ended has a report.');
   showFinished(cli, { move, target, status: await readStatus(api), report });
   await seen();
   return report.verdict === 'broken' ? silentlyUnsound : silent;

@@ -34,6 +34,7 @@ import { accountsOf, serverLog } from './license-token.ts';
 import { releaseOnline } from './move-as-source.ts';
 import { newId } from './new-id.ts';
 import { administer } from './server-facts.ts';
+import { stateEndedMoves } from './state-move.ts';
 import { giveBack, release } from './telephone-move.ts';
 
 export interface Deactivation {
@@ -68,6 +69,8 @@ export async function deactivateServer(
   order: Deactivation,
 ): Promise<Result<Deactivated, Refusal>> {
   const nowMs = context.clock.nowMs();
+  // Afterwards nobody listens to it any more: what it has to state of its moves goes ahead.
+  if (order.by === 'message') await stateEndedMoves(context);
   return administer(context, async (tx) => {
     const authorities = await listAuthorities(tx);
     if (authorities.length === 0) return err({ code: 'not-activated', agreement: null });
