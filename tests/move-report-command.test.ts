@@ -172,8 +172,9 @@ function fileOf(lie: Partial<ServerStatement['numbers']>): string {
   const desk: ClearinghouseStatement = {
     ...{ t: 'statement', v: 1, by: 'clearinghouse', ...line, move: 'mv-1', source: source.kid },
     ...{ target: target.kid, carrier: 'online', state: 'closed', moved: { unissued: 5, held: 0 } },
+    sourceGone: false,
     numbers: {
-      ...{ entitled: 5, inHand: 0, retired: 0, quarantined: 0, inTransit: [] },
+      ...{ entitled: 5, inHand: 0, retired: 0, quarantined: [], inTransit: [] },
       committed: [{ licenseServerId: target.kid, generation: 1, amount: 5 }],
     },
     heard: {

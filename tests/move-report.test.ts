@@ -1,18 +1,22 @@
 /** The conservation report of a move, on real stores: who states what, when, and what does not fit. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { showMove } from '../src/clearinghouse/usecases/desk-moves.ts';
 import {
   reportMove as reportAtDesk,
   updateReport as updateAtDesk,
 } from '../src/clearinghouse/usecases/state-move.ts';
+import { msOfIso } from '../src/core/time.ts';
 import { nodeDigest as digest } from '../src/platform/digest.ts';
 import type { MoveReport } from '../src/protocol/move-report.ts';
 import { readReportFile, reportOfFile, writeReportFile } from '../src/protocol/move-report.ts';
+import { openReferral } from '../src/protocol/referral.ts';
 import type { ServerStatement } from '../src/protocol/statement.ts';
 import { openServerStatement, signStatement } from '../src/protocol/statement.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { applyAnswerFile } from '../src/server/usecases/apply-message.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
+import { declareDead } from '../src/server/usecases/declare-dead.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
@@ -305,4 +309,39 @@ describe('the report by file and by telephone', { concurrency: 1 }, () => {
     assert.equal((await atDesk(world, move)).verdict, 'ok');
     await world.close();
   });
+});
+
+it('of a source that no longer functions: nothing is waited for that can never come', async () => {
+  const { world, old, next } = await connectedWorld();
+  const before = await acts.permanent(old, 'ws-1');
+  const order = {
+    agreement,
+    from: acts.idOf(old),
+    product,
+    type,
+    statement: 'Ann Lee: the disk burnt',
+  } as const;
+  const { id } = value(await declareDead(next.context, { ...order, by: 'message' }));
+  await acts.contact(next);
+  const waiting = await atDesk(world, id);
+  assert.deepEqual([waiting.state, waiting.totals?.quarantined], ['dead-wait', 40]);
+  const { deadSource } = value(await showMove(world.clearinghouse.context, id));
+  world.clock.set((msOfIso(deadSource?.horizon ?? '') ?? 0) + 1000);
+  await rounds(5, next);
+  for (const report of [await atDesk(world, id), await at(next, id)]) {
+    assert.deepEqual([report.verdict, report.missing, report.findings], ['ok', [], []]);
+    assert.deepEqual(
+      [report.totals?.purchased, report.totals?.quarantined, report.totals?.reserved],
+      [1000, 0, 40],
+    );
+  }
+  // It comes back, hears that it is closed, and sends its clients to the target.
+  await acts.contact(old, old);
+  const moved = refusalOf(
+    await requestLicense(old.context, { product, type, holder: 'ws-1', source: acts.sourceOf(before) }),
+  ) as { code: string; referral?: string };
+  assert.equal(moved.code, 'license-moved');
+  const expected = { from: acts.idOf(old), roots: [], nowMs: world.clock.nowMs(), digest };
+  assert.equal(value(openReferral(moved.referral ?? '', expected)).target, acts.idOf(next));
+  await world.close();
 });

@@ -22,7 +22,7 @@ const newNumbers: ServerNumbers = {
   ...{ installed: 35, unissued: 20, issued: 5, held: 0, reserved: 10, quarantined: 0, granted: 35 },
 };
 const books: ClearinghouseNumbers = {
-  ...{ entitled: 100, inHand: 10, retired: 0, quarantined: 0, inTransit: [] },
+  ...{ entitled: 100, inHand: 10, retired: 0, quarantined: [], inTransit: [] },
   committed: [
     { licenseServerId: 'OLD', generation: 1, amount: 10 },
     { licenseServerId: 'NEW', generation: 1, amount: 35 },
@@ -37,6 +37,7 @@ interface Changes {
   readonly books?: Partial<ClearinghouseNumbers> | null;
   readonly sourceHeard?: Partial<Heard> | null;
   readonly targetHeard?: Partial<Heard> | null;
+  readonly sourceGone?: boolean;
   readonly targetMoved?: ServerWord['moved'];
 }
 
@@ -49,6 +50,7 @@ function evidence(changes: Changes = {}): Evidence {
   const clearinghouse: ClearinghouseWord = {
     numbers: { ...books, ...changes.books },
     moved,
+    sourceGone: changes.sourceGone === true,
     heard: {
       source: heard({ size: 7, committed: 10, coming: 0, granted: 40 }, changes.sourceHeard),
       target: heard({ size: 9, committed: 35, coming: 0, granted: 35 }, changes.targetHeard),
@@ -182,6 +184,31 @@ const cases: readonly Case[] = [
     verdict: 'incomplete',
     findings: [{ code: 'statement-missing', side: 'target', expected: 1, found: 0 }],
     totals: { unstated: 35, unissued: 4 },
+  },
+  {
+    name: 'the source is gone for good, and its units are the target’s',
+    changes: {
+      ...{ source: null, sourceHeard: null, sourceGone: true },
+      books: {
+        committed: books.committed.map((row) => more(more(row, 'OLD', -10), 'NEW', 10)),
+      },
+      target: { installed: 45, reserved: 20, granted: 45 },
+      targetHeard: { committed: 45, granted: 45 },
+    },
+    verdict: 'ok',
+    totals: { unstated: 0, reserved: 20 },
+  },
+  {
+    name: 'the source was declared to function no longer, and says something after all',
+    changes: {
+      books: {
+        committed: books.committed.map((row) => more(row, 'OLD', -10)),
+        quarantined: [{ move: 'd', source: 'OLD', amount: 10 }],
+      },
+      sourceHeard: { committed: 0, coming: 10 },
+    },
+    verdict: 'ok',
+    totals: { quarantined: 0, since: 0, unissued: 24 },
   },
   {
     name: 'the clearinghouse speaks of an earlier statement of the source',

@@ -21,7 +21,12 @@ export interface ClearinghouseNumbers {
   readonly entitled: number;
   readonly inHand: number;
   readonly retired: number;
-  readonly quarantined: number;
+  /** Of a source that no longer functions, until its horizon has passed. */
+  readonly quarantined: readonly {
+    readonly move: string;
+    readonly source: string;
+    readonly amount: number;
+  }[];
   readonly committed: readonly {
     readonly licenseServerId: string;
     readonly generation: number;
@@ -35,7 +40,7 @@ export interface Heard {
   /** Of the server's journal, as its statement told: which statement this was. */
   readonly size: number;
   readonly committed: number;
-  /** In transit to it. */
+  /** In transit to it, or in quarantine since it was declared to function no longer. */
   readonly coming: number;
   /** Units revealed to it, in all, ever. */
   readonly granted: number;
@@ -58,6 +63,8 @@ export interface ServerWord {
 export interface ClearinghouseWord {
   readonly numbers: ClearinghouseNumbers;
   readonly moved: MovedAmounts;
+  /** The source functions no longer and was closed: it will never state anything. */
+  readonly sourceGone: boolean;
   readonly heard: { readonly source: Heard | null; readonly target: Heard | null };
 }
 
@@ -125,7 +132,7 @@ const sumOf = (rows: readonly { readonly amount: number }[]): number => sum(rows
 /** I1 of the clearinghouse, every part counted. */
 function checkBooks({ numbers }: ClearinghouseWord): readonly Finding[] {
   const { entitled, inHand, retired, quarantined, committed, inTransit } = numbers;
-  const found = inHand + retired + quarantined + sumOf(committed) + sumOf(inTransit);
+  const found = inHand + retired + sumOf(quarantined) + sumOf(committed) + sumOf(inTransit);
   return found === entitled
     ? []
     : [{ code: 'sum-differs', side: 'clearinghouse', expected: entitled, found }];
@@ -195,7 +202,8 @@ function heeded(evidence: Evidence): readonly Heeded[] {
 /**
  * Holds the three statements against each other. `broken` where one does not add up by itself, where a
  * server has more than was granted or committed to it, or where they differ over what the move took;
- * `incomplete` where one is missing, or the clearinghouse's is older than a server's.
+ * `incomplete` where one is missing (but that of a source that is gone), or the clearinghouse's is older than
+ * a server's.
  */
 export function checkConservation(
   evidence: Evidence,
@@ -208,7 +216,7 @@ export function checkConservation(
   for (const side of ['source', 'target'] as const) {
     const word = evidence[side];
     if (word === null) {
-      lacking.push(missing(side));
+      if (side === 'target' || clearinghouse?.sourceGone !== true) lacking.push(missing(side));
       continue;
     }
     broken.push(...checkServer(side, word));
@@ -234,11 +242,12 @@ function totalsOf(
   linked: readonly Heeded[],
   ends: { readonly source: string; readonly target: string },
 ): Totals {
-  const { entitled, inHand, retired, committed, inTransit } = numbers;
+  const { entitled, inHand, retired, committed, inTransit, quarantined } = numbers;
   const stating = new Set(linked.map(({ word }) => word.licenseServerId));
   const committedTo = (wanted: (licenseServerId: string) => boolean): number =>
     sumOf(committed.filter((row) => wanted(row.licenseServerId)));
   const into = inTransit.filter((row) => stating.has(row.target));
+  const doubted = quarantined.filter((row) => stating.has(row.source));
   const isEnd = (id: string): boolean => id === ends.source || id === ends.target;
   const of = (part: keyof ServerNumbers): number => sum(linked.map(({ word }) => word.numbers[part]));
   const differences = linked.map(({ word, heard }) => differenceOf(word, heard));
@@ -246,12 +255,12 @@ function totalsOf(
   return {
     ...{ purchased: entitled, inHand, retired },
     ...{ unissued: of('unissued'), issued: of('issued'), reserved: of('reserved'), held: of('held') },
-    quarantined: numbers.quarantined + of('quarantined'),
+    quarantined: sumOf(quarantined) - sumOf(doubted) + of('quarantined'),
     inTransit: sumOf(inTransit) - sumOf(into),
     elsewhere: committedTo((id) => !isEnd(id)),
     underWay: sum(differences.map((difference) => difference.underWay)),
     unheard: sum(differences.map((difference) => difference.unheard)),
-    since: committedTo((id) => stating.has(id)) + sumOf(into) - then,
+    since: committedTo((id) => stating.has(id)) + sumOf(into) + sumOf(doubted) - then,
     unstated: committedTo((id) => isEnd(id) && !stating.has(id)),
   };
 }

@@ -187,8 +187,8 @@ const clearinghouseBodies = {
     free: Reveal,
     heldChain: Reveal,
   }),
-  /** What all three sides have stated of a move. */
-  report: closed({ clearinghouse: Token, source: Token, target: Token }),
+  /** What all three sides have stated of a move; a source that is gone has stated nothing. */
+  report: closed({ clearinghouse: Token, source: Type.Union([Token, Type.Null()]), target: Token }),
   /** The source of the move was declared to function no longer: its units wait for its horizon. */
   'source-dead': closed({
     ...Line,

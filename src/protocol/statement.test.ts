@@ -39,9 +39,9 @@ const heard = { size: 12, committed: 10, coming: 0, granted: 40 };
 const ofClearinghouse: ClearinghouseStatement = {
   ...{ t: 'statement', v: 1, by: 'clearinghouse', ...line, iat: inDays(0), move: 'mv-1' },
   ...{ source: source.kid, target: target.kid, carrier: 'online', state: 'closed' },
-  moved: { unissued: 20, held: 10 },
+  ...{ moved: { unissued: 20, held: 10 }, sourceGone: false },
   numbers: {
-    ...{ entitled: 100, inHand: 90, retired: 0, quarantined: 0, inTransit: [] },
+    ...{ entitled: 100, inHand: 90, retired: 0, quarantined: [], inTransit: [] },
     committed: [{ licenseServerId: source.kid, generation: 1, amount: 10 }],
   },
   heard: { source: heard, target: null },

@@ -75,8 +75,11 @@ const ClearinghouseStatement = closed({
   carrier: Type.Enum(['online', 'telephone']),
   state: Type.String({ pattern: '^[a-z-]{1,32}$' }),
   moved: Moved,
+  /** The source functions no longer and was closed. */
+  sourceGone: Type.Boolean(),
   numbers: closed({
-    ...{ entitled: Units, inHand: Units, retired: Units, quarantined: Units },
+    ...{ entitled: Units, inHand: Units, retired: Units },
+    quarantined: Type.Array(closed({ move: Id, source: LicenseServerIdText, amount: Units })),
     committed: Type.Array(closed({ licenseServerId: LicenseServerIdText, generation: Count, amount: Units })),
     inTransit: Type.Array(closed({ move: Id, target: LicenseServerIdText, amount: Units })),
   }),

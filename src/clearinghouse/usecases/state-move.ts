@@ -49,25 +49,32 @@ async function numbersOf(
   const prefix = entitled.slice(0, entitled.lastIndexOf('/') + 1);
   const balances = await tx.balances(prefix);
   const [books] = sumClearinghouse(balances);
-  const inTransit: { move: string; target: string; amount: number }[] = [];
-  for (const [account, amount] of balances) {
-    const id = account.startsWith(`${prefix}in-transit/`)
-      ? account.slice(`${prefix}in-transit/`.length)
-      : null;
-    if (id === null || amount === 0) continue;
-    inTransit.push({ move: id, target: (await findMove(tx, id))?.target ?? '', amount });
-  }
+  const under = async (account: string): Promise<readonly { amount: number; row: MoveRow }[]> => {
+    const rows: { amount: number; row: MoveRow }[] = [];
+    for (const [name, amount] of balances) {
+      if (!name.startsWith(`${prefix}${account}/`) || amount === 0) continue;
+      const id = name.slice(name.lastIndexOf('/') + 1);
+      const row = await findMove(tx, id);
+      if (row === undefined) throw new Error(`Units are with move ${id}, which there is not.`);
+      rows.push({ amount, row });
+    }
+    return rows;
+  };
+  const inTransit = await under('in-transit');
+  const quarantined = await under('quarantined');
   if (books === undefined) throw new Error(`Line ${prefix} has no books.`);
   return {
     ...{ entitled: books.entitled, inHand: books.inHand, retired: books.retired },
-    ...{ quarantined: books.quarantined, committed: books.servers, inTransit },
+    committed: books.servers,
+    quarantined: quarantined.map(({ row, amount }) => ({ move: row.id, source: row.source, amount })),
+    inTransit: inTransit.map(({ row, amount }) => ({ move: row.id, target: row.target, amount })),
   };
 }
 
 /** What the books say of a server now, as it is to be held against its statement. */
 async function heardOf(tx: ReadTx, statement: ServerStatement): Promise<Heard> {
   const { by, agreement, line, log } = statement;
-  const { committed, inTransit } = await numbersOf(tx, { agreement, line });
+  const { committed, inTransit, quarantined } = await numbersOf(tx, { agreement, line });
   const authority = await findGrantedAuthority(tx, by, agreement);
   const granted = authority === undefined ? undefined : (await grantedUnits(tx, authority.aid)).get(line);
   const sum = (rows: readonly { readonly amount: number }[]): number =>
@@ -75,7 +82,8 @@ async function heardOf(tx: ReadTx, statement: ServerStatement): Promise<Heard> {
   return {
     size: log.size,
     committed: sum(committed.filter((row) => row.licenseServerId === by)),
-    coming: sum(inTransit.filter((row) => row.target === by)),
+    coming:
+      sum(inTransit.filter((row) => row.target === by)) + sum(quarantined.filter((row) => row.source === by)),
     granted: granted ?? 0,
   };
 }
@@ -130,6 +138,7 @@ async function claimsOf(
     ...{ t: 'statement', v: 1, by: clearinghouseName },
     ...subjectOf(move),
     ...{ carrier: move.carrier, state: move.state, moved: { unissued: move.unissued, held: move.held } },
+    sourceGone: move.reason === 'dead' && (await findServer(tx, move.source))?.state === 'closed',
     numbers: await numbersOf(tx, move),
     heard: { source: heard('source'), target: heard('target') },
     log: { name: move.agreement, size: head.size, root: base64url(head.root) },
@@ -153,9 +162,12 @@ async function stateMove(context: ClearinghouseContext, id: string): Promise<voi
     await saveStatement(tx, { move: id, side: 'clearinghouse', token, heard: null, due: 0 });
     await settleStatements(tx, id);
     const outbox =
-      source === undefined || target === undefined
+      target === undefined || (source === undefined && !claims.sourceGone)
         ? []
-        : await reportMessages(context, tx, { claims, body: { clearinghouse: token, source, target } });
+        : await reportMessages(context, tx, {
+            claims,
+            body: { clearinghouse: token, source: source ?? null, target },
+          });
     const { agreement, line, log } = claims;
     const body = { move: id, line, size: log.size, root: log.root };
     const entry = { log: agreement, kind: 'stated', id: newId(context), at: context.clock.nowMs(), body };
@@ -171,7 +183,11 @@ async function reportMessages(
   tx: WriteTx,
   of: {
     readonly claims: ClearinghouseStatement;
-    readonly body: { readonly clearinghouse: string; readonly source: string; readonly target: string };
+    readonly body: {
+      readonly clearinghouse: string;
+      readonly source: string | null;
+      readonly target: string;
+    };
   },
 ): Promise<readonly OutgoingMessage[]> {
   const { move, agreement, carrier, source, target } = of.claims;

@@ -129,8 +129,9 @@ export async function keepReport(tx: WriteTx, message: MessageOf<'report'>): Pro
   const move = message.move === undefined ? undefined : await findServerMove(tx, message.move);
   if (move === undefined) return err({ code: 'move-unknown', move: message.move ?? '' });
   for (const side of ['clearinghouse', 'source', 'target'] as const) {
-    if (side === move.role) continue;
-    await saveStatement(tx, { move: move.id, side, token: message.body[side], heard: null, due: 0 });
+    const token = message.body[side];
+    if (side === move.role || token === null) continue;
+    await saveStatement(tx, { move: move.id, side, token, heard: null, due: 0 });
   }
   return ok(null);
 }
