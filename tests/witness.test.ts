@@ -19,6 +19,7 @@ import { findServer } from '../src/store/committed-server-rows.ts';
 import { writeMeta } from '../src/store/meta-rows.ts';
 import type { Store } from '../src/store/port.ts';
 import { pageEvents } from '../src/store/server-rows.ts';
+import { auditOf, clearinghouseBundle, codesOf, serverBundle } from './audit/bundles.ts';
 import * as acts from './world/acts.ts';
 import type { World } from './world/world.ts';
 import { agreement, makeWorld, product, value } from './world/world.ts';
@@ -157,6 +158,8 @@ it('makes a server suspect whose journal does not go on from what was cosigned',
   assert.equal((await stateOf(world, copy)).state, 'suspect');
   const evidence = (await rows(world.clearinghouse.store)).get(serverOrigin(acts.idOf(copy)));
   assert.ok(evidence?.conflict !== null, 'both notes are kept');
+  const shown = auditOf({ ch: await clearinghouseBundle(world.clearinghouse) });
+  assert.ok(codesOf(shown, 'break').includes('fork'), 'and an auditor is shown both');
   await copy.close();
   await world.clearinghouse.close();
 });
@@ -193,6 +196,8 @@ it('refuses a clearinghouse that was put back, says so, and goes on when its jou
   assert.equal((await acts.counts(server))[0], 50, 'nothing was installed');
   const conflict = (await rows(server.store)).get(agreementLog)?.conflict;
   assert.ok(typeof conflict === 'string');
+  const shown = auditOf({ server: await serverBundle(server) });
+  assert.ok(codesOf(shown, 'break').includes('fork'), 'an auditor is shown both notes');
   const events = await server.store.read((tx) => pageEvents(tx, { after: 0, limit: 1000 }));
   assert.equal(events.filter((event) => event.number === 5040).length, 1);
   // The true one is back.

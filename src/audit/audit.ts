@@ -157,6 +157,9 @@ interface Replay {
   readonly onEntry: Parameters<typeof readJournal>[1]['onEntry'];
 }
 
+/** The journal of what belongs to no agreement: no license server is shown it. */
+const publisherLog = 'publisher';
+
 /** Reads a bundle's journals to the end of the file, and no further. */
 function replayBundle(auditing: Auditing, bundle: OpenBundle, replayOf: (log: string) => Replay): void {
   const { digest, findings, opened } = auditing;
@@ -171,13 +174,18 @@ function replayBundle(auditing: Auditing, bundle: OpenBundle, replayOf: (log: st
       const within = `${where}, journal ${log}`;
       if (!readJournal(lines, { digest, log, size, where: within, vouched, findings, onEntry })) return;
       noteBeyond(auditing, { bundle, size, within, others });
-      const witnessed = others
+      const signed = others
         .filter(({ by }) => by.includes('cosigned'))
         .map((each) => Math.min(each.size, size));
       auditing.journals.push({
         ...{ origin, size, root: hex(root), file: where, madeAt: isoTime(bundle.madeAtMs) },
-        witnessed: Math.max(0, ...witnessed),
+        witnessed: Math.max(0, ...signed),
       });
+      if (signed.length === 0 && log !== publisherLog) {
+        const text =
+          'nobody but its owner has signed it: a history that was rewritten as a whole would look like this one';
+        findings.add('note', 'not-witnessed', { where: within, text });
+      }
     }
     if (lines.next().done !== true) {
       findings.add('break', 'lines-too-many', { where, text: 'there are lines behind the last journal' });

@@ -89,10 +89,13 @@ function accountsIn(postings: readonly Posting[]): readonly string[] {
 
 /** The first account that is none of the books of this kind: its third part is not one of `names`. */
 export function foreignAccount(
+  books: AuditBooks,
   postings: readonly Posting[],
   of: { readonly names: ReadonlySet<string>; readonly agreement?: string },
 ): string | undefined {
   return accountsIn(postings).find((account) => {
+    // Only accounts that passed have a balance.
+    if (books.balances.has(account)) return false;
     const [agreement, line = '', name = ''] = account.split('/');
     const ours = of.agreement === undefined || agreement === of.agreement;
     return !ours || !/^(?:0|[1-9][0-9]?)$/.test(line) || !of.names.has(name);

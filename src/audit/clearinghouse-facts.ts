@@ -117,7 +117,7 @@ export function replayAgreement(
   const { where, agreement, books } = facts;
   const said = `entry ${on.position} (${entry.kind})`;
   noteWords(facts, entry);
-  const foreign = foreignAccount(entry.postings, { names: accountNames, agreement });
+  const foreign = foreignAccount(books, entry.postings, { names: accountNames, agreement });
   if (foreign !== undefined) {
     const text = `${said} posts to ${foreign}, which is no account of this agreement`;
     on.findings.add('break', 'account-unknown', { where, text });

@@ -83,7 +83,7 @@ export function replayServer(
 ): void {
   const { where } = facts;
   const said = `entry ${on.position} (${entry.kind})`;
-  const foreign = foreignAccount(entry.postings, { names: accountNames });
+  const foreign = foreignAccount(facts.books, entry.postings, { names: accountNames });
   if (foreign !== undefined) {
     const text = `${said} posts to ${foreign}, which is no account of a license server`;
     on.findings.add('break', 'account-unknown', { where, text });

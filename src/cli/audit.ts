@@ -87,9 +87,14 @@ function show(page: Page, result: AuditResult): void {
     ['Licenses looked at', result.tokens],
     ['Root key', `${result.roots.join(', ')}${pinned}`],
   ]);
-  page.entries(
-    result.findings.map(({ level, code, where, text }) => [levelWords[level], `${where}: ${text} (${code})`]),
-  );
+  if (result.findings.length === 0) page.text('Nothing was found.');
+  else
+    page.entries(
+      result.findings.map(({ level, code, where, text }) => [
+        levelWords[level],
+        `${where}: ${text} (${code})`,
+      ]),
+    );
   for (const { agreement, lines } of result.agreements) {
     page.title(`Agreement ${agreement}, as the journal of the clearinghouse makes it`);
     page.table(
@@ -111,12 +116,10 @@ function show(page: Page, result: AuditResult): void {
     );
   }
   page.title('Checkpoints. Write them down: the next audit must go on from them.');
-  page.entries(
-    result.journals.map(({ origin, size, root, madeAt, witnessed }) => [
-      origin,
-      `${size} entries, root ${root}, exported ${madeAt}; ${witnessed} of them under another's signature`,
-    ]),
-  );
+  for (const { origin, size, root, madeAt, witnessed } of result.journals) {
+    const told = `exported ${madeAt}, the first ${witnessed} under the signature of another`;
+    page.verbatim([origin, `${size} entries, root ${root}`, told]);
+  }
 }
 
 export function register(group: Command, cli: Cli): void {
