@@ -12,7 +12,7 @@ import {
   releaseByTelephone,
   returnByTelephone,
 } from '../src/server/usecases/telephone-move.ts';
-import { assertSound, auditOf, codesOf, worldBundles } from './audit/bundles.ts';
+import { assertSound, auditOf, clearinghouseBundle, codesOf, worldBundles } from './audit/bundles.ts';
 import { Chance } from './kill/random.ts';
 import type { Walk } from './walk/people.ts';
 import { steps } from './walk/people.ts';
@@ -177,5 +177,71 @@ it('finds worlds sound in which people and devices do whatever comes to their mi
       );
     }
   }
+  await world.close();
+});
+
+it('finds two agreements on one server sound, each with the bundle of its own', async () => {
+  const world = await makeWorld(100, { kit: false });
+  const old = await world.addServer('LS-OLD', { connected: true });
+  await acts.connect(old, 20);
+  await acts.sell(world, { agreement: 'B-2', quantity: 30 });
+  await acts.activateByContact(old, 'B-2');
+  await acts.installByContact(old, { agreement: 'B-2', quantity: 11 });
+  await acts.permanents(old, holders('ws', 25));
+  await acts.contact(old);
+  const bundles = {
+    ...(await worldBundles(world)),
+    other: await clearinghouseBundle(world.clearinghouse, 'B-2'),
+  };
+  const result = auditOf(bundles);
+  assert.deepEqual(
+    result.findings.filter(({ level }) => level !== 'note'),
+    [],
+  );
+  assert.deepEqual(
+    result.agreements.map((each) => [each.agreement, each.lines[0]?.committed]),
+    [
+      [agreement, 20],
+      ['B-2', 11],
+    ],
+  );
+  assert.deepEqual(
+    result.servers[0]?.lines.map((line) => line.installed),
+    [20, 11],
+  );
+  await world.close();
+});
+
+it('says what is not shown, and finds no break, where the clearinghouse was exported first or long ago', async () => {
+  const world = await makeWorld(100, { kit: false });
+  const old = await world.addServer('LS-OLD', { connected: true });
+  const next = await world.addServer('LS-NEW', { connected: true });
+  await acts.connect(old, 20);
+  await acts.connect(next, 0);
+  const early = await worldBundles(world);
+  world.clock.advanceDays(1);
+  await acts.installByContact(next, { quantity: 5 });
+  await moveOnline(old, next, 10);
+  await acts.contact(old, next);
+  const late = await worldBundles(world);
+  const { ch = new Uint8Array(0), ...servers } = late;
+  const first = auditOf({ ...servers, ch: early['ch'] ?? ch });
+  assert.equal(first.verdict, 'ok', JSON.stringify(first.findings));
+  assert.deepEqual(codesOf(first, 'not-shown'), [
+    'installed-not-granted',
+    'journal-goes-on',
+    'more-than-committed',
+    'position-not-granted',
+  ]);
+  const stale = auditOf({ ...early, ch });
+  assert.equal(stale.verdict, 'ok', JSON.stringify(stale.findings));
+  assert.deepEqual(codesOf(stale, 'not-shown'), [
+    'credited-not-given-up',
+    'journal-goes-on',
+    'more-than-committed',
+    'release-missing',
+  ]);
+  const alone = auditOf({ ch });
+  assert.deepEqual([alone.verdict, codesOf(alone, 'not-shown')], ['ok', ['server-not-shown']]);
   await world.close();
 });

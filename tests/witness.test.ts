@@ -8,6 +8,7 @@ import { exchangeMessages } from '../src/clearinghouse/usecases/exchange.ts';
 import { ok } from '../src/core/result.ts';
 import type { NoteKey } from '../src/protocol/checkpoint.ts';
 import { clearinghouseOrigin, openCheckpoint, serverOrigin } from '../src/protocol/checkpoint.ts';
+import { mostAhead } from '../src/protocol/log-exchange.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { openServer } from '../src/server/app.ts';
 import { applyAnswerFile, applyMessages } from '../src/server/usecases/apply-message.ts';
@@ -207,4 +208,31 @@ it('refuses a clearinghouse that was put back, says so, and goes on when its jou
   await present.close();
   await restored.close();
   await server.close();
+});
+
+it('catches up with a journal that grew by more than one contact tells', async () => {
+  const world = await makeWorld(10, { kit: false });
+  const server = await world.addServer('LS-OLD', { connected: true });
+  await acts.connect(server, 1);
+  await acts.contact(server);
+  const cosigned = async () =>
+    (await rows(world.clearinghouse.store)).get(serverOrigin(acts.idOf(server)))?.size ?? 0;
+  const before = await cosigned();
+  const more = mostAhead + 500;
+  for (let at = 0; at < more; at += 1024) {
+    const some = Array.from({ length: Math.min(1024, more - at) }, (_, each) => `more-${at + each}`);
+    await Promise.all(
+      some.map((id) =>
+        server.store.write(async (tx) =>
+          ok(await tx.post({ log: 'server', kind: 'more', id, at: world.clock.nowMs(), body: {} })),
+        ),
+      ),
+    );
+  }
+  await acts.contact(server);
+  assert.equal(await cosigned(), before + mostAhead);
+  await acts.contact(server);
+  const head = await server.store.read((tx) => tx.head('server'));
+  assert.equal(await cosigned(), head.size);
+  await world.close();
 });

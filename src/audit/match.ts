@@ -109,8 +109,10 @@ function matchBalance(facts: AgreementFacts, { server, line, findings }: OnLine)
   const text =
     `line ${facts.agreement}/${line}: ${usable} units are installed and not frozen there; the clearinghouse ` +
     `has ${committed} committed to it and ${coming} under way`;
-  const lastAt = lastActAt(facts, server, line);
-  notBefore(server, { lastAt, code: 'more-than-committed', text, findings });
+  const came = server.cameIn.get(amountKey(facts.agreement, line)) ?? nothing;
+  const later = came.lastAt > facts.madeAtMs || lastActAt(facts, server, line) > server.madeAtMs;
+  const told = later ? `${text}. One of the two was exported before the last of it happened` : text;
+  findings.add(later ? 'not-shown' : 'break', 'more-than-committed', { where: server.where, text: told });
 }
 
 /** When the clearinghouse last heard that this server gave something up. */
