@@ -12,6 +12,7 @@ import {
   releaseByTelephone,
   returnByTelephone,
 } from '../src/server/usecases/telephone-move.ts';
+import { listCheckpoints } from '../src/store/checkpoint-rows.ts';
 import { assertSound, auditOf, clearinghouseBundle, codesOf, worldBundles } from './audit/bundles.ts';
 import { Chance } from './kill/random.ts';
 import type { Walk } from './walk/people.ts';
@@ -176,6 +177,10 @@ it('finds worlds sound in which people and devices do whatever comes to their mi
         `step ${step}`,
       );
     }
+  }
+  for (const { name, store } of world.programs()) {
+    const forks = (await store.read(listCheckpoints)).filter(({ conflict }) => conflict !== null);
+    assert.deepEqual(forks, [], `${name} takes nothing that was lost, late or doubled for a fork`);
   }
   await world.close();
 });

@@ -23,6 +23,9 @@ export const Note = Type.String({ minLength: 1, maxLength: 8192 });
 export const ToldLog = closed({ note: Note, from: Count, proof: Type.Array(Bytes32, { maxItems: 128 }) });
 export type ToldLog = ReadonlyDeep<Static<typeof ToldLog>>;
 
+/** The most notes of a contact: a server under more agreements than this shows the oldest of them. */
+export const mostSeen = 256;
+
 /**
  * So many entries a contact goes ahead of what was cosigned at most; a journal that grew more catches up
  * with the next ones. 65,536 leaves are read and hashed in some 0.1 s.

@@ -6,7 +6,7 @@
 import type { Static } from 'typebox';
 import Type from 'typebox';
 import type { JsonObject } from '../core/json.ts';
-import { Note, ToldLog } from './log-exchange.ts';
+import { mostSeen, Note, ToldLog } from './log-exchange.ts';
 import type { Parser, ReadonlyDeep } from './schema.ts';
 import {
   Address,
@@ -53,7 +53,7 @@ const serverBodies = {
     name: Text,
     method: Type.Enum(['automatic', 'web', 'telephone']),
     /** Its journal, and those of the clearinghouse as it has cosigned them (protocol §6). */
-    logs: Type.Optional(closed({ own: ToldLog, seen: Type.Array(Note, { maxItems: 256 }) })),
+    logs: Type.Optional(closed({ own: ToldLog, seen: Type.Array(Note, { maxItems: mostSeen }) })),
     /** Where its clients reach it, where that was set: for the sources of moves to it. */
     address: Type.Optional(Address),
   }),

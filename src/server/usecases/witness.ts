@@ -20,7 +20,7 @@ import {
 } from '../../protocol/checkpoint.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
 import type { ToldLog } from '../../protocol/log-exchange.ts';
-import { judgeLog, mostAhead, tellLog } from '../../protocol/log-exchange.ts';
+import { judgeLog, mostAhead, mostSeen, tellLog } from '../../protocol/log-exchange.ts';
 import { readPayload } from '../../protocol/paseto.ts';
 import type { TrustList } from '../../protocol/trust.ts';
 import { checkpointKeys } from '../../protocol/trust.ts';
@@ -52,7 +52,7 @@ export async function tellLogs(
   const signer = ownLog(context);
   const own = await tellOwn(context, tx, signer);
   const seen: string[] = [];
-  for (const agreement of await agreementsOf(tx)) {
+  for (const agreement of [...(await agreementsOf(tx))].slice(0, mostSeen)) {
     const cosigned = await findCheckpoint(tx, keyOf(context, agreement));
     if (cosigned !== undefined) seen.push(cosigned.note);
   }
