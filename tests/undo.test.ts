@@ -117,7 +117,8 @@ describe('after the grant', () => {
     await acts.contact(old, next, next, old);
     assert.deepEqual(await acts.counts(old), [20, 3, 16, 0, 1, 0]);
     const moved = await refusedFor(next, 'ws-new');
-    assert.deepEqual(moved, { code: 'license-moved', product, licenseServerId: acts.idOf(old) });
+    const expected = { code: 'license-moved', product, licenseServerId: acts.idOf(old) };
+    assert.partialDeepStrictEqual(moved, expected);
     for (let index = 0; index < 16; index += 1) await acts.permanent(old, `other-${index}`);
     assert.equal((await asks(old, 'other-16')).kind, 'temporary');
     const again = await acts.permanent(old, 'ws-new', acts.sourceOf(given));

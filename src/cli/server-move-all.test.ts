@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -67,8 +67,11 @@ before(async () => {
 });
 
 describe('server move --freeze --all', () => {
-  it('prints a code for each key pack, the same ones again, and one deactivation gives all of them up', async () => {
-    const [from, to] = [await makeServer('from'), await makeServer('to')];
+  let from: string;
+  let to: string;
+
+  before(async () => {
+    [from, to] = [await makeServer('from'), await makeServer('to')];
     for (const [folder, id] of [
       ['from', from],
       ['to', to],
@@ -85,6 +88,36 @@ describe('server move --freeze --all', () => {
       const ends = ['--from', from, '--to', to, '--quantity', 'all', '--reason', 'replaced'];
       await desk('move', ...agreement, ...lineOf(type), ...ends);
     }
+  });
+
+  it('is rehearsed: the codes are not made, and what will have to be read is told', async () => {
+    const rehearsed = await done('from', 'server', 'move', '--freeze', '--all', '--to', to, '--dry-run');
+    const told = rehearsed['moves'] as readonly (Fields & { asks: readonly string[] })[];
+    assert.deepEqual([rehearsed['dryRun'], rehearsed['way'], told.length], [true, 'telephone', 2]);
+    assert.match(told[1]?.asks.join(' ') ?? '', /code of the freeze \(4 unissued, 0 held\).* 6 or 7/);
+    assert.deepEqual(told[0]?.['clearinghouse'], {
+      reached: false,
+      reason: 'This license server knows no address of it.',
+    });
+    const words = [
+      'server',
+      'move',
+      '--freeze',
+      '--to',
+      to,
+      ...lineOf('user'),
+      '--quantity',
+      '2',
+      '--dry-run',
+    ];
+    assert.match((await run('from', ...words)).stdout, /not reached, so its side is not known/);
+    assert.deepEqual((await done('from', 'server', 'move', '--status'))['items'], []);
+    for (const wrong of [['--release'], ['--undo'], ['--status']]) {
+      assert.equal((await run('from', 'server', 'move', ...wrong, ...lineOf('user'), '--dry-run')).exit, 2);
+    }
+  });
+
+  it('prints a code for each key pack, the same ones again, and one deactivation gives all of them up', async () => {
     const frozen = await done('from', 'server', 'move', '--freeze', '--all', '--to', to);
     const codes = frozen['codes'] as readonly Fields[];
     assert.deepEqual(
@@ -142,6 +175,9 @@ describe('server move --all by files', () => {
       await done('web-from', 'server', 'install', '--response', await answered('i'));
     }
     const all = ['server', 'move', '--to', ids[1] ?? '', '--all', '--request-out', at('m')];
+    const rehearsed = await done('web-from', ...all.slice(0, -1), at('not-written'), '--dry-run');
+    assert.deepEqual([rehearsed['way'], (rehearsed['moves'] as readonly Fields[]).length], ['file', 2]);
+    assert.equal(existsSync(at('not-written')), false);
     const asked = await done('web-from', ...all);
     assert.deepEqual([(asked['moves'] as readonly Fields[]).length, asked['requestFile']], [2, at('m')]);
     const same = await done('web-from', ...all);

@@ -40,7 +40,7 @@ import { calsOf, otherServerCommand, serverCommand } from './server-words.ts';
 const underWay: readonly string[] = ['requested', 'frozen'];
 
 /** The key packs with something on them that is not frozen, under the agreement that was named. */
-function packsToMove(status: Status, { agreement }: MoveOptions): readonly Pack[] {
+export function packsToMove(status: Status, { agreement }: MoveOptions): readonly Pack[] {
   return status.packs.filter(
     (pack) => pack.installed > pack.held && (agreement === undefined || pack.agreement === agreement),
   );

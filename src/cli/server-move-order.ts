@@ -56,7 +56,9 @@ export function refuseUnsupported(options: MoveOptions): void {
   const refuse = (what: string): never => {
     throw Refused.of({ code: 'not-yet-supported', what });
   };
-  if (options.dryRun === true) refuse('a dry run of a move (calyx server packs shows what could be moved)');
+  if (options.dryRun === true && options.reason === 'dead') {
+    refuse('the rehearsal of a move from a license server that no longer functions');
+  }
   if (options.from !== undefined && options.reason !== 'dead') {
     throw new WrongUsage(
       'A move is started on the server that has the CALs: run it there, with --to. (--from is for --reason dead.)',
@@ -67,6 +69,7 @@ export function refuseUnsupported(options: MoveOptions): void {
 /** Whether what is to be moved is named, where this command moves something. */
 export function checkOrder(options: MoveOptions): void {
   const { status, undo, release, all, to, requestOut, response } = options;
+  checkRehearsal(options);
   if (status === true || undo !== undefined) return;
   if (release === true) {
     lineOf(options);
@@ -76,8 +79,18 @@ export function checkOrder(options: MoveOptions): void {
         '--deactivate goes with --all; else deactivate by itself: calyx server deactivate.',
       );
     allOrderOf(options);
-  } else if (to !== undefined || (requestOut ?? response) === undefined) {
+  } else if (options.dryRun === true || to !== undefined || (requestOut ?? response) === undefined) {
     orderOf(options);
+  }
+}
+
+/** What cannot be rehearsed says so, instead of being done. */
+function checkRehearsal({ dryRun, release, status, undo, response }: MoveOptions): void {
+  if (dryRun !== true) return;
+  if (release === true || status === true || undo !== undefined || response !== undefined) {
+    throw new WrongUsage(
+      '--dry-run rehearses a move from its start: with --to, also with --all, --freeze, --hold or --request-out.',
+    );
   }
 }
 

@@ -10,6 +10,7 @@ import { moveByFile } from './server-move-files.ts';
 import { moveOnline } from './server-move-online.ts';
 import type { MoveOptions } from './server-move-order.ts';
 import { checkModes, checkOrder, refuseUnsupported } from './server-move-order.ts';
+import { rehearseMove } from './server-move-rehearsal.ts';
 import { moveStatus } from './server-move-status.ts';
 import { freeze, release } from './server-move-telephone.ts';
 import { undoMove } from './server-move-undo.ts';
@@ -23,6 +24,7 @@ async function move(cli: Cli, options: MoveOptions): Promise<Outcome> {
   else checkOrder(options);
   return cli.withApi('server', async (api) => {
     if (options.status === true) return moveStatus(api);
+    if (options.dryRun === true) return rehearseMove(cli, api, options);
     if (options.undo !== undefined) return undoMove(cli, api, options);
     if (isDead(options)) return moveFromDead(cli, api, options);
     if (options.all === true && options.response === undefined) return moveAll(cli, api, options);
@@ -71,6 +73,6 @@ export function register(group: Command, cli: Cli): void {
     .addOption(new Option('--reason <reason>', 'why').choices(['replaced', 'dead']).default('replaced'))
     .option('--from <id>', 'on the target: the source that no longer functions, with --reason dead')
     .option('--statement <text>', 'with --reason dead: "NAME: what happened"')
-    .option('--dry-run', 'only say what would be moved')
+    .option('--dry-run', 'rehearse: say what would happen, on the real books, and change nothing')
     .action(cli.run(async (options: MoveOptions) => move(cli, options)));
 }

@@ -38,6 +38,8 @@ const reveal = { k: 25, value: bytes16('value') };
 const line = { agreement, line: 0 };
 const bought = { agreement, product: 'ts-2012r2', type: 'device' } as const;
 
+const books = { inHand: 1, source: 2, target: 3, inTransit: 4 };
+
 /** One body of each type. */
 const bodies: Readonly<Record<MessageType, JsonObject>> = {
   declined: { refused: { code: 'move-open' } },
@@ -61,6 +63,10 @@ const bodies: Readonly<Record<MessageType, JsonObject>> = {
   frozen: { ...line, unissued: 25, held: 1, holders: [holder] },
   installed: { ...line, freeK: 25, heldK: 15 },
   verified: {},
+  rehearse: {
+    ...{ ...bought, quantity: 'all', source: source.kid, target: target.kid },
+    ...{ carrier: 'online', hold: false, unissued: 25, held: 1 },
+  },
   released: { ...line, unissued: 25, held: 1, leases: [{ sub: holder.sub, leaseEnd: inDays(60) }] },
   relinquished: { ...line, unissued: 24, held: 1, holders: [holder] },
   undo: {},
@@ -86,6 +92,12 @@ const bodies: Readonly<Record<MessageType, JsonObject>> = {
     ...reveal,
     total: 65,
     horizon: { e: 1, value: bytes16('horizon') },
+  },
+  rehearsed: {
+    ...{ re: 'a-1', now: inDays(0), version: '0.1.0', refused: null, entered: false },
+    books: { before: books, frozen: books, after: books },
+    source: { name: 'LS-OLD', method: 'automatic', lastContactAt: inDays(0), horizon: '2027-02-28' },
+    target: { name: null, method: null, lastContactAt: null, horizon: null },
   },
   freeze: { ...line, quantity: 25, target: target.kid },
   grant: {
@@ -200,7 +212,7 @@ describe('a message of every type', () => {
         const body = { ...bodies[t], [member]: { not: 'this' } };
         const footer = isServerMessage(t) ? serverFooter(source) : JSON.stringify({ kid: issueKey.kid });
         const opened = openEnvelope(signAnything(messageOf(t, { body }), keyFor(t), footer), optionsFor(t));
-        if ((t === 'refused' || t === 'declined') && member === 'refused') assert.ok(opened.ok);
+        if (['refused', 'declined', 'rehearsed'].includes(t) && member === 'refused') assert.ok(opened.ok);
         else if (t === 'activate' && member === 'contact') assert.ok(opened.ok);
         else assert.equal(codeOf(opened), 'message-invalid');
       });

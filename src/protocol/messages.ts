@@ -45,6 +45,21 @@ const Quoted = Type.String({ minLength: 1, maxLength: 40 });
 /** What a source gave up: amounts of its freeze, and when the last token of each holder ends. */
 const released = { ...Line, unissued: Units, held: Units, leases: Leases };
 
+const Books = closed({
+  inHand: Units,
+  /** Committed to the source, and to the target, of the move. */
+  source: Units,
+  target: Units,
+  inTransit: Units,
+});
+/** One end of a move, as far as the clearinghouse knows it. */
+const End = closed({
+  name: Type.Union([Text, Type.Null()]),
+  method: Type.Union([Text, Type.Null()]),
+  lastContactAt: Type.Union([Time, Type.Null()]),
+  horizon: Type.Union([Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$' }), Type.Null()]),
+});
+
 /** From a license server to the clearinghouse. */
 const serverBodies = {
   /** "I am here": what was received and applied, so that it need not be sent again. */
@@ -84,6 +99,22 @@ const serverBodies = {
     hold: Type.Boolean(),
     /** Who declares that the source no longer functions, and what happened; with reason `dead` only. */
     statement: Type.Optional(closed({ by: Text, text: Statement })),
+  }),
+  /**
+   * What the clearinghouse would make of a move: it is answered at once with `rehearsed`, takes no number
+   * in the sequence, and changes nothing.
+   */
+  rehearse: closed({
+    agreement: AgreementNumber,
+    product: ProductId,
+    type: CalTypeName,
+    quantity: QuantityOrAll,
+    source: LicenseServerIdText,
+    target: LicenseServerIdText,
+    carrier: Type.Enum(['online', 'telephone']),
+    hold: Type.Boolean(),
+    unissued: Units,
+    held: Units,
   }),
   frozen: closed({ ...Line, unissued: Units, held: Units, holders: Holders }),
   /** The source cannot freeze what it was asked to: nothing was frozen, and nothing will be. */
@@ -151,6 +182,18 @@ const clearinghouseBodies = {
     ...Reveal.properties,
     total: Units,
     horizon: Type.Optional(HorizonReveal),
+  }),
+  /** The answer to `rehearse`; `books` has nothing where it would be refused. */
+  rehearsed: closed({
+    re: Id,
+    now: Time,
+    version: Text,
+    refused: Type.Union([AnyObject, Type.Null()]),
+    books: Type.Union([closed({ before: Books, frozen: Books, after: Books }), Type.Null()]),
+    /** Whether the move is entered already: by telephone the desk has to do that. */
+    entered: Type.Boolean(),
+    source: End,
+    target: End,
   }),
   freeze: closed({ ...Line, quantity: QuantityOrAll, target: LicenseServerIdText, address: TargetAddress }),
   grant: closed({

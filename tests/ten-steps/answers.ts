@@ -88,6 +88,17 @@ export interface Move {
   readonly moved?: number;
 }
 
+export interface Rehearsed {
+  readonly unissued: number;
+  readonly held: number;
+  readonly asks: readonly string[];
+  readonly target: { readonly reached: boolean };
+  readonly clearinghouse: {
+    readonly reached: boolean;
+    readonly books?: { readonly after: Readonly<Record<string, number>> } | null;
+  };
+}
+
 export interface Shown {
   readonly valid: boolean;
   readonly rootPinned: boolean;

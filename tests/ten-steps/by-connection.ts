@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { until } from '../in-time.ts';
-import type { Installed, License, Move, Status } from './answers.ts';
+import type { Installed, License, Move, Rehearsed, Status } from './answers.ts';
 import type { Holders } from './devices.ts';
 import { arrive, ask, askPermanent, expectOneEach, holdersOf, populate } from './devices.ts';
 import type { Books, Machine, Site } from './site.ts';
@@ -120,6 +120,30 @@ describe('the ten steps by automatic connection', { concurrency: 1 }, () => {
     assert.deepEqual([asked, inHand, entitled], [61, 60, 100]);
     for (const each of await populate(site, old.address, { count: 6, byCommand: 1 })) holders.set(...each);
     await expect({ clearinghouse: [100, 60, 40, 0, 0, 0], 'LS-OLD': [40, 6, 34, 0, 0, 0], 'LS-NEW': noCals });
+  });
+
+  it('the rehearsal of a move asks all three, tells what it comes to, and changes nothing', async () => {
+    const { old, next } = scene;
+    const words = moveWords(next.address, 'all', '--dry-run');
+    const { dryRun, moves } = await old.done<{ dryRun: boolean; moves: readonly Rehearsed[] }>(...words);
+    const [move] = moves;
+    assert.deepEqual([dryRun, moves.length, move?.unissued, move?.held, move?.asks], [true, 1, 34, 6, []]);
+    assert.deepEqual(move?.clearinghouse.books?.after, { inHand: 60, source: 0, target: 40, inTransit: 0 });
+    assert.equal(move?.target.reached, true);
+    const page = await old.page(...words);
+    for (const said of [
+      'nothing was changed',
+      '34 unissued, 6 with holders',
+      'In transit',
+      'Horizon',
+      'Versions',
+    ]) {
+      assert.ok(page.includes(said), page);
+    }
+    const much = await old.refused(...moveWords(next.address, 41, '--dry-run'));
+    assert.equal(much.refused.code, 'move-more-than-there-is');
+    await expect({ clearinghouse: [100, 60, 40, 0, 0, 0], 'LS-OLD': [40, 6, 34, 0, 0, 0], 'LS-NEW': noCals });
+    assert.deepEqual((await old.done<{ items: readonly Move[] }>('server', 'move', '--status')).items, []);
   });
 
   it('one command moves everything, and every holder is served at every moment', async () => {

@@ -59,8 +59,8 @@ const table: readonly Row[] = [
   { layer: 'core', files: /^src\/core\//, may: '' },
   { layer: 'protocol', files: /^src\/protocol\//, may: 'core node:crypto npm:typebox' },
   { layer: 'store-port', files: /^src\/store\/port\.ts$/, may: 'core' },
-  // Idempotency over the port: as plain as the rows, and as near to the use cases.
-  { layer: 'store-rows', files: /^src\/store\/once\.ts$/, may: 'core store-port' },
+  // Idempotency and rehearsals over the port: as plain as the rows, and as near to the use cases.
+  { layer: 'store-rows', files: /^src\/store\/(?:once|rehearse)\.ts$/, may: 'core store-port' },
   { layer: 'store-rows', files: /^src\/store\/(?!sqlite)[a-z-]+-rows\.ts$/, may: 'core store-port' },
   {
     layer: 'store',

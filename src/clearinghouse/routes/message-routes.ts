@@ -3,6 +3,7 @@ import Type from 'typebox';
 import type { App } from '../../platform/http.ts';
 import { sendResult } from '../../platform/http-problem.ts';
 import { answer, body, FileText, fileLimitBytes } from '../../platform/http-schemas.ts';
+import { version } from '../../platform/version.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { answerFile, exchangeMessages } from '../usecases/exchange.ts';
 
@@ -38,7 +39,7 @@ export function addMessageRoutes(app: App, context: ClearinghouseContext): void 
     },
     async (request, reply) => {
       const { messages, waitMs } = request.body;
-      sendResult(reply, await exchangeMessages(context, { messages, waitMs: waitMs ?? 0 }));
+      sendResult(reply, await exchangeMessages(context, { messages, waitMs: waitMs ?? 0, version }));
     },
   );
   app.post(

@@ -27,6 +27,7 @@ import { checkNotDead } from './open-authority.ts';
 import { publisherLog } from './products.ts';
 import type { Taken } from './receive-messages.ts';
 import { receiveMessages } from './receive-messages.ts';
+import { answerRehearsal, isRehearsal } from './rehearse-move.ts';
 import { stateDueMoves } from './state-move.ts';
 import { tellLogs } from './witness.ts';
 
@@ -36,6 +37,8 @@ const mostAtOnce = { messages: 500, bytes: 16 * 1024 * 1024 };
 interface Exchange {
   readonly messages: readonly string[];
   readonly waitMs: number;
+  /** Of this program, for those who ask what a move would meet. */
+  readonly version?: string;
 }
 
 interface Answer {
@@ -61,6 +64,11 @@ export async function exchangeMessages(
 }
 
 async function exchangeNow(context: ClearinghouseContext, call: Exchange): Promise<Result<Answer, Refusal>> {
+  const [first, ...others] = call.messages;
+  if (first !== undefined && others.length === 0 && isRehearsal(first)) {
+    const answer = await answerRehearsal(context, { token: first, version: call.version ?? 'unknown' });
+    return answer.ok ? ok({ messages: [answer.value] }) : answer;
+  }
   const taken = await receiveMessages(context, call.messages, { live: true });
   if (!taken.ok) return taken;
   await stateDueMoves(context);

@@ -80,7 +80,7 @@ function openMessage(context: ClearinghouseContext, token: string): Result<Opene
 }
 
 /** A server whose clock is more than a day behind could not open our answers either: it is told why. */
-function openLive(context: ClearinghouseContext, token: string): Result<Opened, Refusal> {
+export function openLive(context: ClearinghouseContext, token: string): Result<Opened, Refusal> {
   const opened = openMessage(context, token);
   if (!opened.ok) {
     const { error } = opened;

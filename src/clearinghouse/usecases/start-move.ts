@@ -142,7 +142,7 @@ interface MoveStart extends OnlineOrder {
 }
 
 /** Checks a move against agreement, servers and books, and enters it. The caller posts the entry. */
-async function beginMove(
+export async function beginMove(
   context: ClearinghouseContext,
   tx: WriteTx,
   start: MoveStart,

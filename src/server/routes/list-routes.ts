@@ -1,7 +1,9 @@
 /** What a license server is and has: to look at, never to change. */
 import Type from 'typebox';
+import { isoTime } from '../../core/time.ts';
 import type { App } from '../../platform/http.ts';
 import { answer, PageAnswer, PageQuery } from '../../platform/http-schemas.ts';
+import { version } from '../../platform/version.ts';
 import type { ServerContext } from '../context.ts';
 import { listEvents, listLicenses, listPacks, readIdentity, readStatus } from '../usecases/status.ts';
 
@@ -19,12 +21,14 @@ function addIdentity(app: App, context: ServerContext): void {
       schema: {
         tags: ['Operation'],
         summary: 'Which license server this is',
-        response: { 200: answer({ ...Identity, activation: Type.String() }) },
+        response: {
+          200: answer({ ...Identity, activation: Type.String(), version: Type.String(), now: Type.String() }),
+        },
       },
     },
     async () => {
       const { licenseServerId, name, publisher, activation } = await readIdentity(context);
-      return { licenseServerId, name, publisher, activation };
+      return { licenseServerId, name, publisher, activation, version, now: isoTime(context.clock.nowMs()) };
     },
   );
   app.get(

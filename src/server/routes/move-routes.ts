@@ -17,6 +17,7 @@ import { Address } from '../../protocol/schema.ts';
 import type { ServerContext } from '../context.ts';
 import { hastenContact } from '../usecases/contact.ts';
 import { declareDead } from '../usecases/declare-dead.ts';
+import { rehearseMove } from '../usecases/rehearse-move.ts';
 import { listMoves, noteSeen, showMove, startMove } from '../usecases/start-move.ts';
 import {
   freezeByTelephone,
@@ -42,6 +43,7 @@ function keyed<Body extends object>(request: {
 export function addMoveRoutes(app: App, context: ServerContext): void {
   addStart(app, context);
   addDeadSource(app, context);
+  addRehearsal(app, context);
   addMoves(app, context);
   addTelephone(app, context);
 }
@@ -111,6 +113,36 @@ function addDeadSource(app: App, context: ServerContext): void {
       const declared = await declareDead(context, { ...order, agreement, requestId });
       if (declared.ok) hastenContact(context);
       sendResult(reply, declared);
+    },
+  );
+}
+
+const RehearsalAnswer = answer({ unissued: Type.Integer(), held: Type.Integer() });
+
+function addRehearsal(app: App, context: ServerContext): void {
+  app.post(
+    '/v1/admin/moves/rehearsal',
+    {
+      config: {
+        admin: true,
+        refusals: ['agreement-missing', 'move-to-itself', 'move-more-than-there-is', 'move-open'],
+      },
+      schema: {
+        tags: ['Moves'],
+        summary: 'What a move would come to, on the real books, and what would refuse it; nothing is changed',
+        body: body({
+          ...LineFields,
+          to: ServerId,
+          quantity: QuantityOrAll,
+          carrier: Type.Enum(['online', 'telephone']),
+          hold: Type.Optional(Type.Boolean()),
+        }),
+        response: { 200: RehearsalAnswer },
+      },
+    },
+    async (request, reply) => {
+      const { agreement, hold, ...order } = request.body;
+      sendResult(reply, await rehearseMove(context, { ...order, agreement, hold: hold ?? false }));
     },
   );
 }

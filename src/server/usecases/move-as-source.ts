@@ -44,10 +44,13 @@ function sourceState(move: ServerMoveRow | undefined): SourceState {
   return move !== undefined && known.includes(move.state) ? (move.state as SourceState) : 'none';
 }
 
+/** An order to freeze, as a message brings it, or as a rehearsal plays it. */
+type Freezing = On<Pick<MessageOf<'freeze'>, 'body'>>;
+
 export async function onFreeze(
   context: ServerContext,
   tx: WriteTx,
-  { message, id, move }: On<MessageOf<'freeze'>>,
+  { message, id, move }: Freezing,
 ): Handled {
   const { agreement, line: number, quantity, target } = message.body;
   const step = advanceSource({ id, state: sourceState(move) }, 'freeze', 'online');
@@ -74,7 +77,7 @@ export async function onFreeze(
 async function enterFreeze(
   context: ServerContext,
   tx: WriteTx,
-  of: On<MessageOf<'freeze'>> & { readonly line: LineRow; readonly frozen: Frozen },
+  of: Freezing & { readonly line: LineRow; readonly frozen: Frozen },
 ): Promise<void> {
   const { id, move, line, frozen } = of;
   const { quantity, target, address } = of.message.body;
@@ -128,7 +131,7 @@ async function enterFreeze(
 async function decline(
   context: ServerContext,
   tx: WriteTx,
-  of: On<MessageOf<'freeze'>> & { readonly line: LineRow; readonly refusal: Refusal },
+  of: Freezing & { readonly line: LineRow; readonly refusal: Refusal },
 ): Handled {
   const { id, move, line, refusal } = of;
   const nowMs = context.clock.nowMs();

@@ -58,6 +58,15 @@ export async function startMove(
   context: ServerContext,
   order: MoveOrder,
 ): Promise<Result<MoveView, Refusal>> {
+  return context.store.write((tx) => startIn(context, tx, order));
+}
+
+/** The same in a transaction of the caller's. */
+export async function startIn(
+  context: ServerContext,
+  tx: WriteTx,
+  order: MoveOrder,
+): Promise<Result<MoveView, Refusal>> {
   if (order.reason === 'dead') {
     const problem = 'this server functions: the target declares that its source does not (--from)';
     return err({ code: 'invalid-input', field: 'reason', problem });
@@ -69,25 +78,23 @@ export async function startMove(
   if (target.value === context.licenseServerId) {
     return err({ code: 'move-to-itself', licenseServerId: target.value });
   }
-  return context.store.write(async (tx) => {
-    const found = await findNamedLine(tx, { ...order, agreement: agreement.value });
-    if (!found.ok) return found;
-    const { line } = found.value;
-    const before = await askedBefore(context, tx, { line, order, target: target.value });
-    if (before !== undefined) return ok(viewMove(before, { nowMs: context.clock.nowMs(), resumed: true }));
-    const open = (await listServerMoves(tx)).find(
-      (move) => isUnderWay(move) && move.agreement === line.agreement && move.line === line.line,
-    );
-    if (open !== undefined) return resume(context, tx, { open, order, target: target.value });
-    const enough = await checkAmount(tx, line, order.quantity);
-    if (!enough.ok) return enough;
-    return ok(
-      viewMove(await begin(context, tx, { line, order, target: target.value }), {
-        nowMs: context.clock.nowMs(),
-        resumed: false,
-      }),
-    );
-  });
+  const found = await findNamedLine(tx, { ...order, agreement: agreement.value });
+  if (!found.ok) return found;
+  const { line } = found.value;
+  const before = await askedBefore(context, tx, { line, order, target: target.value });
+  if (before !== undefined) return ok(viewMove(before, { nowMs: context.clock.nowMs(), resumed: true }));
+  const open = (await listServerMoves(tx)).find(
+    (move) => isUnderWay(move) && move.agreement === line.agreement && move.line === line.line,
+  );
+  if (open !== undefined) return resume(context, tx, { open, order, target: target.value });
+  const enough = await checkAmount(tx, line, order.quantity);
+  if (!enough.ok) return enough;
+  return ok(
+    viewMove(await begin(context, tx, { line, order, target: target.value }), {
+      nowMs: context.clock.nowMs(),
+      resumed: false,
+    }),
+  );
 }
 
 interface Asking {

@@ -155,7 +155,7 @@ function assuranceOf(bases: readonly ('slot' | 'key')[]): StatusView['assurance'
 }
 
 /** The counts of each line that has ever had a CAL, from the books. */
-async function packsOf(tx: ReadTx, lines: readonly LineRow[]): Promise<readonly PackView[]> {
+export async function packsOf(tx: ReadTx, lines: readonly LineRow[]): Promise<readonly PackView[]> {
   const packs: PackView[] = [];
   for (const line of lines) {
     const accounts = accountsOf(line);

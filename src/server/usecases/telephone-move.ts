@@ -52,27 +52,35 @@ export type ToldAct = ConfirmationView & {
  */
 export async function freezeByTelephone(
   context: ServerContext,
-  order: Keyed & LineName & Pick<MoveOrder, 'to' | 'toUrl' | 'quantity'>,
+  order: Keyed & FreezeOrder,
+): Promise<Result<ToldAct, Refusal>> {
+  return administerOnce<ToldAct>(context, { act: 'freeze', order }, (tx) => freezeIn(context, tx, order));
+}
+
+export type FreezeOrder = LineName & Pick<MoveOrder, 'to' | 'toUrl' | 'quantity'>;
+
+/** The same in a transaction of the caller's. */
+export async function freezeIn(
+  context: ServerContext,
+  tx: WriteTx,
+  order: FreezeOrder,
 ): Promise<Result<ToldAct, Refusal>> {
   const target = normalizeLicenseServerId(context.digest, order.to);
   if (!target.ok) return target;
   if (target.value === context.licenseServerId) {
     return err({ code: 'move-to-itself', licenseServerId: target.value });
   }
-  const nowMs = context.clock.nowMs();
-  return administerOnce<ToldAct>(context, { act: 'freeze', order }, async (tx) => {
-    const found = await findNamedLine(tx, order);
-    if (!found.ok) return found;
-    const { line, authority } = found.value;
-    const open = await openFreeze(tx, line.agreement, line.line);
-    if (open !== undefined) return repeatFreeze(context, tx, { open, target: target.value, order });
-    const readable = await checkReadable(tx);
-    if (!readable.ok) return readable;
-    const clock = await checkTime(context, tx, nowMs);
-    if (!clock.ok) return clock;
-    const { quantity, toUrl } = order;
-    return freezeAndTell(context, tx, { line, authority, target: target.value, toUrl, quantity });
-  });
+  const found = await findNamedLine(tx, order);
+  if (!found.ok) return found;
+  const { line, authority } = found.value;
+  const open = await openFreeze(tx, line.agreement, line.line);
+  if (open !== undefined) return repeatFreeze(context, tx, { open, target: target.value, order });
+  const readable = await checkReadable(tx);
+  if (!readable.ok) return readable;
+  const clock = await checkTime(context, tx, context.clock.nowMs());
+  if (!clock.ok) return clock;
+  const { quantity, toUrl } = order;
+  return freezeAndTell(context, tx, { line, authority, target: target.value, toUrl, quantity });
 }
 
 async function freezeAndTell(
