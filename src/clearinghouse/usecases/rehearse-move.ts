@@ -128,6 +128,7 @@ async function begin(
     quantity,
     hold,
     reason: 'replaced',
+    declaration: null,
   } as const;
   if (carrier === 'online') return startOnlineMove(context, tx, order);
   return beginMove(context, tx, { ...order, carrier, quoted: null });

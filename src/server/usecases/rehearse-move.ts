@@ -4,7 +4,7 @@
  */
 
 import { normalizeLicenseServerId } from '../../core/code.ts';
-import type { Awaited } from '../../core/move.ts';
+import type { Awaited } from '../../core/move-awaited.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
