@@ -1,105 +1,41 @@
-/** A source that no longer functions, in one world: every way in which that can go (protocol §2.5). */
+/** A source that no longer functions, in one world: what becomes of its units, and of itself (protocol §2.5). */
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
 import { cancelMove } from '../src/clearinghouse/usecases/cancel-move.ts';
 import { grantPassed } from '../src/clearinghouse/usecases/dead-source.ts';
 import { giveHorizonCode } from '../src/clearinghouse/usecases/desk-horizon.ts';
-import { approveMove, repeatCodes, showMove } from '../src/clearinghouse/usecases/desk-moves.ts';
+import { exchangeMessages } from '../src/clearinghouse/usecases/exchange.ts';
 import { startDeskMove } from '../src/clearinghouse/usecases/start-move.ts';
-import type { CalType } from '../src/core/product.ts';
-import { isoTime, msOfIso } from '../src/core/time.ts';
-import type { OpenServer } from '../src/server/app.ts';
+import { msOfIso } from '../src/core/time.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
-import { applyAnswerFile } from '../src/server/usecases/apply-message.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { declareDead } from '../src/server/usecases/declare-dead.ts';
-import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
-import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { requestActivation } from '../src/server/usecases/requests.ts';
-import { listMoves, startMove } from '../src/server/usecases/start-move.ts';
-import { listEvents, readStatus } from '../src/server/usecases/status.ts';
+import { startMove } from '../src/server/usecases/start-move.ts';
+import { readStatus } from '../src/server/usecases/status.ts';
 import { freezeByTelephone, returnByTelephone } from '../src/server/usecases/telephone-move.ts';
-import { assertSound, codesOf } from './audit/bundles.ts';
 import * as acts from './world/acts.ts';
-import { assertConserved } from './world/conserved.ts';
-import type { World } from './world/world.ts';
-import { agreement, makeWorld, product, refusalOf, value } from './world/world.ts';
+import {
+  ask,
+  assertAll,
+  books,
+  closeWorlds,
+  declare,
+  events,
+  journal,
+  line,
+  moveAt,
+  newWorld,
+  pair,
+  passTime,
+  stateAt,
+  statement,
+  stateOn,
+} from './world/dead.ts';
+import { contentOf, fromServer } from './world/forge.ts';
+import { agreement, refusalOf, value } from './world/world.ts';
 
-const statement = 'Ann Lee: the disk burnt on Monday';
-const line = { product, type: 'device' } as const;
-const worlds: World[] = [];
-after(async () => {
-  for (const world of worlds) await world.close();
-});
-
-interface Pair {
-  readonly world: World;
-  readonly source: OpenServer;
-  readonly target: OpenServer;
-}
-
-/** Source and target over the network; the source has 10 CALs and three holders, the target so many of its own. */
-async function pair(own = 0): Promise<Pair & { readonly held: readonly LicenseAnswer[] }> {
-  const world = await makeWorld(1000, { kit: false });
-  worlds.push(world);
-  const source = await world.addServer('LS-OLD', { connected: true });
-  const target = await world.addServer('LS-NEW', { connected: true });
-  await acts.connect(source, 10);
-  await acts.connect(target, own);
-  await acts.contact(source, target);
-  const held: LicenseAnswer[] = [];
-  for (const name of ['ws-1', 'ws-2', 'ws-3']) held.push(await acts.permanent(source, name));
-  return { world, source, target, held };
-}
-
-async function declare({ source, target }: Pair, type: CalType = 'device'): Promise<string> {
-  const order = { agreement, from: acts.idOf(source), product, type, statement } as const;
-  const { id } = value(await declareDead(target.context, { ...order, by: 'message' }));
-  await acts.contact(target);
-  return id;
-}
-
-/** The promises of the books, and a verdict on the journals that asks neither program. */
-async function assertAll(world: World): Promise<void> {
-  await assertConserved(world);
-  await assertSound(world);
-}
-
-const moveAt = async ({ world }: Pair, id: string) => value(await showMove(world.clearinghouse.context, id));
-const stateAt = async (at: Pair, id: string): Promise<string> => (await moveAt(at, id)).state;
-const stateOn = async (server: OpenServer, id: string): Promise<string | undefined> =>
-  (await listMoves(server.context)).find((move) => move.id === id)?.state;
-
-/** In hand, committed, in transit and quarantined. */
-async function books({ world }: Pair): Promise<readonly (number | undefined)[]> {
-  const [row] = value(await showAgreement(world.clearinghouse.context, agreement)).lines;
-  return [row?.inHand, row?.committed, row?.inTransit, row?.quarantined];
-}
-
-/** Just beyond the horizon of the source, or the opening of its reserve. */
-async function passTime(at: Pair, id: string, until: 'horizon' | 'opensAt'): Promise<void> {
-  const { deadSource } = await moveAt(at, id);
-  at.world.clock.set((msOfIso(deadSource?.[until] ?? '') ?? 0) + 1000);
-}
-
-const ask = (server: OpenServer, holder: string, shown?: LicenseAnswer) =>
-  requestLicense(server.context, {
-    ...{ ...line, holder },
-    ...(shown === undefined ? {} : { source: acts.sourceOf(shown) }),
-  });
-
-async function events(server: OpenServer): Promise<readonly number[]> {
-  const page = await listEvents(server.context, { cursor: '', limit: 500 });
-  return page.items.map((event) => event.id);
-}
-
-async function journal({ world }: Pair, kind: string): Promise<readonly Record<string, unknown>[]> {
-  const rows = await world.clearinghouse.store.read((tx) =>
-    tx.all<{ text: string }>('select text from journal where kind = ? order by position', kind),
-  );
-  return rows.map((row) => (JSON.parse(row.text) as { body: Record<string, unknown> }).body);
-}
+after(closeWorlds);
 
 describe('a source that was declared dead', () => {
   it('keeps its units in quarantine until its horizon, and they are then the target’s', async () => {
@@ -227,8 +163,7 @@ describe('a source that speaks again before its horizon has passed', () => {
   });
 
   it('freezes by telephone, too, where it was declared so', async () => {
-    const world = await makeWorld(1000);
-    worlds.push(world);
+    const world = await newWorld(1000);
     const source = await world.addServer('LS-OLD', { kit: true });
     const target = await world.addServer('LS-NEW', { kit: true });
     await acts.setUp(world, source, 10);
@@ -262,8 +197,7 @@ describe('a source that speaks again before its horizon has passed', () => {
   });
 
   it('ends by itself: what it gives up is the target’s at once, and it is never activated again', async () => {
-    const world = await makeWorld(1000, { kit: false });
-    worlds.push(world);
+    const world = await newWorld(1000, { kit: false });
     const source = await world.addServer('LS-OLD', { connected: true });
     const target = await world.addServer('LS-NEW', { connected: true });
     await acts.connect(source, 10);
@@ -338,228 +272,96 @@ describe('a source that speaks again when its units are granted', () => {
   });
 });
 
-describe('holders of a dead source', () => {
-  it('are given a gap license once, and their own unit when it is there', async () => {
+describe('what a dead source leaves behind', () => {
+  it('waits where the target can be granted nothing, and can be undone even then', async () => {
     const at = await pair();
-    const [first, second] = at.held;
-    assert.ok(first && second);
-    // Nothing is known of its death yet: a device gets what every device gets, a holder no more.
-    const before = value(await ask(at.target, 'ws-2', second));
-    assert.equal(before.kind, 'temporary');
-    assert.equal((await readStatus(at.target.context)).gap, 0);
     const id = await declare(at);
-    const gap = value(await ask(at.target, 'ws-1', first));
-    assert.deepEqual([gap.kind, gap.unit], ['temporary', null]);
-    assert.equal((await readStatus(at.target.context)).gap, 1);
-    assert.equal(value(await ask(at.target, 'ws-1', first)).token, gap.token);
-    assert.equal(value(await ask(at.target, 'ws-1')).token, gap.token);
-    assert.equal((await events(at.target)).filter((number) => number === 5033).length, 1);
-    at.world.clock.set((msOfIso(gap.expiresAt) ?? 0) + 1000);
-    assert.equal(value(await ask(at.target, 'ws-1', first)).status, 'issued');
-    assert.equal((await readStatus(at.target.context)).gap, 0);
+    await acts.closeByContact(at.target, false);
     await passTime(at, id, 'horizon');
-    await acts.contact(at.target, at.target, at.target);
-    const own = value(await ask(at.target, 'ws-1'));
-    assert.deepEqual([own.kind, own.origin], ['permanent', first.origin]);
-    assert.deepEqual(await acts.counts(at.target), [10, 1, 0, 0, 9, 0]);
+    await grantPassed(at.world.clearinghouse.context);
+    const { state, awaited } = await moveAt(at, id);
+    assert.deepEqual([state, awaited.from], ['dead-wait', 'clearinghouse']);
+    assert.deepEqual(await books(at), [990, 0, 0, 10]);
+    value(await cancelMove(at.world.clearinghouse.context, id));
+    assert.deepEqual(await books(at), [990, 10, 0, 0]);
     await assertAll(at.world);
   });
 
-  it('may show a token that ended at most 90 days ago', async () => {
-    const at = await pair();
-    const [first, second] = at.held;
-    assert.ok(first && second);
-    at.world.clock.set((msOfIso(first.expiresAt) ?? 0) + 1000);
-    await acts.contact(at.target);
-    assert.equal(refusalOf(await ask(at.target, 'ws-1', first)).code, 'source-token-invalid');
-    await declare(at);
-    assert.equal(value(await ask(at.target, 'ws-1', first)).kind, 'temporary');
-    assert.equal((await readStatus(at.target.context)).gap, 1);
-    // Somebody else cannot show it, and nobody may show it too late.
-    assert.equal(refusalOf(await ask(at.target, 'ws-9', first)).code, 'source-token-invalid');
-    at.world.clock.set((msOfIso(second.expiresAt) ?? 0) + 91 * 86_400_000);
-    assert.equal(refusalOf(await ask(at.target, 'ws-2', second)).code, 'source-token-invalid');
-  });
-
-  it('are counted against the reserve where they came on the target’s own units', async () => {
-    const at = await pair(2);
-    const [first] = at.held;
-    assert.ok(first);
-    const id = await declare(at);
-    const early = value(await ask(at.target, 'ws-1', first));
-    assert.deepEqual([early.kind, early.origin], ['permanent', first.origin]);
-    await passTime(at, id, 'horizon');
-    await acts.contact(at.target, at.target, at.target);
-    assert.deepEqual(await acts.counts(at.target), [12, 1, 2, 0, 9, 0]);
-    await assertAll(at.world);
-  });
-
-  it('need no unit of their own to be users', async () => {
-    const world = await makeWorld(10, { kit: false });
-    worlds.push(world);
+  it('is settled where it had frozen for another move and never released', async () => {
+    const world = await newWorld(100, { kit: false });
     await acts.sell(world, { type: 'user', quantity: 10 });
     const source = await world.addServer('LS-OLD', { connected: true });
     const target = await world.addServer('LS-NEW', { connected: true });
-    await acts.connect(source, 5);
+    await acts.connect(source, 10);
+    await acts.installByContact(source, { type: 'user', quantity: 5 });
+    await acts.connect(target, 0);
+    await acts.contact(source, target);
+    const held = await acts.permanent(source, 'ws-1');
+    const at = { world, source, target };
+    const order = { agreement, to: acts.idOf(target), ...line, quantity: 'all' } as const;
+    const moved = value(await startMove(source.context, { ...order, reason: 'replaced', hold: false }));
+    await acts.contact(source, source, target, target);
+    assert.equal(await stateAt(at, moved.id), 'committed');
+    const id = await declare(at, 'user');
+    await passTime(at, id, 'horizon');
+    await acts.contact(target, target, target);
+    assert.deepEqual([await stateAt(at, moved.id), await stateAt(at, id)], ['closed', 'closed']);
+    // Its holder was renewed there nobody knows how often: the unit is nobody else's until all of it has ended.
+    const { deadSource } = await moveAt(at, id);
+    const own = value(await ask(target, 'ws-1', held));
+    assert.deepEqual([own.kind, own.origin], ['permanent', held.origin]);
+    const row = await target.store.read((tx) =>
+      tx.get<{ end: number }>(`select lease_end as end from licenses where holder = 'ws-1'`),
+    );
+    assert.ok((row?.end ?? 0) >= (msOfIso(deadSource?.opensAt ?? '') ?? Number.POSITIVE_INFINITY));
+    await assertAll(world);
+  });
+
+  it('is brought over later where its other CALs were forgotten', async () => {
+    const world = await newWorld(100, { kit: false });
+    await acts.sell(world, { type: 'user', quantity: 10 });
+    const source = await world.addServer('LS-OLD', { connected: true });
+    const target = await world.addServer('LS-NEW', { connected: true });
+    await acts.connect(source, 10);
     await acts.installByContact(source, { type: 'user', quantity: 5 });
     await acts.connect(target, 0);
     const at = { world, source, target };
-    const request = { product, type: 'user', holder: 'ann' } as const;
-    const held = value(await requestLicense(source.context, request));
-    const both = [await declare(at), await declare(at, 'user')];
-    const shown = { ...request, source: acts.sourceOf(held) };
-    assert.equal(value(await requestLicense(target.context, shown)).kind, 'temporary');
-    // Several lines of one source: each waits, and all of them go.
-    await passTime(at, both[0] ?? '', 'horizon');
-    await acts.contact(target, target, target);
-    for (const id of both) assert.equal(await stateAt(at, id), 'closed');
-    assert.equal(value(await requestLicense(target.context, request)).origin, held.origin);
-    assert.deepEqual(await acts.counts(target, 'device'), [5, 0, 0, 0, 5, 0]);
-    assert.deepEqual(await acts.counts(target, 'user'), [5, 1, 0, 0, 4, 0]);
-    await acts.contact(source, source);
-    assert.deepEqual(await acts.counts(source, 'user'), [0, 0, 0, 0, 0, 0]);
-    await assertAll(world);
-  });
-});
-
-describe('an early release', () => {
-  it('needs a second person, frees everything at once, and shows the units at risk until they end', async () => {
-    const at = await pair();
-    const [first] = at.held;
-    assert.ok(first);
-    const { context } = at.world.clearinghouse;
-    const id = await declare(at);
-    const gap = value(await ask(at.target, 'ws-1', first));
-    assert.equal(gap.kind, 'temporary');
-    assert.equal(
-      refusalOf(await approveMove(context, { move: id, by: 'ann lee' })).code,
-      'approval-same-person',
-    );
-    assert.equal(value(await approveMove(context, { move: id, by: 'Ben' }))['unitsAtRisk'], 10);
-    assert.equal(refusalOf(await approveMove(context, { move: id, by: 'Ben' })).code, 'move-state');
-    await acts.contact(at.target, at.target, at.target);
-    assert.deepEqual(await acts.counts(at.target), [10, 0, 9, 0, 1, 0]);
-    const own = value(await ask(at.target, 'ws-1'));
-    assert.deepEqual([own.kind, own.origin], ['permanent', first.origin]);
-    assert.equal((await acts.permanent(at.target, 'pc-9')).kind, 'permanent');
-    const [risk] = value(await showAgreement(context, agreement)).atRisk;
-    const { deadSource } = await moveAt(at, id);
-    assert.deepEqual([risk?.units, risk?.until, risk?.sourceSeenAt], [10, deadSource?.opensAt, null]);
-    // The source was alive, and goes on until it hears: then the risk was real.
-    assert.equal(value(await ask(at.source, 'pc-10')).kind, 'temporary');
-    await acts.contact(at.source);
-    assert.notEqual(value(await showAgreement(context, agreement)).atRisk[0]?.sourceSeenAt, null);
-    const noted = codesOf(await assertSound(at.world), 'note');
-    for (const code of ['units-at-risk', 'dead-source-alive']) assert.ok(noted.includes(code), code);
-    await passTime(at, id, 'opensAt');
-    assert.deepEqual(value(await showAgreement(context, agreement)).atRisk, []);
-    assert.equal((await journal(at, 'early-release-approved'))[0]?.['by'], 'Ben');
-    await assertAll(at.world);
-  });
-
-  it('is possible twice in twelve months', async () => {
-    const world = await makeWorld(1000, { kit: false });
-    worlds.push(world);
-    const target = await world.addServer('LS-NEW', { connected: true });
-    await acts.connect(target, 0);
-    const { context } = world.clearinghouse;
-    for (const [index, name] of ['LS-1', 'LS-2', 'LS-3'].entries()) {
-      const source = await world.addServer(name, { connected: true });
-      await acts.connect(source, 10);
-      const id = await declare({ world, source, target });
-      const approved = await approveMove(context, { move: id, by: 'Ben' });
-      if (index < 2) value(approved);
-      else {
-        const refused = refusalOf(approved);
-        assert.equal(refused.code, 'early-release-limit');
-        const next = 'next' in refused ? String(refused.next) : '';
-        assert.equal(next, isoTime(world.clock.nowMs() + 365 * 86_400_000).slice(0, 10));
-        assert.equal(await stateAt({ world, source, target }, id), 'dead-wait');
-      }
+    const first = await declare(at);
+    await passTime(at, first, 'horizon');
+    await acts.contact(target, target);
+    const second = await declare(at, 'user');
+    await acts.contact(target, target);
+    assert.equal(await stateAt(at, second), 'closed');
+    assert.deepEqual(await acts.counts(target, 'user'), [5, 0, 0, 0, 5, 0]);
+    await acts.contact(source, source, source);
+    for (const type of ['device', 'user'] as const) {
+      assert.deepEqual(await acts.counts(source, type), [0, 0, 0, 0, 0, 0]);
     }
-  });
-});
-
-describe('a dead source by telephone and by file', () => {
-  it('is declared at the desk, and its key pack is read out when its horizon has passed', async () => {
-    const world = await makeWorld(1000);
-    worlds.push(world);
-    const source = await world.addServer('LS-OLD', { kit: true });
-    const target = await world.addServer('LS-NEW', { kit: true });
-    await acts.setUp(world, source, 10);
-    await acts.setUp(world, target, 0);
-    const at = { world, source, target };
-    const held = await acts.permanent(source, 'ws-1');
-    const order = { agreement, from: acts.idOf(source), ...line, statement };
-    value(await declareDead(target.context, { ...order, by: 'telephone' }));
-    assert.equal(value(await ask(target, 'ws-1', held)).kind, 'temporary');
-    assert.equal((await readStatus(target.context)).gap, 1);
-    const { context } = world.clearinghouse;
-    const started = value(
-      await startDeskMove(context, {
-        ...{ agreement, from: acts.idOf(source), to: acts.idOf(target), ...line, quantity: 'all' },
-        ...{ reason: 'dead', statement, by: 'Cy', requestId: acts.newRequest() },
-      }),
-    );
-    const id = String(started['move']);
-    assert.equal(refusalOf(await approveMove(context, { move: id, by: 'Cy' })).code, 'approval-same-person');
-    await passTime(at, id, 'horizon');
-    assert.equal(await stateAt(at, id), 'closed');
-    const codes = value(await repeatCodes(context, { agreement, serverId: acts.idOf(target) })).codes;
-    const [pack] = codes.filter((code) => code.kind === 'held-key-pack');
-    await acts.typeCode(target, pack?.code ?? '', { from: acts.idOf(source) });
-    assert.deepEqual(await acts.counts(target), [10, 0, 0, 0, 10, 0]);
-    assert.deepEqual(
-      (await listMoves(target.context)).map((move) => move.state),
-      ['closed'],
-    );
     await assertAll(world);
   });
 
-  it('is released early by a key pack for anybody', async () => {
-    const world = await makeWorld(1000);
-    worlds.push(world);
-    const source = await world.addServer('LS-OLD', { kit: true });
-    const target = await world.addServer('LS-NEW', { kit: true });
-    await acts.setUp(world, source, 10);
-    await acts.setUp(world, target, 0);
-    const held = await acts.permanent(source, 'ws-1');
-    const order = { agreement, from: acts.idOf(source), ...line, statement };
-    value(await declareDead(target.context, { ...order, by: 'telephone' }));
-    assert.equal(value(await ask(target, 'ws-1', held)).kind, 'temporary');
-    const { context } = world.clearinghouse;
-    const started = value(
-      await startDeskMove(context, {
-        ...{ agreement, from: acts.idOf(source), to: acts.idOf(target), ...line, quantity: 'all' },
-        ...{ reason: 'dead', statement, requestId: acts.newRequest() },
-      }),
-    );
-    const approved = value(await approveMove(context, { move: String(started['move']), by: 'Ben' }));
-    await acts.typeCode(target, approved.code ?? '');
-    assert.deepEqual(await acts.counts(target), [10, 0, 10, 0, 0, 0]);
-    const own = value(await ask(target, 'ws-1'));
-    assert.deepEqual([own.kind, own.origin], ['permanent', held.origin]);
-    await assertAll(world);
-  });
-
-  it('is declared by a file, and takes the place of a move that was never heard of', async () => {
+  it('closes every copy of it that turns up', async () => {
     const at = await pair();
-    const lost = value(
-      await startMove(at.source.context, {
-        ...{ agreement, to: acts.idOf(at.target), ...line, quantity: 4, reason: 'replaced', hold: false },
-      }),
-    );
-    await acts.contact(at.source);
-    assert.equal(await stateAt(at, lost.id), 'reserved');
-    const order = { agreement, from: acts.idOf(at.source), ...line, statement };
-    const { id } = value(await declareDead(at.target.context, { ...order, by: 'message' }));
-    value(await applyAnswerFile(at.target.context, await acts.answerTo(at.world, at.target)));
-    assert.equal(await stateAt(at, lost.id), 'aborted');
-    assert.equal(await stateAt(at, id), 'dead-wait');
-    assert.equal(await stateOn(at.target, id), 'dead-wait');
+    const id = await declare(at);
     await passTime(at, id, 'horizon');
-    value(await applyAnswerFile(at.target.context, await acts.answerTo(at.world, at.target)));
-    assert.deepEqual(await acts.counts(at.target), [10, 0, 0, 0, 10, 0]);
-    await assertAll(at.world);
+    await acts.contact(at.target, at.target);
+    const { context } = at.world.clearinghouse;
+    const spoken = await fromServer(at.world, at.source, {
+      t: 'contact',
+      body: { ack: [], name: 'LS-OLD', method: 'automatic' },
+    });
+    for (const copy of [1, 2]) {
+      const answered = value(await exchangeMessages(context, { messages: [spoken], waitMs: 0 }));
+      const types = answered.messages.map((token) => contentOf(token).t);
+      assert.ok(types.includes('close'), `${copy}: ${types.join()}`);
+    }
+    // One has heard of it and said so; then another copy comes, which knows of nothing.
+    await acts.contact(at.source, at.source);
+    const other = await fromServer(at.world, at.source, {
+      ...{ t: 'contact', gen: 1, body: { ack: [], name: 'LS-OLD', method: 'automatic' } },
+    });
+    const answered = value(await exchangeMessages(context, { messages: [other], waitMs: 0 }));
+    assert.ok(answered.messages.map((token) => contentOf(token).t).includes('close'));
+    assert.ok((await journal(at, 'dead-source-spoke')).length >= 2);
   });
 });

@@ -347,5 +347,5 @@ export function isOver(state: MoveState): boolean {
 
 /** Whether its source has nothing left to do for it, be it over or not. */
 export function isDoneBySource(state: MoveState): boolean {
-  return isOver(state) || state === 'returning';
+  return isOver(state) || state === 'returning' || state === 'fenced';
 }

@@ -1,0 +1,103 @@
+/** A source that dies and the server that takes its place, as the tests of that need them (protocol §2.5). */
+import { showAgreement } from '../../src/clearinghouse/usecases/agreements.ts';
+import { showMove } from '../../src/clearinghouse/usecases/desk-moves.ts';
+import type { CalType } from '../../src/core/product.ts';
+import { msOfIso } from '../../src/core/time.ts';
+import type { OpenServer } from '../../src/server/app.ts';
+import { declareDead } from '../../src/server/usecases/declare-dead.ts';
+import type { LicenseAnswer } from '../../src/server/usecases/request-license.ts';
+import { requestLicense } from '../../src/server/usecases/request-license.ts';
+import { listMoves } from '../../src/server/usecases/start-move.ts';
+import { listEvents } from '../../src/server/usecases/status.ts';
+import { assertSound } from '../audit/bundles.ts';
+import * as acts from './acts.ts';
+import { assertConserved } from './conserved.ts';
+import type { World } from './world.ts';
+import { agreement, makeWorld, product, value } from './world.ts';
+
+export const statement = 'Ann Lee: the disk burnt on Monday';
+export const line = { product, type: 'device' } as const;
+const worlds: World[] = [];
+
+/** Closes every world that a test has made. */
+export async function closeWorlds(): Promise<void> {
+  for (const world of worlds.splice(0)) await world.close();
+}
+
+/** A world that is closed with the others. */
+export async function newWorld(
+  quantity: number,
+  options: Parameters<typeof makeWorld>[1] = {},
+): Promise<World> {
+  const world = await makeWorld(quantity, options);
+  worlds.push(world);
+  return world;
+}
+
+export interface Pair {
+  readonly world: World;
+  readonly source: OpenServer;
+  readonly target: OpenServer;
+}
+
+/** Source and target over the network; the source has 10 CALs and three holders, the target so many of its own. */
+export async function pair(own = 0): Promise<Pair & { readonly held: readonly LicenseAnswer[] }> {
+  const world = await newWorld(1000, { kit: false });
+  const source = await world.addServer('LS-OLD', { connected: true });
+  const target = await world.addServer('LS-NEW', { connected: true });
+  await acts.connect(source, 10);
+  await acts.connect(target, own);
+  await acts.contact(source, target);
+  const held: LicenseAnswer[] = [];
+  for (const name of ['ws-1', 'ws-2', 'ws-3']) held.push(await acts.permanent(source, name));
+  return { world, source, target, held };
+}
+
+export async function declare({ source, target }: Pair, type: CalType = 'device'): Promise<string> {
+  const order = { agreement, from: acts.idOf(source), product, type, statement } as const;
+  const { id } = value(await declareDead(target.context, { ...order, by: 'message' }));
+  await acts.contact(target);
+  return id;
+}
+
+/** The promises of the books, and a verdict on the journals that asks neither program. */
+export async function assertAll(world: World): Promise<void> {
+  await assertConserved(world);
+  await assertSound(world);
+}
+
+export const moveAt = async ({ world }: Pair, id: string) =>
+  value(await showMove(world.clearinghouse.context, id));
+export const stateAt = async (at: Pair, id: string): Promise<string> => (await moveAt(at, id)).state;
+export const stateOn = async (server: OpenServer, id: string): Promise<string | undefined> =>
+  (await listMoves(server.context)).find((move) => move.id === id)?.state;
+
+/** In hand, committed, in transit and quarantined. */
+export async function books({ world }: Pair): Promise<readonly (number | undefined)[]> {
+  const [row] = value(await showAgreement(world.clearinghouse.context, agreement)).lines;
+  return [row?.inHand, row?.committed, row?.inTransit, row?.quarantined];
+}
+
+/** Just beyond the horizon of the source, or the opening of its reserve. */
+export async function passTime(at: Pair, id: string, until: 'horizon' | 'opensAt'): Promise<void> {
+  const { deadSource } = await moveAt(at, id);
+  at.world.clock.set((msOfIso(deadSource?.[until] ?? '') ?? 0) + 1000);
+}
+
+export const ask = (server: OpenServer, holder: string, shown?: LicenseAnswer) =>
+  requestLicense(server.context, {
+    ...{ ...line, holder },
+    ...(shown === undefined ? {} : { source: acts.sourceOf(shown) }),
+  });
+
+export async function events(server: OpenServer): Promise<readonly number[]> {
+  const page = await listEvents(server.context, { cursor: '', limit: 500 });
+  return page.items.map((event) => event.id);
+}
+
+export async function journal({ world }: Pair, kind: string): Promise<readonly Record<string, unknown>[]> {
+  const rows = await world.clearinghouse.store.read((tx) =>
+    tx.all<{ text: string }>('select text from journal where kind = ? order by position', kind),
+  );
+  return rows.map((row) => (JSON.parse(row.text) as { body: Record<string, unknown> }).body);
+}
