@@ -344,6 +344,43 @@ describe('server move by files', () => {
   });
 });
 
+describe('server move from a server that no longer functions', () => {
+  const deadWords = (from: string): readonly string[] => [
+    ...['server', 'move', '--from', from, '--reason', 'dead', ...agreement, ...cals, '--quantity', 'all'],
+    ...['--statement', 'Ann Lee: the disk is gone'],
+  ];
+  const stateOf = async (folder: string): Promise<unknown> =>
+    ((await done(folder, 'server', 'move', '--status'))['items'] as readonly Fields[]).at(-1)?.['state'];
+
+  it('is declared by a file, and undone at the desk', async () => {
+    const source = await idOf('file-from');
+    const asked = await done('file-to', ...deadWords(source), '--request-out', at('d'));
+    assert.deepEqual([asked['state'], asked['source']], ['requested', source]);
+    await done('ch', 'clearinghouse', 'answer', at('d'), '--out', at('d.answer'));
+    await done('file-to', 'server', 'move', '--response', at('d.answer'));
+    assert.equal(await stateOf('file-to'), 'dead-wait');
+    await desk('cancel', text(asked['id']));
+    await done('file-to', 'server', 'move', '--request-out', at('e'));
+    await done('ch', 'clearinghouse', 'answer', at('e'), '--out', at('e.answer'));
+    await done('file-to', 'server', 'move', '--response', at('e.answer'));
+    assert.equal(await stateOf('file-to'), 'undone');
+  });
+
+  it('is asked before, and by telephone says what to read', async () => {
+    const [source, target] = [await idOf('file-from'), await idOf('file-to')];
+    await done('file-to', 'server', 'method', 'telephone');
+    const unasked = await run('file-to', ...deadWords(source));
+    assert.deepEqual([unasked.exit, await stateOf('file-to')], [1, 'undone']);
+    const { exit, stdout } = await run('file-to', ...deadWords(source), '--yes');
+    assert.equal(exit, 0);
+    const page = stdout.replaceAll(/\s+/g, ' ');
+    for (const words of [source, target, 'Ann Lee: the disk is gone', 'calyx desk move', 'gap license']) {
+      assert.ok(page.includes(words), words);
+    }
+    assert.equal(await stateOf('file-to'), 'dead-wait');
+  });
+});
+
 describe('lists', () => {
   it('show events by number, page by page', async () => {
     const first = await done('from', 'server', 'events', '--limit', '1');
