@@ -16,7 +16,9 @@ export function matchAgreement(
   servers: ReadonlyMap<string, ServerFacts>,
   findings: Findings,
 ): void {
-  for (const id of facts.servers) {
+  // Also those that the clearinghouse does not know, and that have installed something under its agreement.
+  const strangers = [...servers.values()].filter((server) => hasUnits(server, facts.agreement));
+  for (const id of new Set([...facts.servers, ...strangers.map(({ server }) => server)])) {
     const server = servers.get(id);
     if (server === undefined) {
       const text = `license server ${id} is not shown: what it has installed and given up is the clearinghouse's word`;
@@ -33,6 +35,10 @@ export function matchAgreement(
     matchRelinquished(facts, { server, findings });
     matchInstalledMoves(facts, { server, findings });
   }
+}
+
+function hasUnits(server: ServerFacts, agreement: string): boolean {
+  return [...server.cameIn.keys()].some((key) => key.startsWith(`${agreement} `));
 }
 
 interface OnLine {
