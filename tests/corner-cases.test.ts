@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
+import { cancelMove } from '../src/clearinghouse/usecases/cancel-move.ts';
 import { activateByTelephone } from '../src/clearinghouse/usecases/desk-activate.ts';
 import { confirmByTelephone } from '../src/clearinghouse/usecases/desk-confirm.ts';
 import { listMoves } from '../src/clearinghouse/usecases/desk-moves.ts';
@@ -137,6 +138,19 @@ describe('a device that shows what has ended elsewhere', () => {
     });
     assert.equal(refusalOf(shown).code, 'license-moved');
   });
+});
+
+it('what a source has released by telephone is in hand, also where the undone freeze was never heard of', async () => {
+  world = await makeWorld(10, { kit: false });
+  const old = await connected('LS-OLD', 3);
+  const next = await connected('LS-NEW', 0);
+  const move = value(await startMove(old.context, { ...online, to: acts.idOf(next), quantity: 'all' }));
+  await acts.contact(old);
+  value(await cancelMove(world.clearinghouse.context, move.id));
+  const released = value(await releaseByTelephone(old.context, device));
+  value(await read(released.code));
+  assert.deepEqual(await acts.books(world), [10, 0, 0]);
+  assert.deepEqual(await acts.counts(old), [0, 0, 0, 0, 0, 0]);
 });
 
 describe('a move by telephone', () => {

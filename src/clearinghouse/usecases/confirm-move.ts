@@ -53,7 +53,7 @@ export async function confirmReleased(
   const { authority } = by;
   const moves = await movesSpokenOf(tx, authority, read.line);
   // A release speaks of the open move, or of the newest undone one (protocol §1.4).
-  const move = openOf(moves) ?? moves.find((row) => row.state === 'aborted');
+  const move = openOf(moves) ?? undoneOf(moves, read);
   if (move === undefined) return err({ code: 'move-needed', licenseServerId: authority.licenseServerId });
   if (move.unissued !== read.unissued || move.held !== read.held) {
     return err({
@@ -66,6 +66,19 @@ export async function confirmReleased(
   if (!released.ok) return released;
   const { codes } = released.value;
   return ok(deskAnswer(codes, nextAfterRelease(codes, authority), moveNumbers(released.value.move, read)));
+}
+
+/**
+ * The newest undone move that a release may be of. Where it was undone before the receipt of its freeze was
+ * heard of, only the source knows how much that was: like the split of a freeze, it is its word under its key.
+ */
+function undoneOf(moves: readonly MoveRow[], { unissued, held }: Confirmed['read']): MoveRow | undefined {
+  const undone = moves.filter((row) => row.state === 'aborted');
+  const same = undone.find((row) => row.unissued === unissued && row.held === held);
+  const unheard = undone.find(
+    (row) => row.unissued + row.held === 0 && (row.quantity === 'all' || row.quantity === unissued + held),
+  );
+  return same ?? (unheard && { ...unheard, unissued, held }) ?? undone[0];
 }
 
 /** The source has released everything and closed: each open move ends, and its generation is over. */
