@@ -5,6 +5,8 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { DeadDesign } from './model/dead-source.ts';
+import { deadSource } from './model/dead-source.ts';
 import type { Exploration, Model } from './model/explore.ts';
 import { explore } from './model/explore.ts';
 import { oneMove } from './model/one-move.ts';
@@ -133,6 +135,57 @@ describe('moves by telephone', () => {
   it('need: a source token is honored once per server and move', () => {
     const mutant = { moves: [there, back], purchases: [0, 1], devices: 4, without: [honoredOften] } as const;
     assertCaught(telephone({ ...counts, ...mutant }), 'duplicate', 22);
+  });
+});
+
+describe('a source that is declared to function no longer, and lives', () => {
+  const design: DeadDesign = { cals: 2, devices: 3, own: 0, early: false, without: null };
+
+  it('keeps all promises, whether or not the target has CALs of its own', () => {
+    assertHolds(deadSource(design), 8_149, 35_566);
+    assertHolds(deadSource({ ...design, own: 1, devices: 4 }), 138_765, 841_514);
+  });
+
+  it('keeps them where it is released early, beside what is shown to be at risk', () => {
+    assertHolds(deadSource({ ...design, early: true }), 19_213, 91_365);
+    assertHolds(deadSource({ ...design, own: 1, early: true }), 40_340, 227_616);
+  });
+
+  const mutants: readonly [DeadDesign['without'], number, Partial<DeadDesign>?][] = [
+    ['the grant waits for the horizon', 8],
+    ['at the horizon nothing is free for others', 6],
+    ['the reserve waits for the end of the last lease', 7],
+    ['a token that has ended is not honored', 9],
+    ['a place by name is for a token that lives at the grant', 10],
+    ['an early take-over is counted against the reserve only while its token lives', 9, { cals: 1, own: 1 }],
+    ['no horizon is signed for a server that is declared dead', 8],
+    ['a renewal past the horizon counts as at risk', 8],
+    ['what is released early counts as at risk', 5, { early: true }],
+  ];
+  for (const [without, length, more] of mutants) {
+    it(`needs: ${without}`, () => {
+      assertCaught(deadSource({ ...design, ...more, without }), 'duplicate', length);
+    });
+  }
+});
+
+describe('the keys of the states', () => {
+  /** A key that left something out would merge states that differ, and hide what follows from one of them. */
+  function assertKeyComplete<State>(model: Model<State>): void {
+    const written = explore({ ...model, key: (state) => JSON.stringify(state) });
+    assert.equal(explore(model).states, written.states);
+  }
+
+  it('leave nothing of a state out', () => {
+    const rollback = { cals: 1, devices: 2, rollback: true, availability: false, without: null };
+    assertKeyComplete(oneMove(rollback));
+    assertKeyComplete(deadSource({ cals: 1, devices: 3, own: 1, early: true, without: null }));
+    const moves = [
+      { from: 0, to: 1, quantity: 1 },
+      { from: 1, to: 0, quantity: 1 },
+    ] as const;
+    const counted = { purchases: [1, 0], purchasesLast: false, countsInstalled: true, without: [] } as const;
+    assertKeyComplete(telephone({ devices: 2, moves, ...counted }));
   });
 });
 
