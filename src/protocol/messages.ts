@@ -40,10 +40,12 @@ const Line = { agreement: AgreementNumber, line: LineNumber };
 const Leases = Type.Array(closed({ sub: Holder.properties.sub, leaseEnd: Time }));
 const Holders = Type.Array(Holder);
 const Statement = Type.String({ minLength: 1, maxLength: 1000 });
+/** The number of a part of a long list. */
+const Part = Type.Integer({ minimum: 0, maximum: 100_000 });
 const Quoted = Type.String({ minLength: 1, maxLength: 40 });
 
 /** What a source gave up: amounts of its freeze, and when the last token of each holder ends. */
-const released = { ...Line, unissued: Units, held: Units, leases: Leases };
+const released = { ...Line, unissued: Units, held: Units, leases: Leases, parts: Type.Optional(Part) };
 
 const Books = closed({
   inHand: Units,
@@ -116,11 +118,16 @@ const serverBodies = {
     unissued: Units,
     held: Units,
   }),
-  frozen: closed({ ...Line, unissued: Units, held: Units, holders: Holders }),
+  /** A part of the list of holders, ahead of the receipt that it belongs to. */
+  'frozen-part': closed({ part: Part, holders: Holders }),
+  /** `parts`: how many parts of the list went before; `holders` is empty then. */
+  frozen: closed({ ...Line, unissued: Units, held: Units, holders: Holders, parts: Type.Optional(Part) }),
   /** The source cannot freeze what it was asked to: nothing was frozen, and nothing will be. */
   declined: closed({ refused: AnyObject }),
   installed: closed({ ...Line, freeK: ChainPosition, heldK: ChainPosition }),
   verified: closed({}),
+  /** A part of the lease ends, ahead of the receipt that they belong to. */
+  'released-part': closed({ part: Part, leases: Leases }),
   released: closed(released),
   /** All that a move had brought, given back: who has some of it now keeps its license to the end. */
   relinquished: closed({ ...Line, unissued: Units, held: Units, holders: Holders }),

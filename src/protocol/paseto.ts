@@ -32,7 +32,7 @@ const header = 'v4.public.';
 const signatureBytes = 64;
 
 /** Longest token that is looked at, in characters. A move's holder list is the longest there is. */
-export const maxTokenChars = 16 * 1024 * 1024;
+export const maxTokenChars = 48 * 1024 * 1024;
 
 /** SubjectPublicKeyInfo of an Ed25519 key without its last 32 bytes (RFC 8410 §4). */
 const ed25519Spki = Buffer.from('302a300506032b6570032100', 'hex');
@@ -133,7 +133,7 @@ function partsOf(token: string): { body: Buffer; footer: Buffer } | undefined {
  * The payload and footer of a token that `key` (a `publicKeyObject`) signed under this implicit
  * assertion, or undefined. Refused: any other header, a part too many, base64url in a form that
  * encoding would not have given, a wrong signature, a payload that is not strict JSON (strict-json.ts),
- * more than 16 Mi characters.
+ * more than 48 Mi characters.
  */
 export function verifyPaseto(
   token: string,

@@ -7,6 +7,7 @@ import { repeat } from '../platform/repeat.ts';
 import { noteService } from './app.ts';
 import type { ServerContext } from './context.ts';
 import { contactClearinghouse } from './usecases/contact.ts';
+import { continueLongMoves } from './usecases/long-move.ts';
 import { sweepLapsed } from './usecases/reclaim.ts';
 import { remindOfMoves } from './usecases/remind-of-moves.ts';
 import { readMethod } from './usecases/settings.ts';
@@ -22,6 +23,8 @@ const sweepLimit = 500;
 export function startService(context: ServerContext): () => Promise<void> {
   void noteService(context, 'started').catch(() => undefined);
   void context.signer.start();
+  // What was stopped in the middle of a long move goes on, whether or not anybody can be reached.
+  void continueLongMoves(context).catch(() => undefined);
   let pauseMs = secondMs;
   const contacts = repeat(async () => {
     if ((await context.store.read(readMethod)) !== 'automatic') return 2 * secondMs;

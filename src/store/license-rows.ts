@@ -211,25 +211,6 @@ export async function clearInherited(tx: WriteTx, move: string): Promise<void> {
   await tx.run('update licenses set inherited_from = null where inherited_from = ?', move);
 }
 
-/** The known lease ends of those who came with a move and have a license here, until its source is closed. */
-export async function inheritedLeases(tx: ReadTx, move: string): Promise<readonly KnownLease[]> {
-  return tx.all<KnownLease>(
-    'select id, sub, lease_end as "leaseEnd" from licenses where inherited_from = ?',
-    move,
-  );
-}
-
-export interface KnownLease {
-  readonly id: number;
-  readonly sub: string;
-  readonly leaseEnd: number;
-}
-
-/** Raises the known lease end of a license: the source has reported a later one. */
-export async function extendLease(tx: WriteTx, id: number, leaseEnd: number): Promise<void> {
-  await tx.run('update licenses set lease_end = ? where id = ?', leaseEnd, id);
-}
-
 export interface ListedLicense {
   readonly id: number;
   readonly product: string;

@@ -37,6 +37,8 @@ export async function handleMessage(
       return installRequest(context, tx, { message, nowMs });
     case 'move-request':
     case 'frozen':
+    case 'frozen-part':
+    case 'released-part':
     case 'declined':
     case 'installed':
     case 'verified':

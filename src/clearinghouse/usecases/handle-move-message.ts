@@ -15,6 +15,7 @@ import type { MoveHappening } from './advance-move.ts';
 import { advanceMove } from './advance-move.ts';
 import { undoMove } from './cancel-move.ts';
 import type { Handling } from './handle-message.ts';
+import { allHolders, allLeases, keepOnePart } from './list-parts.ts';
 import { newId } from './new-id.ts';
 import { startOnlineMove } from './start-move.ts';
 import { handleStatement } from './state-move.ts';
@@ -28,6 +29,8 @@ type OfMove = Extract<
     t:
       | 'move-request'
       | 'frozen'
+      | 'frozen-part'
+      | 'released-part'
       | 'declined'
       | 'installed'
       | 'verified'
@@ -41,6 +44,8 @@ type OfMove = Extract<
 /** Which of the two servers of a move may say what of it. */
 const saidBy: Readonly<Record<Exclude<OfMove['t'], 'move-request'>, readonly ('source' | 'target')[]>> = {
   frozen: ['source'],
+  'frozen-part': ['source'],
+  'released-part': ['source'],
   declined: ['source'],
   installed: ['target'],
   verified: ['source', 'target'],
@@ -65,6 +70,9 @@ export async function handleMoveMessage(
   switch (message.t) {
     case 'frozen':
       return handleFrozen(context, tx, { move, message, nowMs });
+    case 'frozen-part':
+    case 'released-part':
+      return keepOnePart(tx, { move, message });
     case 'declined':
       return handleDeclined(context, tx, { move, nowMs });
     case 'installed':
@@ -142,10 +150,12 @@ async function handleFrozen(
   if (move.state !== 'reserved' && move.state !== 'dead-wait') {
     return carryOn(context, tx, { move, event: 'frozen', nowMs });
   }
-  const { unissued, held, holders } = message.body;
-  const named = checkNamed({ held, holders });
+  const { unissued, held } = message.body;
+  const holders = await allHolders(tx, move.id, message.body);
+  if (!holders.ok) return holders;
+  const named = checkNamed({ held, holders: holders.value });
   if (!named.ok) return named;
-  const row = { ...move, unissued, held, holders: JSON.stringify(holders) };
+  const row = { ...move, unissued, held, holders: JSON.stringify(holders.value) };
   const granted = await takeFreeze(context, tx, { move: row, nowMs });
   return granted.ok ? ok(null) : granted;
 }
@@ -198,13 +208,15 @@ async function handleReleased(
   { move, message, nowMs }: Saying & { readonly message: MessageOf<'released'> },
 ): Handled {
   const { state } = move;
-  const { unissued, held, leases } = message.body;
+  const { unissued, held } = message.body;
   // A freeze whose receipt came after the undo, or never, left no amounts: the release tells them (§1.4).
   const row = state === 'aborted' || state === 'dead-wait' ? { ...move, unissued, held } : move;
   if (state !== 'reserved' && (row.unissued !== unissued || row.held !== held)) {
     return err({ code: 'quantity-differs', expected: row.unissued + row.held, found: unissued + held });
   }
-  return carryOn(context, tx, { move: row, event: 'released', nowMs, leases });
+  const leases = await allLeases(tx, move.id, message.body);
+  if (!leases.ok) return leases;
+  return carryOn(context, tx, { move: row, event: 'released', nowMs, leases: leases.value });
 }
 
 /** The target has given back all that the move brought there: who has some of it now goes to the source. */

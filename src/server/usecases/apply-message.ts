@@ -19,6 +19,7 @@ import { findRequest, noteApplied } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { handleAnswer } from './handle-answer.ts';
 import { serverLog } from './license-token.ts';
+import { continueLongMoves } from './long-move.ts';
 import { administer } from './server-facts.ts';
 import { readTrustList } from './trust-list.ts';
 import { checkForked, takeLogs } from './witness.ts';
@@ -95,6 +96,7 @@ export async function applyMessages(
       refusal: message.envelope.body.refused as unknown as Refusal,
     });
   }
+  await continueLongMoves(context);
   const [first] = failed;
   if (first !== undefined && applied.length + again.length === 0) return err(first.refusal);
   return ok({ applied, again, refused, failed, results });

@@ -31,7 +31,7 @@ import type { ConfirmationView } from './confirm.ts';
 import { confirmAct, tooMuchToTell, viewConfirmation } from './confirm.ts';
 import { noteEvent } from './events.ts';
 import { accountsOf, serverLog } from './license-token.ts';
-import { releaseOnline } from './move-as-source.ts';
+import { releaseWhole } from './long-move.ts';
 import { newId } from './new-id.ts';
 import { administer } from './server-facts.ts';
 import { stateEndedMoves } from './state-move.ts';
@@ -171,7 +171,7 @@ async function closeHolding(
     codes.push(...returned.value);
     if (freeze === undefined) continue;
     if (by === 'telephone') await release(context, tx, { line, move: freeze, nowMs });
-    else await releaseOnline(context, tx, { line, move: freeze });
+    else await releaseWhole(context, tx, { line, move: freeze });
     unissued += freeze.unissued;
     held += freeze.held;
     releases += 1;

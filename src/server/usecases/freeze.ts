@@ -8,6 +8,8 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import type { FreezeSplit } from '../../core/split.ts';
 import { splitFreeze } from '../../core/split.ts';
+import type { HeldHolder } from '../../store/held-rows.ts';
+import { nextToHold } from '../../store/held-rows.ts';
 import { holdLicenses, setHeldLicenses } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { freezeReserved, releaseReserved, unfreezeReserved } from '../../store/reserve-rows.ts';
@@ -16,11 +18,20 @@ import type { ServerMoveRow } from '../../store/server-rows.ts';
 import { openFreeze, provisionalMove } from '../../store/server-rows.ts';
 import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
 import { accountsOf } from './license-token.ts';
+import type { Part } from './move-progress.ts';
+import { partSize, readProgress } from './move-progress.ts';
 
 /** What a freeze takes, as postings, and the two amounts that the other side hears of. */
 export interface Frozen {
   readonly split: FreezeSplit;
   readonly postings: readonly Posting[];
+}
+
+/** What one part of a freeze takes. */
+export interface FrozenPart extends Frozen {
+  readonly licenses: readonly HeldHolder[];
+  /** Whether nothing is left to be frozen. */
+  readonly complete: boolean;
 }
 
 /**
@@ -32,27 +43,81 @@ export async function freezeUnits(
   tx: WriteTx,
   order: { readonly line: LineRow; readonly move: string; readonly quantity: number | 'all' },
 ): Promise<Result<Frozen, Refusal>> {
-  const { line, move } = order;
+  const free = await checkFree(tx, order.line);
+  if (!free.ok) return free;
+  const split = await splitOf(tx, order.line, order.quantity);
+  if (!split.ok) return split;
+  return ok({ split: split.value, postings: await take(tx, { ...order, split: split.value, number: 0 }) });
+}
+
+/** Refused: `move-open` where one freeze of the line is open, or units of it have not quite arrived. */
+export async function checkFree(tx: WriteTx, line: LineRow): Promise<Result<null, Refusal>> {
   const open = await openFreeze(tx, line.agreement, line.line);
   if (open !== undefined) return err({ code: 'move-open', move: open.id, state: open.state });
   const coming = await provisionalMove(tx, line.agreement, line.line);
   // Its units are still in transit in the books of the clearinghouse: they cannot be moved on yet.
   if (coming !== undefined) return err({ code: 'move-open', move: coming.id, state: coming.state });
+  return ok(null);
+}
+
+/**
+ * Freezes the next part of a move: all that is unissued, so that nobody new gets any of it from the first
+ * part on, and a few hundred licenses; what is reserved or quarantined comes with the last part. Refused:
+ * `move-more-than-there-is`.
+ */
+export async function freezePart(
+  tx: WriteTx,
+  order: {
+    readonly line: LineRow;
+    readonly move: string;
+    readonly wanted: number | 'all';
+    readonly part: number;
+  },
+): Promise<Result<FrozenPart, Refusal>> {
+  const { line, move, part: number } = order;
+  const whole = await splitOf(tx, line, order.wanted);
+  if (!whole.ok) return whole;
+  const complete = whole.value.issued <= partSize;
+  const split = complete
+    ? whole.value
+    : { unissued: whole.value.unissued, issued: partSize, reserved: 0, quarantined: 0, held: partSize };
+  const licenses = await nextToHold(tx, line.id, split.issued);
+  const postings = await take(tx, { line, move, split, number });
+  return ok({ split, postings, licenses, complete });
+}
+
+async function splitOf(
+  tx: WriteTx,
+  line: LineRow,
+  wanted: number | 'all',
+): Promise<Result<FreezeSplit, Refusal>> {
   const accounts = accountsOf(line);
-  const split = splitFreeze({
+  return splitFreeze({
     unissued: await tx.balance(accounts.unissued),
     issued: await tx.balance(accounts.issued),
     reserved: await tx.balance(accounts.reserved),
     quarantined: await tx.balance(accounts.quarantined),
-    wanted: order.quantity,
+    wanted,
   });
-  if (!split.ok) return split;
-  const { unissued, issued, reserved } = split.value;
-  await shiftUnits(tx, { lineId: line.id, from: freePool, to: move, amount: unissued });
-  const held = await holdLicenses(tx, { lineId: line.id, move, amount: issued });
-  if (held !== issued) throw new Error(`${issued} licenses were to be held, ${held} were there.`);
-  await freezeReserved(tx, { lineId: line.id, move, amount: reserved });
-  const postings = takesOf(line, move, split.value).map(
+}
+
+/** Freezes a split, and answers the postings for it. */
+async function take(
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly move: string;
+    readonly split: FreezeSplit;
+    readonly number: number;
+  },
+): Promise<readonly Posting[]> {
+  const { line, move, split, number } = of;
+  await shiftUnits(tx, { lineId: line.id, from: freePool, to: move, amount: split.unissued });
+  const held = await holdLicenses(tx, { lineId: line.id, move, amount: split.issued });
+  if (held !== split.issued) throw new Error(`${split.issued} licenses were to be held, ${held} were there.`);
+  await freezeReserved(tx, { lineId: line.id, move, amount: split.reserved });
+  const accounts = accountsOf(line);
+  return takesOf({ line, move, part: split, number }).map(
     ({ id, debit, amount }): Posting => ({
       kind: 'pending',
       id,
@@ -62,26 +127,57 @@ export async function freezeUnits(
       amount,
     }),
   );
-  return ok({ split: split.value, postings });
 }
 
-/** The pendings of a freeze: one for each account that it takes from. */
-function takesOf(
-  line: LineRow,
-  move: string,
-  split: Omit<FreezeSplit, 'held'>,
-): readonly { readonly id: string; readonly debit: AccountId; readonly amount: number }[] {
-  const accounts = accountsOf(line);
+/** The pendings of a part of a freeze, the first one where there are no more: one for each account. */
+function takesOf(of: {
+  readonly line: LineRow;
+  readonly move: string;
+  readonly part: Part;
+  readonly number: number;
+}): readonly { readonly id: string; readonly debit: AccountId; readonly amount: number }[] {
+  const accounts = accountsOf(of.line);
   const names = ['unissued', 'issued', 'reserved', 'quarantined'] as const;
+  const end = of.number === 0 ? '' : `/${of.number}`;
   return names
-    .map((name) => ({ id: `${move}/${name}`, debit: accounts[name], amount: split[name] }))
+    .map((name) => ({ id: `${of.move}/${name}${end}`, debit: accounts[name], amount: of.part[name] }))
     .filter(({ amount }) => amount > 0);
 }
 
-function resolveAll(line: LineRow, move: ServerMoveRow, kind: 'post' | 'void'): readonly Posting[] {
+async function resolveAll(
+  tx: WriteTx,
+  { line, move }: { readonly line: LineRow; readonly move: ServerMoveRow },
+  kind: 'post' | 'void',
+): Promise<readonly Posting[]> {
   const { unissued, held, reserved, quarantined } = move;
-  const split = { unissued, issued: held - reserved - quarantined, reserved, quarantined };
-  return takesOf(line, move.id, split).map(({ id }) => ({ kind, pending: id }));
+  const whole = { unissued, issued: held - reserved - quarantined, reserved, quarantined };
+  const progress = await readProgress(tx, move.id);
+  const parts = progress?.parts ?? [whole];
+  // What a release in parts has given up already is resolved.
+  return parts
+    .flatMap((part, number) =>
+      number < (progress?.released ?? 0) ? [] : takesOf({ line, move: move.id, part, number }),
+    )
+    .map(({ id }) => ({ kind, pending: id }));
+}
+
+/** Gives up one part of what a move has frozen, but for its licenses; the last part takes along what is left. */
+export async function releasePartOf(
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly move: ServerMoveRow;
+    readonly part: Part;
+    readonly number: number;
+    readonly isLast: boolean;
+  },
+): Promise<readonly Posting[]> {
+  const { line, move, part, number } = of;
+  const leaving = `${move.id}/leaving`;
+  await shiftUnits(tx, { lineId: line.id, from: move.id, to: leaving, amount: part.unissued });
+  await dropUnits(tx, line.id, leaving);
+  if (of.isLast) await releaseReserved(tx, line.id, move.id);
+  return takesOf({ line, move: move.id, part, number }).map(({ id }) => ({ kind: 'post', pending: id }));
 }
 
 /** Gives up what a move has frozen: the units leave this server for good. */
@@ -92,7 +188,7 @@ export async function releaseUnits(
   await setHeldLicenses(tx, of.move.id, 'released');
   await releaseReserved(tx, of.line.id, of.move.id);
   await dropUnits(tx, of.line.id, of.move.id);
-  return resolveAll(of.line, of.move, 'post');
+  return resolveAll(tx, of, 'post');
 }
 
 /** Takes back what a move has frozen: everything is as it was before the freeze. */
@@ -104,5 +200,5 @@ export async function unfreezeUnits(
   await setHeldLicenses(tx, move.id, 'issued');
   await unfreezeReserved(tx, move.id);
   await shiftUnits(tx, { lineId: line.id, from: move.id, to: freePool, amount: move.unissued });
-  return resolveAll(line, move, 'void');
+  return resolveAll(tx, of, 'void');
 }

@@ -2,16 +2,12 @@
  * The source's part in a move by messages: it freezes, takes back or gives up, and sends the receipt. The
  * table is `advanceSource`; by telephone the same is decided here, in `telephone-move.ts`.
  */
-import type { JsonObject } from '../../core/json.ts';
 import type { SourceState } from '../../core/move-servers.ts';
 import { advanceSource, checkFreeze } from '../../core/move-servers.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import { err, ok } from '../../core/result.ts';
-import { isoTime } from '../../core/time.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
-import { heldLicenses } from '../../store/license-rows.ts';
-import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
-import { frozenReservations } from '../../store/reserve-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { findLine } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
@@ -25,11 +21,10 @@ import {
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { noteEvent } from './events.ts';
-import type { Frozen } from './freeze.ts';
-import { freezeUnits, releaseUnits } from './freeze.ts';
-import type { NamedHolder } from './holder-view.ts';
-import { viewHolder } from './holder-view.ts';
+import type { FrozenPart } from './freeze.ts';
+import { checkFree, freezePart } from './freeze.ts';
 import { serverLog } from './license-token.ts';
+import { beginRelease, enterPart, releaseWhole } from './long-move.ts';
 import type { Handled, On } from './move-messages.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
@@ -67,7 +62,8 @@ export async function onFreeze(
     target,
     open: open === undefined ? null : { id: open.id, state: 'frozen' },
   });
-  const frozen = allowed.ok ? await freezeUnits(tx, { line, move: id, quantity }) : allowed;
+  const free = allowed.ok ? await checkFree(tx, line) : allowed;
+  const frozen = free.ok ? await freezePart(tx, { line, move: id, wanted: quantity, part: 0 }) : free;
   if (!frozen.ok) return decline(context, tx, { message, id, move, line, refusal: frozen.error });
   await enterFreeze(context, tx, { message, id, move, line, frozen: frozen.value });
   return ok(null);
@@ -77,7 +73,7 @@ export async function onFreeze(
 async function enterFreeze(
   context: ServerContext,
   tx: WriteTx,
-  of: Freezing & { readonly line: LineRow; readonly frozen: Frozen },
+  of: Freezing & { readonly line: LineRow; readonly frozen: FrozenPart },
 ): Promise<void> {
   const { id, move, line, frozen } = of;
   const { quantity, target, address } = of.message.body;
@@ -105,23 +101,7 @@ async function enterFreeze(
   if (move === undefined) await insertServerMove(tx, row);
   else await updateServerMove(tx, row);
   await savePeer(tx, { licenseServerId: target, name: null, url: address ?? null });
-  const holders = await holdersOf(tx, id);
-  const receipt = await outgoing(tx, {
-    id: newId(context),
-    type: 'frozen',
-    move: id,
-    body: { agreement: line.agreement, line: line.line, unissued, held, holders },
-  });
-  await tx.post({
-    log: serverLog,
-    kind: 'frozen',
-    id: `freeze:${id}`,
-    at: nowMs,
-    body: { agreement: line.agreement, line: line.line, move: id, target, unissued, held },
-    postings: frozen.postings,
-    outbox: [receipt],
-  });
-  await noteEvent(context, tx, { number: 5001, data: moveEvent(row) });
+  await enterPart(context, tx, { line, move: row, frozen });
 }
 
 /**
@@ -165,24 +145,6 @@ async function decline(
     data: { type: 'freeze', sender: 'the clearinghouse', problem: refusal.code },
   });
   return ok(null);
-}
-
-/**
- * Everybody whose unit goes along, with the last end of every token known here. A holder who has a license
- * here and another unit reserved is named once: the other unit goes along without a name.
- */
-async function holdersOf(tx: WriteTx, move: string): Promise<readonly JsonObject[]> {
-  const held: readonly NamedHolder[] = await heldLicenses(tx, move);
-  const reserved: readonly NamedHolder[] = (await frozenReservations(tx, move)).map((row) => ({
-    ...row,
-    unit: Number(row.origin.split('/').at(-1)),
-  }));
-  const named = new Map<string, NamedHolder>();
-  for (const { sub, kind, origin, unit, leaseEnd } of [...held, ...reserved]) {
-    const first = named.get(sub) ?? { sub, kind, origin, unit, leaseEnd };
-    named.set(sub, { ...first, leaseEnd: Math.max(first.leaseEnd, leaseEnd) });
-  }
-  return [...named.values()].map(viewHolder);
 }
 
 export async function onUnfreeze(
@@ -232,39 +194,7 @@ export async function onRelease(
   if (line === undefined) return err({ code: 'not-activated', agreement: message.body.agreement });
   const { address } = message.body;
   if (address !== undefined) await savePeer(tx, { licenseServerId: move.target, name: null, url: address });
-  await releaseOnline(context, tx, { line, move });
+  if (await beginRelease(tx, id)) return ok(null);
+  await releaseWhole(context, tx, { line, move });
   return ok(null);
-}
-
-/** Gives a frozen move up and sends the receipt: on the clearinghouse's word, or at deactivation. */
-export async function releaseOnline(
-  context: ServerContext,
-  tx: WriteTx,
-  of: { readonly line: LineRow; readonly move: ServerMoveRow },
-): Promise<void> {
-  const { line, move } = of;
-  const nowMs = context.clock.nowMs();
-  const leases = (await heldLicenses(tx, move.id)).map(({ sub, leaseEnd }) => ({
-    sub,
-    leaseEnd: isoTime(leaseEnd),
-  }));
-  const postings = await releaseUnits(tx, { line, move });
-  await updateServerMove(tx, { ...move, state: 'closed', updatedAt: nowMs });
-  const { unissued, held } = move;
-  const receipt: OutgoingMessage = await outgoing(tx, {
-    id: newId(context),
-    type: 'released',
-    move: move.id,
-    body: { agreement: line.agreement, line: line.line, unissued, held, leases },
-  });
-  await tx.post({
-    log: serverLog,
-    kind: 'released',
-    id: `release:${move.id}`,
-    at: nowMs,
-    postings,
-    outbox: [receipt],
-    body: { agreement: line.agreement, line: line.line, move: move.id, unissued, held },
-  });
-  await noteEvent(context, tx, { number: 5002, data: moveEvent(move) });
 }

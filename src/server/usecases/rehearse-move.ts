@@ -26,7 +26,8 @@ import type { ServerContext } from '../context.ts';
 import { readGeneration } from '../generation.ts';
 
 import { serverLog } from './license-token.ts';
-import { onFreeze, releaseOnline } from './move-as-source.ts';
+import { freezeRest, releaseWhole } from './long-move.ts';
+import { onFreeze } from './move-as-source.ts';
 import { viewMove } from './move-view.ts';
 import { newId } from './new-id.ts';
 import { readFacts, standingOf } from './server-facts.ts';
@@ -114,7 +115,7 @@ async function play(
   const frozen = await countsOf(context, tx, move);
   const named = await namedLeases(tx, id);
   const nowMs = context.clock.nowMs();
-  if (move.carrier === 'online') await releaseOnline(context, tx, { line, move });
+  if (move.carrier === 'online') await releaseWhole(context, tx, { line, move });
   else await release(context, tx, { line, move, nowMs });
   const after = await countsOf(context, tx, move);
   const { awaited } = viewMove(move, { resumed: true, nowMs });
@@ -172,6 +173,7 @@ async function begin(
     const frozen = await onFreeze(context, tx, { message: { body }, id, move: await findServerMove(tx, id) });
     if (!frozen.ok) return frozen;
   }
+  await freezeRest(context, tx, id);
   const now = await findServerMove(tx, id);
   if (now?.state !== 'refused') return ok({ id, resumed: resumed ? state : null });
   const request = await findRequest(tx, `move:${id}`);

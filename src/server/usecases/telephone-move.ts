@@ -33,6 +33,7 @@ import type { LineName } from './find-line.ts';
 import { findNamedLine } from './find-line.ts';
 import { freezeUnits, releaseUnits } from './freeze.ts';
 import { accountsOf, serverLog } from './license-token.ts';
+import { readProgress } from './move-progress.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
 import { checkTime } from './seen-time.ts';
@@ -256,6 +257,12 @@ export async function giveBack(
   const coming = await provisionalMove(tx, line.agreement, line.line);
   // What it brought is in transit in the books of the clearinghouse, which would refuse to take it back.
   if (coming !== undefined) return err({ code: 'move-open', move: coming.id, state: coming.state });
+  const freezing = await openFreeze(tx, line.agreement, line.line);
+  const progress = freezing && (await readProgress(tx, freezing.id));
+  // The parts that are still to come were counted when the freeze was allowed.
+  if (freezing !== undefined && progress?.frozen === false) {
+    return err({ code: 'move-open', move: freezing.id, state: freezing.state });
+  }
   const unissued = await tx.balance(accounts.unissued);
   if (!Number.isSafeInteger(quantity) || quantity < 1 || tooMuchToTell(quantity)) {
     return err({ code: 'quantity-invalid', quantity, most: Math.min(unissued, 65_535) });
