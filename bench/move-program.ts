@@ -17,7 +17,9 @@ export type ProgramQuestion =
   | { readonly ask: 'age'; readonly prefix: string }
   | { readonly ask: 'journal'; readonly log: string; readonly from: number }
   | { readonly ask: 'books' }
-  | { readonly ask: 'memory' };
+  | { readonly ask: 'memory' }
+  /** How long it worked without a pause, each time since this was asked before. */
+  | { readonly ask: 'turns' };
 
 /** An entry of a journal: what happened, and when. */
 export interface Happened {
@@ -47,6 +49,18 @@ async function age(prefix: string): Promise<number> {
 
 const mostEntries = 100_000;
 
+/**
+ * Processor time between two looks, milliseconds: a turn of the event loop that takes long makes everybody
+ * wait, and unlike the time on the wall it says the same on a machine that has other things to do.
+ */
+const turns: number[] = [];
+let usedBefore = process.threadCpuUsage();
+setInterval(() => {
+  const { user, system } = process.threadCpuUsage(usedBefore);
+  usedBefore = process.threadCpuUsage();
+  turns.push((user + system) / 1000);
+}, 2).unref();
+
 answerParent(async (question: ProgramQuestion) => {
   switch (question.ask) {
     case 'port':
@@ -59,6 +73,8 @@ answerParent(async (question: ProgramQuestion) => {
     }
     case 'books':
       return opened.store.read((tx) => tx.balances(''));
+    case 'turns':
+      return turns.splice(0);
     case 'memory':
       return process.resourceUsage().maxRSS / 1024;
   }

@@ -34,11 +34,11 @@ const targetP99 = 50;
 
 /** The phases of a move: each ends with the first entry of this kind in this journal. */
 const phases: readonly { readonly name: string; readonly of: keyof World; readonly kind: string }[] = [
-  { name: 'freeze', of: 'source', kind: 'received-freeze' },
+  { name: 'freeze', of: 'source', kind: 'frozen' },
   { name: 'receipt and grant', of: 'clearinghouse', kind: 'move-frozen' },
   { name: 'install', of: 'target', kind: 'received-grant' },
   { name: 'commit', of: 'clearinghouse', kind: 'move-verified' },
-  { name: 'release', of: 'source', kind: 'received-release' },
+  { name: 'release', of: 'source', kind: 'released' },
   { name: 'closed', of: 'clearinghouse', kind: 'move-released' },
   { name: 'source known closed', of: 'target', kind: 'received-source-closed' },
 ];
@@ -54,6 +54,8 @@ interface Measured {
     readonly p99: number;
     readonly worst: number;
   };
+  /** The source's turns of the event loop, milliseconds of processor time. */
+  readonly turns: { readonly p99: number; readonly longest: number; readonly over20: number };
   readonly memoryMiB: Readonly<Record<string, number>>;
 }
 
@@ -113,6 +115,7 @@ async function measure(units: number): Promise<Measured> {
     await world.source.ask({ ask: 'age', prefix: renewedPrefix });
     const renewals = new Renewals(world.source.port, few.map(pathOf));
     await sleep(1000);
+    await world.source.ask({ ask: 'turns' });
     const startedAt = Date.now();
     const order = {
       agreement,
@@ -124,6 +127,7 @@ async function measure(units: number): Promise<Measured> {
     };
     const { id } = await world.source.call('POST', '/v1/admin/moves', { ...order, hold: false });
     await untilClosed(world, String(id));
+    const turns = (await world.source.ask<number[]>({ ask: 'turns' })).sort((left, right) => left - right);
     const all = await renewals.stop();
     let before = startedAt;
     const ends: number[] = [];
@@ -146,6 +150,11 @@ async function measure(units: number): Promise<Measured> {
       seconds: (before - startedAt) / 1000,
       phases: Object.fromEntries(took),
       renewals: renewalsUntil(all, startedAt, ends[4] ?? before),
+      turns: {
+        p99: percentile(turns, 0.99),
+        longest: turns.at(-1) ?? Number.NaN,
+        over20: turns.filter((turn) => turn > 20).length,
+      },
       memoryMiB: Object.fromEntries(memoryMiB),
     };
   } finally {
@@ -163,6 +172,8 @@ for (const size of (options.sizes ?? '').split(',').map(Number)) {
     console.log(`  ${name.padEnd(22)} ${seconds.toFixed(2)} s`);
   const { count, p50, p99, worst } = one.renewals;
   console.log(`  ${count} renewals meanwhile: p50 ${p50} ms, p99 ${p99} ms, longest ${worst} ms`);
+  const turns = Object.entries(one.turns).map(([name, ms]) => `${name} ${ms.toFixed(1)}`);
+  console.log(`  the source's turns, ms of processor time: ${turns.join(', ')}`);
   console.log(`  memory at most, MiB: ${JSON.stringify(one.memoryMiB)}`);
 }
 const largest = measured.at(-1);
