@@ -75,7 +75,7 @@ describe('holders of a dead source', () => {
     assert.equal(refusalOf(await ask(at.target, 'ws-2', second)).code, 'source-token-invalid');
   });
 
-  it('are counted against the reserve where they came on the target’s own units', async () => {
+  it('are not counted against the reserve where their token ended before its units came', async () => {
     const at = await pair(2);
     const [first] = at.held;
     assert.ok(first);
@@ -84,7 +84,8 @@ describe('holders of a dead source', () => {
     assert.deepEqual([early.kind, early.origin], ['permanent', first.origin]);
     await passTime(at, id, 'horizon');
     await acts.contact(at.target, at.target, at.target);
-    assert.deepEqual(await acts.counts(at.target), [12, 1, 2, 0, 9, 0]);
+    // Its source may have given that unit to somebody else since, for whom it is in the reserve.
+    assert.deepEqual(await acts.counts(at.target), [12, 1, 1, 0, 10, 0]);
     await assertAll(at.world);
   });
 

@@ -12,7 +12,7 @@ import { msOf } from '../../protocol/schema.ts';
 import type { GapRow } from '../../store/gap-rows.ts';
 import { findDeclared, markReserved, saveDeclared, waitingGaps } from '../../store/gap-rows.ts';
 import { extendLease } from '../../store/held-rows.ts';
-import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
+import { countsAgainstReserve, markInherited, takenOverEarly } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { drawReserve, honorToken, insertReservation, insertReserve } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
@@ -110,16 +110,16 @@ export async function divideDead(tx: WriteTx, dead: DeadUnits): Promise<readonly
 }
 
 /**
- * Holders who came over early, on units of our own, are counted against the reserve, and those units are
- * free again. What is theirs waits for the end of all leases that the source may have given them.
+ * Holders who came over early, on units of our own, are counted against the reserve while their token of the
+ * source runs, and those units are free again. What is theirs waits for the end of all leases that the source may have given them.
  */
 async function settleEarly(tx: WriteTx, dead: DeadUnits): Promise<number> {
-  const { line, move, source, held, opensAt } = dead;
+  const { line, move, source, held, opensAt, nowMs } = dead;
   let settled = 0;
   for (const license of await takenOverEarly(tx, line.id, source)) {
     await extendLease(tx, license.id, Math.max(license.leaseEnd, opensAt));
     // Released early, all that came is free as it is: nothing is to be counted against.
-    if (held > 0 && settled === held) continue;
+    if (held > 0 && (settled === held || !countsAgainstReserve(license, nowMs))) continue;
     await markInherited(tx, license.id, null);
     if (held > 0) settled += 1;
   }

@@ -1,6 +1,6 @@
 /** Units that came here for holders who are not named: they wait for them until the last lease has ended. */
 import { longestLeaseMs } from '../../core/cal.ts';
-import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
+import { countsAgainstReserve, markInherited, takenOverEarly } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { insertReserve } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
@@ -11,8 +11,8 @@ import { accountsOf, serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
 
 /**
- * The anonymous reserve of a telephone move. Holders who came over early, on units of our own, are
- * counted against it now, and the units they had used up are free again: nobody spends two.
+ * The anonymous reserve of a telephone move. Holders who came over early, on units of our own, and whose
+ * token of the source still runs are counted against it now, and the units they had used up are free again: nobody spends two.
  */
 export async function openReserveFor(
   context: ServerContext,
@@ -26,7 +26,9 @@ export async function openReserveFor(
   },
 ): Promise<void> {
   const { line, source, reserve, nowMs } = of;
-  const early = (await takenOverEarly(tx, line.id, source)).slice(0, of.added);
+  const early = (await takenOverEarly(tx, line.id, source))
+    .filter((license) => countsAgainstReserve(license, nowMs))
+    .slice(0, of.added);
   const amount = of.added - early.length;
   await insertReserve(tx, {
     id: reserve,

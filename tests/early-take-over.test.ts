@@ -1,0 +1,38 @@
+/** Holders who come to the target of a telephone move before its reserve does, on real stores. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { sweepLapsed } from '../src/server/usecases/reclaim.ts';
+import { freezeByTelephone, releaseByTelephone } from '../src/server/usecases/telephone-move.ts';
+import * as acts from './world/acts.ts';
+import { makeWorld, product, value } from './world/world.ts';
+
+const line = { product, type: 'device' } as const;
+
+it('counts nobody against a reserve whose place at the source went to somebody else meanwhile', async () => {
+  const world = await makeWorld();
+  const old = await world.addServer('LS-OLD', { kit: true });
+  const next = await world.addServer('LS-NEW', { kit: true });
+  await acts.setUp(world, old, 1);
+  await acts.setUp(world, next, 1);
+  const first = await acts.permanent(old, 'ws-1');
+  assert.equal((await acts.permanent(next, 'ws-1', acts.sourceOf(first))).origin, first.origin);
+  // The lease at the source ends, and its unit is given to ws-2; ws-1 goes on at the target.
+  for (let days = 0; days < 90; days += 5) {
+    world.clock.advanceDays(5);
+    await acts.permanent(next, 'ws-1');
+  }
+  value(await sweepLapsed(old.context, 10));
+  const second = await acts.permanent(old, 'ws-2');
+  assert.equal(second.kind, 'permanent');
+  await acts.deskMove(world, { from: old, to: next });
+  const order = { ...line, to: acts.idOf(next), quantity: 'all' } as const;
+  await acts.confirm(world, value(await freezeByTelephone(old.context, order)).code);
+  const told = value(await releaseByTelephone(old.context, line));
+  const held = await acts.confirm(world, told.code);
+  await acts.typeCode(next, held.code ?? '', { from: acts.idOf(old) });
+  // Both units have a holder with a live token: there is none for a third.
+  assert.deepEqual(await acts.counts(next), [2, 1, 0, 0, 1, 0]);
+  assert.equal((await acts.permanent(next, 'ws-2', acts.sourceOf(second))).origin, second.origin);
+  assert.deepEqual(await acts.counts(next), [2, 2, 0, 0, 0, 0]);
+  await world.close();
+});
