@@ -21,10 +21,11 @@ export interface ClearinghouseNumbers {
   readonly entitled: number;
   readonly inHand: number;
   readonly retired: number;
-  /** Of a source that no longer functions, until its horizon has passed. */
+  /** Of a source that no longer functions, until its horizon has passed; or until licenses on them have ended. */
   readonly quarantined: readonly {
     readonly move: string;
-    readonly source: string;
+    /** null where its source has given them up, and licenses on them may still run. */
+    readonly source: string | null;
     readonly amount: number;
   }[];
   readonly committed: readonly {
@@ -247,7 +248,7 @@ function totalsOf(
   const committedTo = (wanted: (licenseServerId: string) => boolean): number =>
     sumOf(committed.filter((row) => wanted(row.licenseServerId)));
   const into = inTransit.filter((row) => stating.has(row.target));
-  const doubted = quarantined.filter((row) => stating.has(row.source));
+  const doubted = quarantined.filter((row) => row.source !== null && stating.has(row.source));
   const isEnd = (id: string): boolean => id === ends.source || id === ends.target;
   const of = (part: keyof ServerNumbers): number => sum(linked.map(({ word }) => word.numbers[part]));
   const differences = linked.map(({ word, heard }) => differenceOf(word, heard));

@@ -128,8 +128,8 @@ const transfers: Readonly<Record<string, readonly [keyof World['books'], keyof W
   'reserve-in-transit': ['source', 'transit'],
   'post-to-target': ['transit', 'target'],
   'void-to-source': ['transit', 'source'],
-  'post-to-hand': ['transit', 'hand'],
-  'source-to-hand': ['source', 'hand'],
+  'post-to-lapse': ['transit', 'hand'],
+  'source-to-lapse': ['source', 'hand'],
 };
 
 function perform(world: World, effects: readonly (Effect & { readonly code?: string })[]): World {
@@ -273,7 +273,7 @@ describe('clearinghouse, source and target together', () => {
   });
 
   it('would be caught putting units in hand while the target still has them', () => {
-    const mutant = changed('aborting', 'released', { state: 'closed', effects: [{ do: 'post-to-hand' }] });
+    const mutant = changed('aborting', 'released', { state: 'closed', effects: [{ do: 'post-to-lapse' }] });
     assert.notEqual(explore({ ...online, advance: mutant }).complaint, null);
   });
 

@@ -9,7 +9,8 @@ import { err, ok } from './result.ts';
 
 /**
  * The states of protocol §2.2, and `returning`: a move that was being undone when its source gave
- * its units up. The target still has to give them back; they then go to hand, not to the source.
+ * its units up. The target still has to give them back; they then go to hand, not to the source, when
+ * the licenses on them have ended.
  * `fenced` is *granted* with a source that no longer functions: nothing is awaited from it any more.
  */
 export type MoveState =
@@ -52,10 +53,10 @@ export type MoveEffect =
   | { readonly do: 'post-to-target' }
   /** Void: in transit → committed to the source again. */
   | { readonly do: 'void-to-source' }
-  /** Post elsewhere: in transit → in hand. */
-  | { readonly do: 'post-to-hand' }
-  /** Transfer: committed to the source → in hand. */
-  | { readonly do: 'source-to-hand' }
+  /** Post elsewhere: in transit → in hand, or quarantined while licenses on them may run (lapse.ts). */
+  | { readonly do: 'post-to-lapse' }
+  /** The same of what is committed to the source. */
+  | { readonly do: 'source-to-lapse' }
   /** Pending: committed to the source → quarantined, until its horizon has passed. */
   | { readonly do: 'quarantine' }
   /** Void: quarantined → committed to the source again. */
@@ -112,8 +113,8 @@ const readOut = (code: 'key-pack' | 'held-key-pack'): MoveEffect => ({ do: 'read
 const reserveInTransit: MoveEffect = { do: 'reserve-in-transit' };
 const postToTarget: MoveEffect = { do: 'post-to-target' };
 const voidToSource: MoveEffect = { do: 'void-to-source' };
-const postToHand: MoveEffect = { do: 'post-to-hand' };
-const sourceToHand: MoveEffect = { do: 'source-to-hand' };
+const postToLapse: MoveEffect = { do: 'post-to-lapse' };
+const sourceToLapse: MoveEffect = { do: 'source-to-lapse' };
 
 const frozen: Cell = { to: 'frozen', effects: [reserveInTransit] };
 /**
@@ -121,8 +122,11 @@ const frozen: Cell = { to: 'frozen', effects: [reserveInTransit] };
  * tombstone, so that a freeze that is still under way is refused there (protocol §2.6, M4).
  */
 const abandoned: Cell = { to: 'aborted', effects: [toSource('unfreeze')] };
-/** The source released after the undo was decided: its receipt wins, the units go to hand (§1.4). */
-const releasedAfterUndo: Cell = { to: 'closed', effects: [sourceToHand] };
+/**
+ * The source released after the undo was decided: its receipt wins, and the units go to hand (§1.4), when
+ * the licenses on them have ended.
+ */
+const releasedAfterUndo: Cell = { to: 'closed', effects: [sourceToLapse] };
 /** Released by a source on its own decision counts as verify and commit (§2.2). */
 const releasedOnline: Cell = {
   to: 'closed',
@@ -203,7 +207,7 @@ const online: Table = {
     installed: 'again',
     cancel: 'again',
     released: 'again',
-    relinquished: { to: 'closed', effects: [postToHand] },
+    relinquished: { to: 'closed', effects: [postToLapse] },
   },
   aborted: {
     frozen: 'again',

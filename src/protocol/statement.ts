@@ -79,7 +79,9 @@ const ClearinghouseStatement = closed({
   sourceGone: Type.Boolean(),
   numbers: closed({
     ...{ entitled: Units, inHand: Units, retired: Units },
-    quarantined: Type.Array(closed({ move: Id, source: LicenseServerIdText, amount: Units })),
+    quarantined: Type.Array(
+      closed({ move: Id, source: Type.Union([LicenseServerIdText, Type.Null()]), amount: Units }),
+    ),
     committed: Type.Array(closed({ licenseServerId: LicenseServerIdText, generation: Count, amount: Units })),
     inTransit: Type.Array(closed({ move: Id, target: LicenseServerIdText, amount: Units })),
   }),

@@ -33,6 +33,8 @@ import { chainRoom } from './decide-grant.ts';
 import type { CodeView } from './desk-answer.ts';
 import { viewCode } from './desk-answer.ts';
 import { declarationOf, fenceSource, quarantinePostings, sourceDeadBody } from './fence-source.ts';
+import type { LapseEffect } from './lapse.ts';
+import { lapsePostings } from './lapse.ts';
 import { newId } from './new-id.ts';
 import { livingAuthority } from './open-authority.ts';
 
@@ -137,16 +139,33 @@ async function carryOut(
     deeds.postings.push(...quarantinePostings(declared, { move, act: effect.do }));
     return ok(null);
   }
+  if (effect.do === 'post-to-lapse' || effect.do === 'source-to-lapse') {
+    return lapse(tx, { ...doing, what: effect.do });
+  }
   const posting = await postingOf(tx, move, effect.do);
   if (!posting.ok) return posting;
   deeds.postings.push(posting.value);
   return ok(null);
 }
 
+async function lapse(
+  tx: WriteTx,
+  doing: Doing & { readonly what: LapseEffect },
+): Promise<Result<null, Refusal>> {
+  const { move, what, deeds } = doing;
+  const source = await committedTo(tx, move, 'source');
+  if (what === 'source-to-lapse') {
+    const covered = checkCovered(move.unissued + move.held, await tx.balance(source));
+    if (!covered.ok) return covered;
+  }
+  deeds.postings.push(...(await lapsePostings(tx, { ...doing, source })));
+  return ok(null);
+}
+
 async function postingOf(
   tx: WriteTx,
   move: MoveRow,
-  what: Exclude<MoveEffect['do'], 'send' | 'read-out' | 'fence-source' | 'quarantine' | 'end-quarantine'>,
+  what: 'reserve-in-transit' | 'post-to-target' | 'void-to-source',
 ): Promise<Result<Posting, Refusal>> {
   const account = clearinghouseAccount(move.agreement, move.line);
   const source = await committedTo(tx, move, 'source');
@@ -170,12 +189,6 @@ async function postingOf(
           ? { kind: 'void', pending: move.id }
           : { kind: 'post', pending: move.id, credit: source },
       );
-    case 'post-to-hand':
-      return ok({ kind: 'post', pending: move.id, credit: account.inHand });
-    case 'source-to-hand': {
-      const covered = checkCovered(amount, await tx.balance(source));
-      return covered.ok ? ok({ kind: 'transfer', debit: source, credit: account.inHand, amount }) : covered;
-    }
   }
 }
 

@@ -8,9 +8,9 @@ import { findMove } from '../../store/clearinghouse-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { advanceMove } from './advance-move.ts';
-import { grantPassed } from './dead-source.ts';
 import type { MoveView } from './desk-moves.ts';
 import { viewMove } from './desk-moves.ts';
+import { settleDue } from './settle-due.ts';
 
 /**
  * Undoes a move: at once before the grant; after it the target is asked to give back, and the source has
@@ -34,7 +34,7 @@ export async function cancelMove(
   context: ClearinghouseContext,
   id: string,
 ): Promise<Result<MoveView, Refusal>> {
-  await grantPassed(context);
+  await settleDue(context);
   const done = await context.store.write<MoveView>(async (tx) => {
     const move = await findMove(tx, id);
     if (move === undefined) return err({ code: 'move-unknown', move: id });

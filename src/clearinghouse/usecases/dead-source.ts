@@ -154,7 +154,7 @@ async function settleOthers(
   }
 }
 
-/** Grants every move whose source's horizon has passed; asked for at each contact, each look, and by a timer. */
+/** Grants every move whose source's horizon has passed. */
 export async function grantPassed(context: ClearinghouseContext): Promise<void> {
   const nowMs = context.clock.nowMs();
   const passed = await context.store.read((tx) => passedDeclarations(tx, nowMs));

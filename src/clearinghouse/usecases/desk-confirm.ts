@@ -28,7 +28,6 @@ import {
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { confirmDeactivated, confirmFrozen, confirmReleased } from './confirm-move.ts';
-import { grantPassed } from './dead-source.ts';
 import { keepEvidence } from './dead-source-spoke.ts';
 import type { DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
@@ -38,6 +37,7 @@ import { codeKey, findConfirmer } from './find-confirmation.ts';
 import { newId } from './new-id.ts';
 import { checkNotDead, suspected } from './open-authority.ts';
 import { returnUnits } from './return-units.ts';
+import { settleDue } from './settle-due.ts';
 
 /** Failures per server and day, and in all per day, before a supervisor is needed (protocol §3.6). */
 const serverFailures = 10;
@@ -69,7 +69,7 @@ export async function confirmByTelephone(
   if (!parsed.ok) return parsed;
   const code = expectKind(parsed.value, ['confirmation']);
   if (!code.ok) return code;
-  await grantPassed(context);
+  await settleDue(context);
   const answer = await context.store.write((tx) => takeIn(context, tx, { code: code.value, call }));
   if (!answer.ok && answer.error.code === 'confirmation-unmatched') {
     const { licenseServerId } = answer.error;

@@ -4,6 +4,7 @@ import type { Reveal } from '../../core/chain.ts';
 import { activationChain } from '../../core/chain.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
 import { awaitedDead } from '../../core/dead-source.ts';
+import { awaitedLapse } from '../../core/lapse.ts';
 import { isOver } from '../../core/move.ts';
 import type { Awaited } from '../../core/move-awaited.ts';
 import { awaited } from '../../core/move-awaited.ts';
@@ -15,16 +16,19 @@ import { isoTime } from '../../core/time.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove, pageMoves } from '../../store/clearinghouse-rows.ts';
 import { chainsOf, grantsOf } from '../../store/committed-server-rows.ts';
+import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
 import { findDeadSource } from '../../store/dead-source-rows.ts';
+import { findLapse } from '../../store/lapse-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { moveCode } from './advance-move.ts';
-import { approveEarlyRelease, grantPassed } from './dead-source.ts';
+import { approveEarlyRelease } from './dead-source.ts';
 import type { DeadSourceView } from './dead-source-view.ts';
 import { viewDeadSource } from './dead-source-view.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
 import { openAuthority } from './open-authority.ts';
+import { settleDue } from './settle-due.ts';
 
 export type MoveView = Omit<MoveRow, 'holders' | 'startedAt' | 'updatedAt'> & {
   readonly startedAt: string;
@@ -49,21 +53,35 @@ export async function viewMove(
     ...move,
     startedAt: isoTime(move.startedAt),
     updatedAt: isoTime(move.updatedAt),
-    awaited:
-      declared !== undefined && move.state === 'dead-wait'
-        ? awaitedDead({ horizonMs: declared.horizon, opensAtMs: declared.opensAt, nowMs })
-        : awaited(move.state, move.carrier),
+    awaited: await awaitedNow(tx, { move, declared, nowMs }),
     deadSource: declared === undefined ? null : viewDeadSource(declared, nowMs),
     ageDays: over ? 0 : ageDays(move.startedAt, nowMs),
     reminder: over ? 0 : reminderReached(move.startedAt, nowMs),
   };
 }
 
+/** From whom something is awaited; with the days, where it is time that is waited for. */
+async function awaitedNow(
+  tx: ReadTx,
+  of: {
+    readonly move: Pick<MoveRow, 'id' | 'state' | 'carrier'>;
+    readonly declared: DeadSourceRow | undefined;
+    readonly nowMs: number;
+  },
+): Promise<Awaited> {
+  const { move, declared, nowMs } = of;
+  if (declared !== undefined && move.state === 'dead-wait') {
+    return awaitedDead({ horizonMs: declared.horizon, opensAtMs: declared.opensAt, nowMs });
+  }
+  const lapse = move.state === 'closed' ? await findLapse(tx, move.id) : undefined;
+  return lapse?.endedAt === null ? awaitedLapse(lapse) : awaited(move.state, move.carrier);
+}
+
 export async function listMoves(
   context: ClearinghouseContext,
   page: { readonly after: string; readonly limit: number },
 ): Promise<{ readonly items: readonly MoveView[]; readonly nextCursor: string | null }> {
-  await grantPassed(context);
+  await settleDue(context);
   return context.store.read(async (tx) => {
     const rows = await pageMoves(tx, page);
     const items: MoveView[] = [];
@@ -76,7 +94,7 @@ export async function showMove(
   context: ClearinghouseContext,
   id: string,
 ): Promise<Result<MoveView, Refusal>> {
-  await grantPassed(context);
+  await settleDue(context);
   return context.store.read(async (tx) => {
     const move = await findMove(tx, id);
     if (move === undefined) return err({ code: 'move-unknown', move: id });

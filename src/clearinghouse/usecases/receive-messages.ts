@@ -16,12 +16,12 @@ import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { advanceMove } from './advance-move.ts';
-import { grantPassed } from './dead-source.ts';
 import { keepEvidence, spokenByMessage } from './dead-source-spoke.ts';
 import { handleMessage } from './handle-message.ts';
 import { newId } from './new-id.ts';
 import { suspected } from './open-authority.ts';
 import { publisherLog } from './products.ts';
+import { settleDue } from './settle-due.ts';
 import { countStranger } from './stranger-limit.ts';
 import { keepForkedLog, takeLogs } from './witness.ts';
 
@@ -55,7 +55,7 @@ export async function receiveMessages(
     return err({ code: 'message-invalid', problem: 'it has messages of more than one license server' });
   }
   // What was due before they came is done before they count: a source whose horizon has passed is fenced.
-  await grantPassed(context);
+  await settleDue(context);
   const received: string[] = [];
   for (const message of opened) {
     const done = await receiveOne(context, message);

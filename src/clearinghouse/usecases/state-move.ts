@@ -66,7 +66,12 @@ async function numbersOf(
   return {
     ...{ entitled: books.entitled, inHand: books.inHand, retired: books.retired },
     committed: books.servers,
-    quarantined: quarantined.map(({ row, amount }) => ({ move: row.id, source: row.source, amount })),
+    quarantined: quarantined.map(({ row, amount }) => ({
+      move: row.id,
+      // What waits after an undone move is no server's any more (`lapse.ts`).
+      source: row.state === 'dead-wait' ? row.source : null,
+      amount,
+    })),
     inTransit: inTransit.map(({ row, amount }) => ({ move: row.id, target: row.target, amount })),
   };
 }
