@@ -126,7 +126,7 @@ async function findTarget(asking: Asking, { target, urls }: Referral): Promise<P
       if (error instanceof Unreachable && urls.includes(url)) silent ??= error;
     }
   }
-  throw silent ?? Refused.of({ code: 'referral-address-unknown', licenseServerId: target });
+  throw silent ?? Refused.of({ code: 'referral-address-unknown', licenseServerId: target, tried: urls });
 }
 
 /** What a referral led to must be that server, under the root that the referral names. */
@@ -166,6 +166,13 @@ async function followOnce(
   return { said, referral };
 }
 
+/** Whether a referral names a server and no place: then what the server itself has said is to be told. */
+function leadsNowhere(error: Refused | Unreachable): boolean {
+  if (!(error instanceof Refused) || error.refused.code !== 'referral-address-unknown') return false;
+  const { tried } = error.refused;
+  return Array.isArray(tried) && tried.length === 0;
+}
+
 /** Goes on from what a first server said until nobody refers further. */
 async function follow(asking: Asking, first: Said): Promise<Obtained> {
   let said = first;
@@ -198,7 +205,7 @@ async function follow(asking: Asking, first: Said): Promise<Obtained> {
       said = step.said;
     } catch (error) {
       if (!(error instanceof Refused) && !(error instanceof Unreachable)) throw error;
-      return endWith(error);
+      return endWith(leadsNowhere(error) ? (said.refused ?? error) : error);
     }
   }
 }

@@ -93,7 +93,12 @@ export type Refusal =
   | { readonly code: 'referral-invalid'; readonly problem: string }
   | { readonly code: 'referral-expired'; readonly expiredAt: string; readonly now: string }
   | { readonly code: 'referral-loop'; readonly licenseServerIds: readonly string[] }
-  | { readonly code: 'referral-address-unknown'; readonly licenseServerId: string }
+  | {
+      readonly code: 'referral-address-unknown';
+      readonly licenseServerId: string;
+      /** Addresses that the referral names, at which other servers answer. */
+      readonly tried: readonly string[];
+    }
   // ---- codes
   | {
       readonly code: 'code-unreadable';

@@ -123,10 +123,13 @@ const licenseWords: WordsFor<LicenseCodes> = {
       'The administrator sees on each of them what is there: calyx server packs. Then name the one that has CALs: ' +
       'calyx license request --server URL.',
   }),
-  'referral-address-unknown': ({ licenseServerId }) => ({
+  'referral-address-unknown': ({ licenseServerId, tried }) => ({
     status: 409,
     title: 'The address of the new license server is not known',
-    message: `The CALs have moved to license server ${licenseServerId}, and nobody has said where that is.`,
+    message:
+      tried.length === 0
+        ? `The CALs have moved to license server ${licenseServerId}, and nobody has said where that is.`
+        : `The CALs have moved to license server ${licenseServerId}, but another one answers at ${tried.join(', ')}.`,
     next:
       'Name its address as well: calyx license request --server URL,URL. Its administrator can make it known: ' +
       'calyx server address URL.',

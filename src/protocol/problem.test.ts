@@ -85,7 +85,11 @@ const samples: { readonly [Code in RefusalCode]: RefusalOf<Code> } = {
   'referral-invalid': { code: 'referral-invalid', problem: 'it was altered' },
   'referral-expired': { code: 'referral-expired', expiredAt: now, now: later },
   'referral-loop': { code: 'referral-loop', licenseServerIds: [id, id] },
-  'referral-address-unknown': { code: 'referral-address-unknown', licenseServerId: id },
+  'referral-address-unknown': {
+    code: 'referral-address-unknown',
+    licenseServerId: id,
+    tried: ['http://ls-new:7410'],
+  },
   'code-unreadable': { code: 'code-unreadable', problem: 'length', length: 34, places: [] },
   'code-mistyped': { code: 'code-mistyped', groups: [{ group: 1, typed: '66N61', repairs }] },
   'code-kind-unknown': { code: 'code-kind-unknown', type: 9, ctx: 1 },
@@ -161,6 +165,7 @@ const variants: readonly Refusal[] = [
   { ...samples['already-applied'], type: null },
   { code: 'confirmation-unmatched', licenseServerId: null },
   { code: 'move-more-than-there-is', asked: 0, available: 0 },
+  { code: 'referral-address-unknown', licenseServerId: id, tried: [] },
 ];
 
 /** Those where no command of ours helps: the request itself has to be put right. */
