@@ -1,0 +1,144 @@
+/**
+ * What devices and users do: ask, sign in, show what they have, follow where they are sent, give back.
+ * Who has a living license is never turned away by the server that serves it (protocol §1.1, promise 5).
+ */
+import { listMoves } from '../../src/clearinghouse/usecases/desk-moves.ts';
+import { dayMs } from '../../src/core/time.ts';
+import { sweepLapsed } from '../../src/server/usecases/reclaim.ts';
+import type { LicenseAnswer } from '../../src/server/usecases/request-license.ts';
+import { requestLicense } from '../../src/server/usecases/request-license.ts';
+import { returnLicense, validateLicense } from '../../src/server/usecases/return-license.ts';
+import { product } from '../world/world.ts';
+import type { Act } from './people.ts';
+import type { LineType, Sim, SimServer } from './sim.ts';
+import { anyServer, anyType, recent, serverOf } from './sim.ts';
+import type { HeldToken } from './tokens.ts';
+import { Violation } from './tokens.ts';
+
+interface Asking {
+  readonly holder: string;
+  readonly type: LineType;
+  readonly server: SimServer;
+  readonly shown: HeldToken | undefined;
+  readonly hops: number;
+}
+
+function anyHolder(sim: Sim, type: LineType): string {
+  return `${type === 'device' ? 'ws' : 'user'}-${sim.chance.between(1, sim.profile.holders)}`;
+}
+
+/** Where it works, most often; and what it shows there. */
+const request: Act = async (sim) => {
+  const type = anyType(sim);
+  const holder = anyHolder(sim, type);
+  const before = sim.tokens.of(holder, type);
+  const home = serverOf(sim, before.at(-1)?.issuer ?? '');
+  const server = home === undefined || sim.chance.happens(0.3) ? anyServer(sim) : home;
+  const shown = sim.chance.happens(0.6) ? recent(sim, before) : undefined;
+  return ask(sim, { holder, type, server, shown, hops: 0 });
+};
+
+async function ask(sim: Sim, asking: Asking): Promise<string> {
+  const { holder, type, server, shown } = asking;
+  const mine = sim.tokens.of(holder, type);
+  const source = shown === undefined ? {} : { source: { token: shown.token, bundle: shown.bundle } };
+  const { context } = server.program;
+  const answer = await requestLicense(context, { product, type, holder, ...source });
+  const with_ =
+    shown === undefined ? '' : `, showing unit ${shown.unit} of ${serverOf(sim, shown.issuer)?.name}`;
+  const words = `${holder} asks ${server.name}${with_}`;
+  if (answer.ok) {
+    return `${words}: ${answer.value.status} ${await take(sim, asking, answer.value)}`;
+  }
+  const { code } = answer.error;
+  const why = code === 'source-token-invalid' ? ` (${answer.error.problem})` : '';
+  const own = mine.find((each) => each.issuer === server.id && each.endsMs > sim.latestMs);
+  if (own !== undefined && code !== 'license-moved' && code !== 'deactivated') {
+    throw new Violation('holders keep working', `${words}: ${code}, with unit ${own.unit} of it still alive`);
+  }
+  if (answer.error.code !== 'license-moved' || asking.hops > 3) return `${words}: ${code}${why}`;
+  return `${words}: ${code}; ${await follow(sim, asking, answer.error.licenseServerId)}`;
+}
+
+/** It goes on to where it was sent, with the newest license that it has. */
+async function follow(sim: Sim, asking: Asking, to: string): Promise<string> {
+  const { holder, type } = asking;
+  const target = serverOf(sim, to);
+  if (target === undefined || !target.program.isUp) return 'nobody there';
+  const alive = sim.tokens.of(holder, type).filter((each) => each.endsMs > sim.latestMs + dayMs);
+  const shown = alive.at(-1);
+  const words = await ask(sim, { holder, type, server: target, shown, hops: asking.hops + 1 });
+  // Its unit may have gone on from there before it came, and may be under way for as long as that takes.
+  const served = / permanent|deactivated|horizon-passed|clock-behind|license-moved/.test(words);
+  if (shown?.issuer === asking.server.id && !served && (await movedByMessage(sim, asking, to))) {
+    throw new Violation('holders keep working', `${asking.server.name} sent ${holder} on, but ${words}`);
+  }
+  return words;
+}
+
+/**
+ * Whether the clearinghouse has told the source to release what went this way: then the target has it. A
+ * code that was not typed yet explains a gap, and so does a source that was made to release by itself.
+ */
+async function movedByMessage(sim: Sim, { type, server }: Asking, to: string): Promise<boolean> {
+  const { items } = await listMoves(sim.clearinghouse.context, { after: '', limit: 1000 });
+  const way = items.filter((move) => move.source === server.id && move.target === to && move.type === type);
+  const rows = await server.program.store.read((tx) =>
+    tx.all<{ text: string }>(`select text from journal where kind = 'received-release'`),
+  );
+  const told = rows.map(({ text }) => (JSON.parse(text) as { body: { move?: string } }).body.move);
+  return way.length > 0 && way.every((move) => move.carrier === 'online' && told.includes(move.id));
+}
+
+/** A license comes home; after its first temporary one a device signs in, most often. */
+async function take(sim: Sim, asking: Asking, answer: LicenseAnswer): Promise<string> {
+  const { holder, type, server } = asking;
+  if (answer.unit === null) {
+    if (!sim.chance.happens(0.7)) return 'temporary';
+    await validateLicense(server.program.context, { product, type, holder });
+    return 'temporary, and signs in';
+  }
+  const bundle = JSON.parse(answer.bundleText) as unknown;
+  const early = answer.origin?.startsWith(server.id) === false && (await tookEarly(asking));
+  const held = sim.tokens.take({ holder, token: answer.token, bundle, early }, sim.latestMs);
+  if (held.issuer !== server.id)
+    throw new Violation('tokens', `${server.name} gave a token of ${held.issuer}`);
+  return `permanent unit ${held.unit}, first ${held.origin.slice(0, 5)}/${held.origin.split('/')[1]}`;
+}
+
+/** Whether the unit behind a license is one of the server's own, and its origin another server's. */
+async function tookEarly({ server, type, holder }: Asking): Promise<boolean> {
+  const { store } = server.program;
+  const row = await store.read((tx) =>
+    tx.get<{ early: string | null }>(
+      `select early_source as early from licenses
+       where kind = ? and holder = ? and state in ('issued', 'held') order by issued_at desc`,
+      type,
+      holder,
+    ),
+  );
+  return row?.early != null;
+}
+
+async function revoke(sim: Sim, server: SimServer, holder: string): Promise<void> {
+  const { store } = server.program;
+  const rows = await store.read((tx) => tx.all<{ jti: string }>('select jti from revoked_tokens'));
+  sim.tokens.revoke(holder, new Set(rows.map(({ jti }) => jti)));
+}
+
+const giveUp: Act = async (sim) => {
+  const server = anyServer(sim);
+  const type = anyType(sim);
+  const holder = anyHolder(sim, type);
+  const given = await returnLicense(server.program.context, { product, type, holder });
+  if (given.ok) await revoke(sim, server, holder);
+  return `${holder} gives its license back to ${server.name}: ${given.ok ? 'done' : given.error.code}`;
+};
+
+const sweep: Act = async (sim) => {
+  const server = anyServer(sim);
+  const swept = await sweepLapsed(server.program.context, 100);
+  return `${server.name} sweeps: ${swept.ok ? swept.value.reclaimed : swept.error.code}`;
+};
+
+export const holders = { request, giveUp, sweep };

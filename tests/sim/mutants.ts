@@ -1,0 +1,245 @@
+/**
+ * The rules of protocol §2.6 and of moves by telephone, each left out by a change of the sources as they
+ * are loaded. Every one has to be caught; `seed` is one that does it quickly.
+ */
+import type { Patch } from './patches.ts';
+
+export interface Mutant {
+  readonly name: string;
+  /** The rule that is left out. */
+  readonly rule: string;
+  readonly patches: readonly Patch[];
+  /** A seed by which it is known to be caught, and the check that fires. */
+  readonly caught: { readonly seed: number; readonly checker: string };
+}
+
+const takeFreezeEarly: readonly Patch[] = [
+  {
+    file: 'clearinghouse/usecases/start-move.ts',
+    find: "import { outgoing } from '../send.ts';",
+    replace: "import { outgoing } from '../send.ts';\nimport { takeFreeze } from './take-freeze.ts';",
+  },
+  {
+    file: 'clearinghouse/usecases/start-move.ts',
+    find: 'outbox: [freeze] });\n  return started;',
+    replace: `outbox: [freeze] });
+  if (move.quantity !== 'all') {
+    const early = { ...move, unissued: move.quantity, held: 0 };
+    await takeFreeze(context, tx, { move: early, nowMs: context.clock.nowMs() });
+  }
+  return started;`,
+  },
+];
+
+const moves: readonly Mutant[] = [
+  {
+    name: 'M1',
+    rule: 'The grant waits for the freeze receipt',
+    patches: takeFreezeEarly,
+    caught: { seed: 0, checker: '' },
+  },
+  {
+    name: 'M2',
+    rule: 'A grant is applied once',
+    patches: [
+      {
+        file: 'server/usecases/advance-chain.ts',
+        find: 'if (proof.k <= present.k) return ok({ added: 0 });',
+        replace: 'if (proof.k === present.k && proof.k > 0) return ok({ added: 1 });',
+      },
+      {
+        file: 'server/usecases/advance-chain.ts',
+        find: 'const added = proof.k - present.k;\n  const value',
+        replace: 'const added = Math.max(1, proof.k - present.k);\n  const value',
+      },
+    ],
+    caught: { seed: 0, checker: '' },
+  },
+  {
+    name: 'M3',
+    rule: 'Undo waits for the receipt of the target',
+    patches: [
+      {
+        file: 'core/move.ts',
+        find: "const undo: Cell = { to: 'aborting', effects: [toTarget('cancel')] };",
+        replace:
+          "const undo: Cell = { to: 'aborted', effects: [voidToSource, toSource('unfreeze'), toTarget('cancel')] };",
+      },
+    ],
+    caught: { seed: 0, checker: '' },
+  },
+  {
+    name: 'M4',
+    rule: 'An undone move leaves a tombstone, for a freeze that comes late',
+    patches: [
+      {
+        file: 'core/move-servers.ts',
+        find: "undone: { freeze: 'again', unfreeze: 'again' },",
+        replace:
+          "undone: { freeze: { to: 'frozen', effects: [freezeUnits, told('frozen')] }, unfreeze: 'again' },",
+      },
+    ],
+    caught: { seed: 0, checker: '' },
+  },
+  {
+    name: 'M5',
+    rule: 'A frozen source gives nothing new',
+    patches: [
+      {
+        file: 'store/license-rows.ts',
+        find: "where l.line_id = ? and l.state = 'issued' and l.lease_end < ?",
+        replace: "where l.line_id = ? and l.state in ('issued', 'held') and l.lease_end < ?",
+      },
+    ],
+    caught: { seed: 0, checker: '' },
+  },
+  {
+    name: 'M10',
+    rule: 'The commit waits for the receipt of the target',
+    patches: [
+      {
+        file: 'core/move.ts',
+        find: "grant: { to: 'granted', effects: [toTarget('grant')] },",
+        replace:
+          "grant: { to: 'committed', effects: [postToTarget, toTarget('grant'), toSource('release'), toTarget('final')] },",
+      },
+    ],
+    caught: { seed: 0, checker: '' },
+  },
+  {
+    name: 'M13',
+    rule: 'The ends of leases go along to the new owner',
+    patches: [
+      {
+        file: 'server/usecases/move-as-target.ts',
+        find: 'await clearInherited(tx, id);',
+        replace:
+          "await clearInherited(tx, id);\n  await tx.run('update reservations set lease_end = 0 where move = ?', id);",
+      },
+    ],
+    caught: { seed: 0, checker: '' },
+  },
+  {
+    name: 'M14',
+    rule: 'Reserved units wait while the source may still renew',
+    patches: [
+      {
+        file: 'store/reserve-rows.ts',
+        find: "join moves m on m.id = r.move and m.state = case m.role when 'target' then 'closed' else 'undone' end\n",
+        replace: '',
+      },
+    ],
+    caught: { seed: 0, checker: '' },
+  },
+  {
+    name: 'M15',
+    rule: 'No timer ends an overlap',
+    patches: [
+      {
+        file: 'store/license-rows.ts',
+        find: "where l.kind = ? and l.holder = ? and l.state in ('issued', 'held')`,",
+        replace: "where l.kind = ? and l.holder = ? and l.state = 'issued'`,",
+      },
+    ],
+    caught: { seed: 0, checker: '' },
+  },
+  {
+    name: 'M16',
+    rule: 'Inherited units wait until the source is known to be closed',
+    patches: [
+      {
+        file: 'store/license-rows.ts',
+        find: 'and l.inherited_from is null order by l.lease_end limit ?',
+        replace: 'order by l.lease_end limit ?',
+      },
+    ],
+    caught: { seed: 0, checker: '' },
+  },
+];
+
+const byTelephone: readonly Mutant[] = [
+  {
+    name: 'T1',
+    rule: 'The held part of a move by telephone is a reserve, not free units',
+    patches: [
+      {
+        file: 'server/usecases/apply-key-pack-code.ts',
+        find: 'const reserve = source === null ? null : newId(context);',
+        replace: 'const reserve = null;',
+      },
+      {
+        file: 'server/usecases/apply-key-pack-code.ts',
+        find: "to: source === null ? 'unissued' : 'reserved',",
+        replace: "to: 'unissued',",
+      },
+    ],
+    caught: { seed: 0, checker: '' },
+  },
+  {
+    name: 'T2',
+    rule: 'By telephone nothing is undone after the freeze',
+    patches: [
+      {
+        file: 'core/move.ts',
+        find: "granted: { frozen: 'again', grant: 'again', released: releasedByTelephone },",
+        replace:
+          "granted: { frozen: 'again', grant: 'again', released: releasedByTelephone, cancel: { to: 'aborted', effects: [voidToSource, toSource('unfreeze')] } },",
+      },
+    ],
+    caught: { seed: 0, checker: '' },
+  },
+  {
+    name: 'T3',
+    rule: 'Chains count, and are never compared with what is installed',
+    patches: [
+      {
+        file: 'server/usecases/advance-chain.ts',
+        find: 'const added = proof.k - present.k;\n  const value',
+        replace:
+          "const added = proof.chain === 'free' ? Math.max(0, proof.k - (await tx.balance(serverAccount(line.agreement, line.line).installed))) : proof.k - present.k;\n  const value",
+      },
+    ],
+    caught: { seed: 0, checker: '' },
+  },
+  {
+    name: 'T4',
+    rule: 'A release wins over an undo',
+    patches: [
+      {
+        file: 'core/move.ts',
+        find: "aborted: { cancel: 'again', released: releasedAfterUndo },",
+        replace: "aborted: { cancel: 'again', released: 'again' },",
+      },
+      {
+        file: 'core/move.ts',
+        find: "cancel: 'again',\n    released: releasedAfterUndo,\n    relinquished: 'again',",
+        replace: "cancel: 'again',\n    released: 'again',\n    relinquished: 'again',",
+      },
+    ],
+    caught: { seed: 0, checker: '' },
+  },
+  {
+    name: 'T5',
+    rule: 'A reserve is open to others when the last lease of its source can have ended',
+    patches: [
+      {
+        file: 'store/reserve-rows.ts',
+        find: 'from reserves where line_id = ? and amount > 0 and opens_at < ? order by',
+        replace: 'from reserves where line_id = ? and amount > 0 and 0 < ? order by',
+      },
+    ],
+    caught: { seed: 0, checker: '' },
+  },
+];
+
+export const mutants: readonly Mutant[] = [...moves, ...byTelephone];
+
+/** Mutants of rules that belong to parts that are not there yet. */
+export const notYet: Readonly<Record<string, string>> = {
+  M6: 'a source that no longer functions',
+  M7: 'a source that no longer functions: until then no unit goes elsewhere because a horizon has passed',
+  M8: 'a disk that is put back',
+  M9: 'a disk that is put back',
+  M11: 'a disk that is put back',
+  M12: 'a disk that is put back',
+};

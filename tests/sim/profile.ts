@@ -1,0 +1,40 @@
+/** What kind of run a seed is: who does what how often, and what goes wrong. */
+import type { Chance } from '../kill/random.ts';
+
+export interface Profile {
+  /** How many devices and users there are; fewer come back more often. */
+  readonly holders: number;
+  /** How often each way of moving is taken. */
+  readonly online: number;
+  readonly files: number;
+  readonly telephone: number;
+  /** Of messages: lost, twice, or late. */
+  readonly loss: number;
+  /** Of steps, in which a program crashes. */
+  readonly crashes: number;
+  /** Whether clocks are put forward and back. */
+  readonly clocks: boolean;
+  /** How quickly time goes by. */
+  readonly pace: number;
+  /** How much is moved about. */
+  readonly moves: number;
+}
+
+export function profileOf(chance: Chance): Profile {
+  const [online, files, telephone] = chance.pick([
+    [1, 0.05, 0.05],
+    [0.1, 1, 0.1],
+    [0.05, 0.05, 1],
+    [1, 0.5, 1],
+    [1, 0.2, 0.4],
+  ]) as [number, number, number];
+  return {
+    ...{ online, files, telephone },
+    holders: chance.pick([4, 7, 12, 20]),
+    loss: chance.pick([0, 0.05, 0.2]),
+    crashes: chance.pick([0, 0.02, 0.1]),
+    clocks: chance.happens(0.2),
+    pace: chance.pick([0.3, 1, 3]),
+    moves: chance.pick([0.5, 1, 3]),
+  };
+}

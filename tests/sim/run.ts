@@ -1,0 +1,199 @@
+/**
+ * One run: so many steps, each of them an act of somebody at random and then every check, and at the end
+ * all faults off and everything delivered. The same seed makes the same run, to the byte.
+ */
+import { createHash } from 'node:crypto';
+import { dayMs, hourMs, minuteMs, secondMs } from '../../src/core/time.ts';
+import { takeSnapshot } from '../world/snapshot.ts';
+import { checkStep } from './books.ts';
+import { carryOn, setUp } from './carry-on.ts';
+import { chanceOf, pickWeighted } from './chances.ts';
+import { endQuietly } from './end.ts';
+import { holders } from './holders.ts';
+import { makeSim } from './make-sim.ts';
+import type { Act } from './people.ts';
+import { people } from './people.ts';
+import { contact, deliver, writeFile } from './post.ts';
+import type { CrashPlan, Program } from './program.ts';
+import { Crashed } from './program.ts';
+import type { Sim } from './sim.ts';
+import { anyServer } from './sim.ts';
+import { Violation } from './tokens.ts';
+
+const wait: Act = async (sim) => {
+  const { pace } = sim.profile;
+  const days = sim.chance.pick([0.1, 1, 3, 8, 8, 30]) * pace;
+  sim.nowMs += Math.floor(days * dayMs);
+  return `${days} days go by`;
+};
+
+/** Nobody touches anything for a long time: leases, reserves and horizons end. */
+const waitLong: Act = async (sim) => {
+  const days = sim.chance.pick([60, 90, 120, 400]);
+  sim.nowMs += days * dayMs;
+  return `${days} days go by`;
+};
+
+/** A clock that is off: a little, or by up to 400 days, for a while. */
+const clock: Act = async (sim) => {
+  const server = anyServer(sim);
+  const off = sim.chance.pick([0, 0, 0, hourMs * 12, -hourMs * 12, dayMs * 30, -dayMs * 30, dayMs * 400]);
+  server.skewMs = sim.chance.happens(0.1) ? -dayMs * 400 : off;
+  return `the clock of ${server.name} is ${Math.round(server.skewMs / hourMs)} hours off`;
+};
+
+const restart: Act = async (sim) => {
+  const program = sim.chance.pick<Program<unknown>>([
+    sim.clearinghouse,
+    ...sim.servers.map((server) => server.program),
+  ]);
+  await program.stop();
+  await program.start();
+  return `${program.name} is killed and started again`;
+};
+
+const goOn: Act = async (sim) => carryOn(sim, anyServer(sim));
+
+const acts = { ...people, goOn, ...holders, contact, writeFile, deliver, wait, waitLong, clock, restart };
+
+type ActName = keyof typeof acts;
+
+function weightsOf({ profile }: Sim): Readonly<Record<ActName, number>> {
+  const { online, files, telephone, moves, loss, pace } = profile;
+  return {
+    ...{ request: 45, giveUp: 1.2, sweep: 2, contact: 14 * online, writeFile: 5 * files },
+    ...{ deliver: 10 * files + 30 * loss, wait: 7, waitLong: 0.15 * pace, clock: profile.clocks ? 1 : 0 },
+    ...{ goOn: 2 * moves, restart: 0.3, twice: 1.5, activate: 1.5 * telephone, horizon: 0.6 * telephone },
+    ...{ repeat: 0.8 * telephone, keyPack: 3 * telephone, sell: 0.3, deskMove: 2.5 * telephone * moves },
+    ...{
+      cancel: 0.6 * moves,
+      undo: 0.6 * moves,
+      confirm: 7 * telephone,
+      misread: 0.3 * telephone,
+      type: 9 * telephone,
+    },
+    ...{ typeOld: 1.5 * telephone, mistype: 0.4 * telephone, freeze: 4 * telephone * moves },
+    ...{ release: 3 * telephone * moves, giveBack: 0.6, heartbeat: 0.6 * telephone, deactivate: 0.25 },
+    ...{ askActivation: 1.5 * (online + files), askInstall: 2.5 * (online + files) },
+    ...{ moveOnline: 2 * moves * (online + files), method: 0.15 },
+  };
+}
+
+function planCrash(sim: Sim): void {
+  if (!sim.chance.happens(sim.profile.crashes)) return;
+  const plan: CrashPlan = {
+    writes: sim.chance.pick([0, 0, 0, 1, 1, 2, 3, 5]),
+    where: sim.chance.pick(['before', 'within', 'after', 'after']),
+  };
+  const dies = sim.chance.happens(0.3) ? sim.clearinghouse : anyServer(sim).program;
+  dies.planCrash(plan);
+}
+
+/** Programs that crashed are started again from what they had committed. */
+async function startAgain(sim: Sim): Promise<string> {
+  let words = '';
+  for (const program of [sim.clearinghouse, ...sim.servers.map((server) => server.program)]) {
+    program.planCrash(undefined);
+    if (program.isUp) continue;
+    words += ` [${program.name} crashed]`;
+    await program.stop();
+    await program.start();
+  }
+  return words;
+}
+
+async function oneStep(sim: Sim, name: ActName): Promise<string> {
+  sim.nowMs += sim.chance.between(1, 90) * (sim.chance.happens(0.2) ? minuteMs : secondMs);
+  planCrash(sim);
+  let words: string;
+  try {
+    words = await acts[name](sim);
+  } catch (error) {
+    if (!(error instanceof Crashed)) throw error;
+    words = `${name}: no answer`;
+  }
+  words += await startAgain(sim);
+  for (const { skewMs } of sim.servers) sim.latestMs = Math.max(sim.latestMs, sim.nowMs + skewMs);
+  sim.latestMs = Math.max(sim.latestMs, sim.nowMs);
+  await checkStep(sim);
+  return words;
+}
+
+/** Most servers are set up at once, so that most steps have something to do. */
+async function setUpAll(sim: Sim): Promise<string> {
+  const words: string[] = [];
+  sim.faults = false;
+  for (const server of sim.servers) {
+    sim.step -= 1;
+    if (!sim.chance.happens(0.9)) continue;
+    const { online, telephone } = sim.profile;
+    const by = sim.chance.happens(telephone / (telephone + online)) ? 'telephone' : 'wire';
+    words.push(await setUp(sim, server, by));
+  }
+  sim.faults = true;
+  await checkStep(sim);
+  return words.join('; ');
+}
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly steps: number;
+  /** Steps that are left out. */
+  readonly without?: ReadonlySet<number>;
+}
+
+export interface Run {
+  readonly failure: Error | undefined;
+  /** The checker that fired, or `exception`. */
+  readonly checker: string | undefined;
+  /** The step that failed; -1 where it was the end, or nothing did. */
+  readonly failedAt: number;
+  readonly history: readonly { readonly step: number; readonly words: string }[];
+  /** Over all that was said and all that is stored. */
+  readonly hash: string;
+  readonly years: number;
+}
+
+/** Runs a seed. Never throws for what the programs do: that is in the answer. */
+export async function run({ seed, steps, without }: RunOptions): Promise<Run> {
+  const sim = await makeSim(seed);
+  const beganMs = sim.nowMs;
+  const history: { step: number; words: string }[] = [];
+  let failure: Error | undefined;
+  let at = 0;
+  try {
+    const weights = weightsOf(sim);
+    history.push({ step: -1, words: await setUpAll(sim) });
+    for (at = 0; at < steps; at += 1) {
+      if (without?.has(at) === true) continue;
+      sim.step = at;
+      sim.chance = chanceOf(seed, at, 0);
+      sim.random.useStep(seed, at);
+      const name = pickWeighted(sim.chance, weights);
+      history.push({ step: at, words: name });
+      const words = await oneStep(sim, name);
+      history[history.length - 1] = { step: at, words };
+    }
+    at = -1;
+    sim.step = steps;
+    sim.random.useStep(seed, steps);
+    history.push({ step: -1, words: 'everything arrives, and everybody does what is awaited' });
+    await endQuietly(sim);
+  } catch (error) {
+    failure = error instanceof Error ? error : new Error(String(error));
+  }
+  const hash = failure === undefined ? await hashOf(sim, history) : '';
+  const years = ((sim.nowMs - beganMs) / dayMs / 365) * sim.servers.length;
+  await sim.close();
+  const checker = failure instanceof Violation ? failure.checker : failure && 'exception';
+  return { failure, checker, failedAt: failure === undefined ? -1 : at, history, hash, years };
+}
+
+async function hashOf(sim: Sim, history: Run['history']): Promise<string> {
+  const hash = createHash('sha256');
+  for (const { words } of history) hash.update(`${words}\n`);
+  const programs = [sim.clearinghouse, ...sim.servers.map((server) => server.program)];
+  const snapshot = await takeSnapshot(programs.map(({ name, store }) => ({ name, store })));
+  for (const [table, rows] of snapshot) hash.update(`${table}\n${rows.join('\n')}\n`);
+  return hash.digest('hex');
+}

@@ -1,0 +1,21 @@
+/**
+ * Seeds that are run each time. Those with a reason once broke a promise, and what was wrong is repaired; a
+ * seed means the same run only as long as acts and their weights are the same, so what it found has a test
+ * of its own as well (tests/corner-cases.test.ts).
+ */
+export interface FixedSeed {
+  readonly seed: number;
+  readonly steps: number;
+  readonly why: string;
+}
+
+const any = 'any seed';
+
+export const fixedSeeds: readonly FixedSeed[] = [
+  { seed: 3, steps: 350, why: 'an ended token was shown to the server that the license had moved away from' },
+  { seed: 17, steps: 700, why: 'a file of a server that had deactivated itself came after its contact' },
+  { seed: 22, steps: 520, why: 'a license that came with a move was given back while its old token lived' },
+  { seed: 8, steps: 550, why: 'a freeze by telephone was taken for that of a move by messages' },
+  { seed: 31, steps: 200, why: 'a release by telephone after an undo, whose freeze was never heard of' },
+  ...[2, 4, 5, 6, 7, 9, 10, 11].map((seed) => ({ seed, steps: 400, why: any })),
+];

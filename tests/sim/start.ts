@@ -1,0 +1,8 @@
+/** Loads the simulation with the sources changed as it needs them, and as a mutant asks. */
+import type { Patch } from './patches.ts';
+import { affordable, patchSources } from './patches.ts';
+
+export async function loadSimulation(mutant: readonly Patch[] = []) {
+  patchSources([...affordable, ...mutant]);
+  return import('./run.ts');
+}

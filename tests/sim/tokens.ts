@@ -1,0 +1,121 @@
+/**
+ * Every license token that was ever handed out in a run, as a person who collected them all would see it:
+ * whose they are, how long they live, and what two of them prove together (protocol §1.3, I5; §4.4).
+ */
+import { readPayload } from '../../src/protocol/paseto.ts';
+
+/** A promise does not hold; `checker` names the one who noticed. */
+export class Violation extends Error {
+  override readonly name = 'Violation';
+  readonly checker: string;
+  constructor(checker: string, message: string) {
+    super(`${checker}: ${message}`);
+    this.checker = checker;
+  }
+}
+
+export interface HeldToken {
+  readonly holder: string;
+  /** `device` or `user`: with one agreement and product, a line. */
+  readonly line: string;
+  readonly issuer: string;
+  readonly unit: number;
+  readonly origin: string;
+  readonly sub: string;
+  readonly jti: string;
+  readonly token: string;
+  readonly bundle: unknown;
+  readonly endsMs: number;
+  /** Given back by its holder: on the list of revoked tokens. */
+  returned: boolean;
+}
+
+interface Claims {
+  readonly kind: string;
+  readonly iss: string;
+  readonly unit: number;
+  readonly origin: string;
+  readonly sub: string;
+  readonly jti: string;
+  readonly exp: string;
+}
+
+interface Place {
+  readonly places: Map<string, HeldToken[]>;
+  readonly what: 'unit' | 'origin';
+  readonly name: string;
+}
+
+export class TokenBook {
+  readonly #byHolder = new Map<string, HeldToken[]>();
+  readonly #byUnit = new Map<string, HeldToken[]>();
+  readonly #byOrigin = new Map<string, HeldToken[]>();
+  readonly #lines = new Map<string, HeldToken[]>();
+  /**
+   * Origins that somebody took along to another server before any unit went there (protocol §2.4, early
+   * take-over): a unit of that server stands behind them, and the first one is free for others.
+   */
+  readonly #early = new Set<string>();
+
+  /**
+   * Takes a permanent license in. Fails where it and another living one are of one unit or one origin,
+   * and name different holders. `nowMs` is the latest time that any clock has shown.
+   */
+  take(given: { holder: string; token: string; bundle: unknown; early: boolean }, nowMs: number): HeldToken {
+    const claims = readPayload(given.token) as unknown as Claims;
+    const { kind: line, iss: issuer, unit, origin, sub, jti, exp } = claims;
+    const held: HeldToken = {
+      ...{
+        holder: given.holder,
+        token: given.token,
+        bundle: given.bundle,
+        line,
+        issuer,
+        unit,
+        origin,
+        sub,
+        jti,
+      },
+      ...{ endsMs: Date.parse(exp), returned: false },
+    };
+    this.#among({ places: this.#byUnit, what: 'unit', name: `${issuer}/${line}/${unit}` }, held, nowMs);
+    if (given.early) this.#early.add(`${line}/${origin}`);
+    else this.#among({ places: this.#byOrigin, what: 'origin', name: `${line}/${origin}` }, held, nowMs);
+    const known = this.#byHolder.get(given.holder) ?? [];
+    this.#byHolder.set(given.holder, [...known.filter((each) => each.token !== given.token), held].slice(-8));
+    const all = (this.#lines.get(line) ?? []).filter((each) => isAlive(each, nowMs));
+    this.#lines.set(line, [...all, held]);
+    return held;
+  }
+
+  #among(at: Place, held: HeldToken, nowMs: number): void {
+    const alive = (at.places.get(at.name) ?? []).filter((each) => isAlive(each, nowMs));
+    const other = alive.find((each) => each.sub !== held.sub);
+    if (other !== undefined && !this.#early.has(at.name)) {
+      const until = new Date(other.endsMs).toISOString();
+      const whose = `${held.holder} has ${at.name}, and ${other.holder} has it until ${until}`;
+      throw new Violation(`one holder per ${at.what}`, whose);
+    }
+    at.places.set(at.name, [...alive.filter((each) => each.token !== held.token), held]);
+  }
+
+  /** What a holder still has, the newest last. */
+  of(holder: string, line: string): readonly HeldToken[] {
+    return (this.#byHolder.get(holder) ?? []).filter((each) => each.line === line && !each.returned);
+  }
+
+  /** Tokens that a server has on its list: everybody who verifies one refuses it. */
+  revoke(holder: string, jtis: ReadonlySet<string>): void {
+    for (const each of this.#byHolder.get(holder) ?? []) {
+      if (jtis.has(each.jti)) each.returned = true;
+    }
+  }
+
+  /** How many different holders have a living permanent license of a line. */
+  holders(line: string, nowMs: number): number {
+    const alive = (this.#lines.get(line) ?? []).filter((each) => isAlive(each, nowMs));
+    return new Set(alive.map((each) => each.sub)).size;
+  }
+}
+
+const isAlive = (held: HeldToken, nowMs: number): boolean => !held.returned && held.endsMs > nowMs;
