@@ -226,8 +226,14 @@ describe('a dead source by telephone and by file', () => {
       }),
     );
     const approved = value(await approveMove(context, { move: String(started['move']), by: 'Ben' }));
-    await acts.typeCode(target, approved.code ?? '');
-    assert.deepEqual(await acts.counts(target), [10, 0, 10, 0, 0, 0]);
+    assert.match(approved.next, new RegExp(`--from ${acts.idOf(source)}`));
+    await acts.typeCode(target, approved.code ?? '', { from: acts.idOf(source) });
+    // The holder who is known here keeps a unit, and nothing is waited for any more.
+    assert.deepEqual(await acts.counts(target), [10, 0, 9, 0, 1, 0]);
+    assert.deepEqual(
+      (await listMoves(target.context)).map((move) => move.state),
+      ['closed'],
+    );
     const own = value(await ask(target, 'ws-1'));
     assert.deepEqual([own.kind, own.origin], ['permanent', held.origin]);
     await assertAll(world);

@@ -117,7 +117,7 @@ export async function approveMove(
   const next =
     codes.length === 0
       ? awaited(move.state, move.carrier).text
-      : 'Read out the CAL Key Pack ID. The caller types on the new license server: calyx server install --code CODE';
+      : `Read out the CAL Key Pack ID. The caller types on the new license server: calyx server install --code CODE --from ${move.source}`;
   return ok(
     deskAnswer(codes, next, {
       ...{ move: move.id, state: move.state, from: move.source, to: move.target },

@@ -6,7 +6,7 @@ import { base64url } from '../../core/bytes.ts';
 import { longestLeaseMs } from '../../core/cal.ts';
 import { findAppliedPosition, findPosition, maskValue, searchLimit } from '../../core/chain.ts';
 import type { Code } from '../../core/code.ts';
-import { formatLicenseServerId, licenseServerIdValue } from '../../core/code.ts';
+import { formatLicenseServerId, licenseServerIdValue, normalizeLicenseServerId } from '../../core/code.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -55,7 +55,11 @@ export async function applyKeyPackCode(
     if (!found.ok) return found;
     const clock = await checkTime(context, tx, nowMs);
     if (!clock.ok) return clock;
-    if (input.confirmed) return install(context, tx, { ...found.value, source: source.value, nowMs });
+    const { line } = found.value;
+    if (input.confirmed) {
+      const dead = await openDead(context, tx, { line, from: input.from });
+      return install(context, tx, { ...found.value, source: source.value, dead, nowMs });
+    }
     return ok(await preview(tx, code, found.value));
   });
   if (outcome.ok || !['source-wrong', 'code-not-for-this-server'].includes(outcome.error.code))
@@ -247,10 +251,14 @@ function outcome(
 async function install(
   context: ServerContext,
   tx: WriteTx,
-  of: Found & { readonly source: Source | null; readonly nowMs: number },
+  of: Found & {
+    readonly source: Source | null;
+    /** Declared here by telephone: what comes is for the holders of that source first. */
+    readonly dead: DeclaredRow | undefined;
+    readonly nowMs: number;
+  },
 ): Promise<Result<CodeOutcome, Refusal>> {
-  const { source, proof, nowMs } = of;
-  const dead = source === null ? undefined : await openDead(tx, of.line, source);
+  const { source, proof, dead, nowMs } = of;
   const reserve = source === null ? null : (dead?.move ?? newId(context));
   const { line, added, installed } = await installProof(context, tx, {
     line: of.line,
@@ -260,8 +268,10 @@ async function install(
     told: { carrier: 'telephone', source: source?.licenseServerId ?? null },
     nowMs,
   });
-  if (dead !== undefined) await takeDead(context, tx, { line, move: dead.move, added, nowMs });
-  else if (source !== null && reserve !== null) {
+  if (dead !== undefined) {
+    const came = source === null ? { free: added, held: 0 } : { free: 0, held: added };
+    await takeDead(context, tx, { line, move: dead.move, ...came, nowMs });
+  } else if (source !== null && reserve !== null) {
     await openReserveFor(context, tx, { line, source: source.licenseServerId, reserve, added, nowMs });
   }
   const data = { product: line.product, type: line.type, added, installed, agreement: line.agreement };
@@ -278,9 +288,15 @@ async function install(
   );
 }
 
-/** The declaration by telephone of the source whose held key pack this is. */
-async function openDead(tx: WriteTx, line: LineRow, source: Source): Promise<DeclaredRow | undefined> {
-  const declared = await openDeclaration(tx, { lineId: line.id, source: source.licenseServerId });
+/** The declaration by telephone of the source that was typed with the code: held, or released early. */
+async function openDead(
+  context: ServerContext,
+  tx: WriteTx,
+  { line, from }: { readonly line: LineRow; readonly from: string | undefined },
+): Promise<DeclaredRow | undefined> {
+  const source = from === undefined ? undefined : normalizeLicenseServerId(context.digest, from);
+  if (source === undefined || !source.ok) return undefined;
+  const declared = await openDeclaration(tx, { lineId: line.id, source: source.value });
   return declared?.state === 'waiting' ? declared : undefined;
 }
 
@@ -288,16 +304,22 @@ async function openDead(tx: WriteTx, line: LineRow, source: Source): Promise<Dec
 async function takeDead(
   context: ServerContext,
   tx: WriteTx,
-  of: { readonly line: LineRow; readonly move: string; readonly added: number; readonly nowMs: number },
+  of: {
+    readonly line: LineRow;
+    readonly move: string;
+    readonly free: number;
+    readonly held: number;
+    readonly nowMs: number;
+  },
 ): Promise<void> {
-  const { line, added, nowMs } = of;
+  const { line, free, held, nowMs } = of;
   const move = await findServerMove(tx, of.move);
   if (move === undefined) return;
   // By code nobody tells the horizon: the last lease can have begun today (protocol §2.5).
   const opensAt = nowMs + longestLeaseMs;
   const { source, id } = move;
-  const postings = await divideDead(tx, { line, move: id, source, free: 0, held: added, opensAt, nowMs });
-  await updateServerMove(tx, { ...move, state: 'closed', held: added, updatedAt: nowMs });
+  const postings = await divideDead(tx, { line, move: id, source, free, held, opensAt, nowMs });
+  await updateServerMove(tx, { ...move, state: 'closed', unissued: free, held, updatedAt: nowMs });
   if (postings.length === 0) return;
   const { agreement, line: number } = line;
   await tx.post({
