@@ -33,7 +33,7 @@ import { agreement, product, refusalOf, value } from './world/world.ts';
 after(closeWorlds);
 
 describe('holders of a dead source', () => {
-  it('are given a gap license once, and their own unit when it is there', async () => {
+  it('are given a gap license, which is renewed until the units are for everybody', async () => {
     const at = await pair();
     const [first, second] = at.held;
     assert.ok(first && second);
@@ -49,12 +49,33 @@ describe('holders of a dead source', () => {
     assert.equal(value(await ask(at.target, 'ws-1')).token, gap.token);
     assert.equal((await events(at.target)).filter((number) => number === 5033).length, 1);
     at.world.clock.set((msOfIso(gap.expiresAt) ?? 0) + 1000);
-    assert.equal(value(await ask(at.target, 'ws-1', first)).status, 'issued');
-    assert.equal((await readStatus(at.target.context)).gap, 0);
+    const longer = value(await ask(at.target, 'ws-1'));
+    assert.deepEqual([longer.kind, longer.status, longer.unit], ['temporary', 'renewed', null]);
+    assert.equal((await readStatus(at.target.context)).gap, 1);
     await passTime(at, id, 'horizon');
     await acts.contact(at.target, at.target, at.target);
+    // Its lease of the source has ended: the source, had it lived, might have given its unit to another.
+    assert.deepEqual(await acts.counts(at.target), [10, 0, 0, 0, 10, 0]);
+    assert.equal(value(await ask(at.target, 'ws-1')).kind, 'temporary');
+    await passTime(at, id, 'opensAt');
+    await acts.contact(at.target, at.target);
     const own = value(await ask(at.target, 'ws-1'));
     assert.deepEqual([own.kind, own.origin], ['permanent', first.origin]);
+    assert.deepEqual(await acts.counts(at.target), [10, 1, 0, 0, 9, 0]);
+    await assertAll(at.world);
+  });
+
+  it('have their own unit at once where the token that they showed still runs', async () => {
+    const at = await pair();
+    // Late enough that the lease outlives the horizon of a source that nobody has heard of since.
+    at.world.clock.advanceDays(75);
+    const late = await acts.permanent(at.source, 'ws-late');
+    const id = await declare(at);
+    assert.equal(value(await ask(at.target, 'ws-late', late)).kind, 'temporary');
+    await passTime(at, id, 'horizon');
+    await acts.contact(at.target, at.target, at.target);
+    const own = value(await ask(at.target, 'ws-late'));
+    assert.deepEqual([own.kind, own.origin], ['permanent', late.origin]);
     assert.deepEqual(await acts.counts(at.target), [10, 1, 0, 0, 9, 0]);
     await assertAll(at.world);
   });
@@ -107,8 +128,11 @@ describe('holders of a dead source', () => {
     await passTime(at, both[0] ?? '', 'horizon');
     await acts.contact(target, target, target);
     for (const id of both) assert.equal(await stateAt(at, id), 'closed');
-    assert.equal(value(await requestLicense(target.context, request)).origin, held.origin);
     assert.deepEqual(await acts.counts(target, 'device'), [5, 0, 0, 0, 5, 0]);
+    assert.equal(value(await requestLicense(target.context, request)).kind, 'temporary');
+    await passTime(at, both[1] ?? '', 'opensAt');
+    await acts.contact(target);
+    assert.equal(value(await requestLicense(target.context, request)).origin, held.origin);
     assert.deepEqual(await acts.counts(target, 'user'), [5, 1, 0, 0, 4, 0]);
     await acts.contact(source, source);
     assert.deepEqual(await acts.counts(source, 'user'), [0, 0, 0, 0, 0, 0]);

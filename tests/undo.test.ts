@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { cancelMove } from '../src/clearinghouse/usecases/cancel-move.ts';
 import { exchangeMessages } from '../src/clearinghouse/usecases/exchange.ts';
+import { settleDue } from '../src/clearinghouse/usecases/settle-due.ts';
 import type { Refusal } from '../src/core/refusal.ts';
 import { nodeDigest } from '../src/platform/digest.ts';
 import { openReferral } from '../src/protocol/referral.ts';
@@ -177,6 +178,10 @@ describe('after the grant', () => {
     await acts.contact(next, next);
     assert.equal(await acts.stateOf(world, move), 'closed');
     assert.deepEqual(await acts.counts(next), [0, 0, 0, 0, 0, 0]);
+    // Licenses on three of them may still run, and nobody else is given those until they have ended.
+    assert.deepEqual(await acts.books(world), [97, 0, 0]);
+    world.clock.advanceDays(90);
+    await settleDue(world.clearinghouse.context);
     assert.deepEqual(await acts.books(world), [100, 0, 0]);
   });
 

@@ -160,7 +160,7 @@ function noteWords(facts: ServerFacts, { kind, body, at }: AuditEntry): void {
     const amounts = { unissued: numberIn(body, 'unissued'), held: numberIn(body, 'held') };
     facts.releases.push({ agreement, line, move, ...amounts });
   }
-  if (kind === 'temporary' || kind === 'gap-license') {
+  if (['temporary', 'gap-license', 'gap-license-renewed'].includes(kind)) {
     facts.temporaries.set(`${textIn(body, 'product')} ${textIn(body, 'sub')}`, numberIn(body, 'until'));
   }
 }

@@ -270,6 +270,10 @@ describe('a holder whose unit came with a move', () => {
 describe('a holder of a source that no longer functions', () => {
   const none = { unissued: 0, sourceShown: true } as const;
   const bridge: Expected = { act: 'gap' };
+  const bridgeOf = (days: number, until: number | null = null) => ({
+    ...ending(days),
+    until: until === null ? null : nowMs + until * dayMs,
+  });
   const bridged: Expected = { act: 'unchanged', kind: 'gap' };
   table([
     ['gets a unit where one is free', device, { sourceShown: true, gapOpen: true }, issued],
@@ -285,16 +289,30 @@ describe('a holder of a source that no longer functions', () => {
       'not-activated',
     ],
     ['is not counted against the cap', device, { ...none, gapOpen: true, temporariesAlive: 1000 }, bridge],
-    ['keeps the one it has', user, { ...none, gap: ending(80) }, bridged],
-    ['keeps it until its end and no longer', user, { ...none, gap: ending(0) }, 'none-available'],
-    ['gets no second one', device, { ...none, gap: ending(-1), temporary: temp(-1, true) }, 'none-available'],
+    ['keeps the one it has', user, { ...none, gap: bridgeOf(80) }, bridged],
+    ['keeps it until its end and no longer', user, { ...none, gap: bridgeOf(0) }, 'none-available'],
+    ['has it renewed in its last week while the units wait', user, { ...none, gap: bridgeOf(7, 30) }, bridge],
+    ['has it renewed after its end as well', device, { ...none, gap: bridgeOf(-1, 30) }, bridge],
+    ['keeps it before that week', user, { ...none, gap: bridgeOf(8, 30) }, bridged],
+    [
+      'has it no longer renewed when all may have them',
+      user,
+      { ...none, gap: bridgeOf(-1, 0) },
+      'none-available',
+    ],
+    [
+      'gets no second one',
+      device,
+      { ...none, gap: bridgeOf(-1), temporary: temp(-1, true) },
+      'none-available',
+    ],
     [
       'gets its unit when that is there',
       user,
-      { gap: ending(80), reserved: true },
+      { gap: bridgeOf(80), reserved: true },
       { act: 'take-over', late: false },
     ],
-    ['gets a free one when there is one', user, { gap: ending(80), sourceShown: true }, issued],
+    ['gets a free one when there is one', user, { gap: bridgeOf(80), sourceShown: true }, issued],
     [
       'keeps a temporary license that runs, and the gap license for later',
       device,

@@ -86,10 +86,14 @@ export interface RequestState {
    */
   readonly reserved: boolean;
   /** The gap license that this holder has here: of a source that no longer functions (protocol §1.5). */
-  readonly gap: { readonly expiresAt: number } | null;
+  readonly gap: {
+    readonly expiresAt: number;
+    /** It is renewed until then, when no lease of that source can run any more; null: it is not. */
+    readonly until: number | null;
+  } | null;
   /** This holder showed a token of such a source, and never had a gap license. */
   readonly gapOpen: boolean;
-  /** A valid token of a source was shown whose subject is this holder: as good as a sign-in. */
+  /** A valid token of a source whose subject is this holder was shown, now or for its gap license: as good as a sign-in. */
   readonly sourceShown: boolean;
   /** Units of all lines that may serve this product. */
   readonly installed: number;
@@ -116,7 +120,7 @@ export type RequestDecision =
   /** The unit reserved for this holder, with the origin that it had on the source. */
   | { readonly act: 'take-over'; readonly late: boolean }
   | { readonly act: 'temporary' }
-  /** No unit is free for a holder of a dead source: 90 days until the units of that source are here. */
+  /** No unit is free for a holder of a dead source: 90 days, or 90 more, until the units of that source are here. */
   | { readonly act: 'gap' };
 
 type Decision = Result<RequestDecision, Refusal>;
@@ -180,12 +184,17 @@ function decideNewUser(state: RequestState): Decision {
 }
 
 /**
- * What bridges the gap, devices and users alike: an allowance of its own, once for each holder (protocol §1.5).
+ * What bridges the gap, devices and users alike: an allowance of its own, one for each holder, renewed until
+ * the units of the source can be for everybody (protocol §1.5).
  * null: this holder has none and is given none.
  */
 function decideGap({ gap, gapOpen, standing, nowMs }: RequestState): Decision | null {
   if (standing === null || standing.may === 'nothing') return null;
-  if (gap !== null) return nowMs < gap.expiresAt ? ok({ act: 'unchanged', kind: 'gap' }) : null;
+  if (gap !== null) {
+    const renews = gap.until !== null && nowMs < gap.until && gap.expiresAt - nowMs <= renewalMs;
+    if (renews) return ok({ act: 'gap' });
+    return nowMs < gap.expiresAt ? ok({ act: 'unchanged', kind: 'gap' }) : null;
+  }
   return gapOpen ? ok({ act: 'gap' }) : null;
 }
 

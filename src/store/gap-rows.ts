@@ -48,6 +48,20 @@ export async function leasesEndOf(tx: ReadTx, lineId: number, source: string): P
   return row?.at ?? 0;
 }
 
+/** Until when the units of a source wait for its leases to end; null where that is not known or over. */
+export async function waitsUntil(
+  tx: ReadTx,
+  of: { readonly lineId: number; readonly source: string },
+): Promise<number | null> {
+  const row = await tx.get<{ at: number | null }>(
+    `select max(opens_at) as at from dead_sources
+     where line_id = ? and source = ? and state in ('waiting', 'granted')`,
+    of.lineId,
+    of.source,
+  );
+  return row?.at ?? null;
+}
+
 export async function saveDeclared(tx: WriteTx, row: DeclaredRow): Promise<void> {
   await tx.run(
     `insert into dead_sources (move, line_id, source, statement, declared_by, horizon, opens_at, state)
@@ -129,6 +143,15 @@ export async function insertGap(tx: WriteTx, row: Omit<GapRow, 'id'>): Promise<v
     row.logRoot,
     row.issuedAt,
     row.expiresAt,
+  );
+}
+
+/** A new token of the same gap license. */
+export async function updateGap(tx: WriteTx, row: GapRow): Promise<void> {
+  await tx.run(
+    `update gap_licenses set jti = ?, generation = ?, log_size = ?, log_root = ?, issued_at = ?, expires_at = ?
+     where id = ?`,
+    ...[row.jti, row.generation, row.logSize, row.logRoot, row.issuedAt, row.expiresAt, row.id],
   );
 }
 

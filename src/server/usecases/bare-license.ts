@@ -4,8 +4,7 @@ import { subjectOf } from '../../protocol/cal-token.ts';
 import { insertTemporary } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ServerContext } from '../context.ts';
-import type { GapSituation } from './gap.ts';
-import { enterGap } from './gap.ts';
+import { enterGap, prolongGap } from './gap.ts';
 import { noteTemporary } from './license-events.ts';
 import type { Asked, Situation } from './license-situation.ts';
 import type { temporaryToken } from './license-token.ts';
@@ -51,15 +50,17 @@ export async function giveTemporary(context: ServerContext, tx: WriteTx, bare: B
 }
 
 /** Bridges the gap until the CALs of a dead source are here; the token that was shown is remembered. */
-export async function giveGap(
-  context: ServerContext,
-  tx: WriteTx,
-  bare: Bare & { readonly open: NonNullable<GapSituation['open']> },
-): Promise<BareRow> {
-  const { line, shown } = bare.open;
+export async function giveGap(context: ServerContext, tx: WriteTx, bare: Bare): Promise<BareRow> {
+  const { row: given, open } = bare.situation.gap;
   const row = await bareRow(context, tx, bare);
-  const { source, origin, sub: sourceSub, expiresAt: leaseEndShown } = shown;
-  const from = { lineId: line.id, source, origin, sourceSub, leaseEnd: leaseEndShown };
-  await enterGap(context, tx, { ...row, ...from, type: line.type });
+  const { type } = bare.asked.request;
+  if (given !== null) {
+    await prolongGap(tx, { ...given, ...row, type });
+    return row;
+  }
+  if (open === null) throw new Error('A gap license is given to somebody who has shown nothing.');
+  const { source, origin, sub: sourceSub, expiresAt: leaseEndShown } = open.shown;
+  const from = { lineId: open.line.id, source, origin, sourceSub, leaseEnd: leaseEndShown };
+  await enterGap(context, tx, { ...row, ...from, type });
   return row;
 }

@@ -82,12 +82,12 @@ export interface DeadUnits {
 }
 
 /**
- * Divides what came: a named reservation for each holder who showed a token, early take-overs counted
- * against it, the rest a reserve until all leases of the source have ended (or free, where they were
+ * Divides what came: a named reservation for each holder who showed a token that still runs, early take-overs
+ * counted against it, the rest a reserve until all leases of the source have ended (or free, where they were
  * released early or have ended). Answers what is to be posted beyond the units themselves.
  */
 export async function divideDead(tx: WriteTx, dead: DeadUnits): Promise<readonly Posting[]> {
-  const { line, move, source, free, held, opensAt } = dead;
+  const { line, move, source, free, held, opensAt, nowMs } = dead;
   const accounts = accountsOf(line);
   const postings: Posting[] = [];
   if (held > 0) await insertReserve(tx, { id: move, lineId: line.id, source, amount: held, opensAt });
@@ -96,7 +96,10 @@ export async function divideDead(tx: WriteTx, dead: DeadUnits): Promise<readonly
     postings.push({ kind: 'transfer', debit: accounts.reserved, credit: accounts.unissued, amount: settled });
   }
   const waiting = await waitingGaps(tx, { lineId: line.id, source });
-  const named = waiting.slice(0, Math.max(free, held - settled));
+  // Whose lease there has ended has no claim on a unit by name: a source that lived on may have given it to
+  // somebody else before its horizon. Its gap license runs until that cannot be any more.
+  const claims = held > 0 ? waiting.filter((gap) => gap.leaseEnd > nowMs) : waiting;
+  const named = claims.slice(0, Math.max(free, held - settled));
   for (const gap of named) await reserveFor(tx, dead, gap);
   if (named.length > 0 && held > 0) await drawReserve(tx, move, named.length);
   if (named.length > 0 && held === 0) {

@@ -5,7 +5,7 @@
 import { showsHolder } from '../../core/dead-source.ts';
 import { isoDate } from '../../core/time.ts';
 import type { GapRow } from '../../store/gap-rows.ts';
-import { findGap, hadGap, insertGap, openDeclaration } from '../../store/gap-rows.ts';
+import { findGap, hadGap, insertGap, openDeclaration, updateGap, waitsUntil } from '../../store/gap-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import type { ServerContext } from '../context.ts';
@@ -19,11 +19,16 @@ export interface GapSituation {
   readonly row: GapRow | null;
   /** One may be given now: the line of the dead source, and the token that was shown. */
   readonly open: { readonly line: LineRow; readonly shown: ShownToken } | null;
-  /** The token that the holder showed when it was given its gap license. */
+  /**
+   * The token that the holder showed when it was given its gap license: as long as it runs, and again when no
+   * lease of the source can run any more. In between the source may have given the unit to somebody else.
+   */
   readonly remembered: ShownToken | null;
+  /** Until when the gap license is renewed: all leases of the source have ended then; null: it is not. */
+  readonly until: number | null;
 }
 
-const noGap: GapSituation = { row: null, open: null, remembered: null };
+const noGap: GapSituation = { row: null, open: null, remembered: null, until: null };
 
 /** What there is for this holder; one query where no source was ever declared dead. */
 export async function gapFor(
@@ -42,14 +47,30 @@ export async function gapFor(
     const row = await findGap(tx, line.id, sub);
     if (row !== undefined) {
       const { source, origin, leaseEnd: expiresAt } = row;
-      return { row, open: null, remembered: { source, sub, origin, expiresAt } };
+      const until = await waitsUntil(tx, { lineId: line.id, source });
+      const counts = expiresAt > nowMs || (until !== null && until <= nowMs);
+      const remembered = counts ? { source, sub, origin, expiresAt } : null;
+      return { row, open: null, remembered, until };
     }
     if (shown?.sub !== sub || !showsHolder(shown.expiresAt, nowMs)) continue;
     const declared = await openDeclaration(tx, { lineId: line.id, source: shown.source });
     if (declared?.state !== 'waiting' || (await hadGap(tx, line.id, sub))) continue;
-    return { row: null, open: { line, shown }, remembered: null };
+    return { row: null, open: { line, shown }, remembered: null, until: null };
   }
   return noGap;
+}
+
+/** Gives it again, to the same holder: the units of its source are not for everybody yet. */
+export async function prolongGap(tx: WriteTx, row: GapRow & { readonly type: string }): Promise<void> {
+  await updateGap(tx, row);
+  const { jti, product, type, sub, issuedAt, expiresAt } = row;
+  await tx.post({
+    log: serverLog,
+    kind: 'gap-license-renewed',
+    id: jti,
+    at: issuedAt,
+    body: { product, type, sub, until: expiresAt },
+  });
 }
 
 /** Gives it. */

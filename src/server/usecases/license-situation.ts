@@ -95,9 +95,9 @@ export async function situationOf(
         ? null
         : { expiresAt: temporary.expiresAt, validated: temporary.validatedAt !== null },
     reserved: takeOver !== null,
-    gap: gap.row === null ? null : { expiresAt: gap.row.expiresAt },
+    gap: gap.row === null ? null : { expiresAt: gap.row.expiresAt, until: gap.until },
     gapOpen: gap.open !== null,
-    sourceShown: shown !== null,
+    sourceShown: shown !== null || gap.row !== null,
     installed: stock.installed,
     unissued: stock.unissued,
     temporariesAlive:

@@ -187,8 +187,9 @@ async function act(context: ServerContext, tx: WriteTx, deed: Deed): Promise<Res
       return ok(temporaryAnswer(context, 'issued', { ...deed, row, referral }));
     }
     case 'gap': {
-      const row = await giveGap(context, tx, { ...deed, open: must(situation.gap.open) });
-      return ok(temporaryAnswer(context, 'issued', { ...deed, row, referral: null }));
+      const status = situation.gap.row === null ? 'issued' : 'renewed';
+      const row = await giveGap(context, tx, deed);
+      return ok(temporaryAnswer(context, status, { ...deed, row, referral: null }));
     }
   }
 }
