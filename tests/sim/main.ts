@@ -38,7 +38,7 @@ async function runSeed(seed: number, alone: boolean): Promise<Run> {
   process.exitCode = 1;
   const short = await shrink(run, { options: { seed, steps }, run: done }, Number(values.shrink));
   console.log(checker === 'exception' ? short.failure?.stack : short.failure?.message);
-  print(short.history);
+  if (values.shrink !== '0') print(short.history);
   return done;
 }
 

@@ -9,8 +9,11 @@ export interface Mutant {
   /** The rule that is left out. */
   readonly rule: string;
   readonly patches: readonly Patch[];
-  /** A seed by which it is known to be caught, and the check that fires. */
-  readonly caught: { readonly seed: number; readonly checker: string };
+  /**
+   * A seed that catches it within 400 steps, and the check that fires (`exception`: the books or the database
+   * refuse). Null: none is known yet; `npm run sim:mutants` looks for one.
+   */
+  readonly caught: { readonly seed: number; readonly checker: string } | null;
 }
 
 const takeFreezeEarly: readonly Patch[] = [
@@ -36,7 +39,7 @@ const moves: readonly Mutant[] = [
     name: 'M1',
     rule: 'The grant waits for the freeze receipt',
     patches: takeFreezeEarly,
-    caught: { seed: 0, checker: '' },
+    caught: { seed: 1, checker: 'every move ends' },
   },
   {
     name: 'M2',
@@ -53,7 +56,7 @@ const moves: readonly Mutant[] = [
         replace: 'const added = Math.max(1, proof.k - present.k);\n  const value',
       },
     ],
-    caught: { seed: 0, checker: '' },
+    caught: { seed: 3, checker: 'exception' },
   },
   {
     name: 'M3',
@@ -66,7 +69,7 @@ const moves: readonly Mutant[] = [
           "const undo: Cell = { to: 'aborted', effects: [voidToSource, toSource('unfreeze'), toTarget('cancel')] };",
       },
     ],
-    caught: { seed: 0, checker: '' },
+    caught: { seed: 19, checker: 'I3' },
   },
   {
     name: 'M4',
@@ -79,7 +82,7 @@ const moves: readonly Mutant[] = [
           "undone: { freeze: { to: 'frozen', effects: [freezeUnits, told('frozen')] }, unfreeze: 'again' },",
       },
     ],
-    caught: { seed: 0, checker: '' },
+    caught: null,
   },
   {
     name: 'M5',
@@ -91,7 +94,7 @@ const moves: readonly Mutant[] = [
         replace: "where l.line_id = ? and l.state in ('issued', 'held') and l.lease_end < ?",
       },
     ],
-    caught: { seed: 0, checker: '' },
+    caught: { seed: 3, checker: 'exception' },
   },
   {
     name: 'M10',
@@ -104,7 +107,7 @@ const moves: readonly Mutant[] = [
           "grant: { to: 'committed', effects: [postToTarget, toTarget('grant'), toSource('release'), toTarget('final')] },",
       },
     ],
-    caught: { seed: 0, checker: '' },
+    caught: { seed: 3, checker: 'holders keep working' },
   },
   {
     name: 'M13',
@@ -117,7 +120,7 @@ const moves: readonly Mutant[] = [
           "await clearInherited(tx, id);\n  await tx.run('update reservations set lease_end = 0 where move = ?', id);",
       },
     ],
-    caught: { seed: 0, checker: '' },
+    caught: null,
   },
   {
     name: 'M14',
@@ -129,7 +132,7 @@ const moves: readonly Mutant[] = [
         replace: '',
       },
     ],
-    caught: { seed: 0, checker: '' },
+    caught: null,
   },
   {
     name: 'M15',
@@ -141,7 +144,7 @@ const moves: readonly Mutant[] = [
         replace: "where l.kind = ? and l.holder = ? and l.state = 'issued'`,",
       },
     ],
-    caught: { seed: 0, checker: '' },
+    caught: { seed: 2, checker: 'holders keep working' },
   },
   {
     name: 'M16',
@@ -153,7 +156,7 @@ const moves: readonly Mutant[] = [
         replace: 'order by l.lease_end limit ?',
       },
     ],
-    caught: { seed: 0, checker: '' },
+    caught: null,
   },
 ];
 
@@ -164,7 +167,7 @@ const byTelephone: readonly Mutant[] = [
     patches: [
       {
         file: 'server/usecases/apply-key-pack-code.ts',
-        find: 'const reserve = source === null ? null : newId(context);',
+        find: 'const reserve = source === null ? null : (dead?.move ?? newId(context));',
         replace: 'const reserve = null;',
       },
       {
@@ -173,7 +176,7 @@ const byTelephone: readonly Mutant[] = [
         replace: "to: 'unissued',",
       },
     ],
-    caught: { seed: 0, checker: '' },
+    caught: null,
   },
   {
     name: 'T2',
@@ -181,12 +184,12 @@ const byTelephone: readonly Mutant[] = [
     patches: [
       {
         file: 'core/move.ts',
-        find: "granted: { frozen: 'again', grant: 'again', released: releasedByTelephone },",
+        find: '    released: releasedByTelephone,\n',
         replace:
-          "granted: { frozen: 'again', grant: 'again', released: releasedByTelephone, cancel: { to: 'aborted', effects: [voidToSource, toSource('unfreeze')] } },",
+          "    released: releasedByTelephone,\n    cancel: { to: 'aborted', effects: [voidToSource, toSource('unfreeze')] },\n",
       },
     ],
-    caught: { seed: 0, checker: '' },
+    caught: null,
   },
   {
     name: 'T3',
@@ -199,7 +202,7 @@ const byTelephone: readonly Mutant[] = [
           "const added = proof.chain === 'free' ? Math.max(0, proof.k - (await tx.balance(serverAccount(line.agreement, line.line).installed))) : proof.k - present.k;\n  const value",
       },
     ],
-    caught: { seed: 0, checker: '' },
+    caught: { seed: 3, checker: 'I3' },
   },
   {
     name: 'T4',
@@ -207,16 +210,16 @@ const byTelephone: readonly Mutant[] = [
     patches: [
       {
         file: 'core/move.ts',
-        find: "aborted: { cancel: 'again', released: releasedAfterUndo },",
-        replace: "aborted: { cancel: 'again', released: 'again' },",
+        find: "aborted: { cancel: 'again', released: releasedAfterUndo, 'dead-abort': 'again' },",
+        replace: "aborted: { cancel: 'again', released: 'again', 'dead-abort': 'again' },",
       },
       {
         file: 'core/move.ts',
-        find: "cancel: 'again',\n    released: releasedAfterUndo,\n    relinquished: 'again',",
-        replace: "cancel: 'again',\n    released: 'again',\n    relinquished: 'again',",
+        find: '    released: releasedAfterUndo,\n',
+        replace: "    released: 'again',\n",
       },
     ],
-    caught: { seed: 0, checker: '' },
+    caught: { seed: 31, checker: 'nothing is lost' },
   },
   {
     name: 'T5',
@@ -228,7 +231,7 @@ const byTelephone: readonly Mutant[] = [
         replace: 'from reserves where line_id = ? and amount > 0 and 0 < ? order by',
       },
     ],
-    caught: { seed: 0, checker: '' },
+    caught: null,
   },
 ];
 
