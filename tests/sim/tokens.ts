@@ -82,8 +82,8 @@ export class TokenBook {
     if (given.early) this.#early.add(`${line}/${origin}`);
     else this.#among({ places: this.#byOrigin, what: 'origin', name: `${line}/${origin}` }, held, nowMs);
     const known = this.#byHolder.get(given.holder) ?? [];
-    this.#byHolder.set(given.holder, [...known.filter((each) => each.token !== given.token), held].slice(-8));
-    const all = (this.#lines.get(line) ?? []).filter((each) => isAlive(each, nowMs));
+    this.#byHolder.set(given.holder, [...known.filter((each) => each.jti !== jti), held].slice(-8));
+    const all = (this.#lines.get(line) ?? []).filter((each) => isAlive(each, nowMs) && each.jti !== jti);
     this.#lines.set(line, [...all, held]);
     return held;
   }
@@ -96,7 +96,7 @@ export class TokenBook {
       const whose = `${held.holder} has ${at.name}, and ${other.holder} has it until ${until}`;
       throw new Violation(`one holder per ${at.what}`, whose);
     }
-    at.places.set(at.name, [...alive.filter((each) => each.token !== held.token), held]);
+    at.places.set(at.name, [...alive.filter((each) => each.jti !== held.jti), held]);
   }
 
   /** What a holder still has, the newest last. */
