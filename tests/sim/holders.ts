@@ -2,12 +2,12 @@
  * What devices and users do: ask, sign in, show what they have, follow where they are sent, give back.
  * Who has a living license is never turned away by the server that serves it (protocol §1.1, promise 5).
  */
-import { listMoves } from '../../src/clearinghouse/usecases/desk-moves.ts';
 import { dayMs } from '../../src/core/time.ts';
 import { sweepLapsed } from '../../src/server/usecases/reclaim.ts';
 import type { LicenseAnswer } from '../../src/server/usecases/request-license.ts';
 import { requestLicense } from '../../src/server/usecases/request-license.ts';
 import { returnLicense, validateLicense } from '../../src/server/usecases/return-license.ts';
+import { listMoves } from '../../src/server/usecases/start-move.ts';
 import { product } from '../world/world.ts';
 import type { Act } from './people.ts';
 import type { LineType, Sim, SimServer } from './sim.ts';
@@ -70,7 +70,7 @@ async function follow(sim: Sim, asking: Asking, to: string): Promise<string> {
   const words = await ask(sim, { holder, type, server: target, shown, hops: asking.hops + 1 });
   // Its unit may have gone on from there before it came, and may be under way for as long as that takes.
   const served = / permanent|deactivated|horizon-passed|clock-behind|license-moved/.test(words);
-  if (shown?.issuer === asking.server.id && !served && (await movedByMessage(sim, asking, to))) {
+  if (shown?.issuer === asking.server.id && !served && (await movedByMessage(asking, to))) {
     throw new Violation('holders keep working', `${asking.server.name} sent ${holder} on, but ${words}`);
   }
   return words;
@@ -80,14 +80,17 @@ async function follow(sim: Sim, asking: Asking, to: string): Promise<string> {
  * Whether the clearinghouse has told the source to release what went this way: then the target has it. A
  * code that was not typed yet explains a gap, and so does a source that was made to release by itself.
  */
-async function movedByMessage(sim: Sim, { type, server }: Asking, to: string): Promise<boolean> {
-  const { items } = await listMoves(sim.clearinghouse.context, { after: '', limit: 1000 });
-  const way = items.filter((move) => move.source === server.id && move.target === to && move.type === type);
+async function movedByMessage({ type, server }: Asking, to: string): Promise<boolean> {
+  const moves = await listMoves(server.program.context);
+  const way = moves.filter((move) => move.role === 'source' && move.target === to && move.type === type);
   const rows = await server.program.store.read((tx) =>
     tx.all<{ text: string }>(`select text from journal where kind = 'received-release'`),
   );
   const told = rows.map(({ text }) => (JSON.parse(text) as { body: { move?: string } }).body.move);
-  return way.length > 0 && way.every((move) => move.carrier === 'online' && told.includes(move.id));
+  return (
+    way.length > 0 &&
+    way.every((move) => move.carrier === 'online' && (move.state === 'undone' || told.includes(move.id)))
+  );
 }
 
 /** A license comes home; after its first temporary one a device signs in, most often. */

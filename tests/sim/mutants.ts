@@ -120,7 +120,7 @@ const moves: readonly Mutant[] = [
           "await clearInherited(tx, id);\n  await tx.run('update reservations set lease_end = 0 where move = ?', id);",
       },
     ],
-    caught: null,
+    caught: { seed: 83, checker: 'I5' },
   },
   {
     name: 'M14',
