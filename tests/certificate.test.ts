@@ -5,13 +5,17 @@ import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
 import { addProduct } from '../src/clearinghouse/usecases/products.ts';
 import { readLicenseBundle, verifyLicense } from '../src/protocol/license-bundle.ts';
 import type { OpenServer } from '../src/server/app.ts';
+import { settleByContact } from '../src/server/usecases/contact.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
+import { requestActivation } from '../src/server/usecases/requests.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
 import { freezeByTelephone } from '../src/server/usecases/telephone-move.ts';
+import { assertSound } from './audit/bundles.ts';
 import * as acts from './world/acts.ts';
-import { agreement, makeWorld, product, value } from './world/world.ts';
+import { assertConserved } from './world/conserved.ts';
+import { agreement, makeWorld, product, refusalOf, value } from './world/world.ts';
 
 const type = 'device';
 
@@ -73,5 +77,50 @@ it('a held key pack that was read out and never typed still belongs to the holde
   const shown = { product, type, holder: 'ws-1', source: acts.sourceOf(held) } as const;
   const taken = value(await requestLicense(next.context, shown));
   assert.deepEqual([taken.kind, taken.origin], ['permanent', held.origin]);
+  await world.close();
+});
+
+it('a certificate is renewed for its age, once, and what was issued under it is believed on', async () => {
+  const world = await makeWorld(100, { kit: false });
+  const server = await world.addServer('LS', { connected: true });
+  await acts.connect(server, 10);
+  const before = await acts.permanent(server, 'ws-1');
+  const certified = async (): Promise<number> =>
+    world.clearinghouse.store.read(async (tx) => {
+      const rows = await tx.all("select id from journal where kind = 'certified-again'");
+      return rows.length;
+    });
+  world.clock.advanceDays(60);
+  await acts.contact(server, server);
+  assert.equal(await certified(), 0);
+  // A year after the first, when 14 of its 25 months are left.
+  for (let month = 0; month < 10; month += 1) {
+    world.clock.advanceDays(30);
+    await acts.contact(server, server);
+  }
+  assert.equal(await certified(), 1);
+  const after = value(await requestLicense(server.context, { product, type, holder: 'ws-1' }));
+  assert.deepEqual([after.kind, after.unit, after.origin], ['permanent', before.unit, before.origin]);
+  assert.equal(verified(server, after), 'valid');
+  assert.deepEqual((await acts.counts(server)).slice(0, 3), [10, 1, 9]);
+  await assertConserved(world);
+  await assertSound(world);
+  await world.close();
+});
+
+it('a deactivation by telephone is heard before the server is certified again', async () => {
+  const world = await makeWorld(100, { kit: true });
+  const server = await world.addServer('LS', { kit: true, connected: true });
+  await acts.setUp(world, server, 40);
+  const told = value(await deactivateServer(server.context, { returnUnissued: true, by: 'telephone' }));
+  const asked = value(await requestActivation(server.context, { agreement }));
+  assert.equal(refusalOf(await settleByContact(server.context, asked.id)).code, 'earlier-code-missing');
+  assert.deepEqual(await acts.books(world), [60, 40, 0]);
+  for (const { code } of told.codes) await acts.confirm(world, code);
+  assert.deepEqual(await acts.books(world), [100, 0, 0]);
+  await acts.activateByContact(server);
+  await acts.installByContact(server, { quantity: 100 });
+  assert.deepEqual(await acts.books(world), [0, 100, 0]);
+  await assertConserved(world);
   await world.close();
 });

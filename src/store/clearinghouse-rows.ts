@@ -75,6 +75,19 @@ export async function openMovesFrom(tx: ReadTx, source: string): Promise<readonl
   return rows.map(moveOf);
 }
 
+/** Whether any move to or from a server under an agreement is not over. */
+export async function hasOpenMoves(
+  tx: ReadTx,
+  of: { readonly licenseServerId: string; readonly agreement: string },
+): Promise<boolean> {
+  const row = await tx.get(
+    `select 1 as found from moves where agreement = ? and (source = ? or target = ?)
+       and state not in ('closed', 'aborted') limit 1`,
+    ...[of.agreement, of.licenseServerId, of.licenseServerId],
+  );
+  return row !== undefined;
+}
+
 /** The moves out of a server on one line, over or not, newest first. */
 export async function movesOnLine(
   tx: ReadTx,

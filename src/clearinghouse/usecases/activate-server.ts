@@ -41,7 +41,7 @@ const certificateMs = 25 * 31 * dayMs;
 
 /**
  * Certifies the sender. Refused: `agreement-unknown`, `message-invalid` (a key that is none, or that is
- * not the sender's), `server-declared-dead`: a certificate would be a further horizon.
+ * not the sender's), `earlier-code-missing`, `server-declared-dead`: a certificate would be a further horizon.
  */
 export async function activateServer(
   context: ClearinghouseContext,
@@ -60,8 +60,13 @@ export async function activateServer(
   const id = message.from.id;
   const living = await checkNotDead(tx, id);
   if (!living.ok) return living;
-  const generation = await enterServer(tx, { message, nowMs });
   const before = await findGrantedAuthority(tx, id, agreement);
+  // It has deactivated itself since, by a code that nobody has read: certified now, that code could never be
+  // taken in, and what it has given up would stay committed to it, of no use to anybody.
+  if (before?.state === 'active' && before.generation < message.from.gen) {
+    return err({ code: 'earlier-code-missing', kind: 'deactivated' });
+  }
+  const generation = await enterServer(tx, { message, nowMs });
   const k0 = firstKey(context.digest, exchange.shared, idValue(context, id));
   const confirmationKey = context.box.seal('confirmation', k0);
   const certified = await certify(context, tx, {
@@ -70,6 +75,7 @@ export async function activateServer(
     generation,
     publicKey,
     ekCh: base64url(exchange.publicKey),
+    months: horizonMonths.automatic,
     before,
     nowMs,
     confirmation: { confirmationKey, confirmationSeq: 0, freezes: 0, releases: 0, returns: 0 },
@@ -128,6 +134,8 @@ interface Certification {
   readonly publicKey: string;
   /** Our one-time key that K₀ was agreed with, base64url. */
   readonly ekCh: string;
+  /** From now to the horizon that the certificate itself gives. */
+  readonly months: number;
   readonly before: GrantedAuthorityRow | undefined;
   /** Ratchet and counters: started by a new key agreement, or carried on. */
   readonly confirmation: Pick<
@@ -146,7 +154,7 @@ async function certify(
   const { agreement, nowMs, before, generation, licenseServerId } = of;
   const aid = context.random.bytes(16);
   const open = await provenSoFar(tx, before);
-  const baseMonth = monthOf(nowMs) + horizonMonths.automatic;
+  const baseMonth = monthOf(nowMs) + of.months;
   const document = await signCertificate(context, tx, { ...of, aid, open, baseMonth });
   if (before !== undefined) await saveGrantedAuthority(tx, { ...before, state: 'superseded' });
   const { confirmationKey, confirmationSeq, freezes, releases, returns } = of.confirmation;
@@ -223,8 +231,8 @@ async function signCertificate(
 }
 
 /**
- * A certificate of the same key with fresh chains: where lines were added to the agreement since, or a
- * chain's 65,535 positions are used up (protocol §3.4). Its ratchet goes on. Answers the message that
+ * A certificate of the same key with fresh chains: where lines were added to the agreement since, a chain's
+ * 65,535 positions are used up, or its term is near (protocol §3.4). Its ratchet goes on. Answers the message that
  * brings it, which must leave before any grant under it.
  */
 export async function certifyAgain(
@@ -235,12 +243,16 @@ export async function certifyAgain(
   const { before, nowMs } = of;
   const { licenseServerId, agreement, generation } = before;
   const present = readStoredCertificate(before.document ?? '');
+  // Who carries files once a year has a year to come, and no less than before.
+  const method = (await findServer(tx, licenseServerId))?.method ?? 'automatic';
+  const months = method === 'automatic' ? horizonMonths.automatic : horizonMonths.other;
   const authority = await certify(context, tx, {
     licenseServerId,
     agreement,
     generation,
     publicKey: present.pk,
     ekCh: present.ekCh,
+    months,
     before,
     nowMs,
     confirmation: before,

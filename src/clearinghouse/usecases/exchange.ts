@@ -13,7 +13,7 @@ import { clearinghouseName } from '../../protocol/envelope.ts';
 import { sealContent } from '../../protocol/message-content.ts';
 import { readMessageFile, writeMessageFile } from '../../protocol/message-file.ts';
 import { pageMoves } from '../../store/clearinghouse-rows.ts';
-import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
+import type { GrantedAuthorityRow, ServerRow } from '../../store/committed-server-rows.ts';
 import { authoritiesOfServer, findServer, saveGrantedAuthority } from '../../store/committed-server-rows.ts';
 import { waitingWithin } from '../../store/outbox-rows.ts';
 import type { OutgoingMessage, ReadTx, WriteTx } from '../../store/port.ts';
@@ -28,6 +28,7 @@ import { publisherLog } from './products.ts';
 import type { Taken } from './receive-messages.ts';
 import { receiveMessages } from './receive-messages.ts';
 import { answerRehearsal, isRehearsal } from './rehearse-move.ts';
+import { renewCertificates } from './renew-certificates.ts';
 import { stateDueMoves } from './state-move.ts';
 import { tellLogs } from './witness.ts';
 
@@ -118,7 +119,8 @@ async function seal(
 /** The answer to a contact: what was received, and how far the horizon has moved on by it. */
 async function welcome(context: ClearinghouseContext, taken: Taken): Promise<string> {
   const sealed = await context.store.write(async (tx) => {
-    const horizon = await moveHorizons(context, tx, taken.licenseServerId);
+    const server = await findServer(tx, taken.licenseServerId);
+    const horizon = server?.state === 'ok' ? await prolong(context, tx, server) : [];
     const logs = await tellLogs(context, tx, taken.licenseServerId);
     const message = await outgoing(tx, {
       id: newId(context),
@@ -133,16 +135,19 @@ async function welcome(context: ClearinghouseContext, taken: Taken): Promise<str
   return sealed.value;
 }
 
-/** Every contact moves the horizon on: 3 months for a connection, 13 for files (protocol §2.1, §3.4). */
-async function moveHorizons(
+/**
+ * Every contact moves the horizon on: 3 months for a connection, 13 for files (protocol §2.1, §3.4); and the
+ * term of the certificate, once it is near.
+ */
+async function prolong(
   context: ClearinghouseContext,
   tx: WriteTx,
-  licenseServerId: string,
+  server: ServerRow,
 ): Promise<readonly JsonObject[]> {
-  const server = await findServer(tx, licenseServerId);
-  if (server === undefined || server.state !== 'ok') return [];
+  const { licenseServerId } = server;
   // What was declared to function no longer must not live longer than was known then (§2.1).
   if (!(await checkNotDead(tx, licenseServerId)).ok) return [];
+  await renewCertificates(context, tx, server);
   const months = server.method === 'automatic' ? horizonMonths.automatic : horizonMonths.other;
   const reveals: JsonObject[] = [];
   for (const authority of await authoritiesOfServer(tx, licenseServerId)) {
