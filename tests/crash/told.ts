@@ -62,7 +62,7 @@ export const textOf = ({ permanent, temporary, validated }: Claim): string =>
   JSON.stringify([permanent?.unit ?? null, permanent?.jti ?? null, temporary, validated]);
 
 function claimIn(image: ServerImage | undefined, holder: string): string {
-  const license = image?.live.find((row) => row.holder === holder);
+  const license = image?.live.find((row) => row.holder === holder && !row.ended);
   const temporary = image?.temporaries.get(holder);
   return textOf({
     permanent: license === undefined ? null : { unit: license.unit, jti: license.jti },

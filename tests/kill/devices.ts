@@ -224,7 +224,7 @@ export class Devices {
       checkTemporary(holder, image);
       // A first request that was lost is answered with what it had come to.
       holder.temporary ??= image.temporaries.get(holder.name)?.jti;
-      if (holder.doubt !== undefined && wasCarriedOut(holder, license, nowMs)) this.#counted.carriedOut += 1;
+      if (holder.doubt !== undefined && wasCarriedOut(holder, license)) this.#counted.carriedOut += 1;
       holder.shown = holder.doubt === undefined || holder.doubt === 'return' ? undefined : license;
     }
     assert.deepEqual([...live.keys()], [], 'licenses that nobody asked for');
@@ -273,9 +273,8 @@ function checkKept(
 function checkHolder(holder: Holder, license: LiveLicense | undefined, nowMs: number): void {
   const { permanent, doubt, name } = holder;
   if (permanent === undefined) {
-    // Given back, and its unit waits for an older token of it: the row stays, and its own token is over.
     assert.ok(
-      license === undefined || hasLapsed(license, nowMs) || doubt === 'request',
+      license === undefined || license.ended || doubt === 'request',
       `${name} was never told of unit ${license?.unit}`,
     );
     return;
@@ -308,11 +307,7 @@ function checkTemporary(holder: Holder, image: ServerImage): void {
   assert.ok(row.validated === validated || doubt === 'validate', `${name}: whether it had signed in`);
 }
 
-function wasCarriedOut(
-  { doubt, permanent }: Holder,
-  license: LiveLicense | undefined,
-  nowMs: number,
-): boolean {
-  if (doubt === 'return') return license === undefined || hasLapsed(license, nowMs);
+function wasCarriedOut({ doubt, permanent }: Holder, license: LiveLicense | undefined): boolean {
+  if (doubt === 'return') return license === undefined || license.ended;
   return doubt === 'request' && license !== undefined && license.jti !== permanent?.jti;
 }

@@ -28,6 +28,11 @@ export interface LiveLicense {
   /** Names the token that was given out last. */
   readonly jti: string;
   readonly expiresAt: number;
+  /**
+   * Its own token is over before the lease: it was given back, and its unit waits for an older token of it. (Of
+   * a license that came with a move it says nothing: the source may have given the longer lease.)
+   */
+  readonly ended: boolean;
 }
 
 /** A unit that came with a move for somebody who has not come yet. */
@@ -123,11 +128,12 @@ export function readServer(server: string): (db: DatabaseSync) => ServerImage {
     for (const line of lines) assert.ok(conservesInstalled(line), `${server}: ${JSON.stringify(line)}`);
     checkCounts(server, db, lines);
     checkUnits(server, db);
-    const live = rows<Omit<LiveLicense, 'server'>>(
+    const live = rows<Omit<LiveLicense, 'server' | 'ended'> & { ended: number }>(
       db,
-      `select n.line, l.kind, l.holder, l.sub, l.unit, l.origin, l.state, l.jti, l.expires_at as "expiresAt"
+      `select n.line, l.kind, l.holder, l.sub, l.unit, l.origin, l.state, l.jti, l.expires_at as "expiresAt",
+         l.expires_at < l.lease_end as ended
        from licenses l join lines n on n.id = l.line_id where l.state in ('issued', 'held')`,
-    ).map((row) => ({ ...row, server }));
+    ).map((row) => ({ ...row, ended: row.ended === 1, server }));
     const waiting = rows<Omit<Waiting, 'server'>>(
       db,
       `select n.line, r.sub, r.origin from reservations r join lines n on n.id = r.line_id
