@@ -102,8 +102,16 @@ async function startAgain(sim: Sim): Promise<string> {
   return words;
 }
 
+/** All clocks are read: what has ended by any of them has ended. */
+function lookAtClocks(sim: Sim): void {
+  const shown = sim.servers.map(({ skewMs }) => sim.nowMs + skewMs);
+  sim.latestMs = Math.max(sim.latestMs, sim.nowMs, ...shown);
+}
+
 async function oneStep(sim: Sim, name: ActName): Promise<string> {
   sim.nowMs += sim.chance.between(1, 90) * (sim.chance.happens(0.2) ? minuteMs : secondMs);
+  // Before the act too: a license that ended in these minutes may be somebody else's within it.
+  lookAtClocks(sim);
   planCrash(sim);
   let words: string;
   try {
@@ -113,8 +121,7 @@ async function oneStep(sim: Sim, name: ActName): Promise<string> {
     words = `${name}: no answer`;
   }
   words += await startAgain(sim);
-  for (const { skewMs } of sim.servers) sim.latestMs = Math.max(sim.latestMs, sim.nowMs + skewMs);
-  sim.latestMs = Math.max(sim.latestMs, sim.nowMs);
+  lookAtClocks(sim);
   await checkStep(sim);
   return words;
 }
