@@ -9,13 +9,18 @@ import { nodeDigest } from '../src/platform/digest.ts';
 import { openReferral } from '../src/protocol/referral.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { applyAnswerFile, applyMessages } from '../src/server/usecases/apply-message.ts';
+import { contactClearinghouse } from '../src/server/usecases/contact.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { sealOutbox } from '../src/server/usecases/outbox.ts';
 import { sweepLapsed } from '../src/server/usecases/reclaim.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { validateLicense } from '../src/server/usecases/return-license.ts';
 import { listMoves } from '../src/server/usecases/start-move.ts';
-import { freezeByTelephone, returnByTelephone } from '../src/server/usecases/telephone-move.ts';
+import {
+  freezeByTelephone,
+  releaseByTelephone,
+  returnByTelephone,
+} from '../src/server/usecases/telephone-move.ts';
 import { undoMove } from '../src/server/usecases/undo-move.ts';
 import * as acts from './world/acts.ts';
 import { assertConserved } from './world/conserved.ts';
@@ -228,6 +233,45 @@ it('a grant that never came is undone without a trace, whatever comes later', as
   await acts.installByContact(next, { quantity: 10 });
   assert.deepEqual(await acts.counts(next), [10, 0, 10, 0, 0, 0]);
   assert.deepEqual(await acts.books(world), [70, 30, 0]);
+});
+
+it('a grant whose units a later code brought and a move by telephone took is given back from later ones', async () => {
+  const third = await world.addServer('LS-THIRD', { connected: true });
+  await acts.connect(third, 0);
+  const move = await acts.askMove(old, next);
+  await acts.contact(old, old);
+  // The later position of the free chain brings the 17 of the grant that is still under way.
+  await acts.install(world, next, { quantity: 1 });
+  assert.deepEqual(await acts.counts(next), [18, 0, 18, 0, 0, 0]);
+  const frozen = await freezeByTelephone(next.context, {
+    ...device,
+    to: acts.idOf(third),
+    quantity: 'all',
+  });
+  await cancel(move);
+  const refused = async () => {
+    const { failed } = value(await contactClearinghouse(next.context, { waitMs: 0 }));
+    return failed.map(({ type, refusal }) => [type, refusal.code]);
+  };
+  assert.deepEqual(await refused(), [['cancel', 'move-open']]);
+  assert.deepEqual(await acts.counts(next), [21, 0, 0, 18, 3, 0]);
+  const released = await releaseByTelephone(next.context, device);
+  assert.deepEqual(await refused(), [['cancel', 'move-more-than-there-is']]);
+  assert.deepEqual(await acts.counts(next), [3, 0, 0, 0, 3, 0]);
+  assert.equal(await acts.stateOf(world, move), 'aborting');
+  // With as many more, the undone move ends, and what was moved on is heard.
+  await acts.install(world, next, { quantity: 17 });
+  assert.deepEqual(await refused(), []);
+  await acts.contact(next, old);
+  assert.equal(await acts.stateOf(world, move), 'aborted');
+  await acts.deskMove(world, { from: next, to: third });
+  for (const told of [frozen, released]) {
+    for (const { code } of (await acts.confirm(world, value(told).code)).codes)
+      await acts.typeCode(third, code);
+  }
+  assert.deepEqual(await acts.counts(old), [20, 3, 17, 0, 0, 0]);
+  assert.deepEqual(await acts.counts(next), [0, 0, 0, 0, 0, 0]);
+  assert.deepEqual(await acts.counts(third), [18, 0, 18, 0, 0, 0]);
 });
 
 it('by files the same: one more round of the stick', async () => {

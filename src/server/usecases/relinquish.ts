@@ -17,7 +17,7 @@ import { drawReserve, reserveLeft, returnReservations } from '../../store/reserv
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { findAuthority, findLine } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
-import { insertServerMove, savePeer, updateServerMove } from '../../store/server-rows.ts';
+import { insertServerMove, openFreeze, savePeer, updateServerMove } from '../../store/server-rows.ts';
 import { frozenSince, releaseInherited, releaseNewest } from '../../store/undo-rows.ts';
 import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
@@ -32,8 +32,8 @@ import { newId } from './new-id.ts';
 import { settleUndo } from './undo-move.ts';
 
 /**
- * The order to give back. Refused: `move-open` while what the move brought is frozen for another one (it
- * comes again), `not-activated` of a line or a certificate that has not arrived, `message-invalid`.
+ * The order to give back. Refused, and it comes again: `move-open` while what the move brought is frozen for
+ * another one, `move-more-than-there-is` where that has left since; `not-activated` of a line or a certificate that has not arrived, `message-invalid`.
  */
 export async function onCancel(
   context: ServerContext,
@@ -121,8 +121,7 @@ async function giveUp(
   const rest = amount - inherited - named - nameless;
   const unissued = Math.min(rest, await tx.balance(accounts.unissued));
   const newest = await releaseNewest(tx, { lineId: line.id, move, amount: rest - unissued });
-  if (unissued + newest !== rest)
-    throw new Error(`${rest} units of ${move} cannot be found to give them back.`);
+  if (unissued + newest !== rest) return err(await whyTooFew(tx, of, amount - rest + unissued + newest));
   const leaving = `${move}/back`;
   await shiftUnits(tx, { lineId: line.id, from: move, to: leaving, amount: named + nameless });
   await shiftUnits(tx, { lineId: line.id, from: freePool, to: leaving, amount: unissued });
@@ -144,6 +143,22 @@ async function giveUp(
       }),
     );
   return ok({ unissued, held: amount - unissued, postings });
+}
+
+/**
+ * Why not all can be given back: a later code of the same chain had brought the units before their grant was
+ * here, and they were frozen as anybody's, or have left since. The order comes again, and is obeyed when the
+ * other move is over and there are units in their place.
+ */
+async function whyTooFew(
+  tx: WriteTx,
+  { line, amount }: { readonly line: LineRow; readonly amount: number },
+  available: number,
+): Promise<Refusal> {
+  const open = await openFreeze(tx, line.agreement, line.line);
+  return open === undefined
+    ? { code: 'move-more-than-there-is', asked: amount, available }
+    : { code: 'move-open', move: open.id, state: open.state };
 }
 
 /** What was given back, in the books of this server, and its receipt on the way. */
