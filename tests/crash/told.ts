@@ -31,10 +31,11 @@ export class Told {
     const [first] = together.servers.values();
     for (const [holder, answers] of this.#answers) {
       const all = claims.get(holder) ?? [];
-      const there = claimIn(first, holder);
+      const [there, ...orElse] = claimsIn(first, holder);
       // What was under way may be on the disk: the answer that came later, or one that never came.
       const unanswered = this.#asking.has(holder) && answers === all.length;
-      if (!unanswered && !all.slice(answers - 1).includes(there)) {
+      const mayBe = all.slice(answers - 1);
+      if (!unanswered && ![there, ...orElse].some((claim) => mayBe.includes(claim))) {
         return `${holder} has ${there}, was told ${all[answers - 1]}`;
       }
     }
@@ -61,12 +62,15 @@ export class Told {
 export const textOf = ({ permanent, temporary, validated }: Claim): string =>
   JSON.stringify([permanent?.unit ?? null, permanent?.jti ?? null, temporary, validated]);
 
-function claimIn(image: ServerImage | undefined, holder: string): string {
-  const license = image?.live.find((row) => row.holder === holder && !row.ended);
+/** What an image says that a device has; of a license whose own token may be over, also that it has none. */
+function claimsIn(image: ServerImage | undefined, holder: string): readonly [string, ...string[]] {
+  const license = image?.live.find((row) => row.holder === holder);
   const temporary = image?.temporaries.get(holder);
-  return textOf({
+  const claim: Claim = {
     permanent: license === undefined ? null : { unit: license.unit, jti: license.jti },
     temporary: temporary?.jti ?? null,
     validated: temporary?.validated ?? false,
-  });
+  };
+  const given = license?.mayBeEnded === true ? [textOf({ ...claim, permanent: null })] : [];
+  return [textOf(claim), ...given];
 }

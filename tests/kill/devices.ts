@@ -274,7 +274,7 @@ function checkHolder(holder: Holder, license: LiveLicense | undefined, nowMs: nu
   const { permanent, doubt, name } = holder;
   if (permanent === undefined) {
     assert.ok(
-      license === undefined || license.ended || doubt === 'request',
+      license === undefined || license.mayBeEnded || doubt === 'request',
       `${name} was never told of unit ${license?.unit}`,
     );
     return;
@@ -308,6 +308,6 @@ function checkTemporary(holder: Holder, image: ServerImage): void {
 }
 
 function wasCarriedOut({ doubt, permanent }: Holder, license: LiveLicense | undefined): boolean {
-  if (doubt === 'return') return license === undefined || license.ended;
+  if (doubt === 'return') return license === undefined || license.mayBeEnded;
   return doubt === 'request' && license !== undefined && license.jti !== permanent?.jti;
 }

@@ -29,10 +29,10 @@ export interface LiveLicense {
   readonly jti: string;
   readonly expiresAt: number;
   /**
-   * Its own token is over before the lease: it was given back, and its unit waits for an older token of it. (Of
-   * a license that came with a move it says nothing: the source may have given the longer lease.)
+   * Its own token is over before the last lease: it was given back, and its unit waits for an older token; or
+   * its holder has it again since, or it came with a move, and that older token simply runs longer.
    */
-  readonly ended: boolean;
+  readonly mayBeEnded: boolean;
 }
 
 /** A unit that came with a move for somebody who has not come yet. */
@@ -128,12 +128,12 @@ export function readServer(server: string): (db: DatabaseSync) => ServerImage {
     for (const line of lines) assert.ok(conservesInstalled(line), `${server}: ${JSON.stringify(line)}`);
     checkCounts(server, db, lines);
     checkUnits(server, db);
-    const live = rows<Omit<LiveLicense, 'server' | 'ended'> & { ended: number }>(
+    const live = rows<Omit<LiveLicense, 'server' | 'mayBeEnded'> & { mayBeEnded: number }>(
       db,
       `select n.line, l.kind, l.holder, l.sub, l.unit, l.origin, l.state, l.jti, l.expires_at as "expiresAt",
-         l.expires_at < l.lease_end as ended
+         l.expires_at < l.lease_end as "mayBeEnded"
        from licenses l join lines n on n.id = l.line_id where l.state in ('issued', 'held')`,
-    ).map((row) => ({ ...row, ended: row.ended === 1, server }));
+    ).map((row) => ({ ...row, mayBeEnded: row.mayBeEnded === 1, server }));
     const waiting = rows<Omit<Waiting, 'server'>>(
       db,
       `select n.line, r.sub, r.origin from reservations r join lines n on n.id = r.line_id
