@@ -17,6 +17,7 @@ import { requestActivation, requestInstall } from '../../src/server/usecases/req
 import { listMoves as listOwnMoves, startMove } from '../../src/server/usecases/start-move.ts';
 import { readIdentity } from '../../src/server/usecases/status.ts';
 import { freezeByTelephone, releaseByTelephone } from '../../src/server/usecases/telephone-move.ts';
+import { findServer } from '../../src/store/committed-server-rows.ts';
 import { agreement, product } from '../world/world.ts';
 import { contact } from './post.ts';
 import type { Sim, SimServer } from './sim.ts';
@@ -149,10 +150,15 @@ export async function readEverything(sim: Sim, server: SimServer): Promise<void>
   }
 }
 
-/** A server that was closed, or never open, is opened: what it was granted and never applied goes on to it (protocol §1.4). */
+/**
+ * A server that was closed, or never open, is opened: what it was granted and never applied goes on to it (protocol §1.4).
+ * So is one that an old activation code has opened again by itself, and that the clearinghouse has closed.
+ */
 export async function openAgain(sim: Sim, server: SimServer): Promise<void> {
   const { context } = server.program;
-  if ((await readIdentity(context)).activation === 'activated') return;
+  const { activation } = await readIdentity(context);
+  const known = await sim.clearinghouse.store.read((tx) => findServer(tx, server.id));
+  if (activation === 'activated' && known?.state !== 'closed') return;
   await requestActivation(context, { agreement });
   await contact(sim, server);
 }

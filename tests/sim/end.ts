@@ -16,6 +16,8 @@ import { Violation } from './tokens.ts';
 const rounds = 9;
 /** In the first ones every code is read and every message taken in; then whoever was closed is opened again. */
 const closedUntil = 3;
+/** Codes that speak of a server which was closed are read, and typed, after it is opened. */
+const readUntil = closedUntil + 3;
 
 async function anyOpen(sim: Sim): Promise<boolean> {
   const { items } = await listMoves(sim.clearinghouse.context, { after: '', limit: 1000 });
@@ -39,7 +41,7 @@ export async function endQuietly(sim: Sim): Promise<void> {
       if (round >= closedUntil) await openAgain(sim, server);
     }
     await checkStep(sim);
-    if (round > closedUntil && !(await anyOpen(sim))) break;
+    if (round >= readUntil && !(await anyOpen(sim))) break;
   }
   const { items } = await listMoves(sim.clearinghouse.context, { after: '', limit: 1000 });
   const open = items.find(({ state }) => !isOver(state));
