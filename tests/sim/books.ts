@@ -11,7 +11,6 @@ import {
 } from '../../src/core/account.ts';
 import type { AccountId, Pending, Posting } from '../../src/core/ledger.ts';
 import { applyPostings } from '../../src/core/ledger.ts';
-import { dayMs } from '../../src/core/time.ts';
 import type { ReadTx } from '../../src/store/port.ts';
 import type { Program } from './program.ts';
 import type { Sim, SimServer } from './sim.ts';
@@ -22,8 +21,6 @@ export interface BookCheck {
   readonly read: Map<string, number>;
   readonly balances: Map<AccountId, number>;
   readonly pendings: Map<string, Pending>;
-  /** Units that came to hand from a move, by line: they may have holders yet whose tokens live on. */
-  readonly toHand: { readonly line: string; readonly amount: number; readonly at: number }[];
   /** The balances of the program's own tables, as they were at its last write. */
   seen: ReadonlyMap<AccountId, number>;
 }
@@ -31,7 +28,7 @@ export interface BookCheck {
 function checkOf(sim: Sim, name: string): BookCheck {
   let check = sim.books.get(name);
   if (check === undefined) {
-    check = { read: new Map(), balances: new Map(), pendings: new Map(), toHand: [], seen: new Map() };
+    check = { read: new Map(), balances: new Map(), pendings: new Map(), seen: new Map() };
     sim.books.set(name, check);
   }
   return check;
@@ -61,8 +58,7 @@ async function replay(tx: ReadTx, name: string, check: BookCheck): Promise<void>
 }
 
 function replayEntry(name: string, check: BookCheck, text: string): void {
-  const entry = JSON.parse(text) as { kind: string; at: number; postings: readonly Posting[] };
-  const { postings } = entry;
+  const { postings } = JSON.parse(text) as { postings: readonly Posting[] };
   if (postings.length === 0) return;
   const books = {
     balance: (account: AccountId) => check.balances.get(account) ?? 0,
@@ -71,10 +67,6 @@ function replayEntry(name: string, check: BookCheck, text: string): void {
   const changes = applyPostings(books, postings);
   if (!changes.ok) throw new Violation('journal', `${name}: ${JSON.stringify(changes.error)} in ${text}`);
   for (const [account, balance] of changes.value.balances) {
-    const amount = balance - (check.balances.get(account) ?? 0);
-    if (account.endsWith('/in-hand') && amount > 0 && entry.kind.startsWith('move')) {
-      check.toHand.push({ line: account.split('/')[1] ?? '', amount, at: entry.at });
-    }
     check.balances.set(account, balance);
   }
   for (const [id, pending] of changes.value.pendings) check.pendings.set(id, pending);
@@ -173,22 +165,12 @@ export async function checkGiven(sim: Sim, exact: boolean): Promise<void> {
   }
 }
 
-/**
- * Units of a move that was undone and released all the same go to hand at once (protocol §2.2), whoever
- * holds them: as long as their longest lease, more holders may live than there are units out.
- */
-function releasedLately(sim: Sim, line: number): number {
-  const since = sim.nowMs - 90 * dayMs;
-  const lately = checkOf(sim, 'clearinghouse').toHand.filter((each) => each.at > since);
-  return lately.filter((each) => each.line === String(line)).reduce((sum, { amount }) => sum + amount, 0);
-}
-
 /** Holders with a living license are no more than the units that are out (protocol §1.3, I5). */
 function checkHolders(sim: Sim): void {
   for (const line of sumClearinghouse(checkOf(sim, 'clearinghouse').seen)) {
     if (!conservesEntitled(line)) throw new Violation('I1', JSON.stringify(line));
     const type = line.line === 0 ? 'device' : 'user';
-    const out = line.entitled - line.inHand - line.retired + releasedLately(sim, line.line);
+    const out = line.entitled - line.inHand - line.retired;
     const alive = sim.tokens.holders(type, sim.latestMs);
     if (alive > out) throw new Violation('I5', `${alive} holders of ${out} units per ${type}`);
   }
