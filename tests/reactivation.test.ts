@@ -79,3 +79,20 @@ it('grants that were never applied stay committed, across a renewed certificate 
   );
   await world.close();
 });
+
+it('can be deactivated again by message although nobody has heard of the first time', async () => {
+  const world = await makeWorld(100);
+  const server = await world.addServer('LS', { kit: true, connected: true });
+  const code = await acts.activationCode(world, server);
+  await acts.typeCode(server, code);
+  await acts.install(world, server, { quantity: 10 });
+  value(await deactivateServer(server.context, { returnUnissued: true, by: 'message' }));
+  // The same code opens it again, before the clearinghouse has heard anything.
+  await acts.typeCode(server, code);
+  value(await deactivateServer(server.context, { returnUnissued: true, by: 'message' }));
+  await acts.contact(server, server);
+  const [line] = value(await showAgreement(world.clearinghouse.context, agreement)).lines;
+  assert.deepEqual([line?.inHand, line?.committed], [100, 0]);
+  assert.equal((await readStatus(server.context)).activation, 'deactivated');
+  await world.close();
+});

@@ -22,6 +22,8 @@ import {
   listConfirmations,
   listServerMoves,
   openFreeze,
+  settleRequest,
+  waitingRequest,
 } from '../../store/server-rows.ts';
 import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
@@ -257,7 +259,12 @@ async function sendDeactivate(
 ): Promise<string> {
   const id = newId(context);
   const agreements = of.active.map((row) => row.agreement);
-  await insertRequest(tx, { id, kind: 'deactivate', ask: JSON.stringify({ agreements }), at: of.nowMs });
+  const ask = JSON.stringify({ agreements });
+  // Deactivated before, opened again by its old activation code, and nothing was heard in between: the
+  // message of that time goes ahead of this one, and only this one is waited for.
+  const before = await waitingRequest(tx, 'deactivate', ask);
+  if (before !== undefined) await settleRequest(tx, { id: before.id, state: 'done', answer: '{}' });
+  await insertRequest(tx, { id, kind: 'deactivate', ask, at: of.nowMs });
   const applied: JsonObject[] = [];
   for (const agreement of agreements) {
     for (const { line, openUnits, freeK, heldK } of await linesOfAgreement(tx, agreement)) {
