@@ -47,7 +47,7 @@ export function deadOrderOf(options: MoveOptions): DeadOrder {
 /** What a person puts a name to, before anything is signed. */
 function question({ from, product, type, statement }: DeadOrder): string {
   return (
-    `"${statement}": license server ${from} no longer functions and will not be used again. All its CALs for ${product} ` +
+    `License server ${from} no longer functions and will not be used again (${statement}). All its CALs for ${product} ` +
     `per ${type} are to come here when its horizon has passed. Declare this?`
   );
 }
