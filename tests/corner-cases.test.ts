@@ -16,6 +16,7 @@ import { dayMs } from '../src/core/time.ts';
 import { nodeDigest } from '../src/platform/digest.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
+import { settleByContact } from '../src/server/usecases/contact.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { requestFile } from '../src/server/usecases/outbox.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
@@ -318,6 +319,46 @@ describe('a kit slot and a certificate', () => {
     await acts.contact(server, server);
     assert.deepEqual(await acts.counts(server), [3, 0, 3, 0, 0, 0]);
     assert.equal((await acts.permanent(server, 'ws-1')).unit, 11);
+  });
+
+  it("what was released by a code that nobody read is nobody else's before that code is read", async () => {
+    world = await makeWorld(10, { kit: true });
+    const server = await world.addServer('LS', { kit: true, connected: true });
+    const next = await world.addServer('LS-NEXT', { kit: true, connected: true });
+    const activation = await acts.activationCode(world, server);
+    await acts.typeCode(server, activation);
+    await acts.install(world, server, { quantity: 3 });
+    await acts.setUp(world, next, 0);
+    await acts.permanents(server, ['ws-1', 'ws-2', 'ws-3']);
+    const to = acts.idOf(next);
+    value(await freezeByTelephone(server.context, { ...device, to, quantity: 'all' }));
+    value(await deactivateServer(server.context, { returnUnissued: false, by: 'telephone' }));
+    // The old code is at hand, and the second deactivation goes by message, twice before it is answered.
+    const byMessage = async () => {
+      const order = { returnUnissued: false, by: 'message' } as const;
+      return value(await deactivateServer(server.context, order)).request ?? '';
+    };
+    await acts.typeCode(server, activation);
+    await byMessage();
+    await acts.typeCode(server, activation);
+    const asked = await byMessage();
+    assert.equal(refusalOf(await settleByContact(server.context, asked)).code, 'earlier-code-missing');
+    assert.deepEqual(await acts.books(world), [7, 3, 0]);
+    // The codes are printed again, and read; then the server is told to be closed once more.
+    const again = value(await deactivateServer(server.context, { returnUnissued: false, by: 'telephone' }));
+    assert.deepEqual(
+      again.codes.map(({ kind }) => kind),
+      ['frozen', 'deactivated'],
+    );
+    await acts.deskMove(world, { from: server, to: next });
+    for (const { code } of again.codes) {
+      for (const heard of value(await read(code)).codes) {
+        await acts.typeCode(next, heard.code, { from: acts.idOf(server) });
+      }
+    }
+    value(await settleByContact(server.context, await byMessage()));
+    assert.deepEqual(await acts.counts(next), [3, 0, 0, 0, 3, 0]);
+    assert.deepEqual(await acts.books(world), [7, 3, 0]);
   });
 
   it('a code that nobody read gives nothing back again after the server was closed by message', async () => {

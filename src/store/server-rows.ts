@@ -166,6 +166,14 @@ export async function waitingRequest(tx: ReadTx, kind: string, ask: string): Pro
   );
 }
 
+/** What was asked last of a kind, whatever has become of it. */
+export async function newestRequest(tx: ReadTx, kind: string): Promise<RequestRow | undefined> {
+  return tx.get<RequestRow>(
+    `select ${requestColumns} from requests where kind = ? order by at desc, id desc limit 1`,
+    kind,
+  );
+}
+
 /** Whether anything of a kind was asked for and not answered yet. */
 export async function isWaiting(tx: ReadTx, kind: string): Promise<boolean> {
   const row = await tx.get<{ id: string }>(

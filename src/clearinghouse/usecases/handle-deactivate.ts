@@ -46,7 +46,9 @@ const mostUnread = 4096;
 
 /**
  * Passes the ratchet over the codes that the server has made and nobody has read: what they tell is
- * settled with the end, and read afterwards they would give units back a second time.
+ * settled with the end, and read afterwards they would give units back a second time. Refused:
+ * `earlier-code-missing` where a release is among them. Its units have holders whose licenses run on, and
+ * only its code tells where they are to go: in hand now, they would be granted a second time.
  */
 async function settleCodes(
   context: ClearinghouseContext,
@@ -57,6 +59,7 @@ async function settleCodes(
   const told = message.body.confirmations.find((row) => row.agreement === authority.agreement);
   const unread = (told?.seq ?? 0) - authority.confirmationSeq;
   if (told === undefined || unread <= 0) return ok(null);
+  if (told.releases > authority.releases) return err({ code: 'earlier-code-missing', kind: 'released' });
   if (unread > mostUnread)
     return err({ code: 'message-invalid', problem: `${unread} codes that were never read` });
   let key = context.box.unseal('confirmation', authority.confirmationKey);
@@ -82,7 +85,8 @@ function toldUnits(message: MessageOf<'deactivate'>, agreement: string): Readonl
 
 /**
  * Closes the agreements that the server names; one that it does not name it does not know of, and its
- * codes may still be typed. Refused: `move-open` where it has frozen for a move and not released.
+ * codes may still be typed. Refused: `move-open` where it has frozen for a move and not released, and
+ * `earlier-code-missing` where it has released by telephone and nobody has read it.
  */
 export async function handleDeactivate(
   context: ClearinghouseContext,

@@ -2,6 +2,7 @@
  * Deactivation: releases what is frozen, gives back what is unissued, and closes. The document's step
  * 10; by telephone it prints one code for each agreement (protocol §3.6, kind 5).
  */
+import type { ConfirmationKind } from '../../core/confirmation.ts';
 import { allLines } from '../../core/confirmation.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Refusal } from '../../core/refusal.ts';
@@ -21,6 +22,7 @@ import {
   isWaiting,
   listConfirmations,
   listServerMoves,
+  newestRequest,
   openFreeze,
   settleRequest,
   waitingRequest,
@@ -62,7 +64,8 @@ interface Holding {
 
 /**
  * Deactivates the server under all its agreements. Asked again on a deactivated server, the codes are
- * printed again. Refused: `not-activated`, `holders-remain` with the counts (move them first; what is
+ * printed again; by message, where the clearinghouse has refused because codes had not been read, it is
+ * told again. Refused: `not-activated`, `holders-remain` with the counts (move them first; what is
  * only unissued can be given back with --return), `answer-pending` while a certificate is under way,
  * `move-open` by message while a move by telephone is open, and while a move to here is on trial.
  */
@@ -77,7 +80,11 @@ export async function deactivateServer(
     const authorities = await listAuthorities(tx);
     if (authorities.length === 0) return err({ code: 'not-activated', agreement: null });
     const active = authorities.filter((row) => row.state === 'active');
-    if (active.length === 0) return repeat(context, tx, authorities);
+    if (active.length === 0) {
+      const refused = (await newestRequest(tx, 'deactivate'))?.state === 'refused';
+      if (order.by === 'telephone' || !refused) return repeat(context, tx, { authorities, refused });
+      return ok(closedBy([], await sendDeactivate(context, tx, { active: authorities, nowMs })));
+    }
     const closable = await checkClosable(tx, { active, order });
     if (!closable.ok) return closable;
     const codes: ConfirmationView[] = [];
@@ -294,34 +301,51 @@ async function sendDeactivate(
 /** As many codes as may go unheard between two that are read (protocol §3.6). */
 const mostUnheard = 16;
 
-/** What was told of freezes, releases and returns before the end, and since the end before it. */
-async function toldBefore(
+/** The codes that an authority has made of some kinds after one of its codes and before another. */
+async function toldBetween(
   tx: WriteTx,
-  end: ConfirmationRow,
-  earlier: ConfirmationRow | undefined,
+  of: Pick<AuthorityRow, 'agreement' | 'aid'> & {
+    readonly kinds: readonly ConfirmationKind[];
+    readonly after: number;
+    readonly before: number;
+  },
 ): Promise<readonly ConfirmationRow[]> {
-  const from = earlier?.aid === end.aid ? earlier.seq : 0;
   const rows: ConfirmationRow[] = [];
-  for (const kind of ['frozen', 'released', 'returned'] as const) {
-    const told = await listConfirmations(tx, end.agreement, kind);
-    rows.push(...told.filter(({ aid, seq }) => aid === end.aid && seq > from && seq < end.seq));
+  for (const kind of of.kinds) {
+    const told = await listConfirmations(tx, of.agreement, kind);
+    rows.push(...told.filter(({ aid, seq }) => aid === of.aid && seq > of.after && seq < of.before));
   }
   return rows.sort((one, other) => one.seq - other.seq).slice(-mostUnheard);
+}
+
+const toldKinds = ['frozen', 'released', 'returned'] as const;
+
+/** The codes that the desk has to be read for an agreement: it takes them in their order, and may have heard of none. */
+async function codesOf(
+  tx: WriteTx,
+  { agreement, aid }: AuthorityRow,
+  refused: boolean,
+): Promise<readonly ConfirmationRow[]> {
+  const all = { agreement, aid, after: 0, before: Number.POSITIVE_INFINITY };
+  // Closed by message, and that was refused for want of them.
+  if (refused) return toldBetween(tx, { ...all, kinds: [...toldKinds, 'deactivated'] });
+  const [last, earlier] = await listConfirmations(tx, agreement, 'deactivated');
+  if (last === undefined) return [];
+  // Since the end before it.
+  const after = earlier?.aid === last.aid ? earlier.seq : 0;
+  const told = await toldBetween(tx, { ...last, kinds: toldKinds, after, before: last.seq });
+  return [...told, last];
 }
 
 /** The codes as they were printed: whoever lost the note reads them again. */
 async function repeat(
   context: ServerContext,
   tx: WriteTx,
-  authorities: readonly AuthorityRow[],
+  { authorities, refused }: { readonly authorities: readonly AuthorityRow[]; readonly refused: boolean },
 ): Promise<Result<Deactivated, Refusal>> {
   const codes: ConfirmationView[] = [];
-  for (const { agreement } of authorities) {
-    const [last, before] = await listConfirmations(tx, agreement, 'deactivated');
-    if (last === undefined) continue;
-    // The desk takes codes in their order, and may have heard of none of those before the last.
-    const told = await toldBefore(tx, last, before);
-    for (const row of [...told, last]) codes.push(viewConfirmation(context, row));
+  for (const authority of authorities) {
+    for (const row of await codesOf(tx, authority, refused)) codes.push(viewConfirmation(context, row));
   }
   return codes.length === 0 ? err({ code: 'deactivated' }) : ok(closedBy(codes, null));
 }
