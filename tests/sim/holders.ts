@@ -102,7 +102,11 @@ async function take(sim: Sim, asking: Asking, answer: LicenseAnswer): Promise<st
     return 'temporary, and signs in';
   }
   const bundle = JSON.parse(answer.bundleText) as unknown;
-  const early = answer.origin?.startsWith(server.id) === false && (await tookEarly(asking));
+  const { origin } = answer;
+  const early =
+    origin !== null &&
+    !origin.startsWith(server.id) &&
+    ((await tookEarly(asking)) || (await stayedBehind(sim, asking, origin)));
   const held = sim.tokens.take({ holder, token: answer.token, bundle, early }, sim.latestMs);
   if (held.issuer !== server.id)
     throw new Violation('tokens', `${server.name} gave a token of ${held.issuer}`);
@@ -121,6 +125,25 @@ async function tookEarly({ server, type, holder }: Asking): Promise<boolean> {
     ),
   );
   return row?.early != null;
+}
+
+/**
+ * Whether the unit that an origin names never left its server, as that server knows. An anonymous reserve
+ * (protocol §2.4, rule 5) serves whoever shows a token of its source: also a holder whose own unit was not
+ * among those that moved. A unit of the reserve stands behind the license, and the source has the other one.
+ */
+async function stayedBehind(sim: Sim, { type, holder }: Asking, origin: string): Promise<boolean> {
+  const [id = '', unit = ''] = origin.split('/');
+  const first = serverOf(sim, id);
+  const row = await first?.program.store.read((tx) =>
+    tx.get<{ state: string }>(
+      'select state from licenses where kind = ? and holder = ? and unit = ? order by id desc limit 1',
+      type,
+      holder,
+      Number(unit),
+    ),
+  );
+  return row !== undefined && ['issued', 'expired'].includes(row.state);
 }
 
 async function revoke(sim: Sim, server: SimServer, holder: string): Promise<void> {
