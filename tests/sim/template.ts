@@ -16,6 +16,7 @@ import { initServer, openServerContext } from '../../src/server/app.ts';
 import { addKit } from '../../src/server/usecases/settings.ts';
 import { agreement, product, value } from '../world/world.ts';
 import { SeededRandom } from './chances.ts';
+import { trustForLong } from './long-trust.ts';
 import { Program } from './program.ts';
 
 const serverNames = ['LS-A', 'LS-B', 'LS-C'] as const;
@@ -39,6 +40,9 @@ interface Hands {
 
 async function makeClearinghouse(dir: string, hands: Hands) {
   const made = await initClearinghouse({ dir, publisher: 'Sample Publisher', ...hands });
+  const { rootKeyFile } = made;
+  const nowMs = hands.clock.nowMs();
+  const bundle = await trustForLong(dir, { bundle: readFileSync(made.bundle, 'utf8'), rootKeyFile, nowMs });
   const program = new Program({
     ...{ name: 'clearinghouse', kind: 'clearinghouse' as const, clock: hands.clock },
     from: join(dir, 'clearinghouse.db'),
@@ -56,7 +60,7 @@ async function makeClearinghouse(dir: string, hands: Hands) {
   const kit = value(await makeKit(context, agreement)).file;
   await program.stop();
   kept.push(program);
-  return { file: program.file, kit, bundle: readFileSync(made.bundle, 'utf8') };
+  return { file: program.file, kit, bundle };
 }
 
 async function makeServer(dir: string, name: string, hands: Hands & { kit: string; bundle: string }) {
