@@ -10,6 +10,7 @@ import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { requestActivation } from '../src/server/usecases/requests.ts';
+import { startMove } from '../src/server/usecases/start-move.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
 import { freezeByTelephone } from '../src/server/usecases/telephone-move.ts';
 import { assertSound } from './audit/bundles.ts';
@@ -121,6 +122,35 @@ it('a deactivation by telephone is heard before the server is certified again', 
   await acts.activateByContact(server);
   await acts.installByContact(server, { quantity: 100 });
   assert.deepEqual(await acts.books(world), [0, 100, 0]);
+  await assertConserved(world);
+  await world.close();
+});
+
+it('a server is not certified while CALs for the holders of a source are on their way to it', async () => {
+  const world = await makeWorld(100);
+  const old = await world.addServer('LS-OLD', { connected: true });
+  const next = await world.addServer('LS-NEW', { kit: true, connected: true });
+  await acts.connect(old, 2);
+  await acts.permanents(old, ['ws-1', 'ws-2']);
+  // Activated at the desk; the code is not typed, and the grant waits for a server that has no activation.
+  const code = await acts.activationCode(world, next);
+  const order = {
+    agreement,
+    to: acts.idOf(next),
+    product,
+    type,
+    quantity: 'all',
+    reason: 'replaced',
+  } as const;
+  value(await startMove(old.context, { ...order, hold: true }));
+  await acts.contact(old, old);
+  const asked = value(await requestActivation(next.context, { agreement }));
+  assert.equal(refusalOf(await settleByContact(next.context, asked.id)).code, 'move-open');
+  await acts.typeCode(next, code);
+  await acts.contact(next, next);
+  assert.deepEqual(await acts.counts(next), [2, 0, 0, 0, 2, 0]);
+  await acts.activateByContact(next);
+  assert.deepEqual(await acts.counts(next), [2, 0, 0, 0, 2, 0]);
   await assertConserved(world);
   await world.close();
 });

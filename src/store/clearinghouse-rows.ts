@@ -75,6 +75,19 @@ export async function openMovesFrom(tx: ReadTx, source: string): Promise<readonl
   return rows.map(moveOf);
 }
 
+/** A move by messages whose grant its target has not reported as installed, or not given back yet. */
+export async function grantUnderWay(
+  tx: ReadTx,
+  of: { readonly target: string; readonly agreement: string },
+): Promise<MoveRow | undefined> {
+  const row = await tx.get<StoredMove>(
+    `select ${moveColumns} from moves where target = ? and agreement = ? and carrier = 'online'
+       and state in ('granted', 'fenced', 'aborting', 'returning') order by started_at, id limit 1`,
+    ...[of.target, of.agreement],
+  );
+  return row === undefined ? undefined : moveOf(row);
+}
+
 /** Whether any move to or from a server under an agreement is not over. */
 export async function hasOpenMoves(
   tx: ReadTx,

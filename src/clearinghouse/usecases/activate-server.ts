@@ -14,6 +14,7 @@ import { dayMs, isoTime, monthOf } from '../../core/time.ts';
 import { monthText, readStoredCertificate, sealCertificate } from '../../protocol/authority.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
 import { agreementLines, findAgreement } from '../../store/agreement-rows.ts';
+import { grantUnderWay } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import {
   chainsOf,
@@ -41,7 +42,7 @@ const certificateMs = 25 * 31 * dayMs;
 
 /**
  * Certifies the sender. Refused: `agreement-unknown`, `message-invalid` (a key that is none, or that is
- * not the sender's), `earlier-code-missing`, `server-declared-dead`: a certificate would be a further horizon.
+ * not the sender's), `earlier-code-missing`, `move-open`, `server-declared-dead`: a certificate would be a further horizon.
  */
 export async function activateServer(
   context: ClearinghouseContext,
@@ -66,6 +67,9 @@ export async function activateServer(
   if (before?.state === 'active' && before.generation < message.from.gen) {
     return err({ code: 'earlier-code-missing', kind: 'deactivated' });
   }
+  // What it was granted for the holders of a source and has not taken in would come as open units, for anybody.
+  const grant = await grantUnderWay(tx, { target: id, agreement });
+  if (grant !== undefined) return err({ code: 'move-open', move: grant.id, state: grant.state });
   const generation = await enterServer(tx, { message, nowMs });
   const k0 = firstKey(context.digest, exchange.shared, idValue(context, id));
   const confirmationKey = context.box.seal('confirmation', k0);
