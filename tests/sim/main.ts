@@ -1,6 +1,6 @@
 /**
  * `npm run sim -- --seed N --steps M` runs one seed, or several with `--seeds`, and prints what broke, as
- * a short history; `--history` prints all of it. With `--minutes` it goes on for as long (`soak.ts`).
+ * a short history; `--history` prints all of it, `--no-ending` looks at the steps alone. With `--minutes` it goes on for as long (`soak.ts`).
  */
 import { parseArgs } from 'node:util';
 import type { Run } from './run.ts';
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     minutes: { type: 'string' },
     shrink: { type: 'string', default: '150' },
     history: { type: 'boolean', default: false },
+    'no-ending': { type: 'boolean', default: false },
   },
 });
 const { run } = await loadSimulation();
@@ -26,7 +27,8 @@ function print(history: Run['history']): void {
 
 /** Runs a seed and prints it where it failed, or where it is the only one. */
 async function runSeed(seed: number, alone: boolean): Promise<Run> {
-  const done = await run({ seed, steps });
+  const ending = !values['no-ending'];
+  const done = await run({ seed, steps, ending });
   const { checker, failure, years, hash } = done;
   if (alone || failure !== undefined) {
     console.log(
@@ -36,7 +38,7 @@ async function runSeed(seed: number, alone: boolean): Promise<Run> {
   if (values.history) print(done.history);
   if (failure === undefined) return done;
   process.exitCode = 1;
-  const short = await shrink(run, { options: { seed, steps }, run: done }, Number(values.shrink));
+  const short = await shrink(run, { options: { seed, steps, ending }, run: done }, Number(values.shrink));
   console.log(checker === 'exception' ? short.failure?.stack : short.failure?.message);
   if (values.shrink !== '0') print(short.history);
   return done;
