@@ -62,14 +62,8 @@ export async function activateServer(
   const living = await checkNotDead(tx, id);
   if (!living.ok) return living;
   const before = await findGrantedAuthority(tx, id, agreement);
-  // It has deactivated itself since, by a code that nobody has read: certified now, that code could never be
-  // taken in, and what it has given up would stay committed to it, of no use to anybody.
-  if (before?.state === 'active' && before.generation < message.from.gen) {
-    return err({ code: 'earlier-code-missing', kind: 'deactivated' });
-  }
-  // What it was granted for the holders of a source and has not taken in would come as open units, for anybody.
-  const grant = await grantUnderWay(tx, { target: id, agreement });
-  if (grant !== undefined) return err({ code: 'move-open', move: grant.id, state: grant.state });
+  const timely = await checkTimely(tx, message, before);
+  if (!timely.ok) return timely;
   const generation = await enterServer(tx, { message, nowMs });
   const k0 = firstKey(context.digest, exchange.shared, idValue(context, id));
   const confirmationKey = context.box.seal('confirmation', k0);
@@ -106,6 +100,22 @@ export async function activateServer(
     outbox: [answer],
   });
   return ok(null);
+}
+
+/** Whether nothing is under way that a new certificate would cut off. Refused: `earlier-code-missing`, `move-open`. */
+async function checkTimely(
+  tx: WriteTx,
+  message: Activate['message'],
+  before: GrantedAuthorityRow | undefined,
+): Promise<Result<null, Refusal>> {
+  // It has deactivated itself since, by a code that nobody has read: certified now, that code could never be
+  // taken in, and what it has given up would stay committed to it, of no use to anybody.
+  if (before?.state === 'active' && before.generation < message.from.gen) {
+    return err({ code: 'earlier-code-missing', kind: 'deactivated' });
+  }
+  // What it was granted for the holders of a source and has not taken in would come as open units, for anybody.
+  const grant = await grantUnderWay(tx, { target: message.from.id, agreement: message.body.agreement });
+  return grant === undefined ? ok(null) : err({ code: 'move-open', move: grant.id, state: grant.state });
 }
 
 /** The sender as a server in good standing, with the key that its id is the hash of. */
