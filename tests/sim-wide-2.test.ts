@@ -1,0 +1,4 @@
+/** Half of the seeds that are run each time; the files run side by side. */
+import { checkMany } from './sim/wide.ts';
+
+await checkMany(3000, 252);
