@@ -1,4 +1,5 @@
 /** Messages of a move on this server: whether it is their source or their target. */
+import type { MoveEffect } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err } from '../../core/result.ts';
@@ -12,21 +13,8 @@ import { onFreeze, onRelease, onUnfreeze } from './move-as-source.ts';
 import { onGrant, onTarget } from './move-as-target.ts';
 import { onCancel } from './relinquish.ts';
 
-type MoveMessage = Extract<
-  Message,
-  {
-    t:
-      | 'freeze'
-      | 'unfreeze'
-      | 'release'
-      | 'grant'
-      | 'cancel'
-      | 'final'
-      | 'source-closed'
-      | 'source-dead'
-      | 'source-lives';
-  }
->;
+/** Whatever the clearinghouse's table sends to an end of a move (`core/move.ts`). */
+type MoveMessage = Extract<Message, { t: Extract<MoveEffect, { do: 'send' }>['message'] }>;
 export type Handled = Promise<Result<null, Refusal>>;
 
 /** Carries one message of a move out. */
