@@ -17,6 +17,16 @@ export function writeFileAtomic(path: string, text: string | Uint8Array, modeOct
   syncFolder(dirname(path));
 }
 
+/**
+ * Creates an empty file, for its owner only, on disk when it returns; one that is there stays. It has no
+ * content that could be half there, so it needs no temporary name beside it: whoever is killed in this leaves the file or
+ * nothing.
+ */
+export function createMarker(path: string): void {
+  closeSync(openSync(path, 'a', 0o600));
+  syncFolder(dirname(path));
+}
+
 /** A rename is durable once its folder is; Windows has no such call and needs none. */
 function syncFolder(dir: string): void {
   if (process.platform === 'win32') return;

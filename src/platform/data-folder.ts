@@ -5,7 +5,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { JsonObject, JsonValue } from '../core/json.ts';
-import { writeFileAtomic } from './atomic-file.ts';
+import { createMarker, writeFileAtomic } from './atomic-file.ts';
 import type { FolderLock } from './data-folder-lock.ts';
 import { acquireLock } from './data-folder-lock.ts';
 import { Failure, systemCode } from './failure.ts';
@@ -199,7 +199,7 @@ function prepare(dir: string): void {
     });
   }
   chmodSync(dir, 0o700);
-  writeFileAtomic(pathIn(dir, unfinishedFile), '');
+  createMarker(pathIn(dir, unfinishedFile));
 }
 
 /** What a killed `init` left, except the marker and the lock that we hold ourselves. */
