@@ -8,6 +8,7 @@ import type { LicenseAnswer } from '../../src/server/usecases/request-license.ts
 import { requestLicense } from '../../src/server/usecases/request-license.ts';
 import { returnLicense, validateLicense } from '../../src/server/usecases/return-license.ts';
 import { listMoves } from '../../src/server/usecases/start-move.ts';
+import { readStatus } from '../../src/server/usecases/status.ts';
 import { product } from '../world/world.ts';
 import type { Act } from './people.ts';
 import type { LineType, Sim, SimServer } from './sim.ts';
@@ -68,12 +69,31 @@ async function follow(sim: Sim, asking: Asking, to: string): Promise<string> {
   const alive = sim.tokens.of(holder, type).filter((each) => each.endsMs > sim.latestMs + dayMs);
   const shown = alive.at(-1);
   const words = await ask(sim, { holder, type, server: target, shown, hops: asking.hops + 1 });
-  // Its unit may have gone on from there before it came, and may be under way for as long as that takes.
   const served = / permanent|deactivated|horizon-passed|clock-behind|license-moved/.test(words);
-  if (shown?.issuer === asking.server.id && !served && (await movedByMessage(asking, to))) {
+  if (shown?.issuer !== asking.server.id || served) return words;
+  if ((await movedByMessage(asking, to)) && !(await mayBeWithout(asking, target))) {
     throw new Violation('holders keep working', `${asking.server.name} sent ${holder} on, but ${words}`);
   }
   return words;
+}
+
+/**
+ * Whether a target may have nothing lasting for whom it was sent: past its own horizon it gives a license that has ended
+ * there to nobody again; and units that came without a name may have gone on from it before their holder came,
+ * and be under way for as long as that takes. By name the holder would be sent after them.
+ */
+async function mayBeWithout({ server, type }: Asking, target: SimServer): Promise<boolean> {
+  const { horizonWarning } = await readStatus(target.program.context);
+  if (horizonWarning === 'passed') return true;
+  const gone = await target.program.store.read((tx) =>
+    tx.get(
+      `select 1 from frozen_reserves f join reserves r on r.id = f.reserve join lines l on l.id = r.line_id
+       where r.source = ? and l.type = ?`,
+      server.id,
+      type,
+    ),
+  );
+  return gone !== undefined;
 }
 
 /**
