@@ -49,25 +49,38 @@ export function isoDate(ms: number): string {
   return `${String(year).padStart(4, '0')}-${two(month)}-${two(day)}`;
 }
 
-const isoPattern = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d{3}))?Z$/;
+const isoPattern = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{3})?Z$/;
 
-/** Milliseconds of an `isoTime` text, or undefined where it is none (also for 30 February). */
+/** The number that the digits from `from` up to, not including, `to` make. */
+function digitsOf(text: string, from: number, to: number): number {
+  let value = 0;
+  for (let at = from; at < to; at += 1) value = value * 10 + text.charCodeAt(at) - 48;
+  return value;
+}
+
+function daysIn(year: number, month: number): number {
+  if (month !== 2) return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+  return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28;
+}
+
+/**
+ * Milliseconds of an `isoTime` text, or undefined where it is none (also for 30 February). The digits are read
+ * in their places: a pattern that hands them out took five times as long, and a long move has 60,000 of them.
+ */
 export function msOfIso(text: string): number | undefined {
-  const match = isoPattern.exec(text);
-  if (match === null) return undefined;
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  if (!isoPattern.test(text)) return undefined;
+  const year = digitsOf(text, 0, 4);
+  const month = digitsOf(text, 5, 7);
+  const day = digitsOf(text, 8, 10);
+  const hour = digitsOf(text, 11, 13);
+  const minute = digitsOf(text, 14, 16);
+  const second = digitsOf(text, 17, 19);
+  if (month < 1 || month > 12 || day < 1 || day > daysIn(year, month)) return undefined;
   if (hour > 23 || minute > 59 || second > 59) return undefined;
-  const days = daysOf(year, month, day);
-  const back = civilOf(days);
-  if (back.month !== month || back.day !== day) return undefined;
-  return days * dayMs + hour * hourMs + minute * minuteMs + second * secondMs + Number(match[7] ?? 0);
+  const thousandths = text.length > 20 ? digitsOf(text, 20, 23) : 0;
+  return (
+    daysOf(year, month, day) * dayMs + hour * hourMs + minute * minuteMs + second * secondMs + thousandths
+  );
 }
 
 /** The month that `ms` falls in, as `year * 12 + month - 1`. */
