@@ -91,6 +91,20 @@ async function stopAfter(server: OpenServer, parts: number): Promise<void> {
   }
 }
 
+/** How many holders or leases a message has. */
+function listedIn(body: unknown): number {
+  const {
+    holders = [],
+    leases = [],
+    returned,
+  } = body as {
+    readonly holders?: readonly unknown[];
+    readonly leases?: readonly unknown[];
+    readonly returned?: unknown;
+  };
+  return holders.length + leases.length + (returned === undefined ? 0 : listedIn(returned));
+}
+
 async function toTheEnd(place: Place, id: string): Promise<void> {
   for (let round = 0; round < 6; round += 1) await acts.contact(place.source, place.target);
   assert.deepEqual(await states(place, id), ['closed', 'closed', 'closed']);
@@ -156,6 +170,50 @@ describe('a move of many licenses', () => {
       assert.deepEqual(await states(place, id), ['undone', 'aborted', undefined]);
       assert.deepEqual(await acts.counts(source, type), [installed, people, installed - people, 0, 0, 0]);
       await toTheEnd(place, await begin(place));
+    }));
+
+  it('tells everybody by name in every message of it: no list is longer than its parts', () =>
+    withPlace(async (place) => {
+      const { world, source, target } = place;
+      const told: [string, number][] = [];
+      for (const { store } of [source, target, world.clearinghouse]) {
+        const write = store.write.bind(store);
+        Reflect.set(store, 'write', (work: Parameters<typeof write>[0]) =>
+          write((tx) => {
+            const post = tx.post.bind(tx);
+            Reflect.set(tx, 'post', (entry: Parameters<typeof post>[0]) => {
+              for (const { type: t, body } of entry.outbox ?? []) told.push([t, listedIn(body['body'])]);
+              return post(entry);
+            });
+            return work(tx);
+          }),
+        );
+      }
+      const id = await begin(place);
+      await acts.contact(source);
+      await acts.contact(source, target);
+      await Promise.all(Array.from({ length: people }, (_, number) => ask(target, `user-${number}`)));
+      value(await cancelMove(world.clearinghouse.context, id));
+      await acts.contact(target, target, source, source);
+      assert.deepEqual(await states(place, id), ['undone', 'aborted', 'relinquished']);
+      assert.deepEqual(await acts.counts(source, type), [installed, people, installed - people, 0, 0, 0]);
+      await toTheEnd(place, await begin(place));
+      for (const [part, count] of [
+        ['frozen-part', 2 * people],
+        ['grant-part', 2 * people],
+        ['relinquished-part', people],
+        ['unfreeze-part', people],
+        ['released-part', people],
+        ['source-closed-part', people],
+      ] as const) {
+        const sizes = told.filter(([t]) => t === part).map(([, size]) => size);
+        assert.equal(
+          sizes.reduce((sum, size) => sum + size, 0),
+          count,
+          part,
+        );
+      }
+      assert.ok(Math.max(...told.map(([, size]) => size)) <= 500);
     }));
 
   it('goes on where it was stopped while it gave up, and a deactivation gives up the rest at once', () =>

@@ -129,8 +129,16 @@ const serverBodies = {
   /** A part of the lease ends, ahead of the receipt that they belong to. */
   'released-part': closed({ part: Part, leases: Leases }),
   released: closed(released),
+  /** A part of the holders of what is given back, ahead of the receipt that they belong to. */
+  'relinquished-part': closed({ part: Part, holders: Holders }),
   /** All that a move had brought, given back: who has some of it now keeps its license to the end. */
-  relinquished: closed({ ...Line, unissued: Units, held: Units, holders: Holders }),
+  relinquished: closed({
+    ...Line,
+    unissued: Units,
+    held: Units,
+    holders: Holders,
+    parts: Type.Optional(Part),
+  }),
   /** The administrator wants a move undone; answered by what undoes it, or refused after the commit. */
   undo: closed({}),
   return: closed({ ...Line, quantity: Quantity }),
@@ -203,6 +211,8 @@ const clearinghouseBodies = {
     target: End,
   }),
   freeze: closed({ ...Line, quantity: QuantityOrAll, target: LicenseServerIdText, address: TargetAddress }),
+  /** A part of the holders that a grant brings, ahead of it. */
+  'grant-part': closed({ part: Part, holders: Holders }),
   grant: closed({
     ...Line,
     product: ProductInfo,
@@ -211,6 +221,7 @@ const clearinghouseBodies = {
     unissued: Units,
     held: Units,
     holders: Holders,
+    parts: Type.Optional(Part),
     free: Reveal,
     heldChain: Reveal,
     provisional: Type.Boolean(),
@@ -221,9 +232,16 @@ const clearinghouseBodies = {
   release: closed({ ...Line, address: TargetAddress }),
   final: closed({}),
   /** The source is closed for this move: inherited units are free when these leases have ended. */
-  'source-closed': closed({ leases: Leases }),
+  'source-closed': closed({ leases: Leases, parts: Type.Optional(Part) }),
+  /** A part of these leases, ahead of it. */
+  'source-closed-part': closed({ part: Part, leases: Leases }),
   /** After a grant, also what the target has given back: who has some of it now is served by the source. */
-  unfreeze: closed({ ...Line, returned: Type.Optional(closed({ unissued: Units, holders: Holders })) }),
+  unfreeze: closed({
+    ...Line,
+    returned: Type.Optional(closed({ unissued: Units, holders: Holders, parts: Type.Optional(Part) })),
+  }),
+  /** A part of these holders, ahead of it. */
+  'unfreeze-part': closed({ part: Part, holders: Holders }),
   /**
    * The grant is undone. It says again what it had brought, under which certificate: on a target that
    * the grant never reached, later positions of the same chains would bring these units all the same.

@@ -21,8 +21,6 @@ export interface MoveRow {
   readonly held: number;
   readonly hold: boolean;
   readonly verified: boolean;
-  /** JSON of the holder list in the source's receipt. */
-  readonly holders: string;
   readonly startedAt: number;
   readonly updatedAt: number;
 }
@@ -46,7 +44,7 @@ function moveOf(row: StoredMove): MoveRow {
 }
 
 const moveColumns = `id, agreement, line, product, type, quantity, source, source_generation as "sourceGeneration",
-  target, target_generation as "targetGeneration", reason, carrier, state, unissued, held, hold, verified, holders,
+  target, target_generation as "targetGeneration", reason, carrier, state, unissued, held, hold, verified,
   started_at as "startedAt", updated_at as "updatedAt"`;
 
 export async function findMove(tx: ReadTx, id: string): Promise<MoveRow | undefined> {
@@ -120,7 +118,7 @@ export async function insertMove(tx: WriteTx, row: MoveRow): Promise<void> {
     `insert into moves (id, agreement, line, product, type, quantity, source, source_generation, target,
        target_generation, reason, carrier, state, unissued, held, hold, verified, holders, started_at,
        updated_at)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '[]', ?, ?)`,
     row.id,
     row.agreement,
     row.line,
@@ -138,7 +136,6 @@ export async function insertMove(tx: WriteTx, row: MoveRow): Promise<void> {
     row.held,
     row.hold ? 1 : 0,
     row.verified ? 1 : 0,
-    row.holders,
     row.startedAt,
     row.updatedAt,
   );
@@ -147,19 +144,30 @@ export async function insertMove(tx: WriteTx, row: MoveRow): Promise<void> {
 /** Guarded update: the move must still be in the state the decision was made in. */
 export async function updateMove(tx: WriteTx, expected: MoveState, row: MoveRow): Promise<boolean> {
   const changed = await tx.run(
-    `update moves set state = ?, unissued = ?, held = ?, hold = ?, verified = ?, holders = ?, updated_at = ?
+    `update moves set state = ?, unissued = ?, held = ?, hold = ?, verified = ?, updated_at = ?
      where id = ? and state = ?`,
     row.state,
     row.unissued,
     row.held,
     row.hold ? 1 : 0,
     row.verified ? 1 : 0,
-    row.holders,
     row.updatedAt,
     row.id,
     expected,
   );
   return changed === 1;
+}
+
+/**
+ * Keeps who comes along with a move, as JSON: a list of megabytes for a long one, which is why it is no part of
+ * the row that is read for each message.
+ */
+export async function saveHolders(tx: WriteTx, id: string, holders: string): Promise<void> {
+  await tx.run('update moves set holders = ? where id = ?', holders, id);
+}
+
+export async function readHolders(tx: ReadTx, id: string): Promise<string> {
+  return (await tx.get<{ holders: string }>('select holders from moves where id = ?', id))?.holders ?? '[]';
 }
 
 export interface ConfirmationRecord {

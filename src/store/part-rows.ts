@@ -1,10 +1,10 @@
-/** Parts of a long list that have come ahead of the receipt that they belong to. */
+/** Parts of a long list that have come ahead of the message that they belong to, in either program. */
 import { writeMeta } from './meta-rows.ts';
 import type { WriteTx } from './port.ts';
 
 export interface PartList {
   readonly move: string;
-  readonly list: 'holders' | 'leases';
+  readonly list: 'holders' | 'leases' | 'returned';
 }
 
 /** Long enough for every part number, so that the keys are in the order of the parts. */
@@ -22,14 +22,21 @@ export async function keepPart(
 
 /** All parts of a list in their order; they are not kept any longer. */
 export async function takeParts(tx: WriteTx, of: PartList): Promise<readonly string[]> {
-  const prefix = prefixOf(of);
-  // `;` is the character after `:`.
-  const end = `${prefix.slice(0, -1)};`;
   const rows = await tx.all<{ value: string }>(
     'select value from meta where key > ? and key < ? order by key',
-    prefix,
-    end,
+    ...rangeOf(of),
   );
-  await tx.run('delete from meta where key > ? and key < ?', prefix, end);
+  await dropParts(tx, of);
   return rows.map((row) => row.value);
+}
+
+/** Parts of a list that nobody will ask for any more. */
+export async function dropParts(tx: WriteTx, of: PartList): Promise<void> {
+  await tx.run('delete from meta where key > ? and key < ?', ...rangeOf(of));
+}
+
+/** All keys of a list are between these: `;` is the character after `:`. */
+function rangeOf(of: PartList): readonly [string, string] {
+  const prefix = prefixOf(of);
+  return [prefix, `${prefix.slice(0, -1)};`];
 }

@@ -24,7 +24,6 @@ import { findGrantedAuthority } from '../../store/committed-server-rows.ts';
 import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
-import { addressField } from '../server-address.ts';
 import { grantUnits, revealAt } from '../signer.ts';
 import { idBytes, idValue } from '../stored-ids.ts';
 import { certifyAgain } from './activate-server.ts';
@@ -35,6 +34,7 @@ import { viewCode } from './desk-answer.ts';
 import { declarationOf, fenceSource, quarantinePostings, sourceDeadBody } from './fence-source.ts';
 import type { LapseEffect } from './lapse.ts';
 import { lapsePostings } from './lapse.ts';
+import { freezeBody, moveBody, toldList } from './move-body.ts';
 import { newId } from './new-id.ts';
 import { livingAuthority } from './open-authority.ts';
 
@@ -42,6 +42,8 @@ export interface MoveHappening {
   readonly move: MoveRow;
   readonly event: MoveEvent;
   readonly nowMs: number;
+  /** Where the receipt of the freeze told them: who comes along. */
+  readonly holders?: BodyOf<'grant'>['holders'] | undefined;
   /** Where the release told them: when the last token of each holder ends. */
   readonly leases?: readonly Lease[] | undefined;
   /** Where the target has given back what it had: how it stands now, for the source. */
@@ -327,33 +329,9 @@ async function bodyOf(
   const { message } = doing.effect;
   if (message === 'grant') return grantBody(context, tx, doing);
   if (message === 'cancel') return ok(await cancelBody(context, tx, doing.move));
+  if (message === 'freeze') return ok(await freezeBody(tx, doing.move));
   if (message === 'source-dead') return ok(sourceDeadBody(await declarationOf(tx, doing.move)));
-  return ok(await moveBody(tx, doing, message));
-}
-
-/** What a message of a move says; a grant and its undoing have proofs besides. */
-export async function moveBody(
-  tx: WriteTx,
-  { move, leases, returned }: Pick<MoveHappening, 'move' | 'leases' | 'returned'>,
-  message: Exclude<Extract<MoveEffect, { do: 'send' }>['message'], 'grant' | 'cancel' | 'source-dead'>,
-): Promise<JsonObject> {
-  const place = { agreement: move.agreement, line: move.line };
-  switch (message) {
-    case 'freeze':
-      return {
-        ...{ ...place, quantity: move.quantity, target: move.target },
-        ...(await addressField(tx, move.target)),
-      };
-    case 'unfreeze':
-      return returned === undefined ? place : { ...place, returned: { ...returned } };
-    case 'release':
-      return { ...place, ...(await addressField(tx, move.target)) };
-    case 'source-closed':
-      return { leases: leases ?? [] };
-    case 'final':
-    case 'source-lives':
-      return {};
-  }
+  return ok(await moveBody(context, tx, { ...doing, message }));
 }
 
 /** The grant, with the proof of both chains and the holders that come along. */
@@ -362,11 +340,12 @@ async function grantBody(
   tx: WriteTx,
   doing: Doing,
 ): Promise<Result<JsonObject, Refusal>> {
-  const { move, deeds, nowMs, event } = doing;
+  const { move, deeds, nowMs, event, holders = [] } = doing;
   const authority = await roomyAuthority(context, tx, doing);
   if (!authority.ok) return authority;
   const free = await grantPart(tx, { move, authority: authority.value, kind: 'free', deeds, nowMs });
   const held = await grantPart(tx, { move, authority: authority.value, kind: 'held', deeds, nowMs });
+  const list = { part: 'grant-part', name: 'holders', items: holders } as const;
   const line = (await agreementLines(tx, move.agreement)).find((row) => row.line === move.line);
   if (line === undefined) {
     return err({ code: 'line-unknown', agreement: move.agreement, product: move.product, type: move.type });
@@ -384,7 +363,7 @@ async function grantBody(
     source: move.source,
     unissued: move.unissued,
     held: move.held,
-    holders: JSON.parse(move.holders) as JsonObject[],
+    ...(await toldList(context, tx, { ...doing, list })),
     free: proof(freeChain(move.line), free),
     heldChain: proof(heldChain(move.line), held),
     provisional: true,

@@ -9,7 +9,7 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
-import { findMove, movesOnLine, openMovesFrom } from '../../store/clearinghouse-rows.ts';
+import { findMove, movesOnLine, openMovesFrom, readHolders } from '../../store/clearinghouse-rows.ts';
 import { authoritiesOfServer, supersededAuthorities } from '../../store/committed-server-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
 import {
@@ -147,7 +147,7 @@ async function settleOthers(
   const { source, opensAt, nowMs } = of;
   for (const move of await openMovesFrom(tx, source)) {
     if (!['granted', 'installed', 'committed'].includes(move.state)) continue;
-    const holders = JSON.parse(move.holders) as readonly { readonly sub: string }[];
+    const holders = JSON.parse(await readHolders(tx, move.id)) as readonly { readonly sub: string }[];
     const leases: Lease[] = holders.map(({ sub }) => ({ sub, leaseEnd: isoTime(opensAt) }));
     // One that cannot be settled is no reason not to grant the others: it goes on waiting.
     await advanceMove(context, tx, { move, event: 'horizon-passed', nowMs, leases });

@@ -30,7 +30,7 @@ import { deskAnswer, viewCode } from './desk-answer.ts';
 import { openAuthority } from './open-authority.ts';
 import { settleDue } from './settle-due.ts';
 
-export type MoveView = Omit<MoveRow, 'holders' | 'startedAt' | 'updatedAt'> & {
+export type MoveView = Omit<MoveRow, 'startedAt' | 'updatedAt'> & {
   readonly startedAt: string;
   readonly updatedAt: string;
   readonly awaited: Awaited;
@@ -41,11 +41,7 @@ export type MoveView = Omit<MoveRow, 'holders' | 'startedAt' | 'updatedAt'> & {
   readonly deadSource: DeadSourceView | null;
 };
 
-export async function viewMove(
-  context: ClearinghouseContext,
-  tx: ReadTx,
-  { holders: _, ...move }: MoveRow,
-): Promise<MoveView> {
+export async function viewMove(context: ClearinghouseContext, tx: ReadTx, move: MoveRow): Promise<MoveView> {
   const nowMs = context.clock.nowMs();
   const declared = move.reason === 'dead' ? await findDeadSource(tx, move.id) : undefined;
   const over = isOver(move.state);

@@ -39,6 +39,7 @@ export async function handleMessage(
     case 'frozen':
     case 'frozen-part':
     case 'released-part':
+    case 'relinquished-part':
     case 'declined':
     case 'installed':
     case 'verified':

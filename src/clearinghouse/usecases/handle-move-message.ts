@@ -8,14 +8,14 @@ import { err, ok } from '../../core/result.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
-import { findMove, updateMove } from '../../store/clearinghouse-rows.ts';
+import { findMove, saveHolders, updateMove } from '../../store/clearinghouse-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import type { MoveHappening } from './advance-move.ts';
 import { advanceMove } from './advance-move.ts';
 import { undoMove } from './cancel-move.ts';
 import type { Handling } from './handle-message.ts';
-import { allHolders, allLeases, keepOnePart } from './list-parts.ts';
+import { allHolders, allLeases, allReturned, keepOnePart } from './list-parts.ts';
 import { newId } from './new-id.ts';
 import { startOnlineMove } from './start-move.ts';
 import { handleStatement } from './state-move.ts';
@@ -31,6 +31,7 @@ type OfMove = Extract<
       | 'frozen'
       | 'frozen-part'
       | 'released-part'
+      | 'relinquished-part'
       | 'declined'
       | 'installed'
       | 'verified'
@@ -46,6 +47,7 @@ const saidBy: Readonly<Record<Exclude<OfMove['t'], 'move-request'>, readonly ('s
   frozen: ['source'],
   'frozen-part': ['source'],
   'released-part': ['source'],
+  'relinquished-part': ['target'],
   declined: ['source'],
   installed: ['target'],
   verified: ['source', 'target'],
@@ -72,6 +74,7 @@ export async function handleMoveMessage(
       return handleFrozen(context, tx, { move, message, nowMs });
     case 'frozen-part':
     case 'released-part':
+    case 'relinquished-part':
       return keepOnePart(tx, { move, message });
     case 'declined':
       return handleDeclined(context, tx, { move, nowMs });
@@ -155,8 +158,9 @@ async function handleFrozen(
   if (!holders.ok) return holders;
   const named = checkNamed({ held, holders: holders.value });
   if (!named.ok) return named;
-  const row = { ...move, unissued, held, holders: JSON.stringify(holders.value) };
-  const granted = await takeFreeze(context, tx, { move: row, nowMs });
+  await saveHolders(tx, move.id, JSON.stringify(holders.value));
+  const row = { ...move, unissued, held };
+  const granted = await takeFreeze(context, tx, { move: row, nowMs, holders: holders.value });
   return granted.ok ? ok(null) : granted;
 }
 
@@ -225,12 +229,19 @@ async function handleRelinquished(
   tx: WriteTx,
   { move, message, nowMs }: Saying & { readonly message: MessageOf<'relinquished'> },
 ): Handled {
-  const { unissued, held, holders } = message.body;
-  const named = checkNamed({ held, holders });
+  const { unissued, held } = message.body;
+  const holders = await allReturned(tx, move.id, message.body);
+  if (!holders.ok) return holders;
+  const named = checkNamed({ held, holders: holders.value });
   if (!named.ok) return named;
   const expected = move.unissued + move.held;
   if (expected !== unissued + held) {
     return err({ code: 'quantity-differs', expected, found: unissued + held });
   }
-  return carryOn(context, tx, { move, event: 'relinquished', nowMs, returned: { unissued, holders } });
+  return carryOn(context, tx, {
+    move,
+    event: 'relinquished',
+    nowMs,
+    returned: { unissued, holders: holders.value },
+  });
 }

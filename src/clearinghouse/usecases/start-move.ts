@@ -23,12 +23,12 @@ import { once } from '../../store/once.ts';
 import type { Entry, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
-import { moveBody } from './advance-move.ts';
 import { loadAgreement } from './agreements.ts';
 import type { Declaration } from './dead-source.ts';
 import { declareDead, endReservedMove } from './dead-source.ts';
 import type { DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
+import { freezeBody } from './move-body.ts';
 import { newId } from './new-id.ts';
 import { livingAuthority, openAuthority } from './open-authority.ts';
 
@@ -225,7 +225,6 @@ async function enterMove(
     held: 0,
     hold: start.hold,
     verified: false,
-    holders: '[]',
     startedAt: nowMs,
     updatedAt: nowMs,
   };
@@ -273,7 +272,7 @@ export async function startOnlineMove(
     to: move.source,
     agreement: move.agreement,
     move: move.id,
-    body: await moveBody(tx, { move }, 'freeze'),
+    body: await freezeBody(tx, move),
   });
   await tx.post({ ...startedEntry(move), id: `move:${move.id}`, outbox: [freeze] });
   return started;

@@ -2,10 +2,9 @@
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err } from '../../core/result.ts';
-import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
-import type { MoveOutcome } from './advance-move.ts';
+import type { MoveHappening, MoveOutcome } from './advance-move.ts';
 import { advanceMove } from './advance-move.ts';
 
 /**
@@ -16,14 +15,14 @@ import { advanceMove } from './advance-move.ts';
 export async function takeFreeze(
   context: ClearinghouseContext,
   tx: WriteTx,
-  of: { readonly move: MoveRow; readonly nowMs: number },
+  of: Pick<MoveHappening, 'move' | 'nowMs' | 'holders'>,
 ): Promise<Result<MoveOutcome, Refusal>> {
-  const { move, nowMs } = of;
+  const { move, nowMs, holders } = of;
   const { quantity, unissued, held } = move;
   if (quantity !== 'all' && quantity !== unissued + held) {
     return err({ code: 'quantity-differs', expected: quantity, found: unissued + held });
   }
   const frozen = await advanceMove(context, tx, { move, event: 'frozen', nowMs });
   if (!frozen.ok) return frozen;
-  return advanceMove(context, tx, { move: frozen.value.move, event: 'grant', nowMs });
+  return advanceMove(context, tx, { move: frozen.value.move, event: 'grant', nowMs, holders });
 }

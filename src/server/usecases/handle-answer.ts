@@ -50,11 +50,14 @@ export async function handleAnswer(context: ServerContext, tx: WriteTx, message:
       return handleRefused(context, tx, message);
     case 'freeze':
     case 'unfreeze':
+    case 'unfreeze-part':
     case 'release':
     case 'grant':
+    case 'grant-part':
     case 'cancel':
     case 'final':
     case 'source-closed':
+    case 'source-closed-part':
     case 'source-dead':
     case 'source-lives':
       return handleMoveMessage(context, tx, message);

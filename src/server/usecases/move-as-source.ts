@@ -26,6 +26,7 @@ import { checkFree, freezePart } from './freeze.ts';
 import { serverLog } from './license-token.ts';
 import { beginRelease, enterPart, releaseWhole } from './long-move.ts';
 import type { Handled, On } from './move-messages.ts';
+import { wholeList } from './move-parts.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
 import { checkTime } from './seen-time.ts';
@@ -166,7 +167,10 @@ export async function onUnfreeze(
     return ok(null);
   }
   const frozen = move.state === 'frozen';
-  const taken = frozen ? await takeBack(tx, { line, move, returned: message.body.returned }) : ok([]);
+  const { parts, holders: told = [] } = message.body.returned ?? {};
+  const returned = frozen ? await wholeList(tx, { move: id, list: 'returned', parts, told }) : ok([]);
+  if (!returned.ok) return returned;
+  const taken = frozen ? await takeBack(tx, { line, move, returned: returned.value }) : ok([]);
   if (!taken.ok) return taken;
   await updateServerMove(tx, { ...move, state: 'undone', updatedAt: nowMs });
   await tx.post({

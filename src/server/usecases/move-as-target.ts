@@ -25,6 +25,7 @@ import { endDeclaration } from './dead-source.ts';
 import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
 import type { Handled, On } from './move-messages.ts';
+import { wholeList } from './move-parts.ts';
 import { moveEvent, moveRow, targetState } from './move-row.ts';
 import { newId } from './new-id.ts';
 import { checkTime } from './seen-time.ts';
@@ -47,11 +48,14 @@ export async function onGrant(
   const nowMs = context.clock.nowMs();
   const clock = await checkTime(context, tx, nowMs);
   if (!clock.ok) return clock;
+  const { parts, holders: told } = body;
+  const holders = await wholeList(tx, { move: id, list: 'holders', parts, told });
+  if (!holders.ok) return holders;
   const granted = await applyGrant(context, tx, {
     line,
     move: id,
     source: body.source,
-    holders: body.holders,
+    holders: holders.value,
     opensAt: body.opensAt === undefined ? null : msOf(body.opensAt),
     nowMs,
     free: { chain: 'free', k: body.free.k, value: freeValue },
@@ -132,7 +136,10 @@ export async function onTarget(
     return ok(null);
   }
   if (move.state === 'closed') return ok(null);
-  await extendLeases(tx, id, new Map(message.body.leases.map(({ sub, leaseEnd }) => [sub, leaseEnd])));
+  const { parts, leases: told } = message.body;
+  const leases = await wholeList(tx, { move: id, list: 'leases', parts, told });
+  if (!leases.ok) return leases;
+  await extendLeases(tx, id, new Map(leases.value.map(({ sub, leaseEnd }) => [sub, leaseEnd])));
   await clearInherited(tx, id);
   await updateServerMove(tx, { ...move, state: 'closed', updatedAt: nowMs });
   await noteEvent(context, tx, { number: 89, data: moveEvent(move) });

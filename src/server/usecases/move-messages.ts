@@ -11,10 +11,12 @@ import type { ServerContext } from '../context.ts';
 import { onSourceDead, onSourceLives } from './dead-source.ts';
 import { onFreeze, onRelease, onUnfreeze } from './move-as-source.ts';
 import { onGrant, onTarget } from './move-as-target.ts';
+import type { PartMessage } from './move-parts.ts';
+import { onPart } from './move-parts.ts';
 import { onCancel } from './relinquish.ts';
 
-/** Whatever the clearinghouse's table sends to an end of a move (`core/move.ts`). */
-type MoveMessage = Extract<Message, { t: Extract<MoveEffect, { do: 'send' }>['message'] }>;
+/** Whatever the clearinghouse's table sends to an end of a move (`core/move.ts`), and parts of it. */
+type MoveMessage = Extract<Message, { t: Extract<MoveEffect, { do: 'send' }>['message'] }> | PartMessage;
 export type Handled = Promise<Result<null, Refusal>>;
 
 /** Carries one message of a move out. */
@@ -36,6 +38,10 @@ export async function handleMoveMessage(context: ServerContext, tx: WriteTx, mes
       return onRelease(context, tx, { message, id, move });
     case 'grant':
       return onGrant(context, tx, { message, id, move });
+    case 'grant-part':
+    case 'unfreeze-part':
+    case 'source-closed-part':
+      return onPart(tx, { message, id, move });
     case 'cancel':
       return onCancel(context, tx, { message, id, move });
     case 'final':

@@ -10,9 +10,11 @@ import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
+import { cutList } from '../../protocol/list-parts.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
 import { heldLicenses } from '../../store/license-rows.ts';
-import type { WriteTx } from '../../store/port.ts';
+import { dropParts } from '../../store/part-rows.ts';
+import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import { drawReserve, reserveLeft, returnReservations } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { findAuthority, findLine } from '../../store/server-authority-rows.ts';
@@ -27,6 +29,7 @@ import { noteEvent } from './events.ts';
 import { viewHolder } from './holder-view.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import type { Handled, On } from './move-messages.ts';
+import { partSize } from './move-progress.ts';
 import { moveEvent, moveRow, targetState } from './move-row.ts';
 import { newId } from './new-id.ts';
 import { settleUndo } from './undo-move.ts';
@@ -193,22 +196,32 @@ async function enterReturn(
     await insertServerMove(tx, row);
     await savePeer(tx, { licenseServerId: body.source, name: null, url: null });
   } else await updateServerMove(tx, row);
-  const holders = (await heldLicenses(tx, id)).map(viewHolder);
-  const receipt = await outgoing(tx, {
-    id: newId(context),
-    type: 'relinquished',
-    move: id,
-    body: { agreement, line: number, unissued, held, holders },
-  });
+  const cut = cutList((await heldLicenses(tx, id)).map(viewHolder), partSize);
+  const outbox: OutgoingMessage[] = [];
+  for (const [part, holders] of cut.parts.entries()) {
+    const said = { type: 'relinquished-part', move: id, body: { part, holders } } as const;
+    outbox.push(await outgoing(tx, { id: newId(context), ...said }));
+  }
+  const parts = cut.parts.length === 0 ? {} : { parts: cut.parts.length };
+  outbox.push(
+    await outgoing(tx, {
+      id: newId(context),
+      type: 'relinquished',
+      move: id,
+      body: { agreement, line: number, unissued, held, holders: cut.rest, ...parts },
+    }),
+  );
   await tx.post({
     log: serverLog,
     kind: 'relinquished',
     id: `relinquish:${id}`,
     at: nowMs,
-    outbox: [receipt],
+    outbox,
     body: { agreement, line: number, move: id, source: body.source, unissued, held },
     postings: given.postings,
   });
+  // Names that came ahead of a grant which could not be applied.
+  await dropParts(tx, { move: id, list: 'holders' });
   await settleUndo(tx, id);
   await noteEvent(context, tx, { number: 5006, data: { ...moveEvent(row), unissued, held } });
 }

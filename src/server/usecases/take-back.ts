@@ -28,13 +28,14 @@ export async function takeBack(
   of: {
     readonly line: LineRow;
     readonly move: ServerMoveRow;
-    readonly returned: BodyOf<'unfreeze'>['returned'];
+    /** Whom the target had given some of it to. */
+    readonly returned: readonly Holder[];
   },
 ): Promise<Result<readonly Posting[], Refusal>> {
   const { line, move, returned } = of;
   const postings = await unfreezeUnits(tx, { line, move });
   const newcomers: Holder[] = [];
-  for (const holder of returned?.holders ?? []) {
+  for (const holder of returned) {
     const known = { lineId: line.id, sub: holder.sub, leaseEnd: endOf(holder) };
     if ((await extendLive(tx, known)) || (await extendReserved(tx, known))) continue;
     newcomers.push(holder);
