@@ -25,7 +25,7 @@ import { parseStrictObjectBytes } from './strict-json.ts';
 /** The name that the clearinghouse goes by as a sender and recipient. */
 export const clearinghouseName = 'clearinghouse';
 
-/** A message before it is signed; `body` is checked against its type when it is sealed or opened. */
+/** A message before it is signed; `body` is checked against its type when its content is made, or it is opened. */
 export interface Envelope {
   readonly t: MessageType;
   readonly v: 1;
@@ -95,11 +95,12 @@ function parseMessage(value: unknown): Result<Message, string> {
 /**
  * Signs a message. The footer names the signer: a license server's carries its public key, of which
  * its License Server ID is the hash; the clearinghouse's key is found in the trust list. Throws where
- * the message would not be accepted by `openEnvelope`, for it is ours (a bug).
+ * its claims would not be accepted by `openEnvelope`, for it is ours (a bug). Its body is checked once, when
+ * its content is made (message-content.ts), and not again at each sending: a list in it may be long.
  */
 export function sealEnvelope(envelope: Envelope | Message, { key }: { readonly key: SigningKey }): string {
-  const checked = parseMessage(envelope);
-  if (!checked.ok) throw new TypeError(`not a message: ${checked.error}`);
+  const claims = parseClaims(envelope);
+  if (!claims.ok) throw new TypeError(`not a message: ${claims.error}`);
   const fromServer = isServerMessage(envelope.t);
   if (envelope.from.id !== (fromServer ? key.kid : clearinghouseName)) {
     throw new TypeError(`${envelope.t} cannot come from ${envelope.from.id}`);

@@ -56,7 +56,7 @@ export interface Sending {
   readonly key: SigningKey;
 }
 
-/** Signs a content now. Throws where the recipient would refuse it (a bug). */
+/** Signs a content now, as `contentOf` has made it. Throws where its claims are none (a bug). */
 export function sealContent(content: MessageContent, { from, to, nowMs, key }: Sending): string {
   const { id, gen, head } = from;
   return sealEnvelope(
