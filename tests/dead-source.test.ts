@@ -15,6 +15,13 @@ import { agreement, cals, expectBooks, openSite, readBooks } from './ten-steps/s
 const statement = 'Ann Lee: the machine burnt down';
 const names = ['pc-1', 'pc-2', 'pc-3', 'pc-4'];
 
+interface Rehearsed {
+  readonly statement: { readonly by: string } | null;
+  readonly target: { readonly granted: { readonly reserved: number } };
+  readonly clearinghouse: { readonly dead: { readonly units: number } };
+  readonly answers: { readonly reached: boolean; readonly url: string | null };
+}
+
 interface DeskMove {
   readonly id: string;
   readonly state: string;
@@ -57,10 +64,43 @@ describe('a license server that dies', () => {
     ...['--quantity', 'all', '--statement', statement],
   ];
 
+  it('is rehearsed first: what would come of it, and that the source answers after all', async () => {
+    const rehearsal = [...deadWords().slice(0, -2), '--dry-run'];
+    const before = await readBooks(site, [old, next]);
+    // Where clients reach it is told with its next contact, which its service makes by itself.
+    await old.done('server', 'address', old.address);
+    const move = await until('its address is known at the clearinghouse', async () => {
+      const [told] = (await next.done<{ moves: readonly Rehearsed[] }>(...rehearsal)).moves;
+      return told?.answers.url === null ? undefined : told;
+    });
+    const { clearinghouse, target, answers, statement: said } = move;
+    assert.deepEqual([clearinghouse.dead.units, target.granted.reserved, said], [20, 20, null]);
+    assert.deepEqual([answers.reached, answers.url], [true, old.address]);
+    const page = (await next.page(...rehearsal)).replaceAll(/\s+/g, ' ');
+    for (const shown of [
+      /nothing was changed/,
+      /All 20 CALs of ts-2012r2 per device on license server .* would come here/,
+      /while it waits 80 0 0 0 20/,
+      /when they are here 20 0 0 0 20/,
+      /Statement: still to be given/,
+      /Source answers: yes, at .* Move its CALs from there instead/,
+      /Units at risk then: 20/,
+      /2 left for this agreement/,
+    ]) {
+      assert.match(page, shown);
+    }
+    assert.deepEqual(await readBooks(site, [old, next]), before);
+    assert.deepEqual(await deskMoves(), []);
+  });
+
   it('is killed, its folder is gone, and it is declared dead on the server that takes its place', async () => {
     await old.kill();
     cpSync(old.data, site.file('copy'), { recursive: true });
     rmSync(old.data, { recursive: true });
+    const ends = ['--agreement', agreement, '--from', oldId, '--to', (await next.status()).licenseServerId];
+    const entered = ['desk', 'move', ...ends, ...cals, '--quantity', 'all', '--reason', 'dead', '--dry-run'];
+    const rehearsed = (await site.clearinghouse.page(...entered)).replaceAll(/\s+/g, ' ');
+    assert.match(rehearsed, /20 CALs of ts-2012r2 per device would move.*Early release: .*2 left/);
     const wordless = [...deadWords().slice(0, -1), 'it burnt down'];
     assert.equal((await next.refused(...wordless)).refused.code, 'invalid-input');
     const declared = await next.done<{ id: string; state: string }>(...deadWords());

@@ -167,7 +167,7 @@ describe('a rehearsal', () => {
 describe('the question to the clearinghouse', () => {
   const body = (source: string, target: string) => ({
     ...{ agreement, ...device, quantity: 1, source, target, carrier: 'online', hold: false },
-    ...{ unissued: 1, held: 0 },
+    ...{ reason: 'replaced', unissued: 1, held: 0 },
   });
   const ask = async (from: OpenServer, forged: { source: string; gen?: number }) => {
     const { source, ...more } = forged;

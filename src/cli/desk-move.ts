@@ -5,6 +5,7 @@ import { quantityOrAll } from './arguments.ts';
 import type { QuotedOptions } from './asked-agreement.ts';
 import { agreementGiven, quotedFields, withQuotedFields } from './asked-agreement.ts';
 import { askDesk, deskOutcome, withProduct } from './desk-answer.ts';
+import { rehearseDeskMove } from './desk-move-rehearsal.ts';
 import type { Cli } from './main.ts';
 
 interface MoveOptions extends QuotedOptions {
@@ -17,6 +18,7 @@ interface MoveOptions extends QuotedOptions {
   readonly reason: string;
   readonly statement?: string;
   readonly by?: string;
+  readonly dryRun?: boolean;
 }
 
 export function register(group: Command, cli: Cli): void {
@@ -40,6 +42,7 @@ export function register(group: Command, cli: Cli): void {
     )
     .option('--statement <text>', 'with --reason dead: "NAME: what happened", as the caller declares it')
     .option('--by <name>', 'with --reason dead: who enters it, and cannot be the second person')
+    .option('--dry-run', 'rehearse: say what would happen, on the real books, and change nothing')
     .action(
       cli.run(async (options: MoveOptions) => {
         const { from, to, product, type, quantity, reason, statement, by } = options;
@@ -49,6 +52,7 @@ export function register(group: Command, cli: Cli): void {
           ...(statement === undefined ? {} : { statement }),
           ...(by === undefined ? {} : { by }),
         };
+        if (options.dryRun === true) return rehearseDeskMove(cli, body);
         const answer = await askDesk(cli, '/v1/desk/moves', body);
         return deskOutcome(answer, (page) =>
           page

@@ -18,17 +18,21 @@ import type { MoveOptions } from './server-move-order.ts';
 import { lineOf } from './server-move-order.ts';
 import { serverCommand } from './server-words.ts';
 
-export interface DeadOrder {
+/** The source, and which of its CALs are to come here. */
+export interface DeadLine {
   readonly from: string;
   readonly agreement: string | undefined;
   readonly product: string;
   readonly type: string;
+}
+
+interface DeadOrder extends DeadLine {
   readonly statement: string;
 }
 
-/** Source, CALs and statement; what is missing is said before a server is asked. */
-export function deadOrderOf(options: MoveOptions): DeadOrder {
-  const { from, agreement, quantity, statement, to } = options;
+/** Source and CALs; what is missing is said before a server is asked. */
+export function deadLineOf(options: MoveOptions): DeadLine {
+  const { from, agreement, quantity, to } = options;
   if (to !== undefined || from === undefined) {
     throw new WrongUsage(
       'A source that no longer functions is named with --from, by its License Server ID, on the server that takes its place.',
@@ -38,10 +42,15 @@ export function deadOrderOf(options: MoveOptions): DeadOrder {
   if (quantity !== 'all') {
     throw new WrongUsage('It cannot keep a part: --quantity all.');
   }
-  if (statement === undefined) {
-    throw new WrongUsage('Say who declares it and what happened: --statement "NAME: what happened".');
-  }
-  return { from, agreement, ...line, statement };
+  return { from, agreement, ...line };
+}
+
+/** The same with the statement, which may be missing in a rehearsal alone. */
+export function deadOrderOf(options: MoveOptions): DeadOrder {
+  const line = deadLineOf(options);
+  const { statement } = options;
+  if (statement !== undefined) return { ...line, statement };
+  throw new WrongUsage('Say who declares it and what happened: --statement "NAME: what happened".');
 }
 
 /** What a person puts a name to, before anything is signed. */
@@ -114,22 +123,31 @@ async function byFile(
   );
 }
 
+/** The same at the desk, as options of `calyx desk move`. */
+export function deskWords(
+  { agreement, from, to, product, type }: DeadLine & { readonly agreement: string; readonly to: string },
+  statement: string | undefined,
+): readonly string[] {
+  return [
+    ...['--agreement', agreement, '--from', from, '--to', to, '--product', product],
+    ...['--type', type, '--quantity', 'all', '--reason', 'dead'],
+    ...(statement === undefined ? [] : ['--statement', statement]),
+  ];
+}
+
 async function byTelephone(api: ApiClient, order: DeadOrder): Promise<Outcome> {
   const move = await declare(api, order, 'telephone');
-  const { licenseServerId, agreements } = await readStatus(api);
+  const { licenseServerId: to, agreements } = await readStatus(api);
   const agreement = order.agreement ?? agreements[0]?.agreement ?? 'NUMBER';
-  const { from, product, type, statement } = order;
-  const words = [
-    ...['--agreement', agreement, '--from', from, '--to', licenseServerId, '--product', product],
-    ...['--type', type, '--quantity', 'all', '--reason', 'dead', '--statement', statement],
-  ];
+  const { from, statement } = order;
+  const words = deskWords({ ...order, agreement, to }, statement);
   return done(move, (page) => {
     showWaiting(page, move);
     page
       .text('Nothing is sent by telephone. Read to the clearinghouse:')
       .keyValues([
         ['From (the dead server)', from],
-        ['To (this server)', licenseServerId],
+        ['To (this server)', to],
         ['Agreement', agreement],
         ['Statement', statement],
       ])

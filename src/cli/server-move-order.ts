@@ -1,5 +1,5 @@
 /** What `calyx server move` was asked for: its options, checked where that needs no server. */
-import { Refused, WrongUsage } from './outcome.ts';
+import { WrongUsage } from './outcome.ts';
 
 export interface MoveOptions {
   readonly to?: string;
@@ -51,14 +51,8 @@ export function orderOf(options: MoveOptions): MoveOrder {
   return { to, agreement, ...line, quantity };
 }
 
-/** What this version does not do is said before anything is asked of a server. */
-export function refuseUnsupported(options: MoveOptions): void {
-  const refuse = (what: string): never => {
-    throw Refused.of({ code: 'not-yet-supported', what });
-  };
-  if (options.dryRun === true && options.reason === 'dead') {
-    refuse('the rehearsal of a move from a license server that no longer functions');
-  }
+/** A source is named by itself, but for one that no longer functions. */
+export function checkSource(options: MoveOptions): void {
   if (options.from !== undefined && options.reason !== 'dead') {
     throw new WrongUsage(
       'A move is started on the server that has the CALs: run it there, with --to. (--from is for --reason dead.)',
@@ -69,7 +63,6 @@ export function refuseUnsupported(options: MoveOptions): void {
 /** Whether what is to be moved is named, where this command moves something. */
 export function checkOrder(options: MoveOptions): void {
   const { status, undo, release, all, to, requestOut, response } = options;
-  checkRehearsal(options);
   if (status === true || undo !== undefined) return;
   if (release === true) {
     lineOf(options);
@@ -89,13 +82,14 @@ function checkRehearsal({ dryRun, release, status, undo, response }: MoveOptions
   if (dryRun !== true) return;
   if (release === true || status === true || undo !== undefined || response !== undefined) {
     throw new WrongUsage(
-      '--dry-run rehearses a move from its start: with --to, also with --all, --freeze, --hold or --request-out.',
+      '--dry-run rehearses a move from its start: with --to, also with --all, --freeze, --hold or --request-out; or with --reason dead.',
     );
   }
 }
 
 /** At most one way of carrying a move may be named. */
 export function checkModes(options: MoveOptions): void {
+  checkRehearsal(options);
   const { freeze, release, requestOut, response, status, undo } = options;
   // Undoing is asked for over a connection or by file; an answer is applied by --response alone.
   const byFile = response !== undefined || (requestOut !== undefined && undo === undefined);

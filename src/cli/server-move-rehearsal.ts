@@ -1,53 +1,41 @@
 /**
  * `calyx server move … --dry-run`: plays the move on the real books of this server and of the clearinghouse,
- * undoes it, and shows what it would come to and what a person would have to do.
+ * undoes it, asks the target whether it is there, and shows what the move would come to.
  */
 import type { JsonObject } from '../core/json.ts';
-import type { Refusal } from '../core/refusal.ts';
-import { secondMs } from '../core/time.ts';
 import { version } from '../platform/version.ts';
-import { refusedBody } from '../protocol/problem.ts';
 import type { ApiClient } from './client.ts';
 import type { Cli } from './main.ts';
 import type { Outcome } from './outcome.ts';
 import { done, Refused } from './outcome.ts';
-import type { Cell, Column, Page } from './page.ts';
+import type { Cell, Page } from './page.ts';
+import type { ClearinghouseSide, Counts, Way } from './rehearsal-page.ts';
+import {
+  addressText,
+  checkRefused,
+  clearinghouseRow,
+  comparedRows,
+  lastHeard,
+  showAsks,
+  showBooks,
+  showCounts,
+  wayOf,
+} from './rehearsal-page.ts';
 import { readStatus } from './server-answers.ts';
 import { packsToMove } from './server-move-all.ts';
 import type { MoveOptions, MoveOrder } from './server-move-order.ts';
 import { allOrderOf, orderOf } from './server-move-order.ts';
-import type { Target } from './server-move-target.ts';
-import { targetOf } from './server-move-target.ts';
+import type { KnownAddress, Reach } from './server-move-target.ts';
+import { reach, targetOf } from './server-move-target.ts';
 import { cals, calsOf, when } from './server-words.ts';
-
-type Counts = Readonly<
-  Record<'installed' | 'issued' | 'unissued' | 'held' | 'reserved' | 'quarantined', number>
->;
-type Books = Readonly<Record<'inHand' | 'source' | 'target' | 'inTransit', number>>;
-type End = {
-  readonly name: string | null;
-  readonly lastContactAt: string | null;
-  readonly horizon: string | null;
-};
-
-type ClearinghouseSide =
-  | { readonly reached: false; readonly reason: string }
-  | {
-      readonly reached: true;
-      readonly clockDifferenceMs: number;
-      readonly version: string;
-      readonly refused: Refusal | null;
-      readonly books: Readonly<Record<'before' | 'frozen' | 'after', Books>> | null;
-      readonly entered: boolean;
-      readonly source: End;
-      readonly target: End;
-    };
 
 type Rehearsal = JsonObject & {
   readonly agreement: string;
   readonly product: string;
   readonly type: string;
   readonly carrier: 'online' | 'telephone';
+  /** Where the target was reached before, as this server was told. */
+  readonly targetUrl: string | null;
   readonly resumes: { readonly id: string; readonly state: string } | null;
   readonly unissued: number;
   readonly held: number;
@@ -64,23 +52,28 @@ type Rehearsal = JsonObject & {
     readonly frozen: Counts;
     readonly after: Counts;
   };
+  readonly clearinghouse: ClearinghouseSide;
 };
 
-/** How the move would be carried, by what the command names. */
-type Way = 'connection' | 'file' | 'telephone';
-
-function wayOf({ freeze, requestOut, response }: MoveOptions): Way {
-  if (freeze === true) return 'telephone';
-  return (requestOut ?? response) === undefined ? 'connection' : 'file';
+/** A target that does not ask by itself has to be told to. */
+function fetchedByHand(clearinghouse: ClearinghouseSide): readonly string[] {
+  const method = clearinghouse.reached ? clearinghouse.target.method : null;
+  if (method === null || method === 'automatic') return [];
+  return [
+    `Let the target ask the clearinghouse when the CALs are frozen: its installation method is ${method}, so it does not do so by itself.`,
+  ];
 }
 
 /** What the administrator will be asked, and has to read out or carry. */
 function asksOf(way: Way, rehearsal: Rehearsal, options: MoveOptions): readonly string[] {
   const { unissued, held, agreement, source } = rehearsal;
   if (way === 'connection') {
-    return options.hold === true
-      ? ['Try the target with a client, then repeat the command without --hold.']
-      : [];
+    return [
+      ...fetchedByHand(rehearsal.clearinghouse),
+      ...(options.hold === true
+        ? ['Try the target with a client, then repeat the command without --hold.']
+        : []),
+    ];
   }
   if (way === 'file') {
     return [
@@ -104,52 +97,7 @@ function asksOf(way: Way, rehearsal: Rehearsal, options: MoveOptions): readonly 
   ];
 }
 
-const countColumns: readonly Column[] = [
-  { title: 'This license server' },
-  { title: 'Installed', align: 'right' },
-  { title: 'Issued', align: 'right' },
-  { title: 'Unissued', align: 'right' },
-  { title: 'Held', align: 'right' },
-  { title: 'Reserved', align: 'right' },
-];
-
-const bookColumns: readonly Column[] = [
-  { title: 'Clearinghouse' },
-  { title: 'In hand', align: 'right' },
-  { title: 'Here', align: 'right' },
-  { title: 'Target', align: 'right' },
-  { title: 'In transit', align: 'right' },
-];
-
-const moments = [
-  ['before', 'now'],
-  ['frozen', 'while it is open'],
-  ['after', 'in the end'],
-] as const;
-
-function showCounts(page: Page, { source, clearinghouse }: Shown): void {
-  page.table(
-    countColumns,
-    moments.map(([key, title]): readonly Cell[] => {
-      const { installed, issued, unissued, held, reserved } = source[key];
-      return [title, installed, issued, unissued, held, reserved];
-    }),
-    '',
-  );
-  if (!clearinghouse.reached || clearinghouse.books === null) return;
-  const { books } = clearinghouse;
-  page.table(
-    bookColumns,
-    moments.map(([key, title]): readonly Cell[] => {
-      const { inHand, source: here, target, inTransit } = books[key];
-      return [title, inHand, here, target, inTransit];
-    }),
-    '',
-  );
-}
-
 type Shown = Rehearsal & {
-  readonly clearinghouse: ClearinghouseSide;
   readonly target: JsonObject & { readonly reached: boolean };
   readonly asks: readonly string[];
 };
@@ -162,71 +110,54 @@ function holdersText({ holders, held }: Rehearsal): string {
   return `${holders.named} by name; ${leases}${nameless}. All of them go on working, and keep their CALs`;
 }
 
-/** How far this server's clock, or the target's, is away; times are told in whole seconds. */
-function clockText(whose: string, differenceMs: number): string {
-  const seconds = Math.round(Math.abs(differenceMs) / secondMs);
-  if (seconds <= 1) return `${whose} right`;
-  return `${whose} ${seconds} s ${differenceMs > 0 ? 'ahead' : 'behind'}`;
+/** Whether the target was reached, at which address; and when the clearinghouse heard of it, where that is known. */
+function targetText(clearinghouse: ClearinghouseSide, target: Reach): string {
+  const heard =
+    clearinghouse.reached && clearinghouse.refused === null ? `; ${lastHeard(clearinghouse.target)}` : '';
+  const at = addressText(target);
+  if (at === null) {
+    const nowhere = clearinghouse.reached ? 'here or at the clearinghouse' : 'here';
+    return `not asked: no address of it is known ${nowhere}${heard}`;
+  }
+  const { reached, reason, server } = target;
+  if (!reached) return `not reached at ${at}: ${reason ?? ''}${heard}`;
+  return `reached at ${at}: ${server?.activation ?? 'it does not say whether it is activated'}${heard}`;
 }
 
-function factsOf(shown: Shown, target: Target): readonly (readonly [string, Cell])[] {
+function factsOf(shown: Shown, target: Reach): readonly (readonly [string, Cell])[] {
   const { clearinghouse, source } = shown;
-  const versions = [
-    `here ${version}`,
-    ...(clearinghouse.reached ? [`clearinghouse ${clearinghouse.version}`] : []),
-    ...(target.version === undefined ? [] : [`target ${target.version}`]),
-  ];
-  const clocks = [
-    ...(clearinghouse.reached
-      ? [clockText('this server against the clearinghouse', clearinghouse.clockDifferenceMs)]
-      : []),
-    ...(target.clockDifferenceMs === undefined
-      ? []
-      : [clockText('the target against this server', target.clockDifferenceMs)]),
-  ];
-  const same = new Set(versions.map((each) => each.split(' ').at(-1))).size === 1;
-  const ends = clearinghouse.reached ? clearinghouse : undefined;
+  const horizon = (clearinghouse.reached ? clearinghouse.target.horizon : null) ?? 'not known';
   return [
     ['Concerned', holdersText(shown)],
-    ['Horizon', `here ${source.horizon ?? 'none'}, target ${ends?.target.horizon ?? 'not known'}`],
-    [
-      'Clearinghouse',
-      clearinghouse.reached ? 'reached' : `not reached, so its side is not known: ${clearinghouse.reason}`,
-    ],
-    [
-      'Target',
-      target.url === undefined
-        ? `not asked: only its License Server ID is known here${lastSeen(ends?.target)}`
-        : `reached at ${target.url} (${target.activation ?? 'activation not known'})${lastSeen(ends?.target)}`,
-    ],
-    ['Clocks', clocks.length === 0 ? 'not compared' : clocks.join(', ')],
-    ['Versions', `${versions.join(', ')}${same ? '' : ' (they differ: update the older ones first)'}`],
+    ['Horizon', `here ${source.horizon ?? 'none'}, target ${horizon}`],
+    clearinghouseRow(clearinghouse),
+    ['Target', targetText(clearinghouse, target)],
+    ...comparedRows(clearinghouse, target.server),
     ...(shown.carrier === 'telephone' && clearinghouse.reached
       ? [['Entered at the desk', clearinghouse.entered] as const]
       : []),
   ];
 }
 
-function lastSeen(end: End | undefined): string {
-  if (end === undefined) return '';
-  return end.lastContactAt === null
-    ? '; the clearinghouse has never heard of it over a connection or by file'
-    : `; the clearinghouse heard of it last on ${when(end.lastContactAt)}`;
-}
-
-function showOne(page: Page, shown: Shown, target: Target): void {
-  const { product, type, unissued, held, resumes } = shown;
+function showOne(page: Page, shown: Shown, target: Reach): void {
+  const { product, type, unissued, held, resumes, source, clearinghouse } = shown;
   const count = unissued + held;
+  const to = target.server?.name ?? String(shown.target['licenseServerId']);
   page.text(
-    `${calsOf({ count, product, type })} (${unissued} unissued, ${held} with holders) would move to ${target.name ?? target.licenseServerId}.`,
+    `${calsOf({ count, product, type })} (${unissued} unissued, ${held} with holders) would move to ${to}.`,
   );
   if (resumes !== null) page.text(`They are of move ${resumes.id}, which is open already: ${resumes.state}.`);
-  showCounts(page, shown);
-  page.keyValues(factsOf(shown, target));
-  if (shown.asks.length > 0) {
-    page.text('What you will have to do:');
-    page.entries(shown.asks.map((ask, index) => [`  ${index + 1}.`, ask] as const));
+  const { before, frozen, after } = source;
+  showCounts(page, [
+    ['now', before],
+    ['while it is open', frozen],
+    ['in the end', after],
+  ]);
+  if (clearinghouse.reached && clearinghouse.books !== null) {
+    showBooks(page, clearinghouse.books, { source: 'Here', target: 'Target', meanwhile: 'while it is open' });
   }
+  page.keyValues(factsOf(shown, target));
+  showAsks(page, shown.asks);
 }
 
 /** The lines that the command names: one, or with --all every key pack. */
@@ -237,41 +168,59 @@ async function ordersOf(api: ApiClient, options: MoveOptions): Promise<readonly 
   return packs.map(({ agreement, product, type }) => ({ agreement, product, type, quantity: 'all' }));
 }
 
+/** Where the target may be reached: as it has told the clearinghouse, or as it was told here before. */
+function addressesOf(rehearsals: readonly Rehearsal[]): readonly KnownAddress[] {
+  const known: KnownAddress[] = [];
+  const add = (url: string | null, from: KnownAddress['knownFrom']): void => {
+    if (url !== null && !known.some((address) => address.url === url)) known.push({ url, knownFrom: from });
+  };
+  for (const { clearinghouse } of rehearsals) {
+    if (clearinghouse.reached) add(clearinghouse.target.address, 'clearinghouse');
+  }
+  for (const { targetUrl } of rehearsals) add(targetUrl, 'here');
+  return known;
+}
+
+/** The target in `--json`: what it says itself, and when the clearinghouse heard of it. */
+function targetFields(licenseServerId: string, of: { reach: Reach; clearinghouse: ClearinghouseSide }) {
+  const { reached, url, knownFrom: from, reason, server } = of.reach;
+  return {
+    ...{ licenseServerId, reached, url, knownFrom: from, reason, name: server?.name ?? null },
+    ...{ activation: server?.activation ?? null, version: server?.version ?? null },
+    clockDifferenceMs: server?.clockDifferenceMs ?? null,
+    lastContactAt: of.clearinghouse.reached ? of.clearinghouse.target.lastContactAt : null,
+  };
+}
+
 /** Rehearses what the same command without --dry-run would do. Refused as that would be. */
 export async function rehearseMove(cli: Cli, api: ApiClient, options: MoveOptions): Promise<Outcome> {
   const { to } = options.all === true ? allOrderOf(options) : orderOf(options);
-  const target = await targetOf(cli, to);
+  const named = await targetOf(cli, to);
   const way = wayOf(options);
-  const moves: Shown[] = [];
+  const rehearsals: Rehearsal[] = [];
   for (const { agreement, product, type, quantity } of await ordersOf(api, options)) {
     const body = {
-      ...{ product, type, quantity, to: target.licenseServerId, hold: options.hold === true },
+      ...{ product, type, quantity, to: named.licenseServerId, hold: options.hold === true },
       carrier: way === 'telephone' ? 'telephone' : 'online',
       ...(agreement === undefined ? {} : { agreement }),
     };
-    const rehearsal = await api.call<Rehearsal & { readonly clearinghouse: ClearinghouseSide }>(
-      'POST',
-      '/v1/admin/moves/rehearsal',
-      { body },
-    );
-    const { licenseServerId, name, activation, version: theirs } = target;
-    const card = {
-      ...{ licenseServerId, name: name ?? null, activation: activation ?? null },
-      ...{ version: theirs ?? null, clockDifferenceMs: target.clockDifferenceMs ?? null },
-    };
-    moves.push({
-      ...rehearsal,
-      target: { ...card, reached: target.url !== undefined },
-      asks: asksOf(way, rehearsal, options),
-    });
+    rehearsals.push(await api.call<Rehearsal>('POST', '/v1/admin/moves/rehearsal', { body }));
   }
-  const versions = { here: version };
-  const refused = moves.map(({ clearinghouse }) => (clearinghouse.reached ? clearinghouse.refused : null));
-  const [no] = refused.filter((each) => each !== null);
-  if (no !== undefined) throw new Refused({ ...refusedBody(no), dryRun: true, moves });
-  return done({ dryRun: true, way, versions, moves }, (page) => {
+  // As the server has read it: it may have been given in digits, or in small letters.
+  const licenseServerId = String(rehearsals[0]?.['target'] ?? named.licenseServerId);
+  const reached =
+    named.url === undefined
+      ? await reach(cli, licenseServerId, addressesOf(rehearsals))
+      : ({ reached: true, url: named.url, knownFrom: 'command', reason: null, server: named } as const);
+  const moves = rehearsals.map((rehearsal): Shown => {
+    const { clearinghouse } = rehearsal;
+    const target = targetFields(licenseServerId, { reach: reached, clearinghouse });
+    return { ...rehearsal, target, asks: asksOf(way, rehearsal, options) };
+  });
+  checkRefused(moves);
+  return done({ dryRun: true, way, versions: { here: version }, moves }, (page) => {
     page.title('A rehearsal: nothing was changed.');
-    for (const move of moves) showOne(page, move, target);
+    for (const move of moves) showOne(page, move, reached);
     if (options.deactivate === true) page.text('Then this license server would be deactivated.');
     page.next('To do it, give the same command without --dry-run.');
   });

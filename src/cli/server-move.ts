@@ -5,11 +5,12 @@ import { quantityOrAll, waitSeconds } from './arguments.ts';
 import type { Cli } from './main.ts';
 import type { Outcome } from './outcome.ts';
 import { moveAll } from './server-move-all.ts';
-import { deadOrderOf, moveFromDead } from './server-move-dead.ts';
+import { deadLineOf, deadOrderOf, moveFromDead } from './server-move-dead.ts';
+import { rehearseDead } from './server-move-dead-rehearsal.ts';
 import { moveByFile } from './server-move-files.ts';
 import { moveOnline } from './server-move-online.ts';
 import type { MoveOptions } from './server-move-order.ts';
-import { checkModes, checkOrder, refuseUnsupported } from './server-move-order.ts';
+import { checkModes, checkOrder, checkSource } from './server-move-order.ts';
 import { rehearseMove } from './server-move-rehearsal.ts';
 import { moveStatus } from './server-move-status.ts';
 import { freeze, release } from './server-move-telephone.ts';
@@ -17,14 +18,17 @@ import { undoMove } from './server-move-undo.ts';
 
 async function move(cli: Cli, options: MoveOptions): Promise<Outcome> {
   checkModes(options);
-  if (options.status !== true) refuseUnsupported(options);
+  if (options.status !== true) checkSource(options);
   const byFile = options.requestOut !== undefined || options.response !== undefined;
   // What is missing is said before a server is asked.
-  if (isDead(options)) deadOrderOf(options);
-  else checkOrder(options);
+  if (!isDead(options)) checkOrder(options);
+  else if (options.dryRun === true) deadLineOf(options);
+  else deadOrderOf(options);
   return cli.withApi('server', async (api) => {
     if (options.status === true) return moveStatus(api);
-    if (options.dryRun === true) return rehearseMove(cli, api, options);
+    if (options.dryRun === true) {
+      return isDead(options) ? rehearseDead(cli, api, options) : rehearseMove(cli, api, options);
+    }
     if (options.undo !== undefined) return undoMove(cli, api, options);
     if (isDead(options)) return moveFromDead(cli, api, options);
     if (options.all === true && options.response === undefined) return moveAll(cli, api, options);

@@ -3,10 +3,12 @@ import { describe, it } from 'node:test';
 import {
   awaitedDead,
   checkEarlyRelease,
+  earlyReleasesLeft,
   endingOf,
   gapTokenMs,
   opensAtMs,
   parseStatement,
+  riskOf,
   showsHolder,
   splitGrant,
 } from './dead-source.ts';
@@ -50,6 +52,22 @@ describe('splitGrant', () => {
   }
 });
 
+describe('riskOf', () => {
+  const of = { units: 7, opensAtMs: 100, sunsetMs: 400, nowMs: 3 };
+  const rows: readonly [string, Parameters<typeof riskOf>[0], ReturnType<typeof riskOf>][] = [
+    ['all of them until its leases have ended, early', { ...of, early: true }, risk(7, 3, 100)],
+    ['what it renews late, up to its sunset', { ...of, early: false }, risk(7, 100, 400)],
+    ['nothing, where its sunset is no later', { ...of, early: false, sunsetMs: 100 }, risk(0, 100, 100)],
+  ];
+  for (const [name, asked, expected] of rows) {
+    it(name, () => assert.deepEqual(riskOf(asked), expected));
+  }
+});
+
+function risk(units: number, fromMs: number, untilMs: number): ReturnType<typeof riskOf> {
+  return { units, fromMs, untilMs };
+}
+
 describe('parseStatement', () => {
   it('reads who says what', () => {
     assert.deepEqual(parseStatement(' Ann Lee : it burnt: all of it '), {
@@ -92,6 +110,17 @@ describe('checkEarlyRelease', () => {
       error: { code: 'early-release-limit', agreement: '1', most: 2, next: isoDate(first + 365 * dayMs) },
     });
     assert.ok(checkEarlyRelease({ ...request, earlier: [second, first], nowMs: first + 365 * dayMs }).ok);
+  });
+});
+
+describe('earlyReleasesLeft', () => {
+  it('counts those of the last 365 days', () => {
+    const nowMs = 1000 * dayMs;
+    const [old, first, second] = [635 * dayMs, 700 * dayMs, 900 * dayMs];
+    assert.deepEqual(earlyReleasesLeft({ earlier: [], nowMs }), { left: 2, next: null });
+    assert.deepEqual(earlyReleasesLeft({ earlier: [old, first], nowMs }), { left: 1, next: null });
+    const next = isoDate(first + 365 * dayMs);
+    assert.deepEqual(earlyReleasesLeft({ earlier: [second, first], nowMs }), { left: 0, next });
   });
 });
 

@@ -63,6 +63,29 @@ export function splitGrant(of: {
   return free ? { unissued: of.units, held: 0 } : { unissued: 0, held: of.units };
 }
 
+/** Units that may have a second holder for a time, should their source live (protocol §2.5). */
+export interface Risk {
+  readonly units: number;
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+/**
+ * What is at risk once the units are granted. Early: whatever the source still gives out is a second holder.
+ * After its horizon: what it renews when its leases could have ended, up to its sunset.
+ */
+export function riskOf(of: {
+  readonly units: number;
+  readonly opensAtMs: number;
+  readonly sunsetMs: number;
+  readonly nowMs: number;
+  readonly early: boolean;
+}): Risk {
+  const { units, opensAtMs, sunsetMs, nowMs } = of;
+  if (of.early) return { units, fromMs: nowMs, untilMs: opensAtMs };
+  return { units: sunsetMs > opensAtMs ? units : 0, fromMs: opensAtMs, untilMs: sunsetMs };
+}
+
 /** What a customer signs: who says so, and what happened. */
 export interface Statement {
   readonly by: string;
@@ -88,6 +111,19 @@ export function parseStatement(words: string): Result<Statement, Refusal> {
 const mostEarlyReleases = 2;
 const earlyReleaseYearMs = 365 * dayMs;
 
+/** How many early releases an agreement has left in its year, and the day of the next where it has none. */
+export function earlyReleasesLeft(of: {
+  /** When those before were approved. */
+  readonly earlier: readonly number[];
+  readonly nowMs: number;
+}): { readonly left: number; readonly next: string | null } {
+  const { earlier, nowMs } = of;
+  const recent = earlier.filter((at) => nowMs - at < earlyReleaseYearMs).sort((a, b) => a - b);
+  const blocking = recent[recent.length - mostEarlyReleases];
+  if (blocking === undefined) return { left: mostEarlyReleases - recent.length, next: null };
+  return { left: 0, next: isoDate(blocking + earlyReleaseYearMs) };
+}
+
 /**
  * Whether a person may release the units before the horizon. Refused: approval-same-person for whoever
  * declared the source dead, early-release-limit beyond two in twelve months, with the day of the next.
@@ -102,18 +138,17 @@ export function checkEarlyRelease(request: {
   readonly earlier: readonly number[];
   readonly nowMs: number;
 }): Result<null, Refusal> {
-  const { move, agreement, by, nowMs } = request;
+  const { move, agreement, by } = request;
   if (by.trim() === '') {
     return err({ code: 'invalid-input', field: 'by', problem: 'say who approves it' });
   }
   if (request.declaredBy.some((name) => isSamePerson(name, by))) {
     return err({ code: 'approval-same-person', move, name: by.trim() });
   }
-  const recent = request.earlier.filter((at) => nowMs - at < earlyReleaseYearMs).sort((a, b) => a - b);
-  const blocking = recent[recent.length - mostEarlyReleases];
-  if (blocking === undefined) return ok(null);
-  const next = isoDate(blocking + earlyReleaseYearMs);
-  return err({ code: 'early-release-limit', agreement, most: mostEarlyReleases, next });
+  const { next } = earlyReleasesLeft(request);
+  return next === null
+    ? ok(null)
+    : err({ code: 'early-release-limit', agreement, most: mostEarlyReleases, next });
 }
 
 /** Names are compared as people read them: spaces and capitals make nobody a second person. */

@@ -39,7 +39,8 @@ const reveal = { k: 25, value: bytes16('value') };
 const line = { agreement, line: 0 };
 const bought = { agreement, product: 'ts-2012r2', type: 'device' } as const;
 
-const books = { inHand: 1, source: 2, target: 3, inTransit: 4 };
+const books = { inHand: 1, source: 2, target: 3, inTransit: 4, quarantined: 0 };
+const nothingKnown = { name: null, method: null, lastContactAt: null, horizon: null, address: null };
 
 /** One body of each type. */
 const bodies: Readonly<Record<MessageType, JsonObject>> = {
@@ -67,7 +68,7 @@ const bodies: Readonly<Record<MessageType, JsonObject>> = {
   verified: {},
   rehearse: {
     ...{ ...bought, quantity: 'all', source: source.kid, target: target.kid },
-    ...{ carrier: 'online', hold: false, unissued: 25, held: 1 },
+    ...{ reason: 'replaced', carrier: 'online', hold: false, unissued: 25, held: 1 },
   },
   'released-part': { part: 0, leases: [{ sub: holder.sub, leaseEnd: inDays(60) }] },
   released: { ...line, unissued: 25, held: 1, leases: [{ sub: holder.sub, leaseEnd: inDays(60) }] },
@@ -100,8 +101,13 @@ const bodies: Readonly<Record<MessageType, JsonObject>> = {
   rehearsed: {
     ...{ re: 'a-1', now: inDays(0), version: '0.1.0', refused: null, entered: false },
     books: { before: books, frozen: books, after: books },
-    source: { name: 'LS-OLD', method: 'automatic', lastContactAt: inDays(0), horizon: '2027-02-28' },
-    target: { name: null, method: null, lastContactAt: null, horizon: null },
+    source: { ...nothingKnown, name: 'LS-OLD', method: 'automatic', lastContactAt: inDays(0) },
+    target: { ...nothingKnown, horizon: '2027-02-28', address: 'https://ls-new:7410' },
+    dead: {
+      ...{ units: 25, horizon: inDays(90), opensAt: inDays(179), sunset: inDays(480) },
+      atRisk: { units: 25, from: inDays(179), until: inDays(480) },
+      early: { left: 2, next: null, atRisk: { units: 25, from: inDays(0), until: inDays(179) } },
+    },
   },
   freeze: { ...line, quantity: 25, target: target.kid },
   'grant-part': { part: 0, holders: [holder] },

@@ -53,13 +53,32 @@ const Books = closed({
   source: Units,
   target: Units,
   inTransit: Units,
+  /** Of a source that no longer functions, until its horizon. */
+  quarantined: Units,
 });
-/** One end of a move, as far as the clearinghouse knows it. */
+const Day = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$' });
+/** One end of a move, as far as the clearinghouse knows it and the asker may. */
 const End = closed({
   name: Type.Union([Text, Type.Null()]),
   method: Type.Union([Text, Type.Null()]),
   lastContactAt: Type.Union([Time, Type.Null()]),
-  horizon: Type.Union([Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$' }), Type.Null()]),
+  horizon: Type.Union([Day, Type.Null()]),
+  /** Where its clients reach it, as it has told. */
+  address: Type.Union([Address, Type.Null()]),
+});
+const Risk = closed({ units: Units, from: Time, until: Time });
+/** What a declaration that a source no longer functions comes to (protocol §2.5). */
+const DeadOutlook = closed({
+  units: Units,
+  horizon: Time,
+  opensAt: Time,
+  sunset: Time,
+  atRisk: Risk,
+  /** Released by a second person; null where the units are granted already, or will be at once. */
+  early: Type.Union([
+    closed({ left: Count, next: Type.Union([Day, Type.Null()]), atRisk: Risk }),
+    Type.Null(),
+  ]),
 });
 
 /** From a license server to the clearinghouse. */
@@ -113,8 +132,10 @@ const serverBodies = {
     quantity: QuantityOrAll,
     source: LicenseServerIdText,
     target: LicenseServerIdText,
+    reason: Type.Enum(['replaced', 'dead']),
     carrier: Type.Enum(['online', 'telephone']),
     hold: Type.Boolean(),
+    /** What the source would freeze; nothing of one that no longer functions. */
     unissued: Units,
     held: Units,
   }),
@@ -209,6 +230,8 @@ const clearinghouseBodies = {
     entered: Type.Boolean(),
     source: End,
     target: End,
+    /** Of a source that no longer functions; null for one that works. */
+    dead: Type.Union([DeadOutlook, Type.Null()]),
   }),
   freeze: closed({ ...Line, quantity: QuantityOrAll, target: LicenseServerIdText, address: TargetAddress }),
   /** A part of the holders that a grant brings, ahead of it. */

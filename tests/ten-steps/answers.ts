@@ -92,7 +92,12 @@ export interface Rehearsed {
   readonly unissued: number;
   readonly held: number;
   readonly asks: readonly string[];
-  readonly target: { readonly reached: boolean };
+  readonly target: {
+    readonly reached: boolean;
+    readonly url: string | null;
+    readonly knownFrom: string | null;
+    readonly lastContactAt: string | null;
+  };
   readonly clearinghouse: {
     readonly reached: boolean;
     readonly books?: { readonly after: Readonly<Record<string, number>> } | null;

@@ -11,6 +11,11 @@ import { arrive, ask, askPermanent, expectOneEach, holdersOf, populate } from '.
 import type { Books, Machine, Site } from './site.ts';
 import { agreement, cals, expectBooks, openSite } from './site.ts';
 
+/** Whether a rehearsal has reached its target, where, and how that address was known. */
+const reachOf = (move: Rehearsed | undefined): readonly unknown[] => [
+  ...[move?.target.reached, move?.target.url, move?.target.knownFrom],
+];
+
 interface Scene {
   readonly site: Site;
   readonly old: Machine;
@@ -128,8 +133,9 @@ describe('the ten steps by automatic connection', { concurrency: 1 }, () => {
     const { dryRun, moves } = await old.done<{ dryRun: boolean; moves: readonly Rehearsed[] }>(...words);
     const [move] = moves;
     assert.deepEqual([dryRun, moves.length, move?.unissued, move?.held, move?.asks], [true, 1, 34, 6, []]);
-    assert.deepEqual(move?.clearinghouse.books?.after, { inHand: 60, source: 0, target: 40, inTransit: 0 });
-    assert.equal(move?.target.reached, true);
+    const after = { inHand: 60, source: 0, target: 40, inTransit: 0, quarantined: 0 };
+    assert.deepEqual(move?.clearinghouse.books?.after, after);
+    assert.deepEqual(reachOf(move), [true, next.address, 'command']);
     const page = await old.page(...words);
     for (const said of [
       'nothing was changed',
@@ -144,6 +150,19 @@ describe('the ten steps by automatic connection', { concurrency: 1 }, () => {
     assert.equal(much.refused.code, 'move-more-than-there-is');
     await expect({ clearinghouse: [100, 60, 40, 0, 0, 0], 'LS-OLD': [40, 6, 34, 0, 0, 0], 'LS-NEW': noCals });
     assert.deepEqual((await old.done<{ items: readonly Move[] }>('server', 'move', '--status')).items, []);
+  });
+
+  it('the rehearsal by ID alone says that no address of the target is known, and when it was heard', async () => {
+    const { old, next } = scene;
+    const words = moveWords((await next.status()).licenseServerId, 'all', '--dry-run');
+    const [move] = (await old.done<{ moves: readonly Rehearsed[] }>(...words)).moves;
+    assert.deepEqual(reachOf(move), [false, null, null]);
+    assert.match(move?.target.lastContactAt ?? '', /^20\d\d-\d\d-\d\dT/);
+    const page = (await old.page(...words)).replaceAll(/\s+/g, ' ');
+    assert.match(
+      page,
+      /Target: not asked: no address of it is known here or at the clearinghouse; .* heard of it last/,
+    );
   });
 
   it('one command moves everything, and every holder is served at every moment', async () => {
@@ -226,7 +245,16 @@ describe('the ten steps by automatic connection', { concurrency: 1 }, () => {
 
   it('the source need not run: the command does its part and the target’s service the other', async () => {
     const { old, next, holders } = scene;
+    const { licenseServerId: to } = await next.status();
+    const rehearsed = async (): Promise<readonly unknown[]> => {
+      const words = moveWords(to, 'all', '--dry-run');
+      return reachOf((await old.done<{ moves: readonly Rehearsed[] }>(...words)).moves[0]);
+    };
+    // By its ID alone it is looked for where it was before.
+    const { address } = next;
+    assert.deepEqual(await rehearsed(), [true, address, 'here']);
     await next.stop();
+    assert.deepEqual(await rehearsed(), [false, address, 'here']);
     const moved = await next.done<Move>(...moveWords(old.address, 'all'));
     assert.deepEqual([moved.state, moved.unissued, moved.held, moved.moved], ['closed', 0, 4, 4]);
     await expect({ clearinghouse: [100, 60, 40, 0, 0, 0], 'LS-OLD': [40, 1, 33, 0, 6, 0], 'LS-NEW': noCals });

@@ -23,6 +23,7 @@ import { giveHorizonCode } from '../usecases/desk-horizon.ts';
 import { grantKeyPack } from '../usecases/desk-key-pack.ts';
 import { approveMove, listMoves, repeatCodes, showMove } from '../usecases/desk-moves.ts';
 import { newId } from '../usecases/new-id.ts';
+import { rehearseDeskMove } from '../usecases/rehearse-desk-move.ts';
 import { startDeskMove } from '../usecases/start-move.ts';
 
 const Quoted = { authorization: Type.Optional(Type.String()), license: Type.Optional(Type.String()) };
@@ -82,7 +83,7 @@ function addCodes(app: App, context: ClearinghouseContext): void {
 }
 
 function addMoves(app: App, context: ClearinghouseContext): void {
-  const move = desk('Starts a move by telephone', {
+  const fields = {
     agreement: AgreementNumber,
     from: ServerId,
     to: ServerId,
@@ -93,12 +94,26 @@ function addMoves(app: App, context: ClearinghouseContext): void {
     statement: Type.Optional(Type.String({ maxLength: 1200 })),
     by: Type.Optional(Type.String({ maxLength: 100 })),
     ...Quoted,
-  });
+  };
+  const move = desk('Starts a move by telephone', fields);
   app.post('/v1/desk/moves', move, async (request, reply) =>
     sendResult(
       reply,
       await startDeskMove(context, { ...request.body, requestId: request.idempotencyKey ?? newId(context) }),
     ),
+  );
+  app.post(
+    '/v1/desk/moves/rehearsal',
+    {
+      config: { admin: true },
+      schema: {
+        tags: ['Desk'],
+        summary: 'What such a move would come to, on the real books; nothing is changed',
+        body: body(fields),
+        response: { 200: answer({ source: AnyItem, target: AnyItem }) },
+      },
+    },
+    async (request, reply) => sendResult(reply, await rehearseDeskMove(context, request.body)),
   );
   app.get(
     '/v1/desk/moves',

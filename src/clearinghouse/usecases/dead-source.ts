@@ -2,7 +2,7 @@
  * A source that no longer functions (protocol §2.5): declared so, its units wait for its horizon; then, or
  * earlier with a second person's yes, they are granted to the target and the source is fenced off.
  */
-import { checkEarlyRelease, endingOf, opensAtMs, splitGrant } from '../../core/dead-source.ts';
+import { checkEarlyRelease, endingOf, opensAtMs, riskOf, splitGrant } from '../../core/dead-source.ts';
 import { isOver } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
@@ -95,7 +95,7 @@ export async function declareDead(
  * What it had frozen for other moves and never released is settled with it. Refused: what the target of
  * the grant refuses (`not-activated`, `server-closed`, `quantity-invalid`, …); then it goes on waiting.
  */
-async function grantDead(
+export async function grantDead(
   context: ClearinghouseContext,
   tx: WriteTx,
   of: { readonly move: MoveRow; readonly event: 'horizon-passed' | 'early-release'; readonly nowMs: number },
@@ -109,11 +109,12 @@ async function grantDead(
   const split = splitGrant({ units, opensAtMs: opensAt, nowMs, early });
   const granted = await advanceMove(context, tx, { move: { ...move, ...split }, event, nowMs });
   if (!granted.ok) return granted;
-  // Early, whatever the source still gives out is a second holder; later, what it renews beyond its leases.
-  const risk = early
-    ? { riskUnits: units, riskFrom: nowMs, riskUntil: opensAt }
-    : { riskUnits: declared.sunset > opensAt ? units : 0, riskFrom: opensAt, riskUntil: declared.sunset };
-  await saveDeadSource(tx, { ...(await declarationOf(tx, move)), ...risk, grantedAt: nowMs });
+  const risk = riskOf({ units, opensAtMs: opensAt, sunsetMs: declared.sunset, nowMs, early });
+  await saveDeadSource(tx, {
+    ...(await declarationOf(tx, move)),
+    ...{ riskUnits: risk.units, riskFrom: risk.fromMs, riskUntil: risk.untilMs },
+    grantedAt: nowMs,
+  });
   await settleOthers(context, tx, { source: move.source, opensAt, nowMs });
   return granted;
 }

@@ -1,9 +1,7 @@
 /**
- * The clearinghouse's part in the rehearsal of a move: what it would make of each step is played on the
- * real books by the same use cases, and undone. The question takes no number in the sender's sequence,
- * and nothing is written down.
+ * The clearinghouse's part in the rehearsal of a move: asked by a license server, it plays the move on the
+ * real books and undoes it. The question takes no number in the sender's sequence, and nothing is written down.
  */
-import { clearinghouseAccount } from '../../core/account.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { isOver } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
@@ -19,18 +17,18 @@ import { readPayload } from '../../protocol/paseto.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove, openMovesFrom } from '../../store/clearinghouse-rows.ts';
 import { findGrantedAuthority, findServer } from '../../store/committed-server-rows.ts';
-import type { ReadTx, WriteTx } from '../../store/port.ts';
+import type { ReadTx } from '../../store/port.ts';
 import { rehearse } from '../../store/rehearse.ts';
 import type { ClearinghouseContext } from '../context.ts';
-import { advanceMove } from './advance-move.ts';
+import { addressField } from '../server-address.ts';
 import { newId } from './new-id.ts';
+import type { PlannedMove, PlayedMove } from './play-move.ts';
+import { playMove } from './play-move.ts';
 import { publisherLog } from './products.ts';
 import { openLive } from './receive-messages.ts';
-import { beginMove, startOnlineMove } from './start-move.ts';
-import { takeFreeze } from './take-freeze.ts';
 
 type Question = MessageOf<'rehearse'>;
-type Books = NonNullable<BodyOf<'rehearsed'>['books']>;
+type End = BodyOf<'rehearsed'>['target'];
 
 /** Whether a message asks for a rehearsal; whether it is genuine is asked later. */
 export function isRehearsal(token: string): boolean {
@@ -38,8 +36,8 @@ export function isRehearsal(token: string): boolean {
 }
 
 /**
- * Answers the question of a move's source, signed. Refused: a message that cannot be opened, and one whose
- * sender is not known (`server-unknown`), of an older generation (`server-closed`) or not the source. What
+ * Answers the question of a move's source, or of its target where the source no longer functions, signed. Refused: a message that cannot be opened, and one whose
+ * sender is not known (`server-unknown`), of an older generation (`server-closed`) or at the other end. What
  * the move itself would be refused with is part of the answer.
  */
 export async function answerRehearsal(
@@ -56,48 +54,36 @@ export async function answerRehearsal(
   if (gen < sender.generation) {
     return err({ code: 'server-closed', licenseServerId: id, generation: sender.generation });
   }
-  if (message.body.source !== id) return err({ code: 'message-untrusted', signer: id });
-  const played = await rehearse(context.store, (tx) => play(context, tx, message));
+  const { source, target, reason } = message.body;
+  if ((reason === 'dead' ? target : source) !== id) return err({ code: 'message-untrusted', signer: id });
+  const played = await rehearse(context.store, async (tx) =>
+    playMove(context, tx, await planOf(context, tx, message)),
+  );
   return ok(await answerOf(context, { message, played, version: asked.version }));
 }
 
-interface Played {
-  readonly books: Books;
-  readonly entered: boolean;
+/** The move as it is, or as it would be entered, from its freeze to its end. */
+async function planOf(context: ClearinghouseContext, tx: ReadTx, message: Question): Promise<PlannedMove> {
+  const { source, target, agreement, product, type, quantity, hold, reason, carrier } = message.body;
+  const { unissued, held } = message.body;
+  const dead = reason === 'dead';
+  return {
+    present: await presentMove(tx, message),
+    frozen: dead ? null : { unissued, held },
+    start: {
+      ...{ id: message.move ?? newId(context), agreement, from: source, to: target, product, type, quantity },
+      ...{ reason, hold, carrier, quoted: null },
+      declaration: dead ? rehearsedDeclaration : null,
+    },
+  };
 }
 
-/** The move as it is, or as it would be entered, from its freeze to its end. */
-async function play(
-  context: ClearinghouseContext,
-  tx: WriteTx,
-  message: Question,
-): Promise<Result<Played, Refusal>> {
-  const { unissued, held, carrier } = message.body;
-  const nowMs = context.clock.nowMs();
-  const present = await presentMove(tx, message);
-  const begun = present === undefined ? await begin(context, tx, message) : ok(present);
-  if (!begun.ok) return begun;
-  let move: MoveRow = begun.value;
-  const before = await booksOf(tx, move);
-  if (move.state === 'reserved') {
-    const frozen = await takeFreeze(context, tx, { move: { ...move, unissued, held }, nowMs });
-    if (!frozen.ok) return frozen;
-    move = frozen.value.move;
-  }
-  const frozen = await booksOf(tx, move);
-  const rest =
-    carrier === 'online' ? (['installed', 'verified', 'released'] as const) : (['released'] as const);
-  for (const event of rest) {
-    const done = await advanceMove(context, tx, { move, event, nowMs });
-    if (!done.ok) return done;
-    move = done.value.move;
-  }
-  return ok({ books: { before, frozen, after: await booksOf(tx, move) }, entered: present !== undefined });
-}
+/** What will be said of a source that no longer functions is for its declaration: here nothing rests on it. */
+const rehearsedDeclaration = { by: 'rehearsal', text: 'rehearsal', enteredBy: null };
 
 /** The move that is open already: under its id, or by telephone the one that the desk has entered. */
 async function presentMove(tx: ReadTx, message: Question): Promise<MoveRow | undefined> {
-  const { agreement, product, type, source, target, carrier } = message.body;
+  const { agreement, product, type, source, target, carrier, reason } = message.body;
   const same = message.move === undefined ? undefined : await findMove(tx, message.move);
   if (same?.source === source && !isOver(same.state)) return same;
   if (carrier === 'online') return undefined;
@@ -105,6 +91,7 @@ async function presentMove(tx: ReadTx, message: Question): Promise<MoveRow | und
   return moves.find(
     (move) =>
       move.carrier === carrier &&
+      move.reason === reason &&
       move.target === target &&
       move.agreement === agreement &&
       move.product === product &&
@@ -112,78 +99,49 @@ async function presentMove(tx: ReadTx, message: Question): Promise<MoveRow | und
   );
 }
 
-async function begin(
-  context: ClearinghouseContext,
-  tx: WriteTx,
-  message: Question,
-): Promise<Result<MoveRow, Refusal>> {
-  const { source, target, carrier, agreement, product, type, quantity, hold } = message.body;
-  const order = {
-    id: message.move ?? newId(context),
-    agreement,
-    from: source,
-    to: target,
-    product,
-    type,
-    quantity,
-    hold,
-    reason: 'replaced',
-    declaration: null,
-  } as const;
-  if (carrier === 'online') return startOnlineMove(context, tx, order);
-  return beginMove(context, tx, { ...order, carrier, quoted: null });
-}
+/** Nothing is said of a server to somebody who has no part in its agreement. */
+const notTold: End = { name: null, method: null, lastContactAt: null, horizon: null, address: null };
 
-/** What the books have of the line of a move: in hand, at its ends and under way. */
-async function booksOf(tx: ReadTx, move: MoveRow): Promise<Books['before']> {
-  const account = clearinghouseAccount(move.agreement, move.line);
-  const committed = async (end: string): Promise<number> => {
-    const balances = await tx.balances(`${move.agreement}/${move.line}/committed/${end}/`);
-    return [...balances.values()].reduce((sum, amount) => sum + amount, 0);
-  };
-  return {
-    inHand: await tx.balance(account.inHand),
-    source: await committed(move.source),
-    target: await committed(move.target),
-    inTransit: await tx.balance(account.inTransit(move.id)),
-  };
-}
-
-async function endOf(
+/** What is known of one end of a move, where it is of the agreement. */
+export async function endOf(
   context: ClearinghouseContext,
   tx: ReadTx,
   of: { readonly licenseServerId: string; readonly agreement: string },
-): Promise<BodyOf<'rehearsed'>['source']> {
+): Promise<End> {
   const server = await findServer(tx, of.licenseServerId);
   const authority = await findGrantedAuthority(tx, of.licenseServerId, of.agreement);
-  const horizonMs =
-    authority === undefined
-      ? null
-      : standing({ ...authority, e: authority.horizonE, nowMs: context.clock.nowMs() }).horizonMs;
-  const lastContactAt = server?.lastContactAt ?? null;
+  if (server === undefined || authority === undefined) return notTold;
+  const nowMs = context.clock.nowMs();
+  const { horizonMs } = standing({ ...authority, e: authority.horizonE, nowMs });
+  const { name, method, lastContactAt } = server;
   return {
-    name: server === undefined || server.name === '' ? null : server.name,
-    method: server?.method ?? null,
+    name: name === '' ? null : name,
+    method,
     lastContactAt: lastContactAt === null ? null : isoTime(lastContactAt),
     horizon: horizonMs === null ? null : isoDate(horizonMs),
+    address: (await addressField(tx, of.licenseServerId)).address ?? null,
   };
 }
 
 async function answerOf(
   context: ClearinghouseContext,
-  of: { readonly message: Question; readonly played: Result<Played, Refusal>; readonly version: string },
+  of: { readonly message: Question; readonly played: Result<PlayedMove, Refusal>; readonly version: string },
 ): Promise<string> {
   const { message, played, version } = of;
   const { agreement, source, target } = message.body;
   const nowMs = context.clock.nowMs();
   return context.store.read(async (tx) => {
+    const partOf = (await findGrantedAuthority(tx, message.from.id, agreement)) !== undefined;
+    const end = async (licenseServerId: string): Promise<End> =>
+      partOf ? endOf(context, tx, { licenseServerId, agreement }) : notTold;
     const body: JsonObject = {
       ...{ re: message.id, now: isoTime(nowMs), version },
       refused: played.ok ? null : { ...played.error },
       books: played.ok ? { ...played.value.books } : null,
       entered: played.ok && played.value.entered,
-      source: { ...(await endOf(context, tx, { licenseServerId: source, agreement })) },
-      target: { ...(await endOf(context, tx, { licenseServerId: target, agreement })) },
+      source: { ...(await end(source)) },
+      target: { ...(await end(target)) },
+      dead: played.ok && played.value.dead !== null ? { ...played.value.dead } : null,
     };
     // It answers one question and is kept by nobody: no outbox has it, and it takes no number.
     const content = contentOf({ id: newId(context), type: 'rehearsed', body }, { seq: 0 });

@@ -62,43 +62,39 @@ export async function startDeskMove(
   context: ClearinghouseContext,
   order: MoveOrder,
 ): Promise<Result<DeskAnswer, Refusal>> {
+  const start = deskStart(context, order);
+  if (!start.ok) return start;
+  const { id, from, to, agreement, product, type, quantity } = start.value;
+  const requestDigest = [from, to, agreement, product, type, quantity].join(' ');
+  return context.store.write((tx) => {
+    const key = { id: `move:${order.requestId}`, requestDigest };
+    return once<DeskAnswer>(tx, key, async () => {
+      const started = await beginMove(context, tx, start.value);
+      if (!started.ok) return started;
+      const move = started.value;
+      const declaration = move.state === 'dead-wait' ? await findDeadSource(tx, id) : undefined;
+      const next = declaration === undefined ? awaited(move.state, 'telephone').text : deadNext(declaration);
+      const answer = deskAnswer([], next, {
+        ...{ move: id, state: move.state, product, type, quantity, from, to },
+      });
+      await tx.post({ ...startedEntry(move), id: key.id, answer: { ...key, body: answer } });
+      return ok(answer);
+    });
+  });
+}
+
+/** The move that a caller asks for. Refused: License Server IDs that are none, a statement that says nothing. */
+export function deskStart(context: ClearinghouseContext, order: MoveOrder): Result<MoveStart, Refusal> {
+  const { agreement, product, type, quantity, reason, requestId } = order;
   const from = normalizeLicenseServerId(context.digest, order.from);
   if (!from.ok) return from;
   const to = normalizeLicenseServerId(context.digest, order.to);
   if (!to.ok) return to;
   const declared = deskDeclaration(order);
   if (!declared.ok) return declared;
-  const call = { ...order, from: from.value, to: to.value, declaration: declared.value };
-  const requestDigest = [call.from, call.to, order.agreement, order.product, order.type, order.quantity].join(
-    ' ',
-  );
-  return context.store.write((tx) => {
-    const key = { id: `move:${order.requestId}`, requestDigest };
-    return once<DeskAnswer>(tx, key, async () => {
-      const id = moveId(context, order.requestId);
-      const started = await beginMove(context, tx, {
-        ...call,
-        id,
-        carrier: 'telephone',
-        hold: false,
-        quoted: order,
-      });
-      if (!started.ok) return started;
-      const move = started.value;
-      const declaration = move.state === 'dead-wait' ? await findDeadSource(tx, id) : undefined;
-      const next = declaration === undefined ? awaited(move.state, 'telephone').text : deadNext(declaration);
-      const answer = deskAnswer([], next, {
-        move: id,
-        state: move.state,
-        product: order.product,
-        type: order.type,
-        quantity: order.quantity,
-        from: call.from,
-        to: call.to,
-      });
-      await tx.post({ ...startedEntry(move), id: key.id, answer: { ...key, body: answer } });
-      return ok(answer);
-    });
+  return ok({
+    ...{ id: moveId(context, requestId), agreement, from: from.value, to: to.value, product, type, quantity },
+    ...{ reason, declaration: declared.value, hold: false, carrier: 'telephone', quoted: order },
   });
 }
 
@@ -132,7 +128,7 @@ interface OnlineOrder extends MoveAsked {
   readonly declaration: Declaration | null;
 }
 
-interface MoveStart extends OnlineOrder {
+export interface MoveStart extends OnlineOrder {
   readonly carrier: Carrier;
   /** What the caller quoted from the paper; null for a license server, whose signature vouches. */
   readonly quoted: {

@@ -17,6 +17,7 @@ import { Address } from '../../protocol/schema.ts';
 import type { ServerContext } from '../context.ts';
 import { hastenContact } from '../usecases/contact.ts';
 import { declareDead } from '../usecases/declare-dead.ts';
+import { rehearseDead } from '../usecases/rehearse-dead.ts';
 import { rehearseMove } from '../usecases/rehearse-move.ts';
 import { listMoves, noteSeen, showMove, startMove } from '../usecases/start-move.ts';
 import {
@@ -87,6 +88,8 @@ function addStart(app: App, context: ServerContext): void {
   );
 }
 
+const DeadStatement = Type.String({ maxLength: 1200 });
+
 function addDeadSource(app: App, context: ServerContext): void {
   app.post(
     '/v1/admin/dead-sources',
@@ -101,7 +104,7 @@ function addDeadSource(app: App, context: ServerContext): void {
         body: body({
           ...LineFields,
           from: ServerId,
-          statement: Type.String({ maxLength: 1200 }),
+          statement: DeadStatement,
           by: Type.Enum(['message', 'telephone']),
         }),
         response: { 200: MoveAnswer },
@@ -113,6 +116,31 @@ function addDeadSource(app: App, context: ServerContext): void {
       const declared = await declareDead(context, { ...order, agreement, requestId });
       if (declared.ok) hastenContact(context);
       sendResult(reply, declared);
+    },
+  );
+
+  app.post(
+    '/v1/admin/dead-sources/rehearsal',
+    {
+      config: {
+        admin: true,
+        refusals: ['agreement-missing', 'move-to-itself', 'line-unknown', 'not-activated', 'invalid-input'],
+      },
+      schema: {
+        tags: ['Moves'],
+        summary: 'What such a declaration would come to, on the real books; nothing is changed',
+        body: body({
+          ...LineFields,
+          from: ServerId,
+          statement: Type.Optional(DeadStatement),
+          by: Type.Enum(['message', 'telephone']),
+        }),
+        response: { 200: answer({ source: ServerId, carrier: Type.String() }) },
+      },
+    },
+    async (request, reply) => {
+      const { agreement, statement, ...order } = request.body;
+      sendResult(reply, await rehearseDead(context, { ...order, agreement, statement }));
     },
   );
 }

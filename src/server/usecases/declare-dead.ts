@@ -42,6 +42,15 @@ export async function declareDead(
   context: ServerContext,
   order: DeadOrder,
 ): Promise<Result<MoveView, Refusal>> {
+  return administer(context, (tx) => declareIn(context, tx, order));
+}
+
+/** The same within a transaction. */
+export async function declareIn(
+  context: ServerContext,
+  tx: WriteTx,
+  order: DeadOrder,
+): Promise<Result<MoveView, Refusal>> {
   const agreement = checkAgreementNumber(order.agreement);
   if (!agreement.ok) return agreement;
   const source = normalizeLicenseServerId(context.digest, order.from);
@@ -51,21 +60,19 @@ export async function declareDead(
   }
   const statement = parseStatement(order.statement);
   if (!statement.ok) return statement;
-  return administer<MoveView>(context, async (tx) => {
-    const found = await findNamedLine(tx, { ...order, agreement: agreement.value });
-    if (!found.ok) return found;
-    const { line } = found.value;
-    const open = (await listServerMoves(tx)).find(
-      (move) =>
-        move.role === 'target' &&
-        ['requested', 'dead-wait'].includes(move.state) &&
-        move.agreement === line.agreement &&
-        move.line === line.line &&
-        move.source === source.value,
-    );
-    if (open !== undefined) return ok(viewMove(open, { resumed: true, nowMs: context.clock.nowMs() }));
-    return ok(await enter(context, tx, { order, line, source: source.value, statement: statement.value }));
-  });
+  const found = await findNamedLine(tx, { ...order, agreement: agreement.value });
+  if (!found.ok) return found;
+  const { line } = found.value;
+  const open = (await listServerMoves(tx)).find(
+    (move) =>
+      move.role === 'target' &&
+      ['requested', 'dead-wait'].includes(move.state) &&
+      move.agreement === line.agreement &&
+      move.line === line.line &&
+      move.source === source.value,
+  );
+  if (open !== undefined) return ok(viewMove(open, { resumed: true, nowMs: context.clock.nowMs() }));
+  return ok(await enter(context, tx, { order, line, source: source.value, statement: statement.value }));
 }
 
 async function enter(
