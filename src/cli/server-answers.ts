@@ -60,6 +60,8 @@ export type ToldCode = JsonObject & {
   readonly agreement: string;
   readonly unissued: number;
   readonly held: number;
+  /** Further servers to be named with the key pack (`--from A,B`). */
+  readonly alsoFrom: readonly string[];
 };
 
 export type MoveView = JsonObject & {

@@ -5,7 +5,7 @@ import type { Outcome } from './outcome.ts';
 import { done } from './outcome.ts';
 import type { CodeOutcome } from './server-answers.ts';
 import { showInstalled } from './server-install.ts';
-import { applyTyped, installTyped, readTyped } from './server-typed-code.ts';
+import { applyTyped, fromHelp, installTyped, readTyped } from './server-typed-code.ts';
 import { serverCommand } from './server-words.ts';
 
 const fromClearinghouse = ['activation', 'key-pack', 'held-key-pack', 'horizon'] as const;
@@ -40,7 +40,7 @@ export function register(group: Command, cli: Cli): void {
     .summary('takes in a code that was read out, of whatever kind')
     .description('Takes in a code that was read out to this license server: a horizon code, or any other.')
     .argument('<code>', '35 characters or 54 digits')
-    .option('--from <id>', 'License Server ID of the server that a held key pack comes from')
+    .option('--from <id>', fromHelp)
     .action(
       cli.run(async (code: string, options: CodeOptions) => {
         const kind = readTyped(code, fromClearinghouse)?.kind;

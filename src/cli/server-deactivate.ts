@@ -25,6 +25,7 @@ type Deactivated = JsonObject & {
   readonly request: string | null;
   readonly unissued: number;
   readonly held: number;
+  readonly alsoFrom: readonly string[];
 };
 
 async function post(
@@ -44,13 +45,21 @@ function showClosed(page: Page): void {
 }
 
 /** Where the CALs went, and how the clients get there. */
-function showAfter(page: Page, status: Status, { unissued, held }: Deactivated): void {
+function showAfter(page: Page, status: Status, { unissued, held, alsoFrom }: Deactivated): void {
   if (held > 0) {
     page
       .next(
         'The representative answers with the key pack of the CALs that have holders. Type it on the new license server:',
       )
-      .verbatim(otherServerCommand('install', '--code', 'CODE', '--from', status.licenseServerId));
+      .verbatim(
+        otherServerCommand(
+          'install',
+          '--code',
+          'CODE',
+          '--from',
+          [status.licenseServerId, ...alsoFrom].join(','),
+        ),
+      );
   } else if (unissued > 0) {
     page
       .next('If the key pack of this move was not read out yet, type it on the new license server:')

@@ -12,7 +12,7 @@ import type { AppliedResult, CodeOutcome, Status } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
 import type { AnswerFiles } from './server-files.ts';
 import { applyAnswerFile, fileMissing, showCarrying, writeRequestFile } from './server-files.ts';
-import { installTyped, readTyped } from './server-typed-code.ts';
+import { fromHelp, installTyped, readTyped } from './server-typed-code.ts';
 import { agreementOf, calsOf, serverCommand, spokenId, spokenIdFields } from './server-words.ts';
 
 interface InstallOptions extends QuotedOptions {
@@ -177,7 +177,7 @@ export function register(group: Command, cli: Cli): void {
     .option('--quantity <count>', 'how many CALs; with --code a help to find them', quantity);
   withQuotedFields(command)
     .option('--code <code>', 'CAL Key Pack ID that was read out')
-    .option('--from <id>', 'License Server ID of the server that a held key pack comes from')
+    .option('--from <id>', fromHelp)
     .option('--request-out <file>', 'write the request into a file to carry')
     .option('--response <file>', 'apply the answer that was brought back')
     .action(cli.run(async (options: InstallOptions) => install(cli, options)));

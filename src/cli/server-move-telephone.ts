@@ -66,6 +66,14 @@ export async function release(api: ApiClient, options: MoveOptions): Promise<Out
       .next(
         'Type the key pack of the CALs that have holders (it begins with 8 or 9) on the new license server:',
       )
-      .verbatim(otherServerCommand('install', '--code', 'CODE', '--from', licenseServerId));
+      .verbatim(
+        otherServerCommand(
+          'install',
+          '--code',
+          'CODE',
+          '--from',
+          [licenseServerId, ...told.alsoFrom].join(','),
+        ),
+      );
   });
 }

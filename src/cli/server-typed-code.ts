@@ -12,9 +12,19 @@ import { cals } from './server-words.ts';
 export interface TypedCode {
   readonly code: string;
   readonly quantity?: number | undefined;
-  /** The License Server ID that a held key pack comes from. */
+  /** As `--from` has it. */
   readonly from?: string | undefined;
 }
+
+/** `--from A,B`: the source of a held key pack, and behind it servers that CALs had come to it from. */
+function sourcesOf(typed: string): { readonly from: string; readonly alsoFrom?: readonly string[] } {
+  const [from = '', ...alsoFrom] = typed.split(',').map((each) => each.trim());
+  return alsoFrom.length === 0 ? { from } : { from, alsoFrom };
+}
+
+/** What `--from` is for, the same wherever a code is typed. */
+export const fromHelp =
+  'License Server ID of the server that a held key pack comes from; with commas, further ones that the old server names';
 
 /**
  * What a typed code says by itself; undefined where it cannot be read, which the server tells in full.
@@ -32,7 +42,7 @@ async function post(api: ApiClient, typed: TypedCode, confirmed: boolean): Promi
   const body = {
     ...{ code, confirmed },
     ...(quantity === undefined ? {} : { quantity }),
-    ...(from === undefined ? {} : { from }),
+    ...(from === undefined ? {} : sourcesOf(from)),
   };
   return api.call<CodeOutcome>('POST', '/v1/admin/codes', { body });
 }

@@ -39,6 +39,8 @@ const QuantityOrAll = Type.Union([Quantity, Type.Literal('all')]);
 const Line = { agreement: AgreementNumber, line: LineNumber };
 const Leases = Type.Array(closed({ sub: Holder.properties.sub, leaseEnd: Time }));
 const Holders = Type.Array(Holder);
+/** Servers whose CALs had come to the source for holders whom it does not know by name: they may ask the target. */
+const AlsoFrom = Type.Optional(Type.Array(LicenseServerIdText, { maxItems: 64 }));
 const Statement = Type.String({ minLength: 1, maxLength: 1000 });
 /** The number of a part of a long list. */
 const Part = Type.Integer({ minimum: 0, maximum: 100_000 });
@@ -142,7 +144,14 @@ const serverBodies = {
   /** A part of the list of holders, ahead of the receipt that it belongs to. */
   'frozen-part': closed({ part: Part, holders: Holders }),
   /** `parts`: how many parts of the list went before; `holders` is empty then. */
-  frozen: closed({ ...Line, unissued: Units, held: Units, holders: Holders, parts: Type.Optional(Part) }),
+  frozen: closed({
+    ...Line,
+    unissued: Units,
+    held: Units,
+    holders: Holders,
+    parts: Type.Optional(Part),
+    alsoFrom: AlsoFrom,
+  }),
   /** The source cannot freeze what it was asked to: nothing was frozen, and nothing will be. */
   declined: closed({ refused: AnyObject }),
   installed: closed({ ...Line, freeK: ChainPosition, heldK: ChainPosition }),
@@ -245,6 +254,7 @@ const clearinghouseBodies = {
     held: Units,
     holders: Holders,
     parts: Type.Optional(Part),
+    alsoFrom: AlsoFrom,
     free: Reveal,
     heldChain: Reveal,
     provisional: Type.Boolean(),

@@ -202,14 +202,19 @@ export async function markInherited(tx: WriteTx, id: number, move: string | null
   await tx.run('update licenses set inherited_from = ?, early_source = null where id = ?', move, id);
 }
 
+export type EndedLicense = Pick<
+  LicenseRow,
+  'lineId' | 'sub' | 'origin' | 'state' | 'move' | 'issuedAt' | 'expiresAt'
+>;
+
 /** The newest license of a holder on some lines that has ended here, and the move that took it, if one did. */
 export async function endedLicense(
   tx: ReadTx,
   of: { readonly kind: CalType; readonly holder: string; readonly lineIds: readonly number[] },
-): Promise<Pick<LicenseRow, 'state' | 'move' | 'issuedAt'> | undefined> {
+): Promise<EndedLicense | undefined> {
   if (of.lineIds.length === 0) return undefined;
-  return tx.get<Pick<LicenseRow, 'state' | 'move' | 'issuedAt'>>(
-    `select state, move, issued_at as "issuedAt" from licenses
+  return tx.get<EndedLicense>(
+    `select line_id as "lineId", sub, origin, state, move, issued_at as "issuedAt", expires_at as "expiresAt" from licenses
      where kind = ? and holder = ? and state in ('returned', 'expired', 'released')
        and line_id in (${of.lineIds.map(() => '?').join(', ')}) order by id desc limit 1`,
     of.kind,

@@ -29,9 +29,12 @@ export async function findReservation(
   );
 }
 
-/** Whether there is any reservation, of whatever state. */
+/** Whether anything ever came here for holders of another server, by name or without. */
 export async function hasReservations(tx: ReadTx): Promise<boolean> {
-  return (await tx.get('select 1 as found from reservations limit 1')) !== undefined;
+  const found = await tx.get(
+    'select 1 as found where exists (select 1 from reservations) or exists (select 1 from reserves)',
+  );
+  return found !== undefined;
 }
 
 export async function insertReservation(tx: WriteTx, row: ReservationRow): Promise<void> {
@@ -108,19 +111,7 @@ export interface ReserveRow {
   readonly opensAt: number;
 }
 
-const reserveColumns = 'id, line_id as "lineId", source, amount, opens_at as "opensAt"';
-
-export async function findReserves(
-  tx: ReadTx,
-  lineId: number,
-  source: string,
-): Promise<readonly ReserveRow[]> {
-  return tx.all<ReserveRow>(
-    `select ${reserveColumns} from reserves where line_id = ? and source = ? and amount > 0 order by opens_at, id`,
-    lineId,
-    source,
-  );
-}
+export const reserveColumns = 'r.id, r.line_id as "lineId", r.source, r.amount, r.opens_at as "opensAt"';
 
 export async function openReserves(
   tx: ReadTx,
@@ -128,7 +119,7 @@ export async function openReserves(
   nowMs: number,
 ): Promise<readonly ReserveRow[]> {
   return tx.all<ReserveRow>(
-    `select ${reserveColumns} from reserves where line_id = ? and amount > 0 and opens_at < ? order by opens_at, id`,
+    `select ${reserveColumns} from reserves r where line_id = ? and amount > 0 and opens_at < ? order by opens_at, id`,
     lineId,
     nowMs,
   );
@@ -149,14 +140,13 @@ export async function drawReserve(tx: WriteTx, id: string, amount: number): Prom
   await tx.run('update reserves set amount = amount - ? where id = ?', amount, id);
 }
 
-/** Whether a source token was honored for a reserve before. */
+/** Whether a token of this origin was honored for a reserve before, whichever server gave it. */
 export async function wasHonored(
   tx: ReadTx,
-  key: { readonly source: string; readonly origin: string; readonly reserve: string },
+  key: { readonly origin: string; readonly reserve: string },
 ): Promise<boolean> {
   const row = await tx.get<{ at: number }>(
-    'select at from honored_tokens where source = ? and origin = ? and reserve = ?',
-    key.source,
+    'select at from honored_tokens where origin = ? and reserve = ?',
     key.origin,
     key.reserve,
   );
@@ -267,7 +257,7 @@ export async function reserveLeft(tx: ReadTx, id: string): Promise<number> {
 /** The anonymous reserves of a line that have something left. */
 export async function lineReserves(tx: ReadTx, lineId: number): Promise<readonly ReserveRow[]> {
   return tx.all<ReserveRow>(
-    `select ${reserveColumns} from reserves where line_id = ? and amount > 0 order by opens_at, id`,
+    `select ${reserveColumns} from reserves r where line_id = ? and amount > 0 order by opens_at, id`,
     lineId,
   );
 }
@@ -286,14 +276,20 @@ export async function extendReserved(
   return changed > 0;
 }
 
+/** A CAL that went on before its holder came: `expiresAt` is the end of the holder's token, as far as is known here. */
+interface LeftReservation extends Pick<ReservationRow, 'sub' | 'origin' | 'move'> {
+  readonly at: number;
+  readonly expiresAt: number;
+}
+
 /** The newest reservation of a holder that left with a move out of here, or is frozen for one. */
 export async function leftReservation(
   tx: ReadTx,
   lineId: number,
   sub: string,
-): Promise<{ readonly move: string; readonly at: number } | undefined> {
-  return tx.get<{ move: string; at: number }>(
-    `select m.id as move, m.updated_at as at from reservations r join moves m on m.id = r.frozen_by
+): Promise<LeftReservation | undefined> {
+  return tx.get<LeftReservation>(
+    `select m.id as move, m.updated_at as at, r.sub, r.origin, r.lease_end as "expiresAt" from reservations r join moves m on m.id = r.frozen_by
      where r.line_id = ? and r.sub = ? and r.state in ('frozen', 'moved') order by m.updated_at desc limit 1`,
     lineId,
     sub,

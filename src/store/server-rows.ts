@@ -101,6 +101,20 @@ export async function newestMove(
   return row && moveOf(row);
 }
 
+/** The moves by telephone whose CALs left with one code of a deactivation. */
+export async function releasedAt(
+  tx: ReadTx,
+  code: { readonly agreement: string; readonly at: number },
+): Promise<readonly string[]> {
+  const rows = await tx.all<{ id: string }>(
+    `select id from moves where role = 'source' and carrier = 'telephone' and state = 'closed'
+       and agreement = ? and updated_at = ?`,
+    code.agreement,
+    code.at,
+  );
+  return rows.map(({ id }) => id);
+}
+
 export async function insertServerMove(tx: WriteTx, row: ServerMoveRow): Promise<void> {
   await tx.run(
     `insert into moves (id, role, carrier, agreement, line, product, type, quantity, source, target, state,

@@ -10,7 +10,7 @@ import { answerFile } from '../../src/clearinghouse/usecases/exchange.ts';
 import { startDeskMove } from '../../src/clearinghouse/usecases/start-move.ts';
 import type { CalType } from '../../src/core/product.ts';
 import type { OpenServer } from '../../src/server/app.ts';
-import type { CodeOutcome } from '../../src/server/usecases/apply-code.ts';
+import type { CodeInput, CodeOutcome } from '../../src/server/usecases/apply-code.ts';
 import { applyCode } from '../../src/server/usecases/apply-code.ts';
 import { contactClearinghouse, settleByContact } from '../../src/server/usecases/contact.ts';
 import { deactivateServer } from '../../src/server/usecases/deactivate.ts';
@@ -21,6 +21,8 @@ import { requestActivation, requestInstall } from '../../src/server/usecases/req
 import { validateLicense } from '../../src/server/usecases/return-license.ts';
 import { startMove } from '../../src/server/usecases/start-move.ts';
 import { readStatus } from '../../src/server/usecases/status.ts';
+import type { ToldAct } from '../../src/server/usecases/telephone-move.ts';
+import { freezeByTelephone, releaseByTelephone } from '../../src/server/usecases/telephone-move.ts';
 import type { World } from './world.ts';
 import { agreement, product, value } from './world.ts';
 
@@ -83,7 +85,7 @@ export async function packCode(world: World, server: OpenServer, pack: Pack): Pr
 export async function typeCode(
   server: OpenServer,
   text: string,
-  more: { readonly from?: string; readonly quantity?: number } = {},
+  more: Omit<CodeInput, 'text' | 'confirmed'> = {},
 ): Promise<CodeOutcome> {
   return value(await applyCode(server.context, { text, ...more, confirmed: true }));
 }
@@ -163,6 +165,24 @@ export async function deskMove(
     ...{ reason: 'replaced', requestId: newRequest() },
   });
   return String(value(started)['move']);
+}
+
+/** A whole move by telephone, every code read and typed; answers what the release told. */
+export async function moveByTelephone(
+  world: World,
+  ends: { readonly from: OpenServer; readonly to: OpenServer },
+): Promise<ToldAct> {
+  const { from, to } = ends;
+  const device = { product, type: 'device' } as const;
+  await deskMove(world, ends);
+  const frozen = value(await freezeByTelephone(from.context, { ...device, to: idOf(to), quantity: 'all' }));
+  const free = await confirm(world, frozen.code);
+  if (free.code !== undefined && free.code !== null) await typeCode(to, free.code);
+  const told = value(await releaseByTelephone(from.context, device));
+  const held = await confirm(world, told.code);
+  const { alsoFrom } = told;
+  if (told.held > 0) await typeCode(to, String(held.code), { from: idOf(from), alsoFrom });
+  return told;
 }
 
 /** A move by messages as its source asks for it; answers its id. */

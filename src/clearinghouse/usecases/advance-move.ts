@@ -44,6 +44,8 @@ export interface MoveHappening {
   readonly nowMs: number;
   /** Where the receipt of the freeze told them: who comes along. */
   readonly holders?: BodyOf<'grant'>['holders'] | undefined;
+  /** Where that receipt told them: servers whose unnamed holders come along as well. */
+  readonly alsoFrom?: readonly string[] | undefined;
   /** Where the release told them: when the last token of each holder ends. */
   readonly leases?: readonly Lease[] | undefined;
   /** Where the target has given back what it had: how it stands now, for the source. */
@@ -340,7 +342,7 @@ async function grantBody(
   tx: WriteTx,
   doing: Doing,
 ): Promise<Result<JsonObject, Refusal>> {
-  const { move, deeds, nowMs, event, holders = [] } = doing;
+  const { move, deeds, nowMs, event, holders = [], alsoFrom = [] } = doing;
   const authority = await roomyAuthority(context, tx, doing);
   if (!authority.ok) return authority;
   const free = await grantPart(tx, { move, authority: authority.value, kind: 'free', deeds, nowMs });
@@ -364,6 +366,7 @@ async function grantBody(
     unissued: move.unissued,
     held: move.held,
     ...(await toldList(context, tx, { ...doing, list })),
+    ...(alsoFrom.length === 0 ? {} : { alsoFrom }),
     free: proof(freeChain(move.line), free),
     heldChain: proof(heldChain(move.line), held),
     provisional: true,

@@ -153,14 +153,14 @@ async function handleFrozen(
   if (move.state !== 'reserved' && move.state !== 'dead-wait') {
     return carryOn(context, tx, { move, event: 'frozen', nowMs });
   }
-  const { unissued, held } = message.body;
+  const { unissued, held, alsoFrom } = message.body;
   const holders = await allHolders(tx, move.id, message.body);
   if (!holders.ok) return holders;
   const named = checkNamed({ held, holders: holders.value });
   if (!named.ok) return named;
   await saveHolders(tx, move.id, JSON.stringify(holders.value));
   const row = { ...move, unissued, held };
-  const granted = await takeFreeze(context, tx, { move: row, nowMs, holders: holders.value });
+  const granted = await takeFreeze(context, tx, { move: row, nowMs, holders: holders.value, alsoFrom });
   return granted.ok ? ok(null) : granted;
 }
 

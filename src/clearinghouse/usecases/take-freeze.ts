@@ -15,14 +15,14 @@ import { advanceMove } from './advance-move.ts';
 export async function takeFreeze(
   context: ClearinghouseContext,
   tx: WriteTx,
-  of: Pick<MoveHappening, 'move' | 'nowMs' | 'holders'>,
+  of: Pick<MoveHappening, 'move' | 'nowMs' | 'holders' | 'alsoFrom'>,
 ): Promise<Result<MoveOutcome, Refusal>> {
-  const { move, nowMs, holders } = of;
+  const { move, nowMs, holders, alsoFrom } = of;
   const { quantity, unissued, held } = move;
   if (quantity !== 'all' && quantity !== unissued + held) {
     return err({ code: 'quantity-differs', expected: quantity, found: unissued + held });
   }
   const frozen = await advanceMove(context, tx, { move, event: 'frozen', nowMs });
   if (!frozen.ok) return frozen;
-  return advanceMove(context, tx, { move: frozen.value.move, event: 'grant', nowMs, holders });
+  return advanceMove(context, tx, { move: frozen.value.move, event: 'grant', nowMs, holders, alsoFrom });
 }

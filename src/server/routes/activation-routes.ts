@@ -270,6 +270,7 @@ function addCodes(app: App, context: ServerContext): void {
           code: CodeText,
           quantity: Type.Optional(Quantity),
           from: Type.Optional(ServerId),
+          alsoFrom: Type.Optional(Type.Array(ServerId, { maxItems: 64 })),
           confirmed: Type.Boolean(),
         }),
         response: { 200: answer({ kind: Type.String() }) },

@@ -182,6 +182,6 @@ async function bringPart(
     postings: [bringIn(line, source === null ? 'unissued' : 'reserved', amount)],
   });
   if (source !== null && reserve !== null) {
-    await openReserveFor(context, tx, { line, source, reserve, added: amount, nowMs });
+    await openReserveFor(context, tx, { line, source, alsoFrom: [], reserve, added: amount, nowMs });
   }
 }

@@ -22,6 +22,8 @@ export interface CodeInput extends Keyed {
   readonly quantity?: number | undefined;
   /** For a held key pack: the License Server ID of the server that the CALs come from. */
   readonly from?: string | undefined;
+  /** And of servers that CALs had come to that one from, for holders who never came there. */
+  readonly alsoFrom?: readonly string[] | undefined;
   /** False: only say what the code would do. */
   readonly confirmed: boolean;
 }

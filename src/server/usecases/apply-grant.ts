@@ -9,6 +9,7 @@ import type { BodyOf } from '../../protocol/messages.ts';
 import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { insertReservation, insertReserve, takeReservation } from '../../store/reserve-rows.ts';
+import { addReserveSources } from '../../store/reserve-source-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
@@ -24,6 +25,8 @@ export interface GrantedMove {
   readonly move: string;
   readonly source: string;
   readonly holders: readonly Holder[];
+  /** Servers whose holders come along without a name, beside those of the source. */
+  readonly alsoFrom: readonly string[];
   readonly free: Proof;
   readonly held: Proof;
   /** Of a source that no longer functions: when none of its leases can run any more; null for one that works. */
@@ -98,6 +101,7 @@ async function reserveFor(
   if (nameless > 0) {
     const opensAt = nowMs + longestLeaseMs;
     await insertReserve(tx, { id: move, lineId: line.id, source, amount: nameless, opensAt });
+    await addReserveSources(tx, move, of.alsoFrom);
   }
   if (settled === 0) return [];
   await shiftUnits(tx, { lineId: line.id, from: move, to: freePool, amount: settled });

@@ -46,6 +46,8 @@ export async function applyKeyPackCode(
 ): Promise<Result<CodeOutcome, Refusal>> {
   const source = readSource(context, code, input.from);
   if (!source.ok) return source;
+  const alsoFrom = readAlsoFrom(context, input.alsoFrom ?? []);
+  if (!alsoFrom.ok) return alsoFrom;
   const nowMs = context.clock.nowMs();
   // Only an installation is remembered under its key; what a code would do may be asked any time.
   const order = input.confirmed ? input : { ...input, requestId: undefined };
@@ -58,7 +60,8 @@ export async function applyKeyPackCode(
     const { line } = found.value;
     if (input.confirmed) {
       const dead = await openDead(context, tx, { line, from: input.from });
-      return install(context, tx, { ...found.value, source: source.value, dead, nowMs });
+      const of = { source: source.value, alsoFrom: alsoFrom.value, dead, nowMs };
+      return install(context, tx, { ...found.value, ...of });
     }
     return ok(await preview(tx, code, found.value));
   });
@@ -88,6 +91,17 @@ function readSource(
     return err({ code: 'source-wrong', licenseServerId });
   }
   return ok({ licenseServerId, value: value.value });
+}
+
+/** Further servers whose holders the units are for; this one may be among them. */
+function readAlsoFrom(context: ServerContext, typed: readonly string[]): Result<readonly string[], Refusal> {
+  const sources: string[] = [];
+  for (const each of typed) {
+    const id = normalizeLicenseServerId(context.digest, each);
+    if (!id.ok) return id;
+    sources.push(id.value);
+  }
+  return ok(sources);
 }
 
 interface Search {
@@ -253,12 +267,13 @@ async function install(
   tx: WriteTx,
   of: Found & {
     readonly source: Source | null;
+    readonly alsoFrom: readonly string[];
     /** Declared here by telephone: what comes is for the holders of that source first. */
     readonly dead: DeclaredRow | undefined;
     readonly nowMs: number;
   },
 ): Promise<Result<CodeOutcome, Refusal>> {
-  const { source, proof, dead, nowMs } = of;
+  const { source, alsoFrom, proof, dead, nowMs } = of;
   const reserve = source === null ? null : (dead?.move ?? newId(context));
   const { line, added, installed } = await installProof(context, tx, {
     line: of.line,
@@ -272,7 +287,8 @@ async function install(
     const came = source === null ? { free: added, held: 0 } : { free: 0, held: added };
     await takeDead(context, tx, { line, move: dead.move, ...came, nowMs });
   } else if (source !== null && reserve !== null) {
-    await openReserveFor(context, tx, { line, source: source.licenseServerId, reserve, added, nowMs });
+    const from = { source: source.licenseServerId, alsoFrom };
+    await openReserveFor(context, tx, { line, ...from, reserve, added, nowMs });
   }
   const data = { product: line.product, type: line.type, added, installed, agreement: line.agreement };
   await noteEvent(context, tx, {

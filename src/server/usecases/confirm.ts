@@ -7,11 +7,12 @@ import { formatDigits } from '../../core/code-digits.ts';
 import type { ConfirmationKind, Counters } from '../../core/confirmation.ts';
 import { confirmationCode, confirmationState, mostInConfirmation, nextKey } from '../../core/confirmation.ts';
 import { spellGroups } from '../../core/spelling.ts';
-import type { WriteTx } from '../../store/port.ts';
+import type { ReadTx, WriteTx } from '../../store/port.ts';
+import { sourcesOfFrozen } from '../../store/reserve-source-rows.ts';
 import type { AuthorityRow } from '../../store/server-authority-rows.ts';
 import { linesOfAgreement, saveConfirmationState } from '../../store/server-authority-rows.ts';
 import type { ConfirmationRow } from '../../store/server-rows.ts';
-import { insertConfirmation } from '../../store/server-rows.ts';
+import { insertConfirmation, releasedAt } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 
 /** What the administrator reads to the representative. */
@@ -23,6 +24,11 @@ export type ConfirmationView = {
   readonly agreement: string;
   readonly unissued: number;
   readonly held: number;
+  /**
+   * Servers whose CALs had come here for holders who never came, and are among those that are given up: named with
+   * the key pack on the new server, it serves those holders too.
+   */
+  readonly alsoFrom: readonly string[];
 };
 
 export interface Act {
@@ -73,14 +79,15 @@ export async function confirmAct(context: ServerContext, tx: WriteTx, act: Act):
     at: act.nowMs,
   };
   await insertConfirmation(tx, row);
-  return viewConfirmation(context, row);
+  return viewConfirmation(context, tx, row);
 }
 
 /** A confirmation in both forms and in words; one made earlier is shown as it was made. */
-export function viewConfirmation(
+export async function viewConfirmation(
   context: Pick<ServerContext, 'digest'>,
+  tx: ReadTx,
   row: ConfirmationRow,
-): ConfirmationView {
+): Promise<ConfirmationView> {
   const code = parseCode(context.digest, row.code);
   if (!code.ok) throw new Error('A confirmation in the database cannot be read.');
   const { agreement, kind, unissued, held } = row;
@@ -92,7 +99,18 @@ export function viewConfirmation(
     agreement,
     unissued,
     held,
+    alsoFrom: await alsoFromOf(tx, row),
   };
+}
+
+async function alsoFromOf(tx: ReadTx, row: ConfirmationRow): Promise<readonly string[]> {
+  const moves = row.kind === 'deactivated' ? await releasedAt(tx, row) : [row.move];
+  const sources = new Set<string>();
+  for (const move of row.kind === 'frozen' ? [] : moves) {
+    const found = move === null ? [] : await sourcesOfFrozen(tx, move, 'with-named');
+    for (const source of found) sources.add(source);
+  }
+  return [...sources].sort();
 }
 
 /** Whether an amount can be told in a confirmation at all: two bytes (protocol §3.4). */

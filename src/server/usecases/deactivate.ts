@@ -55,6 +55,8 @@ export type Deactivated = {
   readonly request: string | null;
   readonly unissued: number;
   readonly held: number;
+  /** Of all codes together (confirm.ts). */
+  readonly alsoFrom: readonly string[];
 };
 
 interface Holding {
@@ -103,7 +105,8 @@ export async function deactivateServer(
 function closedBy(codes: readonly ConfirmationView[], request: string | null): Deactivated {
   const closing = codes.filter((code) => code.kind === 'deactivated');
   const sum = (pick: 'unissued' | 'held'): number => closing.reduce((total, code) => total + code[pick], 0);
-  return { codes, request, unissued: sum('unissued'), held: sum('held') };
+  const alsoFrom = [...new Set(codes.flatMap((code) => code.alsoFrom))].sort();
+  return { codes, request, unissued: sum('unissued'), held: sum('held'), alsoFrom };
 }
 
 /** What is to be closed, where nothing is left that somebody would lose. */
@@ -345,7 +348,9 @@ async function repeat(
 ): Promise<Result<Deactivated, Refusal>> {
   const codes: ConfirmationView[] = [];
   for (const authority of authorities) {
-    for (const row of await codesOf(tx, authority, refused)) codes.push(viewConfirmation(context, row));
+    for (const row of await codesOf(tx, authority, refused)) {
+      codes.push(await viewConfirmation(context, tx, row));
+    }
   }
   return codes.length === 0 ? err({ code: 'deactivated' }) : ok(closedBy(codes, null));
 }

@@ -10,6 +10,7 @@ import { findTemporary, liveLicenses } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { findReservation } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import type { GapSituation } from './gap.ts';
 import { gapFor } from './gap.ts';
@@ -21,6 +22,7 @@ import { standingOf } from './server-facts.ts';
 import type { ShownToken, TakeOver } from './take-over.ts';
 import { findTakeOver } from './take-over.ts';
 import { temporariesAlive } from './temporary-count.ts';
+import { whereItWent } from './where-it-went.ts';
 
 /** A line that may serve the product asked for, in the order in which it is to be tried. */
 export interface Candidate {
@@ -35,6 +37,8 @@ export interface Situation {
   readonly own: (Candidate & { readonly license: LicenseRow }) | null;
   readonly temporary: TemporaryRow | null;
   readonly takeOver: (Candidate & { readonly from: TakeOver }) | null;
+  /** The move that took what this holder had here, where it has not come back. */
+  readonly movedTo: ServerMoveRow | null;
   /** The line that a new holder would be given a unit of. */
   readonly giver: Candidate | null;
   /**
@@ -78,7 +82,9 @@ export async function situationOf(
       : null;
   // One license of a line for each holder: whose lease has ended here is given that unit again, or none.
   const open = candidates.filter(({ line }) => line.id !== own?.line.id);
-  const takeOver = settled ? null : await findAnyTakeOver(tx, { candidates: open, facts, shown, subIn });
+  const { takeOver, movedTo, cameBack } = settled
+    ? nothingExpected
+    : await expectedHere(context, tx, { request, candidates, open, facts, shown, subIn, nowMs });
   const reclaim = own === null;
   const stock =
     settled || takeOver !== null ? emptyStock : await stockOf(context, tx, { candidates, nowMs, reclaim });
@@ -97,7 +103,8 @@ export async function situationOf(
     reserved: takeOver !== null,
     gap: gap.row === null ? null : { expiresAt: gap.row.expiresAt, until: gap.until },
     gapOpen: gap.open !== null,
-    sourceShown: shown !== null || gap.row !== null,
+    // Who had a license here has signed in long since.
+    sourceShown: shown !== null || gap.row !== null || cameBack,
     installed: stock.installed,
     unissued: stock.unissued,
     temporariesAlive:
@@ -105,7 +112,7 @@ export async function situationOf(
         ? 0
         : await othersAlive(context, tx, { request, activated: authority !== null, stock, nowMs }),
   };
-  return { state, facts, own, temporary, takeOver, giver: stock.giver, shown, gap, subIn };
+  return { state, facts, own, temporary, takeOver, movedTo, giver: stock.giver, shown, gap, subIn };
 }
 
 /** Each pseudonym is computed once for a request, and only where one is needed: it takes 5 µs. */
@@ -160,6 +167,25 @@ function ownLicense(candidates: readonly Candidate[], licenses: readonly License
     if (license !== undefined) return { ...candidate, license };
   }
   return null;
+}
+
+type Expected = Pick<Situation, 'takeOver' | 'movedTo'> & { readonly cameBack: boolean };
+
+const nothingExpected: Expected = { takeOver: null, movedTo: null, cameBack: false };
+
+/** The unit that waits here for this holder; or what became of the one that it had here. */
+async function expectedHere(
+  context: ServerContext,
+  tx: WriteTx,
+  of: Parameters<typeof whereItWent>[2] & Pick<Situation, 'shown'> & { readonly open: readonly Candidate[] },
+): Promise<Expected> {
+  const takeOver = await findAnyTakeOver(tx, { ...of, candidates: of.open });
+  // Whoever has a license of any of these lines has lost nothing.
+  if (takeOver !== null || of.open.length < of.candidates.length) return { ...nothingExpected, takeOver };
+  const gone = await whereItWent(context, tx, of);
+  if (gone === null) return nothingExpected;
+  const { cameBack, move } = gone;
+  return { takeOver: gone.takeOver, movedTo: cameBack ? null : move, cameBack };
 }
 
 /** A shown token counts only for the holder that it names: pseudonyms are compared under our salt. */

@@ -10,6 +10,7 @@ import { isoTime } from '../../core/time.ts';
 import { heldAfter, releaseHeld } from '../../store/held-rows.ts';
 import type { OutgoingMessage, ReadTx, WriteTx } from '../../store/port.ts';
 import { frozenReservations } from '../../store/reserve-rows.ts';
+import { sourcesOfFrozen } from '../../store/reserve-source-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { findLine } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
@@ -177,12 +178,22 @@ async function tellFrozen(
     told += 1;
   }
   const parts = told === 0 ? {} : { parts: told };
+  const sources = await sourcesOfFrozen(tx, move.id, 'without-named');
+  const alsoFrom = sources.length === 0 ? {} : { alsoFrom: sources };
   outbox.push(
     await outgoing(tx, {
       id: newId(context),
       type: 'frozen',
       move: move.id,
-      body: { agreement, line: number, unissued, held, holders: holders.map(viewHolder), ...parts },
+      body: {
+        agreement,
+        line: number,
+        unissued,
+        held,
+        holders: holders.map(viewHolder),
+        ...parts,
+        ...alsoFrom,
+      },
     }),
   );
   await tx.post({

@@ -56,6 +56,7 @@ export async function onGrant(
     move: id,
     source: body.source,
     holders: holders.value,
+    alsoFrom: body.alsoFrom ?? [],
     opensAt: body.opensAt === undefined ? null : msOf(body.opensAt),
     nowMs,
     free: { chain: 'free', k: body.free.k, value: freeValue },

@@ -7,6 +7,7 @@ import { isoTime } from '../../core/time.ts';
 import { referralMs, signReferral } from '../../protocol/referral.ts';
 import type { LicenseRow } from '../../store/license-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
+import { anyReserveSince } from '../../store/reserve-source-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import { findPeer, findServerMove, newestMove } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
@@ -53,7 +54,8 @@ export async function referStranger(
 async function moveAway(tx: ReadTx, candidates: readonly Candidate[]): Promise<ServerMoveRow | undefined> {
   for (const { line } of candidates) {
     const newest = await newestMove(tx, line.agreement, line.line);
-    if (newest?.role === 'source') return newest;
+    if (newest?.role !== 'source') continue;
+    if (!(await anyReserveSince(tx, line.id, newest.updatedAt))) return newest;
   }
   return undefined;
 }

@@ -82,6 +82,7 @@ async function takeGrant(
     move: id,
     source: body.source,
     holders: [],
+    alsoFrom: [],
     nowMs,
     opensAt: null,
     free: { chain: 'free', k: body.free.k, value: free },

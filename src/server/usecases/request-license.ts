@@ -34,7 +34,6 @@ import type { AuthorityFacts } from './server-facts.ts';
 import { serverFacts, standingOf } from './server-facts.ts';
 import type { Inherited, ShownToken } from './take-over.ts';
 import { settleTakeOver, verifyEnded, verifyShown } from './take-over.ts';
-import { whereItWent } from './where-it-went.ts';
 
 export interface LicenseRequest {
   readonly product: string;
@@ -128,7 +127,7 @@ async function decideAndDo(
 ): Promise<Result<Granted, Refusal>> {
   const facts = await serverFacts(context, tx);
   const situation = await situationOf(context, tx, { ...asked, facts });
-  const movedTo = await whereItWent(tx, { request: asked.request, situation });
+  const { movedTo } = situation;
   if (movedTo !== null) {
     const { product } = asked.request;
     const refusal = { code: 'license-moved', product, licenseServerId: otherEnd(movedTo) } as const;

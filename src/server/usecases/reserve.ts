@@ -3,6 +3,7 @@ import { longestLeaseMs } from '../../core/cal.ts';
 import { countsAgainstReserve, markInherited, takenOverEarly } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { insertReserve } from '../../store/reserve-rows.ts';
+import { addReserveSources } from '../../store/reserve-source-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { savePeer } from '../../store/server-rows.ts';
 import { freePool, shiftUnits } from '../../store/unit-rows.ts';
@@ -20,13 +21,17 @@ export async function openReserveFor(
   of: {
     readonly line: LineRow;
     readonly source: string;
+    /** Further servers whose holders it serves: those that the administrator named with the code. */
+    readonly alsoFrom: readonly string[];
     readonly reserve: string;
     readonly added: number;
     readonly nowMs: number;
   },
 ): Promise<void> {
   const { line, source, reserve, nowMs } = of;
-  const early = (await takenOverEarly(tx, line.id, source))
+  const came = await Promise.all([source, ...of.alsoFrom].map((each) => takenOverEarly(tx, line.id, each)));
+  const early = came
+    .flat()
     .filter((license) => countsAgainstReserve(license, nowMs))
     .slice(0, of.added);
   const amount = of.added - early.length;
@@ -37,6 +42,7 @@ export async function openReserveFor(
     amount,
     opensAt: nowMs + longestLeaseMs,
   });
+  await addReserveSources(tx, reserve, of.alsoFrom);
   await savePeer(tx, { licenseServerId: source, name: null, url: null });
   if (early.length === 0) return;
   for (const license of early) await markInherited(tx, license.id, null);

@@ -9,15 +9,10 @@ import { msOfIso } from '../../core/time.ts';
 import { readLicenseBundle, verifyLicense } from '../../protocol/license-bundle.ts';
 import { readPayload } from '../../protocol/paseto.ts';
 import { leasesEndOf } from '../../store/gap-rows.ts';
-import type { WriteTx } from '../../store/port.ts';
+import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ReservationRow, ReserveRow } from '../../store/reserve-rows.ts';
-import {
-  drawReserve,
-  findReserves,
-  honorToken,
-  takeReservation,
-  wasHonored,
-} from '../../store/reserve-rows.ts';
+import { drawReserve, honorToken, takeReservation, wasHonored } from '../../store/reserve-rows.ts';
+import { findReserves } from '../../store/reserve-source-rows.ts';
 import { findServerMove } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 
@@ -26,6 +21,14 @@ export interface ShownToken {
   readonly source: string;
   readonly sub: string;
   readonly origin: string;
+  readonly expiresAt: number;
+}
+
+/** What our own books know of a license that a move has taken from here, or of a CAL that waited here for its holder. */
+export interface LeftLicense {
+  readonly sub: string;
+  readonly origin: string;
+  /** When the holder's token ends. */
   readonly expiresAt: number;
 }
 
@@ -76,10 +79,30 @@ export function verifyEnded(
 /** A reserve of the token's source that has not honored this token yet. */
 export async function findTakeOver(tx: WriteTx, lineId: number, shown: ShownToken): Promise<TakeOver | null> {
   for (const reserve of await findReserves(tx, lineId, shown.source)) {
-    const spent = await wasHonored(tx, { source: shown.source, origin: shown.origin, reserve: reserve.id });
-    if (!spent) return { by: 'token', reserve, shown };
+    if (!(await wasHonored(tx, { origin: shown.origin, reserve: reserve.id })))
+      return { by: 'token', reserve, shown };
   }
   return null;
+}
+
+/**
+ * A CAL that left this server with its holder and has come back without a name: our own books show whose it was, as
+ * well as our token would that the holder still has. Where that lease has ended they show nothing.
+ */
+export async function findReturned(
+  tx: ReadTx,
+  of: {
+    readonly self: string;
+    readonly reserve: ReserveRow;
+    readonly left: LeftLicense;
+    readonly nowMs: number;
+  },
+): Promise<TakeOver | null> {
+  const { self, reserve, left, nowMs } = of;
+  const { sub, origin, expiresAt } = left;
+  if (expiresAt <= nowMs || reserve.amount === 0) return null;
+  if (await wasHonored(tx, { origin, reserve: reserve.id })) return null;
+  return { by: 'token', reserve, shown: { source: self, sub, origin, expiresAt } };
 }
 
 /** What a take-over knows of the holder's past. */

@@ -149,7 +149,12 @@ async function repeatFreeze(
   if (told === undefined || open.target !== of.target || open.quantity !== of.order.quantity) {
     return err({ code: 'move-open', move: open.id, state: open.state });
   }
-  return ok({ ...viewConfirmation(context, told), product: open.product, type: open.type, move: open.id });
+  return ok({
+    ...(await viewConfirmation(context, tx, told)),
+    product: open.product,
+    type: open.type,
+    move: open.id,
+  });
 }
 
 /**
@@ -192,7 +197,7 @@ async function lastRelease(
     (row) => row.line === line.line,
   );
   if (told === undefined) return err({ code: 'nothing-frozen', product: line.product, type: line.type });
-  return ok({ ...viewConfirmation(context, told), product: line.product, type: line.type });
+  return ok({ ...(await viewConfirmation(context, tx, told)), product: line.product, type: line.type });
 }
 
 /** Releases one frozen move in the books of this server. */
@@ -314,7 +319,7 @@ export async function heartbeatByTelephone(
     const [last] = await listConfirmations(tx, authority.agreement, kind);
     const isLast = last?.seq === authority.confirmationSeq && nowMs - (last?.at ?? 0) < dayMs;
     // Asked again before anything else was told: every new code would bring the desk nearer to its limit.
-    if (last !== undefined && isLast) return ok(viewConfirmation(context, last));
+    if (last !== undefined && isLast) return ok(await viewConfirmation(context, tx, last));
     const told = await confirmAct(context, tx, {
       authority,
       kind,

@@ -5,11 +5,23 @@
 import { endedLicense } from '../../store/license-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 import { leftReservation } from '../../store/reserve-rows.ts';
+import { onwardFrom, reserveThatCameBack } from '../../store/reserve-source-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import { findServerMove } from '../../store/server-rows.ts';
-import type { Situation } from './license-situation.ts';
-import { candidatesFor } from './license-situation.ts';
+import type { ServerContext } from '../context.ts';
+import type { Candidate, Situation } from './license-situation.ts';
 import type { LicenseRequest } from './request-license.ts';
+import type { LeftLicense } from './take-over.ts';
+import { findReturned } from './take-over.ts';
+
+/** A CAL that left with its holder. */
+export interface Gone {
+  readonly move: ServerMoveRow;
+  /** CALs have come back since from where it went, nobody knows by name whose they are, and this holder is not sent away. */
+  readonly cameBack: boolean;
+  /** One of those, for this holder. */
+  readonly takeOver: Situation['takeOver'];
+}
 
 /**
  * The move that took this holder's license, or the CAL that had been reserved for it;
@@ -17,18 +29,58 @@ import type { LicenseRequest } from './request-license.ts';
  * have come here, gone and come again.
  */
 export async function whereItWent(
+  context: ServerContext,
   tx: ReadTx,
-  { request, situation }: { readonly request: LicenseRequest; readonly situation: Situation },
-): Promise<ServerMoveRow | null> {
-  if (situation.own !== null || situation.takeOver !== null) return null;
-  const candidates = candidatesFor(situation.facts, request);
+  of: Pick<Situation, 'facts' | 'subIn'> & {
+    readonly request: LicenseRequest;
+    readonly candidates: readonly Candidate[];
+    readonly nowMs: number;
+  },
+): Promise<Gone | null> {
+  const left = await newestLeft(tx, of);
+  const move = left === undefined ? undefined : await findServerMove(tx, left.move);
+  if (left === undefined || move === undefined) return null;
+  if (!of.facts.reservations) return { move, cameBack: false, takeOver: null };
+  const candidate = of.candidates.find(({ line }) => line.id === left.lineId);
+  const back = await reserveThatCameBack(tx, {
+    ...{ self: context.licenseServerId, lineId: left.lineId },
+    ...{ target: move.target, sinceMs: move.updatedAt },
+  });
+  if (candidate === undefined || back === undefined) return { move, cameBack: false, takeOver: null };
+  const from = await findReturned(tx, {
+    self: context.licenseServerId,
+    reserve: back,
+    left,
+    nowMs: of.nowMs,
+  });
+  if (from === null && left.expiresAt > of.nowMs) {
+    // All that came back has found its holders: with a license that runs this one has its CAL where it went, or
+    // where the rest has gone on to.
+    return { move: (await onwardFrom(tx, back.id)) ?? move, cameBack: false, takeOver: null };
+  }
+  return { move, cameBack: true, takeOver: from && { ...candidate, from } };
+}
+
+/** What a holder had here last, where a move took it. */
+async function newestLeft(
+  tx: ReadTx,
+  of: Parameters<typeof whereItWent>[2],
+): Promise<(LeftLicense & { readonly lineId: number; readonly move: string }) | undefined> {
+  const { request, candidates, facts } = of;
   const lineIds = candidates.map(({ line }) => line.id);
   const ended = await endedLicense(tx, { kind: request.type, holder: request.holder, lineIds });
-  let newest = ended && { at: ended.issuedAt, move: ended.state === 'released' ? ended.move : null };
-  for (const { line, authority } of situation.facts.reservations ? candidates : []) {
-    const left = await leftReservation(tx, line.id, situation.subIn(authority));
-    if (left !== undefined && (newest === undefined || left.at >= newest.at)) newest = left;
+  let newest:
+    | (LeftLicense & { readonly lineId: number; readonly at: number; readonly move: string | null })
+    | undefined = ended && {
+    ...ended,
+    at: ended.issuedAt,
+    move: ended.state === 'released' ? ended.move : null,
+  };
+  for (const { line, authority } of facts.reservations ? candidates : []) {
+    const left = await leftReservation(tx, line.id, of.subIn(authority));
+    if (left !== undefined && (newest === undefined || left.at >= newest.at))
+      newest = { ...left, lineId: line.id };
   }
-  const move = newest?.move == null ? undefined : await findServerMove(tx, newest.move);
-  return move ?? null;
+  if (newest === undefined || newest.move === null) return undefined;
+  return { ...newest, move: newest.move };
 }
