@@ -26,15 +26,20 @@ import { requestId, serverOf } from './sim.ts';
 const outcome = (result: Result<unknown, Refusal>): string => (result.ok ? 'done' : result.error.code);
 
 /** Everything that was ever read out for a server, read out again and typed. */
-export async function typeAgain(sim: Sim, server: SimServer): Promise<void> {
+export async function typeAgain(sim: Sim, server: SimServer): Promise<string> {
   const read = await repeatCodes(sim.clearinghouse.context, { agreement, serverId: server.id });
-  if (!read.ok) return;
+  if (!read.ok) return `${server.name} is read nothing again: ${read.error.code}`;
   const { items } = await listMoves(sim.clearinghouse.context, { after: '', limit: 1000 });
   const sources = new Set(items.filter((move) => move.target === server.id).map((move) => move.source));
+  const words: string[] = [];
   for (const { code, kind } of read.value.codes) {
     const froms = kind === 'held-key-pack' ? [...sources] : [undefined];
-    for (const from of froms) await applyCode(server.program.context, { text: code, confirmed: true, from });
+    for (const from of froms) {
+      const typed = await applyCode(server.program.context, { text: code, confirmed: true, from });
+      words.push(`${kind}: ${outcome(typed)}`);
+    }
   }
+  return `${server.name} is typed again ${words.join(', ') || 'nothing'}`;
 }
 
 /** Reads a code to the desk; what it answers may be typed later, or is read out again. */
@@ -126,19 +131,36 @@ export async function setUp(sim: Sim, server: SimServer, by: 'wire' | 'telephone
   return `${server.name} is set up by ${by} with ${told.join(' and ') || 'nothing'}`;
 }
 
+/** Reads a code; where the clearinghouse has closed the server, the desk activates it first, as it is told to. */
+async function readOpening(
+  sim: Sim,
+  server: SimServer,
+  code: string,
+): Promise<Awaited<ReturnType<typeof confirmByTelephone>>> {
+  const ch = sim.clearinghouse.context;
+  const heard = await confirmByTelephone(ch, { code });
+  if (heard.ok || heard.error.code !== 'server-closed') return heard;
+  const opened = await activateByTelephone(ch, { agreement, serverId: server.id });
+  return opened.ok ? confirmByTelephone(ch, { code }) : heard;
+}
+
 /**
  * Every code that a server ever made is read to the desk, in the order in which they were made. Where the
  * desk has no move for a freeze it is opened now, as the representative says on the telephone.
  */
-export async function readEverything(sim: Sim, server: SimServer): Promise<void> {
+export async function readEverything(sim: Sim, server: SimServer): Promise<string> {
   const { context } = server.program;
   const ch = sim.clearinghouse.context;
   const rows = await context.store.read((tx) =>
-    tx.all<{ code: string; move: string | null }>('select code, move from confirmations order by id'),
+    tx.all<{ code: string; kind: string; move: string | null }>(
+      'select code, kind, move from confirmations order by id',
+    ),
   );
-  for (const { code, move } of rows) {
+  const words: string[] = [];
+  for (const { code, kind, move } of rows) {
     if (sim.heard.has(code)) continue;
-    const heard = await confirmByTelephone(ch, { code });
+    const heard = await readOpening(sim, server, code);
+    words.push(`${kind}: ${outcome(heard)}`);
     if (heard.ok) sim.heard.add(code);
     if (heard.ok || heard.error.code !== 'move-needed' || move === null) continue;
     const own = (await listOwnMoves(context)).find(({ id }) => id === move);
@@ -146,27 +168,29 @@ export async function readEverything(sim: Sim, server: SimServer): Promise<void>
     const { type, target: to, quantity } = own;
     const ends = { agreement, from: server.id, to, product, type, quantity, reason: 'replaced' } as const;
     await startDeskMove(ch, { ...ends, requestId: `${requestId(sim)}-${move}` });
-    await confirmByTelephone(ch, { code });
+    words.push(`${kind} again: ${outcome(await confirmByTelephone(ch, { code }))}`);
   }
+  return `the desk is read of ${server.name} ${words.join(', ') || 'nothing new'}`;
 }
 
 /**
  * A server that was closed, or never open, is opened: what it was granted and never applied goes on to it (protocol §1.4).
  * So is one that an old activation code has opened again by itself, and that the clearinghouse has closed.
  */
-export async function openAgain(sim: Sim, server: SimServer): Promise<void> {
+export async function openAgain(sim: Sim, server: SimServer): Promise<string> {
   const { context } = server.program;
   const { activation } = await readIdentity(context);
   const known = await sim.clearinghouse.store.read((tx) => findServer(tx, server.id));
-  if (activation === 'activated' && known?.state !== 'closed') return;
-  await requestActivation(context, { agreement });
-  await contact(sim, server);
+  if (activation === 'activated' && known?.state !== 'closed') return `${server.name} is open`;
+  const asked = await requestActivation(context, { agreement });
+  return `${server.name} asks to be activated: ${outcome(asked)}; ${await contact(sim, server)}`;
 }
 
 /** Moves that the desk has open, and no source has frozen anything for. */
-export async function cancelIdle(sim: Sim): Promise<void> {
+export async function cancelIdle(sim: Sim): Promise<string> {
   const { items } = await listMoves(sim.clearinghouse.context, { after: '', limit: 1000 });
-  for (const { id, state, carrier } of items) {
-    if (carrier === 'telephone' && state === 'reserved') await cancelMove(sim.clearinghouse.context, id);
-  }
+  const idle = items.filter(({ state, carrier }) => carrier === 'telephone' && state === 'reserved');
+  const words: string[] = [];
+  for (const { id } of idle) words.push(outcome(await cancelMove(sim.clearinghouse.context, id)));
+  return `the desk cancels what nobody froze for: ${words.join(', ') || 'nothing'}`;
 }

@@ -24,7 +24,8 @@ async function anyOpen(sim: Sim): Promise<boolean> {
   return items.some(({ state }) => !isOver(state));
 }
 
-export async function endQuietly(sim: Sim): Promise<void> {
+/** Ends a run; `say` hears what everybody does. */
+export async function endQuietly(sim: Sim, say: (words: string) => void): Promise<void> {
   sim.faults = false;
   for (const server of sim.servers) server.skewMs = 0;
   for (let round = 0; round < rounds; round += 1) {
@@ -32,13 +33,13 @@ export async function endQuietly(sim: Sim): Promise<void> {
     // Longer than a desk listens to nobody after codes that did not match (protocol §3.6).
     sim.nowMs += 2 * dayMs;
     sim.latestMs = Math.max(sim.latestMs, sim.nowMs);
-    if (round > 0) await cancelIdle(sim);
+    if (round > 0) say(await cancelIdle(sim));
     for (const server of sim.servers) {
-      await readEverything(sim, server);
-      await typeAgain(sim, server);
-      await contact(sim, server);
-      await carryOn(sim, server);
-      if (round >= closedUntil) await openAgain(sim, server);
+      say(await readEverything(sim, server));
+      say(await typeAgain(sim, server));
+      say(await contact(sim, server));
+      say(await carryOn(sim, server));
+      if (round >= closedUntil) say(await openAgain(sim, server));
     }
     await checkStep(sim);
     if (round >= readUntil && !(await anyOpen(sim))) break;

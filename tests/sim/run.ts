@@ -188,7 +188,7 @@ export async function run({ seed, steps, without, ending = true }: RunOptions): 
     sim.random.useStep(seed, steps);
     if (ending) {
       history.push({ step: -1, words: 'everything arrives, and everybody does what is awaited' });
-      await endQuietly(sim);
+      await endQuietly(sim, (words) => history.push({ step: -1, words }));
     }
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error));
