@@ -67,6 +67,11 @@ export interface Counters {
 
 /** What a server's tags are computed over besides the message, and the books are compared with. */
 export interface ServerState {
+  /**
+   * The `aid` of the certificate it acts under; none under a slot. A certificate that renews the chains goes
+   * on with the ratchet: the same positions under the one before are another state.
+   */
+  readonly aid?: Uint8Array | undefined;
   /** By line number; lines without positions at the end may be there or not. */
   readonly lines: readonly LinePositions[];
   /** The act that is being reported included. */
@@ -74,16 +79,17 @@ export interface ServerState {
 }
 
 /**
- * SHA-256("CALSTATE1" ‖ u32(free) ‖ u32(held) of each line from 0 to the highest with a position that
- * is not zero ‖ u32(freezes) ‖ u32(releases) ‖ u32(returns)).
+ * SHA-256("CALSTATE1" ‖ aid of the certificate ‖ u32(free) ‖ u32(held) of each line from 0 to the highest
+ * with a position that is not zero ‖ u32(freezes) ‖ u32(releases) ‖ u32(returns)).
  */
-export function confirmationState(digest: Digest, { lines, counters }: ServerState): Uint8Array {
+export function confirmationState(digest: Digest, { aid, lines, counters }: ServerState): Uint8Array {
   let count = lines.length;
   while (count > 0 && lines[count - 1]?.free === 0 && lines[count - 1]?.held === 0) count -= 1;
-  const bytes = new Uint8Array(statePrefix.length + 8 * count + 12);
-  bytes.set(statePrefix);
+  const head = aid === undefined ? statePrefix : concat(statePrefix, aid);
+  const bytes = new Uint8Array(head.length + 8 * count + 12);
+  bytes.set(head);
   const view = new DataView(bytes.buffer);
-  let at = statePrefix.length;
+  let at = head.length;
   const put = (value: number): void => {
     view.setUint32(at, value);
     at += 4;
@@ -171,6 +177,8 @@ export interface MatchInput {
   readonly code: Code;
   /** The last message accepted and its key; seq 0 and K₀ before the first. */
   readonly last: { readonly seq: number; readonly key: Uint8Array };
+  /** Of the certificate whose positions these are. */
+  readonly aid?: Uint8Array | undefined;
   /** By line number: the positions issued since (any of their codes may have been typed, or none). */
   readonly positions: readonly { readonly free: readonly number[]; readonly held: readonly number[] }[];
   /** As after the last message accepted. */
@@ -289,7 +297,7 @@ export function matchConfirmation(digest: Digest, input: MatchInput): Confirmati
     for (const positions of positionGuesses(input.positions)) {
       tries += 1;
       if (tries > matchLimit) return null;
-      const tag = tagOf(confirmationState(digest, { lines: positions, counters }));
+      const tag = tagOf(confirmationState(digest, { aid: input.aid, lines: positions, counters }));
       if (equalBytes(tag, read.value.tag)) return { seq, key, positions, counters, unseen };
     }
   }

@@ -46,8 +46,17 @@ const Statement = Type.String({ minLength: 1, maxLength: 1000 });
 const Part = Type.Integer({ minimum: 0, maximum: 100_000 });
 const Quoted = Type.String({ minLength: 1, maxLength: 40 });
 
-/** What a source gave up: amounts of its freeze, and when the last token of each holder ends. */
-const released = { ...Line, unissued: Units, held: Units, leases: Leases, parts: Type.Optional(Part) };
+/** How many codes a server has made with a ratchet, and of which acts. */
+const Confirmations = { seq: Count, freezes: Count, releases: Count, returns: Count };
+
+/**
+ * What a source gave up: amounts of its freeze, and when the last token of each holder ends. `told`: the code
+ * that says the same (protocol §3.6), by its authority and number; whoever hears of both takes one in.
+ */
+const released = {
+  ...{ ...Line, unissued: Units, held: Units, leases: Leases, parts: Type.Optional(Part) },
+  told: Type.Optional(closed({ aid: Bytes16, seq: Count })),
+};
 
 const Books = closed({
   inHand: Units,
@@ -102,6 +111,8 @@ const serverBodies = {
     publicKey: Bytes32,
     ekPublic: Bytes32,
     contact: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][A-Za-z]{0,31}$' }), Text)),
+    /** What it has made under the authority before: codes that were never read could not be read any more. */
+    confirmations: Type.Optional(closed({ aid: Bytes16, ...Confirmations })),
   }),
   /** Asks for a key pack, with what the license program wants to see quoted. */
   install: closed({
@@ -180,9 +191,7 @@ const serverBodies = {
     /** Units ever applied, by line, under whatever certificate: what was granted beyond stays committed. */
     applied: Type.Array(closed({ ...Line, units: Units })),
     /** How many confirmations it has made, and of what: one that was never read is settled by this. */
-    confirmations: Type.Array(
-      closed({ agreement: AgreementNumber, seq: Count, freezes: Count, releases: Count, returns: Count }),
-    ),
+    confirmations: Type.Array(closed({ agreement: AgreementNumber, ...Confirmations })),
   }),
 };
 

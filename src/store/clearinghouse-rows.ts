@@ -86,6 +86,19 @@ export async function grantUnderWay(
   return row === undefined ? undefined : moveOf(row);
 }
 
+/** The moves to a server whose units are in transit. */
+export async function inTransitTo(
+  tx: ReadTx,
+  of: { readonly target: string; readonly agreement: string },
+): Promise<readonly MoveRow[]> {
+  const rows = await tx.all<StoredMove>(
+    `select ${moveColumns} from moves where target = ? and agreement = ?
+       and state in ('granted', 'installed', 'fenced', 'aborting', 'returning') order by started_at, id`,
+    ...[of.target, of.agreement],
+  );
+  return rows.map(moveOf);
+}
+
 /** Whether any move to or from a server under an agreement is not over. */
 export async function hasOpenMoves(
   tx: ReadTx,

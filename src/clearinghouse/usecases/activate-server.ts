@@ -4,6 +4,7 @@
  */
 import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import { licenseServerId } from '../../core/code.ts';
+import type { ConfirmationKind } from '../../core/confirmation.ts';
 import { firstKey } from '../../core/confirmation.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Refusal } from '../../core/refusal.ts';
@@ -34,6 +35,7 @@ import { carryOver } from './close-authority.ts';
 import type { Handling } from './handle-message.ts';
 import { newId } from './new-id.ts';
 import { checkNotDead } from './open-authority.ts';
+import { authorityOf, toldByMessage } from './ratchet.ts';
 
 type Activate = Handling<MessageOf<'activate'>>;
 
@@ -108,14 +110,37 @@ async function checkTimely(
   message: Activate['message'],
   before: GrantedAuthorityRow | undefined,
 ): Promise<Result<null, Refusal>> {
-  // It has deactivated itself since, by a code that nobody has read: certified now, that code could never be
-  // taken in, and what it has given up would stay committed to it, of no use to anybody.
-  if (before?.state === 'active' && before.generation < message.from.gen) {
-    return err({ code: 'earlier-code-missing', kind: 'deactivated' });
+  if (before !== undefined) {
+    const heard = await checkHeard(tx, message, before);
+    if (!heard.ok) return heard;
   }
   // What it was granted for the holders of a source and has not taken in would come as open units, for anybody.
   const grant = await grantUnderWay(tx, { target: message.from.id, agreement: message.body.agreement });
   return grant === undefined ? ok(null) : err({ code: 'move-open', move: grant.id, state: grant.state });
+}
+
+/**
+ * Whether every code that it has made was read, but for heartbeats: under a new certificate none could be taken
+ * in any more, and what it has given up would stay committed to it, of no use to anybody. Refused:
+ * `earlier-code-missing`.
+ */
+async function checkHeard(
+  tx: WriteTx,
+  { from, body }: Activate['message'],
+  before: GrantedAuthorityRow,
+): Promise<Result<null, Refusal>> {
+  const missing = (kind: ConfirmationKind) => err<Refusal>({ code: 'earlier-code-missing', kind });
+  const made = body.confirmations;
+  const under = made && (await authorityOf(tx, { ...before, aid: made.aid }));
+  if (made !== undefined && under !== undefined) {
+    const told = (await toldByMessage(tx, under)).length;
+    if (made.freezes > under.freezes) return missing('frozen');
+    if (made.releases > under.releases + told) return missing('released');
+    if (made.returns > under.returns) return missing('returned');
+  }
+  // It has deactivated itself since: its generation is higher than that of the last end that was heard of.
+  const known = before.state === 'closed' ? before.generation + 1 : before.generation;
+  return from.gen > known ? missing('deactivated') : ok(null);
 }
 
 /** The sender as a server in good standing, with the key that its id is the hash of. */

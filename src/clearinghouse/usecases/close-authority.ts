@@ -5,16 +5,19 @@
 import { clearinghouseAccount } from '../../core/account.ts';
 import type { Posting } from '../../core/ledger.ts';
 import { agreementLines } from '../../store/agreement-rows.ts';
+import { inTransitTo } from '../../store/clearinghouse-rows.ts';
 import type { ChainRow, GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import {
   chainsOf,
   findGrantedAuthority,
+  findGrants,
   findServer,
   saveGrantedAuthority,
   saveServer,
 } from '../../store/committed-server-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
+import { partId } from './cancel-body.ts';
 import { newId } from './new-id.ts';
 
 /**
@@ -34,17 +37,19 @@ export async function closeAuthority(
   },
 ): Promise<void> {
   const { licenseServerId, agreement, generation } = of.authority;
-  const granted = await grantedUnits(tx, of.authority.aid);
+  // Read again: the confirmation that closes it has just moved its ratchet on, and may have been made under
+  // the certificate before, while units were revealed under this one.
+  const authority = (await findGrantedAuthority(tx, licenseServerId, agreement)) ?? of.authority;
+  const granted = await grantedUnits(tx, authority.aid);
+  const coming = await comingUnits(tx, authority);
   const postings: Posting[] = [];
   for (const { line } of await agreementLines(tx, agreement)) {
     const account = clearinghouseAccount(agreement, line);
     const debit = account.committed(licenseServerId, generation);
-    const waiting = Math.max(0, (granted.get(line) ?? 0) - (of.applied.get(line) ?? 0));
-    const amount = (await tx.balance(debit)) - waiting;
+    const waiting = (granted.get(line) ?? 0) - (coming.get(line) ?? 0) - (of.applied.get(line) ?? 0);
+    const amount = (await tx.balance(debit)) - Math.max(0, waiting);
     if (amount > 0) postings.push({ kind: 'transfer', debit, credit: account.inHand, amount });
   }
-  // Read again: the confirmation that closes it has just moved its ratchet on.
-  const authority = (await findGrantedAuthority(tx, licenseServerId, agreement)) ?? of.authority;
   await saveGrantedAuthority(tx, { ...authority, state: 'closed' });
   const server = await findServer(tx, licenseServerId);
   if (server !== undefined && server.generation === generation) {
@@ -76,6 +81,20 @@ async function unitsOf(
 /** All that was ever revealed to a server, by line: what it can have at most. */
 export function grantedUnits(tx: ReadTx, aid: string): Promise<ReadonlyMap<number, number>> {
   return unitsOf(tx, aid, (chain) => chain.k);
+}
+
+/** What was revealed for moves whose units are still in transit: it is not in the server's account yet. */
+async function comingUnits(
+  tx: ReadTx,
+  { licenseServerId, agreement }: GrantedAuthorityRow,
+): Promise<ReadonlyMap<number, number>> {
+  const units = new Map<number, number>();
+  for (const move of await inTransitTo(tx, { target: licenseServerId, agreement })) {
+    const grants = await findGrants(tx, [partId(move, 'free'), partId(move, 'held')]);
+    const granted = grants.reduce((sum, { kBefore, kAfter }) => sum + kAfter - kBefore, 0);
+    units.set(move.line, (units.get(move.line) ?? 0) + granted);
+  }
+  return units;
 }
 
 /** What a server has vouched for by telephone: the positions in the state that its code was made in. */

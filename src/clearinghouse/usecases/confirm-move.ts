@@ -15,6 +15,7 @@ import { releaseDead } from './dead-source.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
 import type { Confirmed } from './desk-confirm.ts';
+import { leasesOfCode } from './lease-ends.ts';
 import { takeFreeze } from './take-freeze.ts';
 
 /**
@@ -48,9 +49,12 @@ export async function confirmFrozen(
 export async function confirmReleased(
   context: ClearinghouseContext,
   tx: WriteTx,
-  { by, read, nowMs }: Confirmed,
+  { by, read, told, nowMs }: Confirmed,
 ): Promise<Result<DeskAnswer, Refusal>> {
   const { authority } = by;
+  const [heard] = told;
+  if (heard !== undefined)
+    return ok(deskAnswer([], nextAfterRelease([], authority), moveNumbers(heard, read)));
   const moves = await movesSpokenOf(tx, authority, read.line);
   // A release speaks of the open move, or of the newest undone one (protocol §1.4).
   const move = openOf(moves) ?? undoneOf(moves, read);
@@ -62,7 +66,12 @@ export async function confirmReleased(
       found: read.unissued + read.held,
     });
   }
-  const released = await advanceMove(context, tx, { move, event: 'released', nowMs });
+  const released = await advanceMove(context, tx, {
+    move,
+    event: 'released',
+    nowMs,
+    leases: await leasesOfCode(tx, move, nowMs),
+  });
   if (!released.ok) return released;
   const { codes } = released.value;
   return ok(deskAnswer(codes, nextAfterRelease(codes, authority), moveNumbers(released.value.move, read)));
@@ -85,14 +94,14 @@ function undoneOf(moves: readonly MoveRow[], { unissued, held }: Confirmed['read
 export async function confirmDeactivated(
   context: ClearinghouseContext,
   tx: WriteTx,
-  { by, read, nowMs }: Confirmed,
+  { by, read, told: heard, nowMs }: Confirmed,
 ): Promise<Result<DeskAnswer, Refusal>> {
   const { authority } = by;
   const moves = (await openMovesFrom(tx, authority.licenseServerId)).filter(
     (move) => move.agreement === authority.agreement && !isDoneBySource(move.state),
   );
   const frozen = moves.filter((move) => move.state !== 'reserved' && move.state !== 'dead-wait');
-  const told = frozen.reduce((sum, move) => sum + move.unissued + move.held, 0);
+  const told = [...frozen, ...heard].reduce((sum, move) => sum + move.unissued + move.held, 0);
   if (told !== read.unissued + read.held) {
     return err({ code: 'quantity-differs', expected: told, found: read.unissued + read.held });
   }
@@ -105,6 +114,7 @@ export async function confirmDeactivated(
             move,
             event: move.state === 'reserved' ? 'cancel' : 'released',
             nowMs,
+            leases: await leasesOfCode(tx, move, nowMs),
           });
     if (!done.ok) return done;
     codes.push(...done.value.codes);

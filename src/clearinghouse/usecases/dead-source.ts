@@ -9,7 +9,7 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
-import { findMove, movesOnLine, openMovesFrom, readHolders } from '../../store/clearinghouse-rows.ts';
+import { findMove, movesOnLine, openMovesFrom } from '../../store/clearinghouse-rows.ts';
 import { authoritiesOfServer, supersededAuthorities } from '../../store/committed-server-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
 import {
@@ -20,9 +20,10 @@ import {
 } from '../../store/dead-source-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
-import type { Lease, MoveOutcome } from './advance-move.ts';
+import type { MoveOutcome } from './advance-move.ts';
 import { advanceMove } from './advance-move.ts';
 import { declarationOf } from './fence-source.ts';
+import { leasesUntil } from './lease-ends.ts';
 import { newId } from './new-id.ts';
 
 /** What was said, by whom, and who entered it at the desk; null where the target has signed it. */
@@ -148,8 +149,7 @@ async function settleOthers(
   const { source, opensAt, nowMs } = of;
   for (const move of await openMovesFrom(tx, source)) {
     if (!['granted', 'installed', 'committed'].includes(move.state)) continue;
-    const holders = JSON.parse(await readHolders(tx, move.id)) as readonly { readonly sub: string }[];
-    const leases: Lease[] = holders.map(({ sub }) => ({ sub, leaseEnd: isoTime(opensAt) }));
+    const leases = await leasesUntil(tx, move, opensAt);
     // One that cannot be settled is no reason not to grant the others: it goes on waiting.
     await advanceMove(context, tx, { move, event: 'horizon-passed', nowMs, leases });
   }

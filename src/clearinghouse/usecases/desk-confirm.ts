@@ -10,6 +10,7 @@ import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { dayMs, isoTime } from '../../core/time.ts';
+import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import {
   failuresSince,
   findConfirmation,
@@ -22,7 +23,6 @@ import {
   findGrantedAuthority,
   findServer,
   saveChain,
-  saveGrantedAuthority,
   saveServer,
 } from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
@@ -36,6 +36,7 @@ import type { ConfirmedBy } from './find-confirmation.ts';
 import { codeKey, findConfirmer } from './find-confirmation.ts';
 import { newId } from './new-id.ts';
 import { checkNotDead, suspected } from './open-authority.ts';
+import { moveRatchet, takeTold } from './ratchet.ts';
 import { returnUnits } from './return-units.ts';
 import { settleDue } from './settle-due.ts';
 
@@ -52,6 +53,8 @@ export interface ConfirmCall {
 export interface Confirmed {
   readonly by: ConfirmedBy;
   readonly read: ReadConfirmation;
+  /** Moves whose release it tells, and a message has told before. */
+  readonly told: readonly MoveRow[];
   readonly nowMs: number;
 }
 
@@ -114,7 +117,9 @@ async function takeIn(
   if (unseen.freezes > 0) return err({ code: 'earlier-code-missing', kind: 'frozen' });
   if (unseen.releases > 0) return err({ code: 'earlier-code-missing', kind: 'released' });
   if (unseen.returns > 0) return err({ code: 'earlier-code-missing', kind: 'returned' });
-  const confirmed = { by: by.value, read: read.value, nowMs };
+  const { authority, match } = by.value;
+  const told = await takeTold(tx, { authority, seq: match.seq });
+  const confirmed = { by: by.value, read: read.value, told, nowMs };
   await keepState(context, tx, confirmed);
   const answer = await handle(context, tx, confirmed);
   if (!answer.ok) return answer;
@@ -162,12 +167,7 @@ async function keepState(
   { by, nowMs }: Confirmed,
 ): Promise<void> {
   const { authority, match } = by;
-  await saveGrantedAuthority(tx, {
-    ...authority,
-    confirmationKey: context.box.seal('confirmation', match.key),
-    confirmationSeq: match.seq,
-    ...match.counters,
-  });
+  await moveRatchet(context, tx, { authority, ...match });
   for (const chain of await chainsOf(tx, authority.aid)) {
     const position = match.positions[chain.line]?.[chain.kind] ?? 0;
     if (position > chain.confirmedK) await saveChain(tx, { ...chain, confirmedK: position });

@@ -22,6 +22,8 @@ import {
 } from '../../store/committed-server-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
+import { idBytes } from '../stored-ids.ts';
+import { toldByMessage } from './ratchet.ts';
 
 export interface ConfirmedBy {
   readonly authority: GrantedAuthorityRow;
@@ -104,9 +106,10 @@ async function matchServer(
         seq: authority.confirmationSeq,
         key: context.box.unseal('confirmation', authority.confirmationKey),
       },
+      aid: authority.basis === 'key' ? idBytes(authority.aid) : undefined,
       positions: await positionsOf(tx, authority.aid),
       counters: { freezes: authority.freezes, releases: authority.releases, returns: authority.returns },
-      openFreezes: openFreezes.length,
+      openFreezes: openFreezes.length + (await toldByMessage(tx, authority)).length,
     });
     if (match !== null) return { authority, match };
   }

@@ -8,7 +8,7 @@ import { isoTime } from '../../core/time.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
 import { openMovesFrom } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
-import { authoritiesOfServer, findServer, saveGrantedAuthority } from '../../store/committed-server-rows.ts';
+import { authoritiesOfServer, findServer } from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
@@ -18,6 +18,7 @@ import { releaseDead } from './dead-source.ts';
 import type { Handling } from './handle-message.ts';
 import { newId } from './new-id.ts';
 import { publisherLog } from './products.ts';
+import { moveRatchet, takeTold, toldByMessage } from './ratchet.ts';
 
 /** Moves that the server never froze for are over; one that it froze for it has to release first. */
 async function endMoves(
@@ -47,7 +48,7 @@ const mostUnread = 4096;
 /**
  * Passes the ratchet over the codes that the server has made and nobody has read: what they tell is
  * settled with the end, and read afterwards they would give units back a second time. Refused:
- * `earlier-code-missing` where a release is among them. Its units have holders whose licenses run on, and
+ * `earlier-code-missing` where a release is among them that no message has told. Its units have holders whose licenses run on, and
  * only its code tells where they are to go: in hand now, they would be granted a second time.
  */
 async function settleCodes(
@@ -59,21 +60,15 @@ async function settleCodes(
   const told = message.body.confirmations.find((row) => row.agreement === authority.agreement);
   const unread = (told?.seq ?? 0) - authority.confirmationSeq;
   if (told === undefined || unread <= 0) return ok(null);
-  if (told.releases > authority.releases) return err({ code: 'earlier-code-missing', kind: 'released' });
+  const heard = (await toldByMessage(tx, authority)).length;
+  if (told.releases > authority.releases + heard)
+    return err({ code: 'earlier-code-missing', kind: 'released' });
   if (unread > mostUnread)
     return err({ code: 'message-invalid', problem: `${unread} codes that were never read` });
   let key = context.box.unseal('confirmation', authority.confirmationKey);
   for (let step = 0; step < unread; step += 1) key = nextKey(context.digest, key);
-  const { seq: confirmationSeq, freezes, releases, returns } = told;
-  const confirmationKey = context.box.seal('confirmation', key);
-  await saveGrantedAuthority(tx, {
-    ...authority,
-    confirmationKey,
-    confirmationSeq,
-    freezes,
-    releases,
-    returns,
-  });
+  await takeTold(tx, { authority, seq: told.seq });
+  await moveRatchet(context, tx, { authority, key, seq: told.seq, counters: told });
   return ok(null);
 }
 

@@ -17,6 +17,7 @@ import { undoMove } from './cancel-move.ts';
 import type { Handling } from './handle-message.ts';
 import { allHolders, allLeases, allReturned, keepOnePart } from './list-parts.ts';
 import { newId } from './new-id.ts';
+import { noteToldRelease } from './ratchet.ts';
 import { startOnlineMove } from './start-move.ts';
 import { handleStatement } from './state-move.ts';
 import { takeFreeze } from './take-freeze.ts';
@@ -220,6 +221,9 @@ async function handleReleased(
   }
   const leases = await allLeases(tx, move.id, message.body);
   if (!leases.ok) return leases;
+  const { told, agreement } = message.body;
+  const { id: licenseServerId } = message.from;
+  if (told !== undefined) await noteToldRelease(tx, { ...told, move: move.id, licenseServerId, agreement });
   return carryOn(context, tx, { move: row, event: 'released', nowMs, leases: leases.value });
 }
 

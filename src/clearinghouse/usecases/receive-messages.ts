@@ -247,8 +247,13 @@ async function answerRefused(
   });
 }
 
-/** Refusals that are the target's: it can be granted nothing, whatever the source says. */
-const ofTheTarget: ReadonlySet<string> = new Set([
+/**
+ * Refusals of a receipt that no repetition mends: the target can be granted nothing, whatever the source
+ * says; or the source has frozen units that are not booked to it yet, typed on it from a move whose source has
+ * still to release.
+ */
+const endsFreeze: ReadonlySet<string> = new Set([
+  'move-more-than-there-is',
   'server-unknown',
   'server-suspect',
   'server-closed',
@@ -258,17 +263,14 @@ const ofTheTarget: ReadonlySet<string> = new Set([
   'quantity-invalid',
 ]);
 
-/**
- * Where the target can no longer be granted what the source has frozen, the move cannot go on: it ends,
- * and the source takes its units back.
- */
+/** Where what the source has frozen cannot be taken in, the move ends, and the source takes its units back. */
 async function endRefusedFreeze(
   context: ClearinghouseContext,
   tx: WriteTx,
   of: { readonly message: Message; readonly refusal: Refusal },
 ): Promise<void> {
   const { message, refusal } = of;
-  if (message.t !== 'frozen' || message.move === undefined || !ofTheTarget.has(refusal.code)) return;
+  if (message.t !== 'frozen' || message.move === undefined || !endsFreeze.has(refusal.code)) return;
   if (message.body.unissued + message.body.held === 0) return;
   const move = await findMove(tx, message.move);
   if (move?.state !== 'reserved' || move.source !== message.from.id) return;

@@ -2,6 +2,7 @@
  * Confirmations: what this server reports by telephone of what it has done (protocol §3.6). Made in the
  * transaction of the act, under the next key of the ratchet; the old key is gone with the commit.
  */
+import { bytesOfBase64url } from '../../core/bytes.ts';
 import { formatCode, parseCode } from '../../core/code.ts';
 import { formatDigits } from '../../core/code-digits.ts';
 import type { ConfirmationKind, Counters } from '../../core/confirmation.ts';
@@ -57,7 +58,8 @@ export async function confirmAct(context: ServerContext, tx: WriteTx, act: Act):
     free: line.freeK,
     held: line.heldK,
   }));
-  const state = confirmationState(context.digest, { lines, counters });
+  const aid = authority.basis === 'key' ? bytesOfBase64url(authority.aid) : undefined;
+  const state = confirmationState(context.digest, { aid, lines, counters });
   const { kind, line, unissued, held } = act;
   const code = confirmationCode(context.digest, key, { seq, kind, line, unissued, held, state });
   await saveConfirmationState(tx, {

@@ -39,7 +39,7 @@ import { releaseWhole } from './long-move.ts';
 import { newId } from './new-id.ts';
 import { administer } from './server-facts.ts';
 import { stateEndedMoves } from './state-move.ts';
-import { giveBack, release } from './telephone-move.ts';
+import { giveBack, nextCode, release } from './telephone-move.ts';
 
 export interface Deactivation {
   /** Gives back what is unissued first; without it anything left is refused. */
@@ -177,12 +177,15 @@ async function closeHolding(
   let unissued = 0;
   let held = 0;
   let releases = 0;
-  for (const { line, freeze } of holding.lines) {
+  for (const { line } of holding.lines) {
     const returned = await returnLeft(context, tx, { line, authority: await fresh(tx, aid), by, nowMs });
     if (!returned.ok) return returned;
     codes.push(...returned.value);
+  }
+  const code = nextCode(await fresh(tx, aid));
+  for (const { line, freeze } of holding.lines) {
     if (freeze === undefined) continue;
-    if (by === 'telephone') await release(context, tx, { line, move: freeze, nowMs });
+    if (by === 'telephone') await release(context, tx, { line, move: freeze, nowMs, code });
     else await releaseWhole(context, tx, { line, move: freeze });
     unissued += freeze.unissued;
     held += freeze.held;

@@ -229,19 +229,32 @@ export async function beginRelease(tx: WriteTx, move: string): Promise<boolean> 
   return true;
 }
 
-/** Gives up a whole move in the transaction under way, or what is left of it, and sends the receipt. */
-export async function releaseWhole(context: ServerContext, tx: WriteTx, of: OfMove): Promise<void> {
-  const { line, move } = of;
+/** The code that tells a release by telephone: its authority, and its number there. */
+export interface ToldCode {
+  readonly aid: string;
+  readonly seq: number;
+}
+
+/**
+ * Gives up a whole move in the transaction under way, or what is left of it, and sends the receipt; `code` is
+ * the code that tells the same by telephone.
+ */
+export async function releaseWhole(
+  context: ServerContext,
+  tx: WriteTx,
+  of: OfMove & { readonly code?: ToldCode | undefined },
+): Promise<void> {
+  const { line, move, code } = of;
   if (!(await beginRelease(tx, move.id))) {
     const leases = await heldAfter(tx, { move: move.id, after: 0, limit: Number.MAX_SAFE_INTEGER });
     const postings = await releaseUnits(tx, of);
-    await tellReleased(context, tx, { line, move, postings, leases, told: 0, outbox: [] });
+    await tellReleased(context, tx, { line, move, code, postings, leases, told: 0, outbox: [] });
     return;
   }
   for (;;) {
     const progress = await readProgress(tx, move.id);
     if (progress === undefined || progress.released === null) return;
-    await releaseNext(context, tx, { line, move, progress });
+    await releaseNext(context, tx, { line, move, code, progress });
   }
 }
 
@@ -249,7 +262,12 @@ export async function releaseWhole(context: ServerContext, tx: WriteTx, of: OfMo
 async function releaseNext(
   context: ServerContext,
   tx: WriteTx,
-  { line, move, progress }: OfMove & { readonly progress: MoveProgress },
+  {
+    line,
+    move,
+    code,
+    progress,
+  }: OfMove & { readonly progress: MoveProgress; readonly code?: ToldCode | undefined },
 ): Promise<void> {
   const number = progress.released ?? 0;
   const part = progress.parts[number];
@@ -268,7 +286,7 @@ async function releaseNext(
   await writeProgress(tx, move.id, { ...progress, released, cursor });
   const outbox = [await told(context, tx, { move, number, leases })];
   if (isLast) {
-    await tellReleased(context, tx, { line, move, postings, leases: [], told: number + 1, outbox });
+    await tellReleased(context, tx, { line, move, code, postings, leases: [], told: number + 1, outbox });
     return;
   }
   await tx.post({
@@ -308,9 +326,10 @@ async function tellReleased(
     readonly leases: readonly Lease[];
     readonly told: number;
     readonly outbox: OutgoingMessage[];
+    readonly code: ToldCode | undefined;
   },
 ): Promise<void> {
-  const { line, move, outbox } = of;
+  const { line, move, outbox, code } = of;
   const nowMs = context.clock.nowMs();
   const { agreement, line: number } = line;
   const { unissued, held } = move;
@@ -330,6 +349,7 @@ async function tellReleased(
       body: {
         ...{ agreement, line: number, unissued, held, leases: leases.map(viewLease) },
         ...(parts === 0 ? {} : { parts }),
+        ...(code === undefined ? {} : { told: { ...code } }),
       },
     }),
   );

@@ -101,7 +101,7 @@ async function play(
   const named = await namedLeases(tx, id);
   const nowMs = context.clock.nowMs();
   if (move.carrier === 'online') await releaseWhole(context, tx, { line, move });
-  else await release(context, tx, { line, move, nowMs });
+  else await release(context, tx, { line, move, nowMs, code: { aid: line.aid, seq: 0 } });
   const after = await countsOf(context, tx, move);
   const { awaited } = viewMove(move, { resumed: true, nowMs });
   return ok({

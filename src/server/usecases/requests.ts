@@ -14,6 +14,7 @@ import { err, ok } from '../../core/result.ts';
 import { parseBody } from '../../protocol/messages.ts';
 import { writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
+import type { AuthorityRow } from '../../store/server-authority-rows.ts';
 import { listAuthorities } from '../../store/server-authority-rows.ts';
 import type { RequestRow, ServerMoveRow } from '../../store/server-rows.ts';
 import { findRequest, insertRequest, listServerMoves, waitingRequest } from '../../store/server-rows.ts';
@@ -125,9 +126,15 @@ export async function requestActivation(
         publicKey: base64url(context.key.publicKey),
         ekPublic: base64url(key.publicKey),
         ...(order.contact === undefined ? {} : { contact: order.contact }),
+        ...(known === undefined ? {} : { confirmations: madeUnder(known) }),
       }),
     });
   });
+}
+
+/** The codes that an authority has made: under another one they could not be read any more. */
+function madeUnder({ aid, confirmationSeq: seq, freezes, releases, returns }: AuthorityRow): JsonObject {
+  return { aid, seq, freezes, releases, returns };
 }
 
 /**

@@ -33,6 +33,8 @@ import type { LineName } from './find-line.ts';
 import { findNamedLine } from './find-line.ts';
 import { freezeUnits, releaseUnits } from './freeze.ts';
 import { accountsOf, serverLog } from './license-token.ts';
+import type { ToldCode } from './long-move.ts';
+import { releaseWhole } from './long-move.ts';
 import { readProgress } from './move-progress.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
@@ -159,7 +161,8 @@ async function repeatFreeze(
 
 /**
  * Gives up what is frozen on a line. Asked again, the code is printed again. Refused: `nothing-frozen`,
- * `line-unknown`, `not-activated`, `deactivated`.
+ * `line-unknown`, `not-activated`, `deactivated`, `quantity-invalid` (65,535 at most by telephone), and
+ * `move-open` while a long freeze goes on.
  */
 export async function releaseByTelephone(
   context: ServerContext,
@@ -172,8 +175,14 @@ export async function releaseByTelephone(
     const { line, authority } = found.value;
     const move = await openFreeze(tx, line.agreement, line.line);
     if (move === undefined) return lastRelease(context, tx, line);
-    await release(context, tx, { line, move, nowMs });
     const { unissued, held } = move;
+    if ((await readProgress(tx, move.id))?.frozen === false) {
+      return err({ code: 'move-open', move: move.id, state: move.state });
+    }
+    if (tooMuchToTell(unissued) || tooMuchToTell(held)) {
+      return err({ code: 'quantity-invalid', quantity: unissued + held, most: 65_535 });
+    }
+    await release(context, tx, { line, move, nowMs, code: nextCode(authority) });
     const told = await confirmAct(context, tx, {
       authority,
       kind: 'released',
@@ -200,13 +209,27 @@ async function lastRelease(
   return ok({ ...(await viewConfirmation(context, tx, told)), product: line.product, type: line.type });
 }
 
-/** Releases one frozen move in the books of this server. */
+/** The place of the next code that an authority makes. */
+export function nextCode({ aid, confirmationSeq }: AuthorityRow): ToldCode {
+  return { aid, seq: confirmationSeq + 1 };
+}
+
+/**
+ * Releases one frozen move in the books of this server, as `code` tells. What was frozen by message is told
+ * by message as well, in case the code cannot be read: an earlier one may wait for this move to end.
+ */
 export async function release(
   context: ServerContext,
   tx: WriteTx,
-  of: { readonly line: LineRow; readonly move: ServerMoveRow; readonly nowMs: number },
+  of: {
+    readonly line: LineRow;
+    readonly move: ServerMoveRow;
+    readonly nowMs: number;
+    readonly code: ToldCode;
+  },
 ): Promise<void> {
-  const { line, move, nowMs } = of;
+  const { line, move, nowMs, code } = of;
+  if (move.carrier === 'online') return releaseWhole(context, tx, { line, move, code });
   const postings = await releaseUnits(tx, { line, move });
   await updateServerMove(tx, { ...move, state: 'closed', updatedAt: nowMs });
   await tx.post({
