@@ -146,6 +146,25 @@ describe('a source that was declared dead', () => {
     const wordless = { ...order, statement: 'it burnt' };
     assert.equal(refusalOf(await declareDead(at.target.context, wordless)).code, 'invalid-input');
   });
+
+  it('is declared once under a key, also when that is over', async () => {
+    const at = await pair();
+    const order = { agreement, from: acts.idOf(at.source), ...line, statement, by: 'message' } as const;
+    const keyed = { ...order, requestId: 'first' };
+    const first = value(await declareDead(at.target.context, keyed));
+    const other = value(await declareDead(at.target.context, { ...order, requestId: 'second' }));
+    assert.deepEqual([other.id, other.resumed], [first.id, true]);
+    await acts.contact(at.target);
+    value(await cancelMove(at.world.clearinghouse.context, first.id));
+    await acts.contact(at.target);
+    for (const requestId of ['first', 'second']) {
+      const again = value(await declareDead(at.target.context, { ...order, requestId }));
+      assert.deepEqual([again.id, again.state], [first.id, 'undone']);
+    }
+    const reworded = { ...keyed, statement: 'Ann Lee: it burnt' };
+    assert.equal(refusalOf(await declareDead(at.target.context, reworded)).code, 'idempotency-key-reused');
+    assert.notEqual(value(await declareDead(at.target.context, order)).id, first.id);
+  });
 });
 
 describe('a source that speaks again before its horizon has passed', () => {

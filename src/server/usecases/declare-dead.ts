@@ -11,16 +11,22 @@ import { err, ok } from '../../core/result.ts';
 import { saveDeclared } from '../../store/gap-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
-import { insertRequest, insertServerMove, listServerMoves, savePeer } from '../../store/server-rows.ts';
+import {
+  findServerMove,
+  insertRequest,
+  insertServerMove,
+  listServerMoves,
+  savePeer,
+} from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
+import { administerOnce } from './administer-once.ts';
 import { findNamedLine } from './find-line.ts';
-import { keyedId } from './keyed-id.ts';
 import { serverLog } from './license-token.ts';
 import { moveRow } from './move-row.ts';
 import type { MoveView } from './move-view.ts';
 import { viewMove } from './move-view.ts';
-import { administer } from './server-facts.ts';
+import { newId } from './new-id.ts';
 
 export interface DeadOrder {
   readonly agreement: string | undefined;
@@ -30,19 +36,36 @@ export interface DeadOrder {
   /** "NAME: what happened". */
   readonly statement: string;
   readonly by: 'message' | 'telephone';
+  /** The caller's idempotency key: the same key finds the same declaration, whatever became of it. */
   readonly requestId?: string | undefined;
 }
+
+type Declared = {
+  readonly move: string;
+  /** It had been declared before. */
+  readonly resumed: boolean;
+};
 
 /**
  * Declares it, or finds the declaration that is open. By telephone nothing is sent: the desk decides, and
  * this server knows from now on whose tokens open a gap license. Refused: `agreement-missing`, ids,
- * `move-to-itself`, `invalid-input` (the statement), `line-unknown`, `not-activated`, `deactivated`.
+ * `move-to-itself`, `invalid-input` (the statement), `line-unknown`, `not-activated`, `deactivated`,
+ * `idempotency-key-reused`.
  */
 export async function declareDead(
   context: ServerContext,
   order: DeadOrder,
 ): Promise<Result<MoveView, Refusal>> {
-  return administer(context, (tx) => declareIn(context, tx, order));
+  const done = await administerOnce<Declared>(context, { act: 'declare-dead', order }, async (tx) => {
+    const declared = await declareIn(context, tx, order);
+    return declared.ok ? ok({ move: declared.value.id, resumed: declared.value.resumed }) : declared;
+  });
+  if (!done.ok) return done;
+  // As it stands now: under a key that was used before it may be over.
+  const { move, resumed } = done.value;
+  const row = await context.store.read((tx) => findServerMove(tx, move));
+  if (row === undefined) throw new Error(`The move ${move} that was declared is not there.`);
+  return ok(viewMove(row, { resumed, nowMs: context.clock.nowMs() }));
 }
 
 /** The same within a transaction. */
@@ -87,7 +110,7 @@ async function enter(
 ): Promise<MoveView> {
   const { order, line, source, statement } = of;
   const nowMs = context.clock.nowMs();
-  const id = keyedId(context, order.requestId);
+  const id = newId(context);
   const byMessage = order.by === 'message';
   const target = context.licenseServerId;
   const move = moveRow(
