@@ -12,7 +12,7 @@ import { answerFile } from '../src/clearinghouse/usecases/exchange.ts';
 import { makeKit } from '../src/clearinghouse/usecases/make-kit.ts';
 import { parseCode } from '../src/core/code.ts';
 import { formatDigits } from '../src/core/code-digits.ts';
-import { dayMs } from '../src/core/time.ts';
+import { dayMs, msOfIso } from '../src/core/time.ts';
 import { nodeDigest } from '../src/platform/digest.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
@@ -486,6 +486,17 @@ describe('a holder whose lease has ended', () => {
     await acts.contact(next);
     assert.deepEqual([value(await ask()).status, await acts.counts(next)], ['renewed', [2, 1, 0, 0, 1, 0]]);
   });
+});
+
+it('a license that ends at this very millisecond has ended, and its device is answered', async () => {
+  world = await makeWorld(100, { kit: false });
+  const server = await connected('LS', 1);
+  const { horizon } = await readStatus(server.context);
+  world.clock.set(msOfIso(`${horizon?.slice(0, 10)}T00:00:00Z`) ?? 0);
+  const held = await acts.permanent(server, 'ws');
+  world.clock.set(msOfIso(held.expiresAt) ?? 0);
+  const answer = value(await requestLicense(server.context, { ...device, holder: 'ws' }));
+  assert.deepEqual([answer.status, answer.kind], ['unchanged', 'temporary']);
 });
 
 it('a contact cannot confirm the mail of another server', async () => {

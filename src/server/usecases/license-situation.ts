@@ -74,7 +74,7 @@ export async function situationOf(
   const subIn = subjects(context, request);
   const gap = await gapFor(tx, { candidates, facts, subIn, nowMs, shown: asked.shown ?? asked.ended });
   const shown = shownForHolder(candidates, asked.shown, subIn) ?? gap.remembered;
-  const settled = own !== null && own.license.expiresAt >= nowMs;
+  const settled = own !== null && nowMs < own.license.expiresAt;
   // Whoever has a living license is given nothing else: nobody looks for what there might be.
   const temporary =
     request.type === 'device' && !settled
