@@ -162,14 +162,17 @@ describe('an early release', () => {
     assert.equal((await acts.permanent(at.target, 'pc-9')).kind, 'permanent');
     const [risk] = value(await showAgreement(context, agreement)).atRisk;
     const { deadSource } = await moveAt(at, id);
-    assert.deepEqual([risk?.units, risk?.until, risk?.sourceSeenAt], [10, deadSource?.opensAt, null]);
+    assert.deepEqual([risk?.units, risk?.until, risk?.sourceSeenAt], [10, deadSource?.sunset, null]);
     // The source was alive, and goes on until it hears: then the risk was real.
     assert.equal(value(await ask(at.source, 'pc-10')).kind, 'temporary');
     await acts.contact(at.source);
     assert.notEqual(value(await showAgreement(context, agreement)).atRisk[0]?.sourceSeenAt, null);
     const noted = codesOf(await assertSound(at.world), 'note');
     for (const code of ['units-at-risk', 'dead-source-alive']) assert.ok(noted.includes(code), code);
+    // What it renewed past its horizon, before it heard of its end, lives on after the other leases have ended.
     await passTime(at, id, 'opensAt');
+    assert.equal(value(await showAgreement(context, agreement)).atRisk.length, 1);
+    await passTime(at, id, 'sunset');
     assert.deepEqual(value(await showAgreement(context, agreement)).atRisk, []);
     assert.equal((await journal(at, 'early-release-approved'))[0]?.['by'], 'Ben');
     await assertAll(at.world);

@@ -11,10 +11,10 @@ import { done } from './outcome.ts';
 /** What may happen, in one sentence that can be answered. */
 function question({ deadSource, source, quantity }: DeskMove): string {
   if (deadSource === null) return 'Its source works. Approve?';
-  const { units, opensAt, horizon } = deadSource;
+  const { units, horizon, sunset } = deadSource;
   return (
-    `Units at risk: ${units} (of ${quantity}), until ${opensAt.slice(0, 10)}. If license server ${source} still runs, ` +
-    `it may give them to new holders until ${horizon.slice(0, 10)}. Release them now?`
+    `Units at risk: ${units} (of ${quantity}), until ${sunset.slice(0, 10)}. If license server ${source} still runs, ` +
+    `it may give them to new holders until ${horizon.slice(0, 10)}, and goes on renewing theirs. Release them now?`
   );
 }
 

@@ -30,6 +30,7 @@ type DeadSource = {
   readonly units: number;
   readonly horizon: string;
   readonly opensAt: string;
+  readonly sunset: string;
   readonly approvedBy: string | null;
   readonly atRisk: Risk | null;
   readonly sourceSeenAt: string | null;

@@ -71,8 +71,8 @@ export interface Risk {
 }
 
 /**
- * What is at risk once the units are granted. Early: whatever the source still gives out is a second holder.
- * After its horizon: what it renews when its leases could have ended, up to its sunset.
+ * What is at risk once the units are granted. Early: whatever the source still gives out is a second holder, up
+ * to its sunset, for as long it renews. After its horizon: what it renews when its leases could have ended.
  */
 export function riskOf(of: {
   readonly units: number;
@@ -82,7 +82,7 @@ export function riskOf(of: {
   readonly early: boolean;
 }): Risk {
   const { units, opensAtMs, sunsetMs, nowMs } = of;
-  if (of.early) return { units, fromMs: nowMs, untilMs: opensAtMs };
+  if (of.early) return { units, fromMs: nowMs, untilMs: sunsetMs };
   return { units: sunsetMs > opensAtMs ? units : 0, fromMs: opensAtMs, untilMs: sunsetMs };
 }
 

@@ -78,8 +78,8 @@ export async function books({ world }: Pair): Promise<readonly (number | undefin
   return [row?.inHand, row?.committed, row?.inTransit, row?.quarantined];
 }
 
-/** Just beyond the horizon of the source, or the opening of its reserve. */
-export async function passTime(at: Pair, id: string, until: 'horizon' | 'opensAt'): Promise<void> {
+/** Just beyond the horizon of the source, the opening of its reserve, or its sunset. */
+export async function passTime(at: Pair, id: string, until: 'horizon' | 'opensAt' | 'sunset'): Promise<void> {
   const { deadSource } = await moveAt(at, id);
   at.world.clock.set((msOfIso(deadSource?.[until] ?? '') ?? 0) + 1000);
 }

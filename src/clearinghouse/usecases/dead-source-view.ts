@@ -21,6 +21,8 @@ export type DeadSourceView = {
   readonly units: number;
   readonly horizon: string;
   readonly opensAt: string;
+  /** None of its licenses ends later. */
+  readonly sunset: string;
   readonly approvedBy: string | null;
   readonly grantedAt: string | null;
   /** null where none can be, or none can be any more. */
@@ -46,6 +48,7 @@ export function viewDeadSource(row: DeadSourceRow, nowMs: number): DeadSourceVie
     declaredAt: isoTime(row.declaredAt),
     horizon: isoTime(row.horizon),
     opensAt: isoTime(row.opensAt),
+    sunset: isoTime(row.sunset),
     grantedAt: time(row.grantedAt),
     atRisk: row.riskUnits > 0 && (row.riskUntil ?? 0) >= nowMs ? viewRisk(row) : null,
     sourceSeenAt: time(row.seenAt),

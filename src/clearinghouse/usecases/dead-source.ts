@@ -197,13 +197,13 @@ export async function approveEarlyRelease(
     if (!allowed.ok) return allowed;
     const approvedBy = call.by.trim();
     await saveDeadSource(tx, { ...declared, approvedBy, approvedAt: nowMs });
-    const { units, opensAt } = declared;
+    const { units, sunset } = declared;
     await tx.post({
       log: agreement,
       kind: 'early-release-approved',
       id: newId(context),
       at: nowMs,
-      body: { move: move.id, by: approvedBy, unitsAtRisk: units, until: isoTime(opensAt) },
+      body: { move: move.id, by: approvedBy, unitsAtRisk: units, until: isoTime(sunset) },
     });
     return grantDead(context, tx, { move, event: 'early-release', nowMs });
   });
