@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
-import { approveMove, repeatCodes } from '../src/clearinghouse/usecases/desk-moves.ts';
+import { approveMove } from '../src/clearinghouse/usecases/approve-release.ts';
+import { repeatCodes } from '../src/clearinghouse/usecases/desk-moves.ts';
 import { startDeskMove } from '../src/clearinghouse/usecases/start-move.ts';
 import { isoTime, msOfIso } from '../src/core/time.ts';
 import { applyAnswerFile } from '../src/server/usecases/apply-message.ts';
@@ -153,8 +154,12 @@ describe('an early release', () => {
       refusalOf(await approveMove(context, { move: id, by: 'ann lee' })).code,
       'approval-same-person',
     );
-    assert.equal(value(await approveMove(context, { move: id, by: 'Ben' }))['unitsAtRisk'], 10);
-    assert.equal(refusalOf(await approveMove(context, { move: id, by: 'Ben' })).code, 'move-state');
+    const approved = value(await approveMove(context, { move: id, by: 'Ben' }));
+    assert.deepEqual([approved['unitsAtRisk'], approved['state']], [10, 'fenced']);
+    // Somebody who has not seen the answer asks again; somebody else has come too late.
+    assert.deepEqual(value(await approveMove(context, { move: id, by: ' ben ' })), approved);
+    assert.equal(refusalOf(await approveMove(context, { move: id, by: 'Dan' })).code, 'move-state');
+    assert.equal((await journal(at, 'early-release-approved')).length, 1);
     await acts.contact(at.target, at.target, at.target);
     assert.deepEqual(await acts.counts(at.target), [10, 0, 9, 0, 1, 0]);
     const own = value(await ask(at.target, 'ws-1'));
@@ -254,6 +259,8 @@ describe('a dead source by telephone and by file', () => {
     );
     const approved = value(await approveMove(context, { move: String(started['move']), by: 'Ben' }));
     assert.match(approved.next, new RegExp(`--from ${acts.idOf(source)}`));
+    const again = value(await approveMove(context, { move: String(started['move']), by: 'Ben' }));
+    assert.deepEqual([again.code, again.codes], [approved.code, approved.codes]);
     await acts.typeCode(target, approved.code ?? '', { from: acts.idOf(source) });
     // The holder who is known here keeps a unit, and nothing is waited for any more.
     assert.deepEqual(await acts.counts(target), [10, 0, 9, 0, 1, 0]);

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { approveMove } from '../src/clearinghouse/usecases/desk-moves.ts';
+import { approveMove } from '../src/clearinghouse/usecases/approve-release.ts';
 import type { Books, DeadOutlook } from '../src/clearinghouse/usecases/play-move.ts';
 import { rehearseDeskMove } from '../src/clearinghouse/usecases/rehearse-desk-move.ts';
 import { startDeskMove } from '../src/clearinghouse/usecases/start-move.ts';

@@ -152,7 +152,7 @@ export function checkEarlyRelease(request: {
 }
 
 /** Names are compared as people read them: spaces and capitals make nobody a second person. */
-function isSamePerson(one: string, other: string): boolean {
+export function isSamePerson(one: string, other: string): boolean {
   const plain = (name: string): string => name.normalize('NFKC').trim().replaceAll(/\s+/g, ' ').toLowerCase();
   return plain(one) === plain(other);
 }

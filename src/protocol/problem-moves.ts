@@ -63,10 +63,11 @@ const moveWords: WordsFor<MoveCodes> = {
   'move-state': ({ move, state, act }) => ({
     status: 409,
     title: 'Not possible in this state of the move',
-    message: `Move ${move} is ${state}; "${act}" is not possible there.`,
-    next:
-      'See what it waits for: calyx desk moves. To bring CALs back after the commit, or by telephone, move ' +
-      'them back with a new calyx server move.',
+    message:
+      act === 'approve'
+        ? `Move ${move} is ${state}: its CALs do not wait for an early release.`
+        : `Move ${move} is ${state}; "${act}" is not possible there.`,
+    next: 'See how it stands, and what it waits for: calyx desk moves.',
   }),
   'undo-too-late': (refused) => ({
     status: 409,

@@ -16,12 +16,13 @@ import {
   ServerId,
 } from '../../platform/http-schemas.ts';
 import type { ClearinghouseContext } from '../context.ts';
+import { approveMove } from '../usecases/approve-release.ts';
 import { cancelMove } from '../usecases/cancel-move.ts';
 import { activateByTelephone } from '../usecases/desk-activate.ts';
 import { confirmByTelephone } from '../usecases/desk-confirm.ts';
 import { giveHorizonCode } from '../usecases/desk-horizon.ts';
 import { grantKeyPack } from '../usecases/desk-key-pack.ts';
-import { approveMove, listMoves, repeatCodes, showMove } from '../usecases/desk-moves.ts';
+import { listMoves, repeatCodes, showMove } from '../usecases/desk-moves.ts';
 import { newId } from '../usecases/new-id.ts';
 import { rehearseDeskMove } from '../usecases/rehearse-desk-move.ts';
 import { startDeskMove } from '../usecases/start-move.ts';

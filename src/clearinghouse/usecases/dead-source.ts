@@ -2,7 +2,7 @@
  * A source that no longer functions (protocol §2.5): declared so, its units wait for its horizon; then, or
  * earlier with a second person's yes, they are granted to the target and the source is fenced off.
  */
-import { checkEarlyRelease, endingOf, opensAtMs, riskOf, splitGrant } from '../../core/dead-source.ts';
+import { endingOf, opensAtMs, riskOf, splitGrant } from '../../core/dead-source.ts';
 import { isOver } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
@@ -12,12 +12,7 @@ import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove, movesOnLine, openMovesFrom } from '../../store/clearinghouse-rows.ts';
 import { authoritiesOfServer, supersededAuthorities } from '../../store/committed-server-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
-import {
-  approvalsOf,
-  findDeadSource,
-  passedDeclarations,
-  saveDeadSource,
-} from '../../store/dead-source-rows.ts';
+import { passedDeclarations, saveDeadSource } from '../../store/dead-source-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import type { MoveOutcome } from './advance-move.ts';
@@ -168,45 +163,4 @@ export async function grantPassed(context: ClearinghouseContext): Promise<void> 
     });
   }
   if (passed.length > 0) context.mailbox.wake();
-}
-
-/**
- * A second person does not wait for the horizon: the units are granted now, and counted as at risk until
- * the source can have no holder any more. Refused: `move-unknown`, `move-state`, `approval-same-person`,
- * `early-release-limit`, `invalid-input`, and what refuses the grant.
- */
-export async function approveEarlyRelease(
-  context: ClearinghouseContext,
-  call: { readonly move: string; readonly by: string },
-): Promise<Result<MoveOutcome, Refusal>> {
-  await grantPassed(context);
-  const nowMs = context.clock.nowMs();
-  const done = await context.store.write<MoveOutcome>(async (tx) => {
-    const move = await findMove(tx, call.move);
-    const declared = await findDeadSource(tx, call.move);
-    if (move === undefined) return err({ code: 'move-unknown', move: call.move });
-    if (declared === undefined || move.state !== 'dead-wait') {
-      return err({ code: 'move-state', move: move.id, state: move.state, act: 'approve' });
-    }
-    const { agreement, declaredBy, enteredBy } = declared;
-    const allowed = checkEarlyRelease({
-      ...{ move: move.id, agreement, by: call.by, nowMs },
-      declaredBy: enteredBy === null ? [declaredBy] : [declaredBy, enteredBy],
-      earlier: await approvalsOf(tx, agreement),
-    });
-    if (!allowed.ok) return allowed;
-    const approvedBy = call.by.trim();
-    await saveDeadSource(tx, { ...declared, approvedBy, approvedAt: nowMs });
-    const { units, sunset } = declared;
-    await tx.post({
-      log: agreement,
-      kind: 'early-release-approved',
-      id: newId(context),
-      at: nowMs,
-      body: { move: move.id, by: approvedBy, unitsAtRisk: units, until: isoTime(sunset) },
-    });
-    return grantDead(context, tx, { move, event: 'early-release', nowMs });
-  });
-  context.mailbox.wake();
-  return done;
 }

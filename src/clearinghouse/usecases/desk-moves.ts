@@ -22,7 +22,6 @@ import { findLapse } from '../../store/lapse-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { moveCode } from './advance-move.ts';
-import { approveEarlyRelease } from './dead-source.ts';
 import type { DeadSourceView } from './dead-source-view.ts';
 import { viewDeadSource } from './dead-source-view.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
@@ -96,34 +95,6 @@ export async function showMove(
     if (move === undefined) return err({ code: 'move-unknown', move: id });
     return ok(await viewMove(context, tx, move));
   });
-}
-
-/**
- * The second person's yes to an early release (protocol §2.5). By telephone the key pack is read out with
- * it. Refused: see `approveEarlyRelease`.
- */
-export async function approveMove(
-  context: ClearinghouseContext,
-  call: { readonly move: string; readonly by: string },
-): Promise<Result<DeskAnswer, Refusal>> {
-  const approved = await approveEarlyRelease(context, call);
-  if (!approved.ok) return approved;
-  const { move, codes } = approved.value;
-  const { risk } = await context.store.read(async (tx) => ({ risk: await findDeadSource(tx, move.id) }));
-  const next =
-    codes.length === 0
-      ? awaited(move.state, move.carrier).text
-      : `Read out the CAL Key Pack ID. The caller types on the new license server: calyx server install --code CODE --from ${move.source}`;
-  return ok(
-    deskAnswer(codes, next, {
-      ...{ move: move.id, state: move.state, from: move.source, to: move.target },
-      ...{
-        unitsAtRisk: risk?.riskUnits ?? 0,
-        until: isoTime(risk?.riskUntil ?? 0),
-        by: risk?.approvedBy ?? null,
-      },
-    }),
-  );
 }
 
 /**
