@@ -273,7 +273,9 @@ describe('a source that speaks again when its units are granted', () => {
       ['license-moved', acts.idOf(at.target)],
     );
     assert.equal(refusalOf(await ask(at.source, 'nobody')).code, 'deactivated');
-    assert.ok((await events(at.source)).includes(5032));
+    const told = await events(at.source);
+    // Once, and nothing beside it of the messages that were refused.
+    assert.deepEqual([told.filter((each) => each === 5032).length, told.includes(5019)], [1, false]);
     const [spoke] = await journal(at, 'dead-source-spoke');
     assert.equal(spoke?.['server'], acts.idOf(at.source));
     assert.equal(typeof spoke?.['logSize'], 'number');

@@ -17,12 +17,13 @@ import type { Delivery } from '../../src/platform/delivery.ts';
 import { openServerContext } from '../../src/server/app.ts';
 import type { ServerContext } from '../../src/server/context.ts';
 import type { LicenseAnswer } from '../../src/server/usecases/request-license.ts';
+import { requestLicense } from '../../src/server/usecases/request-license.ts';
 import type { Store } from '../../src/store/port.ts';
 import * as acts from '../world/acts.ts';
 import type { Books } from '../world/conserved.ts';
 import { assertConserved } from '../world/conserved.ts';
 import type { World } from '../world/world.ts';
-import { makeWorld } from '../world/world.ts';
+import { makeClock, makeWorld, product } from '../world/world.ts';
 import type { Fault, Faults } from './faults.ts';
 import { faultyStore, InjectedFailure, makeFaults } from './faults.ts';
 
@@ -60,8 +61,12 @@ export async function prepare(carrier: Template['carrier']): Promise<Template> {
   return { world, carrier, tokens };
 }
 
+/** Which server has the CALs at the end; `both` where a part of them has stayed. */
+export type End = 'old' | 'next' | 'both';
+
 export interface Scene {
   readonly faults: Faults;
+  readonly clock: World['clock'];
   readonly desk: () => ClearinghouseContext;
   readonly old: () => Program<ServerContext>;
   readonly next: () => Program<ServerContext>;
@@ -72,7 +77,7 @@ export interface Scene {
   /** The state of the only move at the clearinghouse, if it has heard of it. */
   readonly moveState: () => Promise<string | undefined>;
   /** What everybody has at the end, when the holders have asked the server that has their CALs now. */
-  readonly summary: (end: 'old' | 'next') => Promise<Summary>;
+  readonly summary: (end: End) => Promise<Summary>;
   readonly close: () => Promise<void>;
 }
 
@@ -150,7 +155,9 @@ export async function openScene(template: Template, fault: Fault | null): Promis
   const dir = copyFolders(template);
   const faults = makeFaults(fault);
   const tokens = new Map(template.tokens);
-  const { clock } = template.world;
+  // Every run begins at the same time, whatever those before have waited for.
+  const clock = makeClock();
+  clock.set(template.world.clock.nowMs());
   const open = openersOf({ dir, clock, faults, desk: () => programs.clearinghouse.context });
   const programs: Programs = {
     clearinghouse: await open.clearinghouse(),
@@ -166,6 +173,7 @@ export async function openScene(template: Template, fault: Fault | null): Promis
   const check = () => assertConserved(booksOf(programs));
   return {
     faults,
+    clock,
     desk: () => programs.clearinghouse.context,
     old: () => programs.old,
     next: () => programs.next,
@@ -269,10 +277,22 @@ const moveStates = 'select state as name, count(*) as count from moves group by 
 const waiting = 'select type as name, count(*) as count from outbox group by type order by type';
 const events = 'select number as name, count(*) as count from events group by number order by number';
 
+/** Where a holder goes: a source that has given its CAL up says so. */
+async function placeOf(
+  { old, next }: Programs,
+  { end, holder }: { readonly end: End; readonly holder: string },
+): Promise<Program<ServerContext>> {
+  if (end !== 'both') return end === 'old' ? old : next;
+  const asked = await requestLicense(old.context, { product, type: 'device', holder });
+  if (asked.ok) return old;
+  assert.equal(asked.error.code, 'license-moved', holder);
+  return next;
+}
+
 async function summarize(
   tokens: ReadonlyMap<string, LicenseAnswer>,
   programs: Programs,
-  end: 'old' | 'next',
+  end: End,
 ): Promise<Summary> {
   const { clearinghouse, old, next } = programs;
   const summary: Record<string, unknown> = {};
@@ -285,7 +305,11 @@ async function summarize(
   summary['books'] = sumClearinghouse(await clearinghouse.store.read((tx) => tx.balances('')));
   summary['counts'] = [await acts.counts(old), await acts.counts(next)];
   for (const [holder, first] of tokens) {
-    const license = await acts.permanent(programs[end], holder, acts.sourceOf(first));
+    const license = await acts.permanent(
+      await placeOf(programs, { end, holder }),
+      holder,
+      acts.sourceOf(first),
+    );
     assert.deepEqual([license.kind, license.origin], ['permanent', first.origin], holder);
   }
   await assertConserved(booksOf(programs));

@@ -22,7 +22,7 @@ import type { ServerContext } from '../context.ts';
 import { raiseGeneration } from '../generation.ts';
 import { checkProof, horizonOf, installProof, takeHorizon } from './advance-chain.ts';
 import { applyCertificate } from './apply-certificate.ts';
-import { closeAsDead } from './close-dead.ts';
+import { closeAsDead, fencedBy } from './close-dead.ts';
 import { endDeclaration } from './dead-source.ts';
 import { noteEvent } from './events.ts';
 import { handleMoveMessage } from './move-messages.ts';
@@ -146,6 +146,9 @@ async function handleRefused(context: ServerContext, tx: WriteTx, message: Messa
     await updateServerMove(tx, { ...move, state: 'refused', updatedAt: context.clock.nowMs() });
     await endDeclaration(tx, move.id);
   }
+  // Whose CALs are another's was told so by its closing (5032): what it still said needs no event of its own.
+  const isTold = refused['code'] === 'server-closed' && request === undefined;
+  if (isTold && (await fencedBy(tx)) !== undefined) return ok(null);
   await noteEvent(context, tx, {
     number: 5019,
     data: { type: request?.kind ?? 'move', sender: context.name, problem: String(refused['code'] ?? '') },
