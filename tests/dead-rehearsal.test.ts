@@ -96,7 +96,7 @@ describe('the rehearsal of a dead source', () => {
     assert.deepEqual(atRisk, { units: 10, from: opensAt, until: sunset });
     assert.deepEqual(
       [early?.left, early?.next, early?.atRisk.units, early?.atRisk.until],
-      [...[2, null, 10, opensAt]],
+      [...[2, null, 10, sunset]],
     );
   });
 

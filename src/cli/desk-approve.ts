@@ -7,14 +7,15 @@ import { moveRow } from './desk-move-view.ts';
 import type { Cli } from './main.ts';
 import type { Outcome } from './outcome.ts';
 import { done } from './outcome.ts';
+import { when } from './server-words.ts';
 
 /** What may happen, in one sentence that can be answered. */
-function question({ deadSource, source, quantity }: DeskMove): string {
+function question({ deadSource, source }: DeskMove): string {
   if (deadSource === null) return 'Its source works. Approve?';
   const { units, horizon, sunset } = deadSource;
   return (
-    `Units at risk: ${units} (of ${quantity}), until ${sunset.slice(0, 10)}. If license server ${source} still runs, ` +
-    `it may give them to new holders until ${horizon.slice(0, 10)}, and goes on renewing theirs. Release them now?`
+    `Units at risk: ${units}, until ${when(sunset)}. If license server ${source} still runs, it may give them to new ` +
+    `holders until ${when(horizon)}, and renew the licenses of these until ${when(sunset)}. Release them now?`
   );
 }
 
@@ -34,7 +35,7 @@ async function approve(cli: Cli, id: string, by: string): Promise<Outcome> {
       ['From', String(answer['from'])],
       ['To', String(answer['to'])],
       ['Approved by', String(answer['by'])],
-      ['Units at risk', `${String(answer['unitsAtRisk'])}, until ${String(answer['until'])}`],
+      ['Units at risk', `${String(answer['unitsAtRisk'])}, until ${when(String(answer['until']))}`],
     ]),
   );
 }

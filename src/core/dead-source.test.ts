@@ -55,7 +55,7 @@ describe('splitGrant', () => {
 describe('riskOf', () => {
   const of = { units: 7, opensAtMs: 100, sunsetMs: 400, nowMs: 3 };
   const rows: readonly [string, Parameters<typeof riskOf>[0], ReturnType<typeof riskOf>][] = [
-    ['all of them until its sunset, early', { ...of, early: true }, risk(7, 3, 400)],
+    ['all of them from now on, early', { ...of, early: true }, risk(7, 3, 400)],
     ['what it renews late, up to its sunset', { ...of, early: false }, risk(7, 100, 400)],
     ['nothing, where its sunset is no later', { ...of, early: false, sunsetMs: 100 }, risk(0, 100, 100)],
   ];

@@ -71,8 +71,8 @@ export interface Risk {
 }
 
 /**
- * What is at risk once the units are granted. Early: whatever the source still gives out is a second holder, up
- * to its sunset, for as long it renews. After its horizon: what it renews when its leases could have ended.
+ * What is at risk once the units are granted, up to the sunset of the source: from its horizon on what it renews when
+ * its leases could have ended; where they were released early, whatever it still gives out, and renews then.
  */
 export function riskOf(of: {
   readonly units: number;

@@ -60,7 +60,7 @@ async function approve(
   tx: WriteTx,
   { key, move, declared, by }: Approval,
 ): Promise<Result<DeskAnswer, Refusal>> {
-  const { agreement, declaredBy, enteredBy, units, opensAt } = declared;
+  const { agreement, declaredBy, enteredBy, units, sunset } = declared;
   const nowMs = context.clock.nowMs();
   const allowed = checkEarlyRelease({
     ...{ move: move.id, agreement, by, nowMs },
@@ -71,7 +71,7 @@ async function approve(
   await saveDeadSource(tx, { ...declared, approvedBy: by, approvedAt: nowMs });
   const granted = await grantDead(context, tx, { move, event: 'early-release', nowMs });
   if (!granted.ok) return granted;
-  const until = isoTime(opensAt);
+  const until = isoTime(sunset);
   const answer = answerOf(granted.value, { by, unitsAtRisk: units, until });
   await tx.post({
     log: agreement,

@@ -21,7 +21,7 @@ export type DeadSourceView = {
   readonly units: number;
   readonly horizon: string;
   readonly opensAt: string;
-  /** None of its licenses ends later. */
+  /** The last day on which the source may renew anybody, should it live. */
   readonly sunset: string;
   readonly approvedBy: string | null;
   readonly grantedAt: string | null;
