@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { DeadDesign } from './model/dead-source.ts';
 import { deadSource } from './model/dead-source.ts';
+import { compareDead } from './model/dead-tables.ts';
 import type { Exploration, Model } from './model/explore.ts';
 import { explore } from './model/explore.ts';
 import { oneMove } from './model/one-move.ts';
@@ -197,6 +198,17 @@ describe('the tables of the programs', () => {
       compared += compareWithTables(state, steps);
     });
     assert.ok(compared > 30_000, `${compared} steps`);
+  });
+
+  it('take every step of a dead source as the model does, and show what is at risk', () => {
+    const design: DeadDesign = { cals: 2, devices: 3, own: 0, early: true, without: null };
+    let compared = 0;
+    for (const each of [design, { ...design, early: false }, { ...design, own: 1 }]) {
+      explore(deadSource(each), (state, steps) => {
+        compared += compareDead(state, steps, each);
+      });
+    }
+    assert.ok(compared > 1_000, `${compared} steps`);
   });
 
   it('take every step of moves by telephone as the model does, and undo nothing there', () => {

@@ -30,7 +30,7 @@ export interface DeadDesign {
   readonly without: Rule | null;
 }
 
-interface State {
+export interface State {
   move: 'none' | 'dead-wait' | 'granted' | 'aborted';
   releasedEarly: boolean;
   /** The latest horizon that was ever signed for the source, and the last lease that it can have given. */
