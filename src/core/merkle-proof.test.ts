@@ -11,6 +11,7 @@ import {
   consistencyProof,
   headOf,
   inclusionProof,
+  subtreesOf,
   verifyConsistency,
   verifyInclusion,
 } from './merkle-proof.ts';
@@ -82,9 +83,11 @@ describe('the proof that a journal extends an older one', () => {
     for (let older = 1; older <= most; older += 1) {
       for (let size = older; size <= most; size += 1) {
         const before = frontiers[older] as Frontier;
-        const proof = consistencyProof(digest, before, leaves.slice(older, size));
+        const proof = consistencyProof(digest, before, subtreesOf(digest, older, leaves.slice(older, size)));
         const of = { before: headAt(older), after: headAt(size), proof };
         assert.ok(verifyConsistency(digest, of), `${older} to ${size}`);
+        const singly = leaves.slice(older, size).map((hash) => ({ size: 1, hash }));
+        assert.deepEqual(consistencyProof(digest, before, singly), proof, 'however its leaves were joined');
         proofs += 1;
       }
     }
@@ -97,7 +100,11 @@ describe('the proof that a journal extends an older one', () => {
       for (let size = older; size <= most; size += 1) {
         const before = headAt(older);
         const after = headAt(size);
-        const proof = consistencyProof(digest, frontiers[older] as Frontier, leaves.slice(older, size));
+        const proof = consistencyProof(
+          digest,
+          frontiers[older] as Frontier,
+          subtreesOf(digest, older, leaves.slice(older, size)),
+        );
         const name = `${older} to ${size}`;
         assert.ok(!verifyConsistency(digest, { before: { ...before, root: other }, after, proof }), name);
         assert.ok(!verifyConsistency(digest, { before, after: { ...after, root: other }, proof }), name);
@@ -126,7 +133,7 @@ describe('the proof that a journal extends an older one', () => {
       consistencyProof(
         digest,
         appendAll(digest, emptyFrontier, reference.slice(0, older)),
-        reference.slice(older, size),
+        subtreesOf(digest, older, reference.slice(older, size)),
       ).map(hex);
     assert.deepEqual(proofOf(1, 1), []);
     assert.deepEqual(proofOf(1, 8), [
@@ -165,7 +172,7 @@ describe('the proof that a journal extends an older one', () => {
         );
         const before = appendAll(digest, emptyFrontier, all.slice(0, older));
         const after = { size: all.length, root: rootOf(digest, appendAll(digest, before, all.slice(older))) };
-        const proof = consistencyProof(digest, before, all.slice(older));
+        const proof = consistencyProof(digest, before, subtreesOf(digest, older, all.slice(older)));
         assert.ok(verifyConsistency(digest, { before: headOf(digest, before), after, proof }));
         assert.ok(proof.length <= 2 * Math.ceil(Math.log2(all.length)) + 1);
         const index = at % all.length;
@@ -174,7 +181,7 @@ describe('the proof that a journal extends an older one', () => {
         assert.ok(verifyInclusion(digest, { leaf, index, head: after, proof: inclusion }));
         const rewritten = all.slice(0, older).with(at % older, leafHash(digest, utf8('rewritten')));
         const past = appendAll(digest, emptyFrontier, rewritten);
-        const forged = consistencyProof(digest, past, all.slice(older));
+        const forged = consistencyProof(digest, past, subtreesOf(digest, older, all.slice(older)));
         const forgedHead = headOf(digest, appendAll(digest, past, all.slice(older)));
         assert.ok(
           !verifyConsistency(digest, { before: headOf(digest, before), after: forgedHead, proof: forged }),

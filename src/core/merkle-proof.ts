@@ -5,8 +5,8 @@
  */
 import { equalBytes } from './bytes.ts';
 import type { Digest } from './digest.ts';
-import type { Frontier } from './merkle.ts';
-import { append, emptyFrontier, emptyRoot, nodeHash, rootOf } from './merkle.ts';
+import type { Frontier, Subtree } from './merkle.ts';
+import { append, appendTree, emptyFrontier, emptyRoot, nodeHash, rootOf } from './merkle.ts';
 
 /** Size and root of a tree. */
 export interface TreeHead {
@@ -18,6 +18,29 @@ export interface TreeHead {
 export function appendAll(digest: Digest, frontier: Frontier, leaves: Iterable<Uint8Array>): Frontier {
   let grown = frontier;
   for (const leaf of leaves) grown = append(digest, grown, leaf);
+  return grown;
+}
+
+/**
+ * The leaves from position `first` on as the largest full subtrees that there are in them: what was hashed once
+ * need not be hashed again for the head and for each part of a proof.
+ */
+export function subtreesOf(digest: Digest, first: number, leaves: readonly Uint8Array[]): readonly Subtree[] {
+  const subtrees: Subtree[] = [];
+  for (let at = 0; at < leaves.length; ) {
+    let size = 1;
+    while ((first + at) % (2 * size) === 0 && at + 2 * size <= leaves.length) size *= 2;
+    const hash = rootOf(digest, appendAll(digest, emptyFrontier, leaves.slice(at, at + size)));
+    subtrees.push({ size, hash });
+    at += size;
+  }
+  return subtrees;
+}
+
+/** The frontier after more subtrees, each at its place. */
+export function appendTrees(digest: Digest, frontier: Frontier, subtrees: Iterable<Subtree>): Frontier {
+  let grown = frontier;
+  for (const subtree of subtrees) grown = appendTree(digest, grown, subtree);
   return grown;
 }
 
@@ -92,25 +115,28 @@ export function verifyInclusion(
 }
 
 /**
- * The proof that the tree of `before` and then `leaves` extends the one of `before` (RFC 6962 §2.1.2).
+ * The proof that the tree of `before` and then `added` extends the one of `before` (RFC 6962 §2.1.2).
  * All that it needs of the older entries is their right edge: each hash in it is either a full subtree
  * of the older tree, or covers new leaves only. So it costs what was added, however long the journal.
  */
 export function consistencyProof(
   digest: Digest,
   before: Frontier,
-  leaves: readonly Uint8Array[],
+  added: readonly Subtree[],
 ): readonly Uint8Array[] {
   const older = before.size;
-  if (older === 0 || leaves.length === 0) return [];
+  if (older === 0 || added.length === 0) return [];
   const peaks = peaksOf(before);
-  const rootBetween = (from: number, to: number): Uint8Array =>
-    from < older
-      ? (peaks.get(from) as Uint8Array)
-      : rootOf(digest, appendAll(digest, emptyFrontier, leaves.slice(from - older, to - older)));
+  const placed = placesOf(older, added);
+  const rootBetween = (from: number, to: number): Uint8Array => {
+    if (from < older) return peaks.get(from) as Uint8Array;
+    // No subtree of the proof begins or ends within one that was added: both are where their sizes allow it.
+    const within = placed.filter(({ first }) => first >= from && first < to);
+    return rootOf(digest, appendTrees(digest, emptyFrontier, within));
+  };
   const proof: Uint8Array[] = [];
   let from = 0;
-  let to = older + leaves.length;
+  let to = placed.reduce((size, subtree) => size + subtree.size, older);
   while (to !== older) {
     const middle = from + splitOf(to - from);
     proof.push(older <= middle ? rootBetween(middle, to) : rootBetween(from, middle));
@@ -120,6 +146,18 @@ export function consistencyProof(
   // Where the older tree is one full subtree, its root is known to whoever verifies.
   if (from > 0) proof.push(rootBetween(from, to));
   return proof.reverse();
+}
+
+function placesOf(
+  start: number,
+  added: readonly Subtree[],
+): readonly (Subtree & { readonly first: number })[] {
+  let at = start;
+  return added.map((subtree) => {
+    const first = at;
+    at += subtree.size;
+    return { ...subtree, first };
+  });
 }
 
 /** The roots of the full subtrees, by their first leaf. */

@@ -36,16 +36,27 @@ export function emptyRoot(digest: Digest): Uint8Array {
   return digest.sha256(nothing);
 }
 
+/** A full subtree: the root over `size` leaves (a power of two), whose place is a multiple of that. */
+export interface Subtree {
+  readonly size: number;
+  readonly hash: Uint8Array;
+}
+
 /** The frontier after one more leaf (given as its leaf hash). */
 export function append(digest: Digest, frontier: Frontier, leaf: Uint8Array): Frontier {
+  return appendTree(digest, frontier, { size: 1, hash: leaf });
+}
+
+/** The frontier after a full subtree, at its place. */
+export function appendTree(digest: Digest, frontier: Frontier, { size, hash }: Subtree): Frontier {
   const hashes = [...frontier.hashes];
-  let node = leaf;
+  let node = hash;
   // Each trailing 1 of the old size is a full subtree as large as `node`: the two become one.
-  for (let rest = frontier.size; rest % 2 === 1; rest = (rest - 1) / 2) {
+  for (let rest = frontier.size / size; rest % 2 === 1; rest = (rest - 1) / 2) {
     node = nodeHash(digest, hashes.pop() ?? nothing, node);
   }
   hashes.push(node);
-  return { size: frontier.size + 1, hashes };
+  return { size: frontier.size + size, hashes };
 }
 
 /** The root hash over all leaves: subtrees are joined from the smallest to the largest. */

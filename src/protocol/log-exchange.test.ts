@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { utf8 } from '../core/bytes.ts';
 import { emptyFrontier, leafHash } from '../core/merkle.ts';
-import { appendAll, headOf } from '../core/merkle-proof.ts';
+import { appendAll, headOf, subtreesOf } from '../core/merkle-proof.ts';
 import { nodeDigest as digest } from '../platform/digest.ts';
 import { serverOrigin } from './checkpoint.ts';
 import { source, target } from './example-publisher.test.ts';
@@ -18,7 +18,11 @@ const leavesOf = (journal: string, size: number): Uint8Array[] =>
 const edge = (journal: string, size: number) => appendAll(digest, emptyFrontier, leavesOf(journal, size));
 const seenOf = (journal: string, size: number) => headOf(digest, edge(journal, size));
 const told = (journal: string, from: number, size: number): ToldLog =>
-  tellLog(digest, { signer, before: edge(journal, from), leaves: leavesOf(journal, size).slice(from) });
+  tellLog(digest, {
+    signer,
+    before: edge(journal, from),
+    added: subtreesOf(digest, from, leavesOf(journal, size).slice(from)),
+  });
 
 describe('a journal that is told, held against the one that was seen', () => {
   const cases: readonly [string, ToldLog, ReturnType<typeof seenOf> | undefined, Verdict][] = [

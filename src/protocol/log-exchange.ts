@@ -7,10 +7,10 @@ import type { Static } from 'typebox';
 import Type from 'typebox';
 import { base64url } from '../core/bytes.ts';
 import type { Digest } from '../core/digest.ts';
-import type { Frontier } from '../core/merkle.ts';
+import type { Frontier, Subtree } from '../core/merkle.ts';
 import { emptyRoot } from '../core/merkle.ts';
 import type { TreeHead } from '../core/merkle-proof.ts';
-import { appendAll, consistencyProof, headOf, verifyConsistency } from '../core/merkle-proof.ts';
+import { appendTrees, consistencyProof, headOf, verifyConsistency } from '../core/merkle-proof.ts';
 import type { NoteKey, NoteSigner, OpenedCheckpoint } from './checkpoint.ts';
 import { openCheckpoint, signCheckpoint } from './checkpoint.ts';
 import type { ReadonlyDeep } from './schema.ts';
@@ -38,15 +38,15 @@ export function tellLog(
   of: {
     readonly signer: NoteSigner;
     readonly before: Frontier;
-    readonly leaves: readonly Uint8Array[];
+    readonly added: readonly Subtree[];
   },
 ): ToldLog {
-  const { signer, before, leaves } = of;
-  const head = headOf(digest, appendAll(digest, before, leaves));
+  const { signer, before, added } = of;
+  const head = headOf(digest, appendTrees(digest, before, added));
   return {
     note: signCheckpoint(digest, { origin: signer.name, ...head }, signer),
     from: before.size,
-    proof: consistencyProof(digest, before, leaves).map(base64url),
+    proof: consistencyProof(digest, before, added).map(base64url),
   };
 }
 

@@ -208,6 +208,7 @@ export async function openServerContext(
       hosts: await store.read(readHosts),
       denials: new Map(),
       codeFailures: 0,
+      blocks: new Map(),
       contact: Promise.resolve(),
       poll: null,
       seen: null,

@@ -7,6 +7,7 @@ import type { SealBox } from '../platform/seal-box.ts';
 import type { TokenSigner } from '../platform/token-signer.ts';
 import type { SigningKey } from '../protocol/paseto.ts';
 import type { RootKey } from '../protocol/trust.ts';
+import type { KnownBlocks } from '../store/checkpoint-rows.ts';
 import type { Store } from '../store/port.ts';
 import type { TokenCache } from './usecases/license-token.ts';
 import type { KeptReferral } from './usecases/refer.ts';
@@ -55,6 +56,8 @@ export interface ServerCache {
   readonly denials: Map<string, number>;
   /** Codes that failed in a row. */
   codeFailures: number;
+  /** Of this server's own journal, what the clearinghouse has not cosigned yet (`witness.ts`). */
+  readonly blocks: KnownBlocks;
   /** The contact under way: the next one waits for it. */
   contact: Promise<void>;
   /** The newest time seen, and what of it was written down (`seen-time.ts`); null: not looked up yet. */

@@ -3,9 +3,9 @@
  * them. What a checkpoint says and whether it may be believed is for protocol/checkpoint.ts.
  */
 import type { Digest } from '../core/digest.ts';
-import type { Frontier } from '../core/merkle.ts';
+import type { Frontier, Subtree } from '../core/merkle.ts';
 import { emptyFrontier } from '../core/merkle.ts';
-import { appendAll } from '../core/merkle-proof.ts';
+import { appendTrees, subtreesOf } from '../core/merkle-proof.ts';
 import type { ReadTx, WriteTx } from './port.ts';
 
 export interface CheckpointKey {
@@ -58,12 +58,58 @@ export async function noteConflict(tx: WriteTx, key: CheckpointKey, conflict: st
   );
 }
 
-/** Leaf hashes of a journal from position `from` up to, not including, `to`. */
-export async function leavesBetween(
+/** So many entries are read and hashed at once: some 3 ms of work. */
+const blockSize = 512;
+
+/** Roots of full blocks of a journal, by their first position: entries never change, so they are hashed once. */
+export type KnownBlocks = Map<number, Uint8Array>;
+
+interface Range {
+  readonly log: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The entries of a journal from position `from` up to, not including, `to`, as subtrees of a block at most. */
+export async function subtreesBetween(
+  digest: Digest,
   tx: ReadTx,
-  range: { readonly log: string; readonly from: number; readonly to: number },
-): Promise<readonly Uint8Array[]> {
-  if (range.from >= range.to) return [];
+  of: Range & { readonly known?: KnownBlocks },
+): Promise<readonly Subtree[]> {
+  const { log, from, to, known } = of;
+  const subtrees: Subtree[] = [];
+  for (let at = from; at < to; ) {
+    const end = Math.min(to, endOfBlock(at));
+    const hash = end - at === blockSize ? known?.get(at) : undefined;
+    if (hash === undefined) {
+      subtrees.push(...subtreesOf(digest, at, await leavesBetween(tx, { log, from: at, to: end })));
+    } else {
+      subtrees.push({ size: blockSize, hash });
+    }
+    at = end;
+  }
+  return subtrees;
+}
+
+/** Hashes one more full block within a range; answers false where all of them are known. */
+export async function learnBlock(
+  digest: Digest,
+  tx: ReadTx,
+  of: Range & { readonly known: KnownBlocks },
+): Promise<boolean> {
+  const { log, from, to, known } = of;
+  for (let at = endOfBlock(from - 1); at + blockSize <= to; at += blockSize) {
+    if (known.has(at)) continue;
+    const leaves = await leavesBetween(tx, { log, from: at, to: at + blockSize });
+    for (const { hash } of subtreesOf(digest, at, leaves)) known.set(at, hash);
+    return true;
+  }
+  return false;
+}
+
+const endOfBlock = (position: number): number => (Math.floor(position / blockSize) + 1) * blockSize;
+
+async function leavesBetween(tx: ReadTx, range: Range): Promise<readonly Uint8Array[]> {
   const rows = await tx.all<{ leaf: Uint8Array }>(
     'select leaf from journal where log = ? and position >= ? and position < ? order by position',
     range.log,
@@ -80,10 +126,16 @@ export async function leavesBetween(
 export async function frontierAt(
   digest: Digest,
   tx: ReadTx,
-  of: { readonly log: string; readonly size: number; readonly known?: Frontier | undefined },
+  of: {
+    readonly log: string;
+    readonly size: number;
+    readonly known?: Frontier | undefined;
+    readonly blocks?: KnownBlocks;
+  },
 ): Promise<Frontier | undefined> {
-  const { log, size, known } = of;
+  const { log, size, known, blocks } = of;
   if (size > (await tx.head(log)).size) return undefined;
   const start = known !== undefined && known.size <= size ? known : emptyFrontier;
-  return appendAll(digest, start, await leavesBetween(tx, { log, from: start.size, to: size }));
+  const range = { log, from: start.size, to: size, ...(blocks === undefined ? {} : { known: blocks }) };
+  return appendTrees(digest, start, await subtreesBetween(digest, tx, range));
 }

@@ -24,9 +24,9 @@ import { judgeLog, mostAhead, tellLog } from '../../protocol/log-exchange.ts';
 import {
   findCheckpoint,
   frontierAt,
-  leavesBetween,
   noteConflict,
   saveCheckpoint,
+  subtreesBetween,
 } from '../../store/checkpoint-rows.ts';
 import { authoritiesOfServer, findServer, saveServer } from '../../store/committed-server-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
@@ -186,6 +186,6 @@ async function tellAgreement(
     return { note, from: row?.size ?? 0, proof: [] };
   }
   const to = Math.min(head.size, before.size + mostAhead);
-  const leaves = await leavesBetween(tx, { log, from: before.size, to });
-  return tellLog(digest, { signer, before, leaves });
+  const added = await subtreesBetween(digest, tx, { log, from: before.size, to });
+  return tellLog(digest, { signer, before, added });
 }

@@ -18,7 +18,7 @@ import { newId } from './new-id.ts';
 import { noteSealed } from './seen-time.ts';
 import { readAddress, readMethod } from './settings.ts';
 import { stateEndedMoves } from './state-move.ts';
-import { tellLogs } from './witness.ts';
+import { readyLogs, tellLogs } from './witness.ts';
 
 /**
  * The most of one sending over the network; the rest goes with the next. Signing 256 KiB takes some 10 ms,
@@ -39,6 +39,7 @@ export interface Sending {
 /** The beginning of the outbox, signed now; where that is all of it, with a contact at its end. */
 export async function sealSome(context: ServerContext, most = mostAtOnce): Promise<Sending> {
   await stateEndedMoves(context);
+  await readyLogs(context);
   const sealed = await context.store.write<Sending>(async (tx) => {
     const { count, more } = await waitingWithin(tx, clearinghouseName, most);
     const waiting = await tx.outbox(clearinghouseName, count);

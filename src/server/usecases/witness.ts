@@ -27,9 +27,10 @@ import { checkpointKeys } from '../../protocol/trust.ts';
 import {
   findCheckpoint,
   frontierAt,
-  leavesBetween,
+  learnBlock,
   noteConflict,
   saveCheckpoint,
+  subtreesBetween,
 } from '../../store/checkpoint-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import { listAuthorities } from '../../store/server-authority-rows.ts';
@@ -69,9 +70,29 @@ async function tellOwn(context: ServerContext, tx: ReadTx, signer: NoteSigner): 
     const note = signCheckpoint(context.digest, { origin: signer.name, ...head }, signer);
     return { note, from: row?.size ?? 0, proof: [] };
   }
-  const to = Math.min(head.size, before.size + mostAhead);
-  const leaves = await leavesBetween(tx, { log: serverLog, from: before.size, to });
-  return tellLog(context.digest, { signer, before, leaves });
+  const range = { log: serverLog, from: before.size, to: Math.min(head.size, before.size + mostAhead) };
+  const added = await subtreesBetween(context.digest, tx, { ...range, known: context.cache.blocks });
+  return tellLog(context.digest, { signer, before, added });
+}
+
+/**
+ * Hashes what a contact will have to prove, a block at a time: a journal that has grown by tens of thousands of
+ * entries would keep everybody waiting who wants to renew meanwhile.
+ */
+export async function readyLogs(context: ServerContext): Promise<void> {
+  const { store, digest, cache } = context;
+  const key = {
+    origin: serverOrigin(context.licenseServerId),
+    witness: clearinghouseOrigin(context.publisher),
+  };
+  const seen = await store.read(async (tx) => (await findCheckpoint(tx, key))?.size ?? 0);
+  for (const at of cache.blocks.keys()) if (at < seen) cache.blocks.delete(at);
+  const next = (): Promise<boolean> =>
+    store.read(async (tx) => {
+      const to = Math.min((await tx.head(serverLog)).size, seen + mostAhead);
+      return learnBlock(digest, tx, { log: serverLog, from: seen, to, known: cache.blocks });
+    });
+  while (await next()) await context.nextTurn();
 }
 
 function frontierOf(stored: Uint8Array | null): Frontier | undefined {
@@ -129,7 +150,10 @@ async function takeSeen(
   if (before?.note === told.note) return;
   const { size, root } = opened;
   const known = frontierOf(before?.frontier ?? null);
-  const frontier = await frontierAt(digest, tx, { log: serverLog, size, known });
+  const frontier = await frontierAt(digest, tx, {
+    ...{ log: serverLog, size, known },
+    blocks: context.cache.blocks,
+  });
   const fits = frontier !== undefined && equalBytes(rootOf(digest, frontier), root);
   const { note } = told;
   const edge = fits
