@@ -32,8 +32,15 @@ import { renewCertificates } from './renew-certificates.ts';
 import { stateDueMoves } from './state-move.ts';
 import { tellLogs } from './witness.ts';
 
-/** The most of one answer; the rest goes with the next contact. */
-const mostAtOnce = { messages: 500, bytes: 16 * 1024 * 1024 };
+interface Most {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+/** The most of one answer: what opens in some 60 ms. The rest goes with the next contact, which comes at once. */
+const mostAtOnce: Most = { messages: 500, bytes: 1024 * 1024 };
+/** The most of one recipient in a file; the rest goes with the next file, for which somebody has to walk. */
+const mostInFile: Most = { messages: 5000, bytes: 16 * 1024 * 1024 };
 
 interface Exchange {
   readonly messages: readonly string[];
@@ -81,7 +88,7 @@ async function exchangeNow(context: ClearinghouseContext, call: Exchange): Promi
     await context.mailbox.wait(leftMs);
   }
   return ok({
-    messages: [await welcome(context, taken.value), ...(await mailFor(context, licenseServerId))],
+    messages: [await welcome(context, taken.value), ...(await mailFor(context, licenseServerId, mostAtOnce))],
   });
 }
 
@@ -91,10 +98,14 @@ async function hasMail(context: ClearinghouseContext, licenseServerId: string): 
 }
 
 /** Everything that waits for a recipient, signed now: the content is that of the outbox, word for word. */
-async function mailFor(context: ClearinghouseContext, licenseServerId: string): Promise<readonly string[]> {
+async function mailFor(
+  context: ClearinghouseContext,
+  licenseServerId: string,
+  most: Most,
+): Promise<readonly string[]> {
   return context.store.read(async (tx) => {
     const tokens: string[] = [];
-    const { count } = await waitingWithin(tx, licenseServerId, mostAtOnce);
+    const { count } = await waitingWithin(tx, licenseServerId, most);
     for (const row of await tx.outbox(licenseServerId, count)) {
       tokens.push(await seal(context, tx, row));
     }
@@ -199,7 +210,7 @@ export async function answerFile(
   const { licenseServerId } = taken.value;
   const messages = [await welcome(context, taken.value)];
   const recipients = [licenseServerId, ...(await partnersOf(context, licenseServerId))];
-  for (const recipient of recipients) messages.push(...(await mailFor(context, recipient)));
+  for (const recipient of recipients) messages.push(...(await mailFor(context, recipient, mostInFile)));
   const file = writeMessageFile(context.digest, { kind: 'answer', messages, trustList: context.trustList });
   return ok({ file, messages: messages.length, for: recipients });
 }

@@ -58,6 +58,8 @@ export async function applyMessages(
   const clock = checkClock(context.clock.nowMs(), msOfIso(list.iat) ?? 0);
   if (!clock.ok) return clock;
   for (const token of call.messages) {
+    // Opening a long list takes some milliseconds: others have their turn in between.
+    await context.nextTurn();
     const nowMs = context.clock.nowMs();
     const keyOf = (kid: string): Uint8Array | undefined =>
       trustedKey(list, kid, { role: 'issue', atMs: nowMs });
@@ -96,7 +98,6 @@ export async function applyMessages(
       refusal: message.envelope.body.refused as unknown as Refusal,
     });
   }
-  await continueLongMoves(context);
   const [first] = failed;
   if (first !== undefined && applied.length + again.length === 0) return err(first.refusal);
   return ok({ applied, again, refused, failed, results });
@@ -198,6 +199,7 @@ export async function applyAnswerFile(
   const file = readMessageFile(context.digest, text, 'answer');
   if (!file.ok) return file;
   const done = await applyMessages(context, { messages: file.value.messages, ofOthers: 'skip' });
+  await continueLongMoves(context);
   if (!done.ok) return done;
   // A welcome is new in every file: it alone does not make one that was given before a new one.
   const news = done.value.applied.filter((type) => type !== 'welcome');

@@ -6,6 +6,7 @@ import { readMeta } from '../../store/meta-rows.ts';
 import type { ServerContext } from '../context.ts';
 import type { AppliedMessages } from './apply-message.ts';
 import { applyMessages } from './apply-message.ts';
+import { continueLongMove } from './long-move.ts';
 import { sealSome } from './outbox.ts';
 import { readRequest } from './requests.ts';
 
@@ -63,14 +64,17 @@ async function contactOnce(
   let done = nothing;
   let before: string | null = null;
   for (;;) {
+    // So that there is something to send: what comes after it is made while this is under way.
+    await continueLongMove(context);
     const { tokens, more, oldest } = await sealSome(context);
-    const answer = await context.delivery.exchange({
+    const exchange = context.delivery.exchange({
       url,
       messages: tokens,
       // With more to say there is nothing to wait for.
       waitMs: more ? 0 : call.waitMs,
       signal: call.poll === null ? signal : AbortSignal.any([signal, call.poll.signal]),
     });
+    const answer = await meanwhile(exchange, () => continueLongMove(context));
     if (!answer.ok) return isCut(call.poll) ? ok(done) : answer;
     const applied = await applyMessages(context, { messages: answer.value, ofOthers: 'refuse' });
     if (!applied.ok) return applied;
@@ -79,6 +83,19 @@ async function contactOnce(
     if (!more || oldest === before) return ok(done);
     before = oldest;
   }
+}
+
+/** Works as long as something is waited for, and there is work: the other side has its own to do with each part. */
+async function meanwhile<T>(waiting: Promise<T>, work: () => Promise<boolean>): Promise<T> {
+  let isWaiting = true;
+  const ended = waiting.finally(() => {
+    isWaiting = false;
+  });
+  const working = (async () => {
+    while (isWaiting && (await work()));
+  })();
+  const [answer] = await Promise.all([ended, working]);
+  return answer;
 }
 
 /** What several exchanges of one contact have brought. */

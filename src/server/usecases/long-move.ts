@@ -37,16 +37,22 @@ const nothingYet: MoveProgress = { parts: [], frozen: false, released: null, cur
 
 /** Goes on with every move that has something left to do here, until none has. */
 export async function continueLongMoves(context: ServerContext): Promise<void> {
-  while (await context.store.read(anyUnfinished)) {
-    const done = await context.store.write(async (tx) => {
-      await continueOne(context, tx);
-      return ok(null);
-    });
-    if (!done.ok) throw new Error(`A long move cannot be refused half-way, but was: ${done.error.code}`);
-  }
+  while (await continueLongMove(context));
 }
 
-async function anyUnfinished(tx: ReadTx): Promise<boolean> {
+/** Goes on with one part of a move that has something left to do here; answers false where none has. */
+export async function continueLongMove(context: ServerContext): Promise<boolean> {
+  if (!(await context.store.read(anyUnfinished))) return false;
+  const done = await context.store.write(async (tx) => {
+    await continueOne(context, tx);
+    return ok(null);
+  });
+  if (!done.ok) throw new Error(`A long move cannot be refused half-way, but was: ${done.error.code}`);
+  return true;
+}
+
+/** Whether more of the messages of a long move are still to be made. */
+export async function anyUnfinished(tx: ReadTx): Promise<boolean> {
   return (await unfinished(tx)) !== undefined;
 }
 

@@ -14,6 +14,7 @@ import type { ServerContext } from '../context.ts';
 import type { ServerContent } from '../send.ts';
 import { outgoing } from '../send.ts';
 import { serverLog } from './license-token.ts';
+import { anyUnfinished, continueLongMoves } from './long-move.ts';
 import { newId } from './new-id.ts';
 import { noteSealed } from './seen-time.ts';
 import { readAddress, readMethod } from './settings.ts';
@@ -30,7 +31,7 @@ const everything = { messages: 1_000_000, bytes: Number.MAX_SAFE_INTEGER };
 
 export interface Sending {
   readonly tokens: readonly string[];
-  /** Whether more waits than is sent now. */
+  /** Whether more waits than is sent now, or is still to be made for a long move. */
   readonly more: boolean;
   /** The message that has waited longest; null where none waits. */
   readonly oldest: string | null;
@@ -41,7 +42,9 @@ export async function sealSome(context: ServerContext, most = mostAtOnce): Promi
   await stateEndedMoves(context);
   await readyLogs(context);
   const sealed = await context.store.write<Sending>(async (tx) => {
-    const { count, more } = await waitingWithin(tx, clearinghouseName, most);
+    const waits = await waitingWithin(tx, clearinghouseName, most);
+    const { count } = waits;
+    const more = waits.more || (await anyUnfinished(tx));
     const waiting = await tx.outbox(clearinghouseName, count);
     const oldest = waiting[0]?.id ?? null;
     const tokens: string[] = [];
@@ -65,8 +68,9 @@ export async function sealSome(context: ServerContext, most = mostAtOnce): Promi
   return sealed.value;
 }
 
-/** The whole outbox, signed now, with a contact at its end. */
+/** The whole outbox, signed now, with a contact at its end; what a long move still has to say comes first. */
 export async function sealOutbox(context: ServerContext): Promise<readonly string[]> {
+  await continueLongMoves(context);
   return (await sealSome(context, everything)).tokens;
 }
 
