@@ -18,6 +18,8 @@ export type ProgramQuestion =
   | { readonly ask: 'journal'; readonly log: string; readonly from: number }
   | { readonly ask: 'books' }
   | { readonly ask: 'memory' }
+  /** Seconds of processor time since it was started. */
+  | { readonly ask: 'cpu' }
   /** How long it worked without a pause, each time since this was asked before. */
   | { readonly ask: 'turns' };
 
@@ -75,6 +77,10 @@ answerParent(async (question: ProgramQuestion) => {
       return opened.store.read((tx) => tx.balances(''));
     case 'turns':
       return turns.splice(0);
+    case 'cpu': {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1e6;
+    }
     case 'memory':
       return process.resourceUsage().maxRSS / 1024;
   }

@@ -56,7 +56,9 @@ interface Measured {
   };
   /** The source's turns of the event loop, milliseconds of processor time. */
   readonly turns: { readonly p99: number; readonly longest: number; readonly over20: number };
-  readonly memoryMiB: Readonly<Record<string, number>>;
+  /** Seconds of processor time that each process took for the move, and for the renewals meanwhile. */
+  readonly cpuSeconds: OfEach;
+  readonly memoryMiB: OfEach;
 }
 
 const logOf = (of: keyof World): string => (of === 'clearinghouse' ? agreement : 'server');
@@ -115,12 +117,60 @@ async function checkBooks(world: World, units: number): Promise<void> {
     throw new Error(`of ${units} units ${there} have arrived, ${here} stayed`);
 }
 
-async function memoryOf(world: World): Promise<Measured['memoryMiB']> {
-  const most: [string, number][] = [];
-  for (const name of ['clearinghouse', 'source', 'target'] as const) {
-    most.push([name, Math.round(await world[name].ask<number>({ ask: 'memory' }))]);
+const programs = ['clearinghouse', 'source', 'target'] as const;
+type OfEach = Readonly<Record<(typeof programs)[number], number>>;
+
+async function ofEach(world: World, ask: 'memory' | 'cpu'): Promise<OfEach> {
+  const told = { clearinghouse: 0, source: 0, target: 0 };
+  for (const name of programs) told[name] = await world[name].ask<number>({ ask });
+  return told;
+}
+
+/** Gives CALs away, lets some of their licenses become old, and answers who asks for those. */
+async function fill(world: World, issued: number): Promise<readonly string[]> {
+  const few = Array.from({ length: renewed }, (_, at) => `${renewedPrefix}${at}`);
+  const many = Array.from({ length: issued - renewed }, () => `U-${randomBytes(6).toString('hex')}`);
+  await issueTo(world.source, [...few, ...many]);
+  await world.source.ask({ ask: 'age', prefix: renewedPrefix });
+  return few;
+}
+
+/** Moves everything, and answers when the command was given. */
+async function move(world: World): Promise<number> {
+  const startedAt = Date.now();
+  const order = { agreement, product, type: 'user', to: world.targetId, quantity: 'all', reason: 'replaced' };
+  const { id } = await world.source.call('POST', '/v1/admin/moves', { ...order, hold: false });
+  await untilClosed(world, String(id));
+  return startedAt;
+}
+
+/** When each phase was over. */
+async function endsOf(world: World): Promise<readonly number[]> {
+  const ends: number[] = [];
+  for (const phase of phases) {
+    ends.push(await endOf(world[phase.of] as Program, logOf(phase.of), phase.kind));
   }
-  return Object.fromEntries(most);
+  return ends;
+}
+
+function phasesOf(startedAt: number, ends: readonly number[]): Measured['phases'] {
+  let before = startedAt;
+  const took = phases.map(({ name }, at): [string, number] => {
+    const end = ends[at] ?? before;
+    const seconds = (end - before) / 1000;
+    before = end;
+    return [name, seconds];
+  });
+  return Object.fromEntries(took);
+}
+
+function turnsOf(turns: readonly number[]): Measured['turns'] {
+  const sorted = turns.toSorted((left, right) => left - right);
+  return {
+    p99: percentile(sorted, 0.99),
+    longest: sorted.at(-1) ?? Number.NaN,
+    over20: sorted.filter((turn) => turn > 20).length,
+  };
 }
 
 async function measure(units: number): Promise<Measured> {
@@ -128,60 +178,40 @@ async function measure(units: number): Promise<Measured> {
   const world = await makeWorld(dir, units);
   try {
     const issued = Math.round(units * issuedShare);
-    const few = Array.from({ length: renewed }, (_, at) => `${renewedPrefix}${at}`);
-    const many = Array.from({ length: issued - renewed }, () => `U-${randomBytes(6).toString('hex')}`);
-    await issueTo(world.source, [...few, ...many]);
-    await world.source.ask({ ask: 'age', prefix: renewedPrefix });
+    const few = await fill(world, issued);
     const renewals = new Renewals(world.source.port, few.map(pathOf));
     await sleep(1000);
     await world.source.ask({ ask: 'turns' });
-    const startedAt = Date.now();
-    const order = {
-      agreement,
-      product,
-      type: 'user',
-      to: world.targetId,
-      quantity: 'all',
-      reason: 'replaced',
-    };
-    const { id } = await world.source.call('POST', '/v1/admin/moves', { ...order, hold: false });
-    await untilClosed(world, String(id));
-    const turns = (await world.source.ask<number[]>({ ask: 'turns' })).sort((left, right) => left - right);
+    const before = await ofEach(world, 'cpu');
+    const startedAt = await move(world);
+    const turns = turnsOf(await world.source.ask<number[]>({ ask: 'turns' }));
+    const after = await ofEach(world, 'cpu');
     const all = await renewals.stop();
-    let before = startedAt;
-    const ends: number[] = [];
-    for (const phase of phases)
-      ends.push(await endOf(world[phase.of] as Program, logOf(phase.of), phase.kind));
-    const took = phases.map(({ name }, at): [string, number] => {
-      const end = ends[at] ?? before;
-      const seconds = (end - before) / 1000;
-      before = end;
-      return [name, seconds];
-    });
+    const ends = await endsOf(world);
     await checkBooks(world, units);
-    const memoryMiB = await memoryOf(world);
+    const [, , , committedAt = startedAt, releasedAt = startedAt] = ends;
     return {
-      units,
-      issued,
-      seconds: (before - startedAt) / 1000,
-      phases: Object.fromEntries(took),
-      renewals: renewalsUntil(all, {
-        startedAt,
-        committedAt: ends[3] ?? before,
-        releasedAt: ends[4] ?? before,
-      }),
-      turns: {
-        p99: percentile(turns, 0.99),
-        longest: turns.at(-1) ?? Number.NaN,
-        over20: turns.filter((turn) => turn > 20).length,
+      ...{ units, issued, turns },
+      seconds: ((ends.at(-1) ?? startedAt) - startedAt) / 1000,
+      phases: phasesOf(startedAt, ends),
+      renewals: renewalsUntil(all, { startedAt, committedAt, releasedAt }),
+      cpuSeconds: {
+        clearinghouse: after.clearinghouse - before.clearinghouse,
+        source: after.source - before.source,
+        target: after.target - before.target,
       },
-      memoryMiB,
+      memoryMiB: await ofEach(world, 'memory'),
     };
   } finally {
     await world.close();
     rmSync(dir, { recursive: true, force: true });
   }
 }
+
+const words = (numbers: Readonly<Record<string, number>>, digits: number): string =>
+  Object.entries(numbers)
+    .map(([name, number]) => `${name} ${number.toFixed(digits)}`)
+    .join(', ');
 
 const measured: Measured[] = [];
 for (const size of (options.sizes ?? '').split(',').map(Number)) {
@@ -192,9 +222,9 @@ for (const size of (options.sizes ?? '').split(',').map(Number)) {
     console.log(`  ${name.padEnd(22)} ${seconds.toFixed(2)} s`);
   const { count, p50, p99, worst } = one.renewals;
   console.log(`  ${count} renewals meanwhile: p50 ${p50} ms, p99 ${p99} ms, longest ${worst} ms`);
-  const turns = Object.entries(one.turns).map(([name, ms]) => `${name} ${ms.toFixed(1)}`);
-  console.log(`  the source's turns, ms of processor time: ${turns.join(', ')}`);
-  console.log(`  memory at most, MiB: ${JSON.stringify(one.memoryMiB)}`);
+  console.log(`  the source's turns, ms of processor time: ${words(one.turns, 1)}`);
+  console.log(`  processor time, s: ${words(one.cpuSeconds, 2)}`);
+  console.log(`  memory at most, MiB: ${words(one.memoryMiB, 0)}`);
 }
 const largest = measured.at(-1);
 if (largest !== undefined) {
