@@ -3,15 +3,50 @@ import type { LicenseRow } from './license-rows.ts';
 import type { ReadTx, WriteTx } from './port.ts';
 
 /** What the other side is told of a holder. */
-export type HeldHolder = Pick<LicenseRow, 'sub' | 'kind' | 'origin' | 'unit' | 'leaseEnd'>;
+export type HeldHolder = Pick<LicenseRow, 'id' | 'sub' | 'kind' | 'origin' | 'unit' | 'leaseEnd'>;
+
+const heldColumns = 'id, sub, kind, origin, unit, lease_end as "leaseEnd"';
 
 /** Those whom `holdLicenses` would freeze now. */
 export async function nextToHold(tx: ReadTx, lineId: number, amount: number): Promise<readonly HeldHolder[]> {
   return tx.all<HeldHolder>(
-    `select sub, kind, origin, unit, lease_end as "leaseEnd" from licenses
+    `select ${heldColumns} from licenses
      where line_id = ? and state = 'issued' order by lease_end, id limit ?`,
     lineId,
     amount,
+  );
+}
+
+/**
+ * Issued licenses of a line in the order of their ids, from the one after `after` on: they lie beside each
+ * other, where those of one lease end are scattered over the whole table. The `+` keeps the line's own index
+ * out of it, which has them by their lease ends.
+ */
+export async function issuedAfter(
+  tx: ReadTx,
+  page: { readonly lineId: number; readonly after: number; readonly limit: number },
+): Promise<readonly HeldHolder[]> {
+  return tx.all<HeldHolder>(
+    `select ${heldColumns} from licenses
+     where +line_id = ? and id > ? and state = 'issued' order by id limit ?`,
+    page.lineId,
+    page.after,
+    page.limit,
+  );
+}
+
+/** Freezes for a move what `issuedAfter` has told, after one id and up to another; answers how many. */
+export async function holdBetween(
+  tx: WriteTx,
+  hold: { readonly lineId: number; readonly move: string; readonly after: number; readonly last: number },
+): Promise<number> {
+  return tx.run(
+    `update licenses set state = 'held', move = ?
+     where +line_id = ? and id > ? and id <= ? and state = 'issued'`,
+    hold.move,
+    hold.lineId,
+    hold.after,
+    hold.last,
   );
 }
 
@@ -36,7 +71,7 @@ export async function releaseHeld(
   ids: { readonly after: number; readonly last: number },
 ): Promise<void> {
   await tx.run(
-    `update licenses set state = 'released' where move = ? and id > ? and id <= ? and state = 'held'`,
+    `update licenses set state = 'released', ended = id where move = ? and id > ? and id <= ? and state = 'held'`,
     move,
     ids.after,
     ids.last,

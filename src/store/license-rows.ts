@@ -49,18 +49,23 @@ export async function liveLicenses(
   holder: string,
 ): Promise<readonly LicenseRow[]> {
   return tx.all<LicenseRow>(
-    `select ${columns} from licenses l where l.kind = ? and l.holder = ? and l.state in ('issued', 'held')`,
+    `select ${columns} from licenses l where l.kind = ? and l.holder = ? and l.ended = 0`,
     kind,
     holder,
   );
 }
 
 /** The latest lease end this holder ever had here on a line, also under a license since released. */
-export async function latestLeaseEnd(tx: ReadTx, lineId: number, sub: string): Promise<number> {
+export async function latestLeaseEnd(
+  tx: ReadTx,
+  of: Pick<LicenseRow, 'lineId' | 'kind' | 'holder'>,
+): Promise<number> {
   const row = await tx.get<{ latest: number | null }>(
-    `select max(lease_end) as latest from licenses where line_id = ? and sub = ? and state in ('released', 'expired')`,
-    lineId,
-    sub,
+    `select max(lease_end) as latest from licenses
+     where kind = ? and holder = ? and line_id = ? and state in ('released', 'expired')`,
+    of.kind,
+    of.holder,
+    of.lineId,
   );
   return row?.latest ?? 0;
 }
@@ -120,7 +125,7 @@ export async function endLicense(
   id: number,
   state: 'returned' | 'expired' | 'released',
 ): Promise<void> {
-  await tx.run('update licenses set state = ? where id = ?', state, id);
+  await tx.run('update licenses set state = ?, ended = id where id = ?', state, id);
 }
 
 /** Ends the token of a license whose unit must still wait for `lease_end`. */
@@ -164,7 +169,7 @@ export async function setHeldLicenses(
 ): Promise<number> {
   return state === 'issued'
     ? tx.run(`update licenses set state = 'issued', move = null where move = ? and state = 'held'`, move)
-    : tx.run(`update licenses set state = 'released' where move = ? and state = 'held'`, move);
+    : tx.run(`update licenses set state = 'released', ended = id where move = ? and state = 'held'`, move);
 }
 
 export async function heldLicenses(tx: ReadTx, move: string): Promise<readonly LicenseRow[]> {
@@ -181,7 +186,7 @@ export async function takenOverEarly(
   source: string,
 ): Promise<readonly LicenseRow[]> {
   return tx.all<LicenseRow>(
-    `select ${columns} from licenses l where l.line_id = ? and l.state in ('issued', 'held')
+    `select ${columns} from licenses l where l.line_id = ? and l.ended = 0
        and l.early_source = ? order by l.id`,
     lineId,
     source,
@@ -215,7 +220,7 @@ export async function endedLicense(
   if (of.lineIds.length === 0) return undefined;
   return tx.get<EndedLicense>(
     `select line_id as "lineId", sub, origin, state, move, issued_at as "issuedAt", expires_at as "expiresAt" from licenses
-     where kind = ? and holder = ? and state in ('returned', 'expired', 'released')
+     where kind = ? and holder = ? and ended > 0
        and line_id in (${of.lineIds.map(() => '?').join(', ')}) order by id desc limit 1`,
     of.kind,
     of.holder,

@@ -1,4 +1,5 @@
 /** Licenses of a move that is undone, at its target and at its source: plain SQL, no rules. */
+import type { KnownLease } from './held-rows.ts';
 import type { ReadTx, WriteTx } from './port.ts';
 
 /** The move out of here that has frozen a license which came with `move`, if one has. */
@@ -13,7 +14,7 @@ export async function frozenSince(tx: ReadTx, move: string): Promise<string | un
 /** The licenses that came with a move leave with it; their tokens run on to their ends. */
 export async function releaseInherited(tx: WriteTx, move: string): Promise<number> {
   return tx.run(
-    `update licenses set state = 'released', move = ?, inherited_from = null
+    `update licenses set state = 'released', ended = id, move = ?, inherited_from = null
      where inherited_from = ? and state = 'issued'`,
     move,
     move,
@@ -26,7 +27,7 @@ export async function releaseNewest(
   of: { readonly lineId: number; readonly move: string; readonly amount: number },
 ): Promise<number> {
   return tx.run(
-    `update licenses set state = 'released', move = ? where id in (
+    `update licenses set state = 'released', ended = id, move = ? where id in (
        select id from licenses where line_id = ? and state = 'issued' and inherited_from is null
        order by issued_at desc, id desc limit ?)`,
     of.move,
@@ -35,16 +36,10 @@ export async function releaseNewest(
   );
 }
 
-/** Raises the known lease end of a holder's live license; answers whether there is one. */
-export async function extendLive(
-  tx: WriteTx,
-  change: { readonly lineId: number; readonly sub: string; readonly leaseEnd: number },
-): Promise<boolean> {
-  const changed = await tx.run(
-    `update licenses set lease_end = max(lease_end, ?) where line_id = ? and sub = ? and state in ('issued', 'held')`,
-    change.leaseEnd,
-    change.lineId,
-    change.sub,
+/** The live licenses of a line, with what is known of their leases. */
+export async function liveLeases(tx: ReadTx, lineId: number): Promise<readonly KnownLease[]> {
+  return tx.all<KnownLease>(
+    'select id, sub, lease_end as "leaseEnd" from licenses where line_id = ? and ended = 0',
+    lineId,
   );
-  return changed > 0;
 }

@@ -13,8 +13,8 @@ import { addressField } from '../server-address.ts';
 import type { MoveHappening } from './advance-move.ts';
 import { newId } from './new-id.ts';
 
-/** So many holders or leases stand in one message: some 80 KiB, which its recipient opens in about 5 ms. */
-const listSize = 500;
+/** So many holders or leases stand in one message: some 64 KiB, which its recipient opens in about 4 ms. */
+const listSize = 400;
 
 /** A move and what is told of it now; parts of long lists go into the outbox. */
 export type Telling = Pick<MoveHappening, 'move' | 'leases' | 'returned'> & {

@@ -9,7 +9,7 @@ import { err, ok } from '../../core/result.ts';
 import type { FreezeSplit } from '../../core/split.ts';
 import { splitFreeze } from '../../core/split.ts';
 import type { HeldHolder } from '../../store/held-rows.ts';
-import { nextToHold } from '../../store/held-rows.ts';
+import { holdBetween, issuedAfter, nextToHold } from '../../store/held-rows.ts';
 import { holdLicenses, setHeldLicenses } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { freezeReserved, releaseReserved, unfreezeReserved } from '../../store/reserve-rows.ts';
@@ -19,7 +19,7 @@ import { openFreeze, provisionalMove } from '../../store/server-rows.ts';
 import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
 import { accountsOf } from './license-token.ts';
 import type { Part } from './move-progress.ts';
-import { partSize, readProgress } from './move-progress.ts';
+import { partSize, readProgress, takeFrozen } from './move-progress.ts';
 
 /** What a freeze takes, as postings, and the two amounts that the other side hears of. */
 export interface Frozen {
@@ -32,6 +32,8 @@ export interface FrozenPart extends Frozen {
   readonly licenses: readonly HeldHolder[];
   /** Whether nothing is left to be frozen. */
   readonly complete: boolean;
+  /** The license that was frozen last, where all are frozen in the order of their ids. */
+  readonly cursor: number;
 }
 
 /**
@@ -47,6 +49,9 @@ export async function freezeUnits(
   if (!free.ok) return free;
   const split = await splitOf(tx, order.line, order.quantity);
   if (!split.ok) return split;
+  const { issued: amount } = split.value;
+  const held = await holdLicenses(tx, { lineId: order.line.id, move: order.move, amount });
+  if (held !== amount) throw new Error(`${amount} licenses were to be held, ${held} were there.`);
   return ok({ split: split.value, postings: await take(tx, { ...order, split: split.value, number: 0 }) });
 }
 
@@ -72,18 +77,49 @@ export async function freezePart(
     readonly move: string;
     readonly wanted: number | 'all';
     readonly part: number;
+    /** The license that was frozen last, where all are frozen in the order of their ids. */
+    readonly cursor: number;
   },
 ): Promise<Result<FrozenPart, Refusal>> {
-  const { line, move, part: number } = order;
+  const { line, move, part: number, cursor } = order;
   const whole = await splitOf(tx, line, order.wanted);
   if (!whole.ok) return whole;
   const complete = whole.value.issued <= partSize;
   const split = complete
     ? whole.value
     : { unissued: whole.value.unissued, issued: partSize, reserved: 0, quarantined: 0, held: partSize };
-  const licenses = await nextToHold(tx, line.id, split.issued);
+  const byId = order.wanted === 'all' && !complete;
+  const licenses = await holdNext(tx, { line, move, amount: split.issued, after: byId ? cursor : null });
   const postings = await take(tx, { line, move, split, number });
-  return ok({ split, postings, licenses, complete });
+  const last = byId ? Math.max(cursor, licenses.at(-1)?.id ?? 0) : cursor;
+  return ok({ split, postings, licenses, complete, cursor: last });
+}
+
+/**
+ * Holds so many licenses, and answers whose. Those whose leases end first are the likeliest to be gone, so they
+ * go first; where all go, the order of their ids (`after` one) takes a fifth of the time. Whatever that
+ * leaves behind goes with the last part.
+ */
+async function holdNext(
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly move: string;
+    readonly amount: number;
+    readonly after: number | null;
+  },
+): Promise<readonly HeldHolder[]> {
+  const { move, amount, after } = of;
+  const lineId = of.line.id;
+  const inOrder = after === null ? [] : await issuedAfter(tx, { lineId, after, limit: amount });
+  const last = inOrder.at(-1)?.id;
+  const isInOrder = after !== null && last !== undefined && inOrder.length === amount;
+  const licenses = isInOrder ? inOrder : await nextToHold(tx, lineId, amount);
+  const held = isInOrder
+    ? await holdBetween(tx, { lineId, move, after, last })
+    : await holdLicenses(tx, { lineId, move, amount });
+  if (held !== amount) throw new Error(`${amount} licenses were to be held, ${held} were there.`);
+  return licenses;
 }
 
 async function splitOf(
@@ -101,7 +137,7 @@ async function splitOf(
   });
 }
 
-/** Freezes a split, and answers the postings for it. */
+/** Freezes a split but for its licenses, and answers the postings for all of it. */
 async function take(
   tx: WriteTx,
   of: {
@@ -113,8 +149,6 @@ async function take(
 ): Promise<readonly Posting[]> {
   const { line, move, split, number } = of;
   await shiftUnits(tx, { lineId: line.id, from: freePool, to: move, amount: split.unissued });
-  const held = await holdLicenses(tx, { lineId: line.id, move, amount: split.issued });
-  if (held !== split.issued) throw new Error(`${split.issued} licenses were to be held, ${held} were there.`);
   await freezeReserved(tx, { lineId: line.id, move, amount: split.reserved });
   const accounts = accountsOf(line);
   return takesOf({ line, move, part: split, number }).map(
@@ -152,7 +186,7 @@ async function resolveAll(
   const { unissued, held, reserved, quarantined } = move;
   const whole = { unissued, issued: held - reserved - quarantined, reserved, quarantined };
   const progress = await readProgress(tx, move.id);
-  const parts = progress?.parts ?? [whole];
+  const parts = progress === undefined ? [whole] : await takeFrozen(tx, move.id);
   // What a release in parts has given up already is resolved.
   return parts
     .flatMap((part, number) =>

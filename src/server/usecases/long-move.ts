@@ -24,7 +24,15 @@ import type { NamedHolder } from './holder-view.ts';
 import { viewHolder } from './holder-view.ts';
 import { serverLog } from './license-token.ts';
 import type { MoveProgress } from './move-progress.ts';
-import { isUnfinished, partSize, readProgress, writeProgress } from './move-progress.ts';
+import {
+  frozenPart,
+  isUnfinished,
+  keepFrozen,
+  partSize,
+  readProgress,
+  takeFrozen,
+  writeProgress,
+} from './move-progress.ts';
 import { moveEvent } from './move-row.ts';
 import { newId } from './new-id.ts';
 
@@ -33,7 +41,7 @@ interface OfMove {
   readonly move: ServerMoveRow;
 }
 
-const nothingYet: MoveProgress = { parts: [], frozen: false, released: null, cursor: 0 };
+const nothingYet: MoveProgress = { parts: 0, frozen: false, released: null, cursor: 0 };
 
 /** Goes on with every move that has something left to do here, until none has. */
 export async function continueLongMoves(context: ServerContext): Promise<void> {
@@ -97,7 +105,8 @@ async function freezeNext(
 ): Promise<void> {
   const so = move.unissued + move.held;
   const wanted = move.quantity === 'all' ? 'all' : move.quantity - so;
-  const part = await freezePart(tx, { line, move: move.id, wanted, part: progress.parts.length });
+  const { parts: number, cursor } = progress;
+  const part = await freezePart(tx, { line, move: move.id, wanted, part: number, cursor });
   if (!part.ok)
     throw new Error(`Move ${move.id} was to freeze ${wanted} more: ${JSON.stringify(part.error)}`);
   const { split } = part.value;
@@ -119,12 +128,12 @@ export async function enterPart(
   of: OfMove & { readonly frozen: FrozenPart; readonly progress?: MoveProgress },
 ): Promise<void> {
   const { line, move, frozen, progress = nothingYet } = of;
-  const { licenses, postings, complete } = frozen;
-  const number = progress.parts.length;
+  const { licenses, postings, complete, cursor } = frozen;
+  const number = progress.parts;
   const { held: _held, ...part } = frozen.split;
-  const parts = [...progress.parts, part];
   if (number > 0 || !complete) {
-    await writeProgress(tx, move.id, { ...progress, parts, frozen: complete });
+    await keepFrozen(tx, move.id, { number, part });
+    await writeProgress(tx, move.id, { ...progress, parts: number + 1, frozen: complete, cursor });
   }
   if (number === 0 && complete) {
     await tellFrozen(context, tx, { line, move, postings, licenses, told: 0, outbox: [] });
@@ -231,7 +240,7 @@ function namedOnce(all: readonly NamedHolder[]): readonly NamedHolder[] {
 export async function beginRelease(tx: WriteTx, move: string): Promise<boolean> {
   const progress = await readProgress(tx, move);
   if (progress === undefined) return false;
-  if (progress.released === null) await writeProgress(tx, move, { ...progress, released: 0 });
+  if (progress.released === null) await writeProgress(tx, move, { ...progress, released: 0, cursor: 0 });
   return true;
 }
 
@@ -276,8 +285,7 @@ async function releaseNext(
   }: OfMove & { readonly progress: MoveProgress; readonly code?: ToldCode | undefined },
 ): Promise<void> {
   const number = progress.released ?? 0;
-  const part = progress.parts[number];
-  if (part === undefined) throw new Error(`Move ${move.id} has no part ${number}.`);
+  const part = await frozenPart(tx, move.id, number);
   const leases = await heldAfter(tx, { move: move.id, after: progress.cursor, limit: part.issued });
   if (leases.length !== part.issued) {
     throw new Error(
@@ -286,12 +294,13 @@ async function releaseNext(
   }
   const cursor = leases.at(-1)?.id ?? progress.cursor;
   await releaseHeld(tx, move.id, { after: progress.cursor, last: cursor });
-  const isLast = number + 1 === progress.parts.length;
+  const isLast = number + 1 === progress.parts;
   const postings = await releasePartOf(tx, { line, move, part, number, isLast });
   const released = isLast ? null : number + 1;
   await writeProgress(tx, move.id, { ...progress, released, cursor });
   const outbox = [await told(context, tx, { move, number, leases })];
   if (isLast) {
+    await takeFrozen(tx, move.id);
     await tellReleased(context, tx, { line, move, code, postings, leases: [], told: number + 1, outbox });
     return;
   }

@@ -64,7 +64,9 @@ export async function onFreeze(
     open: open === undefined ? null : { id: open.id, state: 'frozen' },
   });
   const free = allowed.ok ? await checkFree(tx, line) : allowed;
-  const frozen = free.ok ? await freezePart(tx, { line, move: id, wanted: quantity, part: 0 }) : free;
+  const frozen = free.ok
+    ? await freezePart(tx, { line, move: id, wanted: quantity, part: 0, cursor: 0 })
+    : free;
   if (!frozen.ok) return decline(context, tx, { message, id, move, line, refusal: frozen.error });
   await enterFreeze(context, tx, { message, id, move, line, frozen: frozen.value });
   return ok(null);

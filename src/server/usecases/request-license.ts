@@ -314,7 +314,13 @@ async function makeLicense(
   const jti = newId(context);
   const late = deed.decision.act === 'take-over' && deed.decision.late;
   const marks = marksOf(facts, await tx.head(serverLog));
-  const known = inherited === null ? 0 : Math.max(inherited.leaseEnd, await latestLeaseEnd(tx, line.id, sub));
+  const known =
+    inherited === null
+      ? 0
+      : Math.max(
+          inherited.leaseEnd,
+          await latestLeaseEnd(tx, { lineId: line.id, kind, holder: request.holder }),
+        );
   return {
     lineId: line.id,
     kind,

@@ -8,11 +8,12 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { msOfIso } from '../../core/time.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
+import { extendLease } from '../../store/held-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { drawReserve, extendReserved, insertReservation, lineReserves } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
-import { extendLive } from '../../store/undo-rows.ts';
+import { liveLeases } from '../../store/undo-rows.ts';
 import { freePool, shiftUnits } from '../../store/unit-rows.ts';
 import { unfreezeUnits } from './freeze.ts';
 import { accountsOf } from './license-token.ts';
@@ -35,10 +36,17 @@ export async function takeBack(
   const { line, move, returned } = of;
   const postings = await unfreezeUnits(tx, { line, move });
   const newcomers: Holder[] = [];
+  // All are looked at once: looking for each of many by name took time in the square of them.
+  const live = returned.length === 0 ? [] : await liveLeases(tx, line.id);
+  const bySub = new Map(live.map((license) => [license.sub, license]));
   for (const holder of returned) {
     const known = { lineId: line.id, sub: holder.sub, leaseEnd: endOf(holder) };
-    if ((await extendLive(tx, known)) || (await extendReserved(tx, known))) continue;
-    newcomers.push(holder);
+    const license = bySub.get(holder.sub);
+    if (license === undefined) {
+      if (!(await extendReserved(tx, known))) newcomers.push(holder);
+    } else if (known.leaseEnd > license.leaseEnd) {
+      await extendLease(tx, license.id, known.leaseEnd);
+    }
   }
   if (newcomers.length === 0) return ok(postings);
   const accounts = accountsOf(line);
