@@ -274,6 +274,32 @@ it('a grant whose units a later code brought and a move by telephone took is giv
   assert.deepEqual(await acts.counts(third), [18, 0, 18, 0, 0, 0]);
 });
 
+describe('what is being undone, as its source has asked,', () => {
+  let move: string;
+
+  beforeEach(async () => {
+    move = await acts.askMove(old, next, { hold: true });
+    await acts.contact(old, old, next);
+    value(await undoMove(old.context, move));
+  });
+
+  const giveUp = async (): Promise<readonly Refusal[]> => [
+    refusalOf(await deactivateServer(old.context, { returnUnissued: true, by: 'message' })),
+    refusalOf(await deactivateServer(old.context, { returnUnissued: true, by: 'telephone' })),
+    refusalOf(await releaseByTelephone(old.context, device)),
+  ];
+
+  it('is not given up there meanwhile: nobody would have it', async () => {
+    const refused = { code: 'undo-open', move, target: acts.idOf(next) };
+    assert.deepEqual(await giveUp(), [refused, refused, refused]);
+    await acts.contact(old);
+    assert.deepEqual(await giveUp(), [refused, refused, refused]);
+    await acts.contact(next, next, old);
+    assert.deepEqual(await acts.counts(old), [20, 3, 17, 0, 0, 0]);
+    assert.equal((await acts.permanent(old, 'ws-1')).unit, 1);
+  });
+});
+
 it('by files the same: one more round of the stick', async () => {
   const stick = async (from: OpenServer, to: readonly OpenServer[]): Promise<void> => {
     const answer = await acts.answerTo(world, from);
@@ -291,6 +317,18 @@ it('by files the same: one more round of the stick', async () => {
 });
 
 describe('too late', () => {
+  it('what the clearinghouse refuses to undo can be given up again', async () => {
+    const move = await acts.askMove(old, next);
+    await acts.contact(old, old, next, next);
+    value(await undoMove(old.context, move));
+    const close = { returnUnissued: false, by: 'message' } as const;
+    assert.equal(refusalOf(await deactivateServer(old.context, close)).code, 'undo-open');
+    await acts.contact(old, old, next);
+    assert.equal(await acts.stateOf(world, move), 'closed');
+    await acts.closeByContact(old, false);
+    assert.deepEqual(await acts.counts(next), [20, 0, 17, 0, 3, 0]);
+  });
+
   it('after the commit it is refused at the desk and at both ends, with the way back', async () => {
     const move = await acts.askMove(old, next);
     await acts.contact(old, old, next, next);

@@ -158,6 +158,8 @@ export type Refusal =
       readonly available: number;
     }
   | { readonly code: 'move-open'; readonly move: string; readonly state: string }
+  /** An undo was asked for here and is not answered yet: to give up what it brings back would lose it. */
+  | { readonly code: 'undo-open'; readonly move: string; readonly target: string }
   | { readonly code: 'move-unknown'; readonly move: string }
   | { readonly code: 'move-state'; readonly move: string; readonly state: string; readonly act: string }
   | {

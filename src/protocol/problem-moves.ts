@@ -8,6 +8,7 @@ type MoveCodes = Extract<
   | 'move-to-itself'
   | 'move-more-than-there-is'
   | 'move-open'
+  | 'undo-open'
   | 'move-unknown'
   | 'move-state'
   | 'undo-too-late'
@@ -53,6 +54,14 @@ const moveWords: WordsFor<MoveCodes> = {
     title: 'A move is under way already',
     message: `Move ${move} of the same product is not finished (${state}); a server freezes for one at a time.`,
     next: 'Finish it by repeating its calyx server move command, or see what it waits for: calyx desk moves.',
+  }),
+  'undo-open': ({ move, target }) => ({
+    status: 409,
+    title: 'The move is being undone',
+    message: `Its undoing was asked for here: the CALs of move ${move} are to be in use on this server again. Given up now, they would be nobody's.`,
+    next:
+      `See it to its end first: calyx server move --undo ${move} (by file with --request-out FILE). It ends when ${target} ` +
+      'has given its CALs back; then move them again, or give back what is unissued.',
   }),
   'move-unknown': ({ move }) => ({
     status: 404,

@@ -117,6 +117,7 @@ const samples: { readonly [Code in RefusalCode]: RefusalOf<Code> } = {
   'move-to-itself': { code: 'move-to-itself', licenseServerId: id },
   'move-more-than-there-is': { code: 'move-more-than-there-is', asked: 30, available: 25 },
   'move-open': { code: 'move-open', move: 'm-1', state: 'frozen' },
+  'undo-open': { code: 'undo-open', move: 'm-1', target: id },
   'move-unknown': { code: 'move-unknown', move: 'm-1' },
   'move-state': { code: 'move-state', move: 'm-1', state: 'committed', act: 'cancel' },
   'undo-too-late': {

@@ -219,7 +219,7 @@ function addDeactivation(app: App, context: ServerContext): void {
   app.post(
     '/v1/admin/deactivate',
     {
-      config: { admin: true, refusals: ['not-activated', 'holders-remain', 'deactivated'] },
+      config: { admin: true, refusals: ['not-activated', 'holders-remain', 'deactivated', 'undo-open'] },
       schema: {
         tags: ['Activation'],
         summary: 'Releases what is frozen, gives back what is unissued, closes',

@@ -40,6 +40,7 @@ import { newId } from './new-id.ts';
 import { administer } from './server-facts.ts';
 import { stateEndedMoves } from './state-move.ts';
 import { giveBack, nextCode, release } from './telephone-move.ts';
+import { checkGivenUp } from './undo-move.ts';
 
 export interface Deactivation {
   /** Gives back what is unissued first; without it anything left is refused. */
@@ -69,7 +70,7 @@ interface Holding {
  * printed again; by message, where the clearinghouse has refused because codes had not been read, it is
  * told again. Refused: `not-activated`, `holders-remain` with the counts (move them first; what is
  * only unissued can be given back with --return), `answer-pending` while a certificate is under way,
- * `move-open` by message while a move by telephone is open, and while a move to here is on trial.
+ * `move-open` by message while a move by telephone is open, and while a move to here is on trial, `undo-open`.
  */
 export async function deactivateServer(
   context: ServerContext,
@@ -123,6 +124,10 @@ async function checkClosable(
   for (const authority of active) holdings.push(await holdingOf(tx, authority));
   const told = order.by === 'message' ? telephoneFreeze(holdings) : undefined;
   if (told !== undefined) return err({ code: 'move-open', move: told.id, state: told.state });
+  for (const freeze of freezesOf(holdings)) {
+    const given = await checkGivenUp(tx, freeze);
+    if (!given.ok) return given;
+  }
   const coming = (await listServerMoves(tx)).find(
     (move) => move.role === 'target' && move.state === 'provisional',
   );
@@ -142,10 +147,13 @@ async function holdingOf(tx: WriteTx, authority: AuthorityRow): Promise<Holding>
   return { authority, lines };
 }
 
+function freezesOf(holdings: readonly Holding[]): readonly ServerMoveRow[] {
+  return holdings.flatMap(({ lines }) => lines.flatMap(({ freeze }) => freeze ?? []));
+}
+
 /** A freeze that is told by telephone is released by telephone: its move goes on with that code. */
 function telephoneFreeze(holdings: readonly Holding[]): ServerMoveRow | undefined {
-  const freezes = holdings.flatMap(({ lines }) => lines.map(({ freeze }) => freeze));
-  return freezes.find((freeze) => freeze?.carrier === 'telephone');
+  return freezesOf(holdings).find((freeze) => freeze.carrier === 'telephone');
 }
 
 /** What is neither frozen nor given back. */

@@ -40,6 +40,7 @@ import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
 import { checkTime } from './seen-time.ts';
 import type { MoveOrder } from './start-move.ts';
+import { checkGivenUp } from './undo-move.ts';
 
 export type ToldAct = ConfirmationView & {
   readonly product?: string;
@@ -161,7 +162,7 @@ async function repeatFreeze(
 
 /**
  * Gives up what is frozen on a line. Asked again, the code is printed again. Refused: `nothing-frozen`,
- * `line-unknown`, `not-activated`, `deactivated`, `quantity-invalid` (65,535 at most by telephone), and
+ * `line-unknown`, `not-activated`, `deactivated`, `quantity-invalid` (65,535 at most by telephone), `undo-open`, and
  * `move-open` while a long freeze goes on.
  */
 export async function releaseByTelephone(
@@ -175,6 +176,8 @@ export async function releaseByTelephone(
     const { line, authority } = found.value;
     const move = await openFreeze(tx, line.agreement, line.line);
     if (move === undefined) return lastRelease(context, tx, line);
+    const given = await checkGivenUp(tx, move);
+    if (!given.ok) return given;
     const { unissued, held } = move;
     if ((await readProgress(tx, move.id))?.frozen === false) {
       return err({ code: 'move-open', move: move.id, state: move.state });

@@ -69,6 +69,18 @@ export async function settleUndo(tx: WriteTx, move: string): Promise<void> {
   await settleRequest(tx, { id: undoId(move), state: 'done', answer: '{}' });
 }
 
+/**
+ * Whether what a move has frozen may be given up here. Given up while its undo is under way, the CALs would
+ * go to the publisher (protocol §2.2, `returning`), though somebody here has asked to have them back.
+ * Refused: `undo-open`.
+ */
+export async function checkGivenUp(
+  tx: ReadTx,
+  { id, target }: Pick<ServerMoveRow, 'id' | 'target'>,
+): Promise<Result<null, Refusal>> {
+  return (await isUndoing(tx, id)) ? err({ code: 'undo-open', move: id, target }) : ok(null);
+}
+
 /** Whether an undo was asked for here and is not answered yet. */
 export async function isUndoing(tx: ReadTx, move: string): Promise<boolean> {
   return (await findRequest(tx, undoId(move)))?.state === 'waiting';
