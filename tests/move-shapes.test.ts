@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { cancelMove } from '../src/clearinghouse/usecases/cancel-move.ts';
-import { dayMs } from '../src/core/time.ts';
+import { dayMs, msOfIso } from '../src/core/time.ts';
 import type { OpenServer } from '../src/server/app.ts';
+import { sweepLapsed } from '../src/server/usecases/reclaim.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
 import { freezeByTelephone, releaseByTelephone } from '../src/server/usecases/telephone-move.ts';
 import * as acts from './world/acts.ts';
@@ -53,6 +54,36 @@ describe('several moves', () => {
     assert.deepEqual(await acts.counts(a), [12, 5, 7, 0, 0, 0]);
     assert.deepEqual(await acts.counts(c), [8, 1, 7, 0, 0, 0]);
     assert.deepEqual(await acts.books(world), [70, 30, 0]);
+  });
+
+  it('go on with their holders only when the source has given them up: it renews them until then', async () => {
+    const first = await acts.askMove(a, c);
+    await acts.contact(a, a, c, c, c);
+    assert.equal(await acts.stateOf(world, first), 'committed');
+    // The source is not heard of. What has no holder can go on, and nothing else.
+    const onward = await acts.askMove(c, b);
+    await acts.contact(c, c, b, c);
+    assert.equal(await acts.stateOf(world, onward), 'aborted');
+    assert.deepEqual(await acts.counts(c), [20, 0, 18, 0, 2, 0]);
+    const free = await acts.askMove(c, b, { quantity: 18 });
+    await finish(c, b);
+    assert.equal(await acts.stateOf(world, free), 'closed');
+    const license = await acts.permanent(a, 'a-1');
+    world.clock.set((msOfIso(license.expiresAt) ?? 0) - dayMs / 24);
+    const renewed = await acts.permanent(a, 'a-1');
+    assert.notEqual(renewed.expiresAt, license.expiresAt);
+    await acts.contact(a, a, c, c);
+    assert.equal(await acts.stateOf(world, first), 'closed');
+    await acts.askMove(c, b);
+    await finish(c, b);
+    // The lease that was renewed has not ended: nobody else gets that unit, wherever it is.
+    world.clock.set((msOfIso(license.expiresAt) ?? 0) + dayMs / 24);
+    await acts.contact(b);
+    const swept = value(await sweepLapsed(b.context, 100)).reclaimed;
+    const counts = await acts.counts(b);
+    assert.ok((counts[4] ?? 0) >= 1, `${swept} reclaimed, ${JSON.stringify(counts)}`);
+    const moved = await acts.permanent(b, 'a-1', acts.sourceOf(renewed));
+    assert.equal(moved.origin, license.origin);
   });
 
   it('from two sources into one target at the same time, and one of them is undone', async () => {

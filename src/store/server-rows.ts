@@ -84,6 +84,21 @@ export async function provisionalMove(
   return row && moveOf(row);
 }
 
+/** A move to this server whose holders its source still renews: it has not given them up, as far as is known here. */
+export async function sharedMove(
+  tx: ReadTx,
+  agreement: string,
+  line: number,
+): Promise<ServerMoveRow | undefined> {
+  const row = await tx.get<StoredMove>(
+    `select ${moveColumns} from moves
+     where agreement = ? and line = ? and role = 'target' and state = 'final' and held > 0`,
+    agreement,
+    line,
+  );
+  return row && moveOf(row);
+}
+
 /** The last move of a line that has changed something here: out of this server, or to it. */
 export async function newestMove(
   tx: ReadTx,

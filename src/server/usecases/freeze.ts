@@ -15,7 +15,7 @@ import type { WriteTx } from '../../store/port.ts';
 import { freezeReserved, releaseReserved, unfreezeReserved } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
-import { openFreeze, provisionalMove } from '../../store/server-rows.ts';
+import { openFreeze, provisionalMove, sharedMove } from '../../store/server-rows.ts';
 import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
 import { accountsOf } from './license-token.ts';
 import type { Part } from './move-progress.ts';
@@ -39,7 +39,8 @@ export interface FrozenPart extends Frozen {
 /**
  * Freezes units of a line for a move: unissued first, then holders with the earliest lease end; what is
  * reserved or quarantined goes last and counts as held. Refused: `move-open` (one freeze per line and
- * server, protocol §2.4 rule 6), `move-more-than-there-is`.
+ * server, protocol §2.4 rule 6; and units with holders that came here while their source has not given them
+ * up, rule 7), `move-more-than-there-is`.
  */
 export async function freezeUnits(
   tx: WriteTx,
@@ -128,13 +129,18 @@ async function splitOf(
   wanted: number | 'all',
 ): Promise<Result<FreezeSplit, Refusal>> {
   const accounts = accountsOf(line);
-  return splitFreeze({
+  const split = splitFreeze({
     unissued: await tx.balance(accounts.unissued),
     issued: await tx.balance(accounts.issued),
     reserved: await tx.balance(accounts.reserved),
     quarantined: await tx.balance(accounts.quarantined),
     wanted,
   });
+  if (!split.ok || split.value.held === 0) return split;
+  // Whom the source of an earlier move still renews cannot go on: the end of that lease would be told to this
+  // server alone, and the next one would give the unit to somebody else when the lease that it knows has ended.
+  const shared = await sharedMove(tx, line.agreement, line.line);
+  return shared === undefined ? split : err({ code: 'move-open', move: shared.id, state: shared.state });
 }
 
 /** Freezes a split but for its licenses, and answers the postings for all of it. */

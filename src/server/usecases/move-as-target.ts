@@ -26,6 +26,7 @@ import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
 import type { Handled, On } from './move-messages.ts';
 import { wholeList } from './move-parts.ts';
+import { unfinishedFreeze } from './move-progress.ts';
 import { moveEvent, moveRow, targetState } from './move-row.ts';
 import { newId } from './new-id.ts';
 import { checkTime } from './seen-time.ts';
@@ -48,6 +49,9 @@ export async function onGrant(
   const nowMs = context.clock.nowMs();
   const clock = await checkTime(context, tx, nowMs);
   if (!clock.ok) return clock;
+  const freezing = await unfinishedFreeze(tx, line);
+  // It comes again: what it brings is in transit still, and must not go along with the parts that are to come.
+  if (freezing !== undefined) return err({ code: 'move-open', move: freezing.id, state: freezing.state });
   const { parts, holders: told } = body;
   const holders = await wholeList(tx, { move: id, list: 'holders', parts, told });
   if (!holders.ok) return holders;

@@ -7,6 +7,8 @@ import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { PartList } from '../../store/part-rows.ts';
 import { keepPart, readPart, takeParts } from '../../store/part-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
+import { openFreeze } from '../../store/server-rows.ts';
 
 export type Part = Omit<FreezeSplit, 'held'>;
 
@@ -37,6 +39,16 @@ export async function readProgress(tx: ReadTx, move: string): Promise<MoveProgre
 
 export async function writeProgress(tx: WriteTx, move: string, progress: MoveProgress): Promise<void> {
   await writeMeta(tx, keyOf(move), JSON.stringify(progress));
+}
+
+/** A freeze in parts of a line that is under way: the parts that are to come were counted when it was allowed. */
+export async function unfinishedFreeze(
+  tx: ReadTx,
+  of: { readonly agreement: string; readonly line: number },
+): Promise<ServerMoveRow | undefined> {
+  const freezing = await openFreeze(tx, of.agreement, of.line);
+  const progress = freezing && (await readProgress(tx, freezing.id));
+  return progress?.frozen === false ? freezing : undefined;
 }
 
 /** Whether something is left to be done for it here, without waiting for anybody. */

@@ -35,7 +35,7 @@ import { freezeUnits, releaseUnits } from './freeze.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import type { ToldCode } from './long-move.ts';
 import { releaseWhole } from './long-move.ts';
-import { readProgress } from './move-progress.ts';
+import { readProgress, unfinishedFreeze } from './move-progress.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
 import { checkTime } from './seen-time.ts';
@@ -288,12 +288,8 @@ export async function giveBack(
   const coming = await provisionalMove(tx, line.agreement, line.line);
   // What it brought is in transit in the books of the clearinghouse, which would refuse to take it back.
   if (coming !== undefined) return err({ code: 'move-open', move: coming.id, state: coming.state });
-  const freezing = await openFreeze(tx, line.agreement, line.line);
-  const progress = freezing && (await readProgress(tx, freezing.id));
-  // The parts that are still to come were counted when the freeze was allowed.
-  if (freezing !== undefined && progress?.frozen === false) {
-    return err({ code: 'move-open', move: freezing.id, state: freezing.state });
-  }
+  const freezing = await unfinishedFreeze(tx, line);
+  if (freezing !== undefined) return err({ code: 'move-open', move: freezing.id, state: freezing.state });
   const unissued = await tx.balance(accounts.unissued);
   if (!Number.isSafeInteger(quantity) || quantity < 1 || tooMuchToTell(quantity)) {
     return err({ code: 'quantity-invalid', quantity, most: Math.min(unissued, 65_535) });
