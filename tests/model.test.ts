@@ -12,6 +12,9 @@ import type { Exploration, Model } from './model/explore.ts';
 import { explore } from './model/explore.ts';
 import { oneMove } from './model/one-move.ts';
 import type { Design as MoveDesign } from './model/one-move-state.ts';
+import { severalMoves } from './model/several-moves.ts';
+import type { SeveralDesign } from './model/several-moves-state.ts';
+import { compareSeveral } from './model/several-tables.ts';
 import { compareTelephone, compareWithTables } from './model/tables.ts';
 import { telephone } from './model/telephone.ts';
 import type { Design as TelephoneDesign } from './model/telephone-state.ts';
@@ -170,6 +173,43 @@ describe('a source that is declared to function no longer, and lives', () => {
   }
 });
 
+describe('several moves at the same time, each of a part', () => {
+  const there = { from: 0, to: 1, quantity: 1 } as const;
+  const back = { from: 1, to: 0, quantity: 1 } as const;
+  const onward = { from: 1, to: 2, quantity: 1 } as const;
+  const chain: SeveralDesign = { cals: [1, 0, 0], devices: 2, moves: [there, onward], without: null };
+
+  it('keep all promises there and back, with a part that stays and is given out', () => {
+    assertHolds(severalMoves({ ...chain, cals: [2, 0], devices: 3, moves: [there, back] }), 11_990, 49_113);
+  });
+
+  it('keep them against each other', () => {
+    assertHolds(severalMoves({ ...chain, cals: [1, 1], devices: 3, moves: [there, back] }), 86_736, 366_752);
+  });
+
+  it('keep them onward, and from two servers into one', () => {
+    assertHolds(severalMoves(chain), 2_150, 5_972);
+    assertHolds(severalMoves({ ...chain, cals: [2, 0, 0], devices: 3 }), 13_172, 55_395);
+    const both = [{ ...there, to: 2 }, onward];
+    assertHolds(severalMoves({ ...chain, cals: [1, 1, 0], devices: 3, moves: both }), 93_780, 402_576);
+  });
+
+  const mutants: readonly [SeveralDesign['without'], string, number][] = [
+    ['a frozen source gives nothing to anybody new', 'duplicate', 4],
+    ['what is provisional is not moved on', 'books of server 1', 12],
+    ['whom another source still renews is not moved on', 'duplicate', 20],
+    ['the end of a lease goes along the whole way', 'duplicate', 23],
+    ['an inherited unit waits until its source is closed', 'duplicate', 7],
+    ['an undo waits for the receipt of the target', 'books of server 1', 5],
+    ['who comes back waits for the end of the license of the target', 'duplicate', 11],
+  ];
+  for (const [without, what, length] of mutants) {
+    it(`need: ${without}`, () => {
+      assertCaught(severalMoves({ ...chain, without }), what, length);
+    });
+  }
+});
+
 describe('the keys of the states', () => {
   /** A key that left something out would merge states that differ, and hide what follows from one of them. */
   function assertKeyComplete<State>(model: Model<State>): void {
@@ -185,6 +225,7 @@ describe('the keys of the states', () => {
       { from: 0, to: 1, quantity: 1 },
       { from: 1, to: 0, quantity: 1 },
     ] as const;
+    assertKeyComplete(severalMoves({ cals: [1, 1], devices: 2, moves, without: null }));
     const counted = { purchases: [1, 0], purchasesLast: false, countsInstalled: true, without: [] } as const;
     assertKeyComplete(telephone({ devices: 2, moves, ...counted }));
   });
@@ -209,6 +250,18 @@ describe('the tables of the programs', () => {
       });
     }
     assert.ok(compared > 1_000, `${compared} steps`);
+  });
+
+  it('take every step of several moves as the model does', () => {
+    const moves = [
+      { from: 0, to: 1, quantity: 1 },
+      { from: 1, to: 0, quantity: 1 },
+    ];
+    let compared = 0;
+    explore(severalMoves({ cals: [2, 0], devices: 3, moves, without: null }), (state, steps) => {
+      compared += compareSeveral(state, steps);
+    });
+    assert.ok(compared > 10_000, `${compared} steps`);
   });
 
   it('take every step of moves by telephone as the model does, and undo nothing there', () => {
