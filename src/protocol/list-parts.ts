@@ -5,6 +5,7 @@
 import type { Refusal } from '../core/refusal.ts';
 import type { Result } from '../core/result.ts';
 import { err, ok } from '../core/result.ts';
+import type { MessageType } from './messages.ts';
 
 /** A list of at most `size` fits its message: there are no parts then, and all of it is the rest. */
 export function cutList<Item>(
@@ -32,4 +33,23 @@ export function joinList<Item>(
     return err({ code: 'message-invalid', problem });
   }
   return ok([...texts.flatMap((text) => JSON.parse(text) as Item[]), ...rest]);
+}
+
+/**
+ * Messages in their order, parts that follow one another together: they change nothing but what is kept of
+ * their list, so they may share a commit. Everything else stands by itself.
+ */
+export function runsOf<Item extends { readonly envelope: { readonly t: MessageType } }>(
+  messages: readonly Item[],
+): readonly (readonly Item[])[] {
+  const runs: Item[][] = [];
+  let before: MessageType | undefined;
+  for (const message of messages) {
+    const { t } = message.envelope;
+    const run = runs.at(-1);
+    if (run !== undefined && t === before && t.endsWith('-part')) run.push(message);
+    else runs.push([message]);
+    before = t;
+  }
+  return runs;
 }

@@ -1,6 +1,6 @@
 /**
  * Takes in what a license server sends, over the network or in a file: each message once, in the
- * sender's order, in a transaction of its own; and answers with everything that waits for the sender.
+ * sender's order, as a command of its own; and answers with everything that waits for the sender.
  */
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
@@ -9,6 +9,7 @@ import { compareClocks } from '../../core/standing.ts';
 import { msOfIso } from '../../core/time.ts';
 import type { Message, Opened } from '../../protocol/envelope.ts';
 import { clearinghouseName, openEnvelope } from '../../protocol/envelope.ts';
+import { runsOf } from '../../protocol/list-parts.ts';
 import { findMove } from '../../store/clearinghouse-rows.ts';
 import type { ServerRow } from '../../store/committed-server-rows.ts';
 import { findReceived, findServer, insertReceived, saveServer } from '../../store/committed-server-rows.ts';
@@ -57,10 +58,11 @@ export async function receiveMessages(
   // What was due before they came is done before they count: a source whose horizon has passed is fenced.
   await settleDue(context);
   const received: string[] = [];
-  for (const message of opened) {
-    const done = await receiveOne(context, message);
-    if (!done.ok) return done;
-    received.push(message.envelope.id);
+  for (const run of runsOf(opened)) {
+    const all = await Promise.all(run.map((message) => receiveOne(context, message)));
+    const refused = all.find((done) => !done.ok);
+    if (refused?.ok === false) return refused;
+    received.push(...run.map((message) => message.envelope.id));
   }
   context.mailbox.wake();
   return ok({ licenseServerId, received });

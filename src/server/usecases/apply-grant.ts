@@ -8,7 +8,8 @@ import { msOfIso } from '../../core/time.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
 import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
-import { insertReservation, insertReserve, takeReservation } from '../../store/reserve-rows.ts';
+import type { ReservationRow } from '../../store/reserve-rows.ts';
+import { insertReservations, insertReserve, takeReservation } from '../../store/reserve-rows.ts';
 import { addReserveSources } from '../../store/reserve-source-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { freePool, shiftUnits } from '../../store/unit-rows.ts';
@@ -78,20 +79,14 @@ async function reserveFor(
   const early = new Map(
     (await takenOverEarly(tx, line.id, source)).map((license) => [license.sub, license.id]),
   );
+  const rows = of.holders.map(({ sub, kind, origin, leaseEnd: told }): ReservationRow => {
+    const leaseEnd = msOfIso(told) ?? nowMs + longestLeaseMs;
+    return { lineId: line.id, sub, kind, origin, move, source, leaseEnd };
+  });
+  await insertReservations(tx, rows);
   let settled = 0;
-  for (const holder of of.holders) {
-    const leaseEnd = msOfIso(holder.leaseEnd) ?? nowMs + longestLeaseMs;
-    const row = {
-      lineId: line.id,
-      sub: holder.sub,
-      kind: holder.kind,
-      origin: holder.origin,
-      move,
-      source,
-      leaseEnd,
-    };
-    await insertReservation(tx, row);
-    const license = early.get(holder.sub);
+  for (const row of rows) {
+    const license = early.get(row.sub);
     if (license === undefined) continue;
     await takeReservation(tx, row);
     await markInherited(tx, license, move);

@@ -1,6 +1,6 @@
 /**
  * Takes in what the clearinghouse sends, over the network or in a file: each message once, in a
- * transaction of its own, whatever the order and however often it comes.
+ * command of its own, whatever the order and however often it comes.
  */
 import type { JsonObject, JsonValue } from '../../core/json.ts';
 import type { Refusal } from '../../core/refusal.ts';
@@ -10,6 +10,7 @@ import { checkClock } from '../../core/standing.ts';
 import { isoTime, msOfIso } from '../../core/time.ts';
 import type { Message, Opened } from '../../protocol/envelope.ts';
 import { openEnvelope } from '../../protocol/envelope.ts';
+import { runsOf } from '../../protocol/list-parts.ts';
 import { readMessageFile } from '../../protocol/message-file.ts';
 import type { TrustList } from '../../protocol/trust.ts';
 import { trustedKey } from '../../protocol/trust.ts';
@@ -75,32 +76,39 @@ export async function applyMessages(
   if (opened.length === 0) {
     return err({ code: 'message-invalid', problem: 'there is no message for this license server in it' });
   }
+  // A welcome tells the horizon of what the certificate beside it has just brought: it goes last.
+  const isWelcome = (message: Opened): boolean => message.envelope.t === 'welcome';
+  await takeLogsOf(context, { opened, list });
+  const ordered = [...opened.filter((message) => !isWelcome(message)), ...opened.filter(isWelcome)];
+  const done = await applyAll(context, ordered);
+  const [first] = done.failed;
+  if (first !== undefined && done.applied.length + done.again.length === 0) return err(first.refusal);
+  return ok(done);
+}
+
+/** Applies opened messages in their order, and says what came of each. */
+async function applyAll(context: ServerContext, messages: readonly Opened[]): Promise<AppliedMessages> {
   const applied: string[] = [];
   const again: string[] = [];
   const refused: { re: string; refusal: Refusal }[] = [];
   const failed: { type: string; refusal: Refusal }[] = [];
   const results: AppliedResult[] = [];
-  // A welcome tells the horizon of what the certificate beside it has just brought: it goes last.
-  const isWelcome = (message: Opened): boolean => message.envelope.t === 'welcome';
-  await takeLogsOf(context, { opened, list });
-  const ordered = [...opened.filter((message) => !isWelcome(message)), ...opened.filter(isWelcome)];
-  for (const message of ordered) {
-    const done = await applyOne(context, message);
-    if (!done.ok) {
-      failed.push({ type: message.envelope.t, refusal: done.error });
-      continue;
+  for (const run of runsOf(messages)) {
+    const all = await Promise.all(run.map((message) => applyOne(context, message)));
+    for (const [at, { envelope }] of run.entries()) {
+      const done = all[at];
+      if (done === undefined) continue;
+      if (!done.ok) {
+        failed.push({ type: envelope.t, refusal: done.error });
+        continue;
+      }
+      (done.value.again ? again : applied).push(envelope.t);
+      results.push(await resultOf(context, envelope, done.value));
+      if (envelope.t !== 'refused') continue;
+      refused.push({ re: envelope.body.re, refusal: envelope.body.refused as unknown as Refusal });
     }
-    (done.value.again ? again : applied).push(message.envelope.t);
-    results.push(await resultOf(context, message.envelope, done.value));
-    if (message.envelope.t !== 'refused') continue;
-    refused.push({
-      re: message.envelope.body.re,
-      refusal: message.envelope.body.refused as unknown as Refusal,
-    });
   }
-  const [first] = failed;
-  if (first !== undefined && applied.length + again.length === 0) return err(first.refusal);
-  return ok({ applied, again, refused, failed, results });
+  return { applied, again, refused, failed, results };
 }
 
 /** What a welcome shows of the journals is looked at before anything that comes with it is applied. */

@@ -14,7 +14,7 @@ import { findDeclared, markReserved, saveDeclared, waitingGaps } from '../../sto
 import { extendLease } from '../../store/held-rows.ts';
 import { countsAgainstReserve, markInherited, takenOverEarly } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
-import { drawReserve, honorToken, insertReservation, insertReserve } from '../../store/reserve-rows.ts';
+import { drawReserve, honorToken, insertReservations, insertReserve } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { settleRequest, updateServerMove } from '../../store/server-rows.ts';
 import { freePool, shiftUnits } from '../../store/unit-rows.ts';
@@ -136,10 +136,8 @@ async function settleEarly(tx: WriteTx, dead: DeadUnits): Promise<number> {
 async function reserveFor(tx: WriteTx, dead: DeadUnits, gap: GapRow): Promise<void> {
   const { line, move, source, opensAt, nowMs } = dead;
   const { origin, sourceSub: sub } = gap;
-  await insertReservation(tx, {
-    ...{ lineId: line.id, sub, kind: line.type, origin, move, source },
-    leaseEnd: Math.max(gap.leaseEnd, opensAt),
-  });
+  const leaseEnd = Math.max(gap.leaseEnd, opensAt);
+  await insertReservations(tx, [{ lineId: line.id, sub, kind: line.type, origin, move, source, leaseEnd }]);
   await honorToken(tx, { source, origin, reserve: move, sub, at: nowMs });
   await markReserved(tx, gap.id, nowMs);
 }

@@ -10,7 +10,7 @@ import { msOfIso } from '../../core/time.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
 import { extendLease } from '../../store/held-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
-import { drawReserve, extendReserved, insertReservation, lineReserves } from '../../store/reserve-rows.ts';
+import { drawReserve, extendReserved, insertReservations, lineReserves } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import { liveLeases } from '../../store/undo-rows.ts';
@@ -61,13 +61,14 @@ export async function takeBack(
       available: newcomers.length - left,
     });
   }
-  for (const holder of newcomers) {
-    const { sub, kind, origin } = holder;
-    const leaseEnd = endOf(holder);
-    await insertReservation(tx, {
-      ...{ lineId: line.id, sub, kind, origin, move: move.id, source: move.target, leaseEnd },
-    });
-  }
+  const came = { lineId: line.id, move: move.id, source: move.target };
+  await insertReservations(
+    tx,
+    newcomers.map((holder) => {
+      const { sub, kind, origin } = holder;
+      return { ...came, sub, kind, origin, leaseEnd: endOf(holder) };
+    }),
+  );
   if (fromFree === 0) return ok(postings);
   const reserved: Posting = {
     kind: 'transfer',
