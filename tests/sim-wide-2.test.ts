@@ -1,4 +1,4 @@
-/** Half of the seeds that are run each time, side by side; `npm run sim -- --seeds 500 --no-ending` runs more. */
+/** Half of the seeds that are run each time, side by side; `npm run sim -- --seeds 500` runs more. */
 import { checkMany } from './sim/wide.ts';
 
 await checkMany(3000, 75);

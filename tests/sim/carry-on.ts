@@ -12,6 +12,7 @@ import { startDeskMove } from '../../src/clearinghouse/usecases/start-move.ts';
 import type { Refusal } from '../../src/core/refusal.ts';
 import type { Result } from '../../src/core/result.ts';
 import { applyCode } from '../../src/server/usecases/apply-code.ts';
+import { deactivateServer } from '../../src/server/usecases/deactivate.ts';
 import type { MoveView } from '../../src/server/usecases/move-view.ts';
 import { requestActivation, requestInstall } from '../../src/server/usecases/requests.ts';
 import { listMoves as listOwnMoves, startMove } from '../../src/server/usecases/start-move.ts';
@@ -182,6 +183,11 @@ export async function openAgain(sim: Sim, server: SimServer): Promise<string> {
   const { activation } = await readIdentity(context);
   const known = await sim.clearinghouse.store.read((tx) => findServer(tx, server.id));
   if (activation === 'activated' && known?.state !== 'closed') return `${server.name} is open`;
+  if (activation === 'deactivated' && known?.state === 'ok') {
+    // Its end was refused while codes were unread or a move was open: it is told once more.
+    await deactivateServer(context, { returnUnissued: true, by: 'message' });
+    await contact(sim, server);
+  }
   const asked = await requestActivation(context, { agreement });
   return `${server.name} asks to be activated: ${outcome(asked)}; ${await contact(sim, server)}`;
 }

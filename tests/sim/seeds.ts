@@ -17,5 +17,27 @@ export const fixedSeeds: readonly FixedSeed[] = [
   { seed: 22, steps: 520, why: 'a license that came with a move was given back while its old token lived' },
   { seed: 8, steps: 550, why: 'a freeze by telephone was taken for that of a move by messages' },
   { seed: 31, steps: 200, why: 'a release by telephone after an undo, whose freeze was never heard of' },
+  {
+    seed: 253,
+    steps: 1000,
+    why: 'a release that was told by a code nobody could read before its move had ended',
+  },
+  { seed: 50, steps: 1000, why: 'the same, with the release already asked for' },
+  {
+    seed: 23,
+    steps: 1000,
+    why: 'codes of a server that its old activation code had opened were cut off by a certificate',
+  },
+  {
+    seed: 45,
+    steps: 1000,
+    why: 'what was on its way to a server that closed was taken for codes never typed',
+  },
+  { seed: 27, steps: 1000, why: 'a code from before a new certificate was understood as one from after it' },
+  {
+    seed: 107,
+    steps: 1000,
+    why: 'a freeze of units that were not booked to the source yet was never heard of',
+  },
   ...[1, 3, 19, 31, 83, 2, 4, 5, 6, 7, 9, 10, 11].map((seed) => ({ seed, steps: 400, why: any })),
 ];
