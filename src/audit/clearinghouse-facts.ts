@@ -185,8 +185,8 @@ function noteWords(facts: AgreementFacts, { kind, body, at }: AuditEntry): void 
   if (kind === 'dead-source-spoke') facts.spoke.set(server, (facts.spoke.get(server) ?? 0) + 1);
 }
 
-/** The two events by which a source is fenced off (protocol §2.5). */
-const fencing = new Set(['move-horizon-passed', 'move-early-release']);
+/** The events by which a source is fenced off (protocol §2.5). */
+const fencing = new Set(['move-horizon-passed', 'move-early-release', 'move-nothing-left']);
 
 function noteGrant(
   facts: AgreementFacts,

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Carrier, MoveEvent, MoveState, MoveStep } from './move.ts';
-import { advance, isOver, startMove } from './move.ts';
+import { advance, isOver } from './move.ts';
 import type { SourceEvent, SourceState, TargetEvent, TargetState } from './move-servers.ts';
 import { advanceSource, advanceTarget, checkFreeze } from './move-servers.ts';
+import { startMove } from './move-start.ts';
 import type { Refusal, RefusalCode } from './refusal.ts';
 import type { Result } from './result.ts';
 import { err, ok } from './result.ts';

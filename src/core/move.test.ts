@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Carrier, MoveEffect, MoveEvent, MoveState } from './move.ts';
-import { advance, isOver, startMove } from './move.ts';
+import { advance, isOver } from './move.ts';
+import { startMove } from './move-start.ts';
 import type { RefusalCode } from './refusal.ts';
 
 const states: readonly MoveState[] = [
@@ -29,6 +30,9 @@ const events: readonly MoveEvent[] = [
   'horizon-passed',
   'early-release',
   'dead-abort',
+  'nothing-left',
+  'target-gone',
+  'target-lapsed',
 ];
 
 /** "post-to-target", "target:grant", "code:key-pack": effects on one line, to compare. */
@@ -69,6 +73,12 @@ describe('startMove', () => {
     assert.ok(started.ok);
     assert.equal(started.value.state, 'reserved');
     assert.equal(told(started.value.effects), 'source:freeze');
+  });
+
+  it('lets a server be declared dead that has nothing of its own yet, where something is on its way to it', () => {
+    const empty = { ...request, quantity: 'all', committed: 0, coming: true } as const;
+    assert.ok(startMove({ ...empty, reason: 'dead' }).ok);
+    assert.ok(!startMove(empty).ok);
   });
 
   it('takes everything there is', () => {
@@ -126,6 +136,15 @@ describe('startMove', () => {
 type Row = readonly [MoveState, MoveEvent, MoveState | RefusalCode | 'again', string];
 
 const onlineRows: readonly Row[] = [
+  ['reserved', 'target-gone', 'aborted', 'source:unfreeze'],
+  ['granted', 'target-gone', 'aborting', ''],
+  ['installed', 'target-gone', 'aborting', ''],
+  ['fenced', 'target-gone', 'closed', 'post-to-target'],
+  ['committed', 'target-gone', 'move-state', ''],
+  ['aborting', 'target-lapsed', 'aborted', 'void-to-source source:unfreeze'],
+  ['returning', 'target-lapsed', 'closed', 'post-to-lapse'],
+  ['granted', 'target-lapsed', 'move-state', ''],
+  ['dead-wait', 'nothing-left', 'aborted', 'fence-source target:source-lives'],
   ['reserved', 'frozen', 'frozen', 'reserve-in-transit'],
   ['frozen', 'grant', 'granted', 'target:grant'],
   ['granted', 'installed', 'installed', ''],
@@ -174,6 +193,12 @@ const onlineRows: readonly Row[] = [
 ];
 
 const telephoneRows: readonly Row[] = [
+  ['reserved', 'target-gone', 'aborted', 'source:unfreeze'],
+  ['granted', 'target-gone', 'aborting', ''],
+  ['aborting', 'released', 'returning', ''],
+  ['aborting', 'target-lapsed', 'aborted', 'void-to-source source:unfreeze'],
+  ['returning', 'target-lapsed', 'closed', 'post-to-lapse'],
+  ['dead-wait', 'nothing-left', 'aborted', 'fence-source'],
   ['reserved', 'frozen', 'frozen', 'reserve-in-transit'],
   ['frozen', 'grant', 'granted', 'code:key-pack'],
   ['granted', 'released', 'closed', 'post-to-target code:held-key-pack'],

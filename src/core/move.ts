@@ -38,7 +38,13 @@ export type MoveEvent =
   | 'declare-dead'
   | 'horizon-passed'
   | 'early-release'
-  | 'dead-abort';
+  | 'dead-abort'
+  /** The source was declared dead, and there is nothing of its own that could be granted. */
+  | 'nothing-left'
+  /** The target was declared dead and is fenced off: nothing is heard from it any more. */
+  | 'target-gone'
+  /** Its last license must have ended: what was in transit to it is nobody's there any more. */
+  | 'target-lapsed';
 
 /** How a move's grant travels: as signed messages (HTTPS, file, QR), or as codes read out. */
 export type Carrier = 'online' | 'telephone';
@@ -96,7 +102,7 @@ interface Cell {
 type Entry = Cell | 'again' | 'freeze-first';
 type Table = Readonly<Record<MoveState, Readonly<Partial<Record<MoveEvent, Entry>>>>>;
 
-const toSource = (message: 'freeze' | 'unfreeze' | 'release'): MoveEffect => ({
+const toSource = (message: 'unfreeze' | 'release'): MoveEffect => ({
   do: 'send',
   to: 'source',
   message,
@@ -134,6 +140,11 @@ const releasedOnline: Cell = {
 };
 const releasedByTelephone: Cell = { to: 'closed', effects: [postToTarget, readOut('held-key-pack')] };
 const undo: Cell = { to: 'aborting', effects: [toTarget('cancel')] };
+/** Undone as well, and given back when every license that the target may have given has ended (§2.5). */
+const withoutTarget: Cell = { to: 'aborting', effects: [] };
+/** The target has given back, or has nothing any more that it could give. */
+const givenBack: Cell = { to: 'aborted', effects: [voidToSource, toSource('unfreeze')] };
+const givenBackAfterRelease: Cell = { to: 'closed', effects: [postToLapse] };
 
 /** The units of a source that was declared to function no longer wait for its horizon (§2.5). */
 const quarantine: MoveEffect = { do: 'quarantine' };
@@ -153,6 +164,7 @@ const online: Table = {
     frozen,
     released: 'freeze-first',
     cancel: abandoned,
+    'target-gone': abandoned,
     'declare-dead': { to: 'dead-wait', effects: [quarantine, toTarget('source-dead')] },
   },
   frozen: {
@@ -167,6 +179,7 @@ const online: Table = {
     installed: { to: 'installed', effects: [] },
     released: releasedOnline,
     'horizon-passed': releasedOnline,
+    'target-gone': withoutTarget,
     cancel: undo,
   },
   installed: {
@@ -176,6 +189,7 @@ const online: Table = {
     verified: { to: 'committed', effects: [postToTarget, toSource('release'), toTarget('final')] },
     released: releasedOnline,
     'horizon-passed': releasedOnline,
+    'target-gone': withoutTarget,
     cancel: undo,
   },
   committed: {
@@ -194,20 +208,26 @@ const online: Table = {
     released: 'again',
     relinquished: 'again',
     'horizon-passed': 'again',
+    'target-gone': 'again',
+    'target-lapsed': 'again',
   },
   aborting: {
     frozen: 'again',
     installed: 'again',
     cancel: 'again',
     released: { to: 'returning', effects: [] },
-    relinquished: { to: 'aborted', effects: [voidToSource, toSource('unfreeze')] },
+    relinquished: givenBack,
+    'target-gone': 'again',
+    'target-lapsed': givenBack,
   },
   returning: {
     frozen: 'again',
     installed: 'again',
     cancel: 'again',
     released: 'again',
-    relinquished: { to: 'closed', effects: [postToLapse] },
+    relinquished: givenBackAfterRelease,
+    'target-gone': 'again',
+    'target-lapsed': givenBackAfterRelease,
   },
   aborted: {
     frozen: 'again',
@@ -215,6 +235,9 @@ const online: Table = {
     cancel: 'again',
     released: releasedAfterUndo,
     relinquished: 'again',
+    'target-gone': 'again',
+    'target-lapsed': 'again',
+    'nothing-left': 'again',
     'dead-abort': 'again',
   },
   'dead-wait': {
@@ -224,8 +247,11 @@ const online: Table = {
     'horizon-passed': fencedOnline,
     'early-release': fencedOnline,
     'dead-abort': { to: 'aborted', effects: [...undeclared, toTarget('source-lives')] },
+    'nothing-left': { to: 'aborted', effects: [fence, toTarget('source-lives')] },
   },
   fenced: {
+    // Its units are the target's, and go with the others of a target that was declared dead as well.
+    'target-gone': { to: 'closed', effects: [postToTarget] },
     grant: 'again',
     installed: releasedOnline,
     verified: 'again',
@@ -244,6 +270,7 @@ const telephone: Table = {
     frozen,
     released: 'freeze-first',
     cancel: abandoned,
+    'target-gone': abandoned,
     'declare-dead': { to: 'dead-wait', effects: [quarantine] },
   },
   frozen: {
@@ -259,6 +286,7 @@ const telephone: Table = {
     grant: 'again',
     released: releasedByTelephone,
     'horizon-passed': releasedByTelephone,
+    'target-gone': withoutTarget,
   },
   installed: { frozen: 'again', grant: 'again', installed: 'again', released: releasedByTelephone },
   committed: { frozen: 'again', grant: 'again', verified: 'again', released: { to: 'closed', effects: [] } },
@@ -268,10 +296,30 @@ const telephone: Table = {
     released: 'again',
     'horizon-passed': 'again',
     'early-release': 'again',
+    'target-lapsed': 'again',
   },
-  aborting: { frozen: 'again', cancel: 'again', released: { to: 'returning', effects: [] } },
-  returning: { frozen: 'again', cancel: 'again', released: 'again' },
-  aborted: { cancel: 'again', released: releasedAfterUndo, 'dead-abort': 'again' },
+  aborting: {
+    frozen: 'again',
+    cancel: 'again',
+    released: { to: 'returning', effects: [] },
+    'target-gone': 'again',
+    'target-lapsed': givenBack,
+  },
+  returning: {
+    frozen: 'again',
+    cancel: 'again',
+    released: 'again',
+    'target-gone': 'again',
+    'target-lapsed': givenBackAfterRelease,
+  },
+  aborted: {
+    cancel: 'again',
+    released: releasedAfterUndo,
+    'dead-abort': 'again',
+    'target-gone': 'again',
+    'target-lapsed': 'again',
+    'nothing-left': 'again',
+  },
   'dead-wait': {
     frozen: { to: 'frozen', effects: intoTransit },
     released: {
@@ -282,48 +330,12 @@ const telephone: Table = {
     'horizon-passed': fencedByTelephone,
     'early-release': fencedByTelephone,
     'dead-abort': { to: 'aborted', effects: undeclared },
+    'nothing-left': { to: 'aborted', effects: [fence] },
   },
   fenced: { released: 'again' },
 };
 
 const tables: Readonly<Record<Carrier, Table>> = { online, telephone };
-
-/**
- * Starts a move. One from a source that no longer functions starts like any other, and is declared so at
- * once (`declare-dead`); it takes the whole line. Refused: move-to-itself, move-open, server-declared-dead,
- * quantity-invalid, invalid-input, move-more-than-there-is. `committed` is what the books say is on the
- * source; `open` is a move of the same line from the same source that is not over: a server freezes
- * for one at a time (protocol §2.4, rule 6).
- */
-export function startMove(request: {
-  readonly reason: MoveReason;
-  readonly carrier: Carrier;
-  readonly source: string;
-  readonly target: string;
-  readonly quantity: number | 'all';
-  readonly committed: number;
-  readonly open: { readonly id: string; readonly state: MoveState } | null;
-}): Result<MoveStep, Refusal> {
-  const { source, target, quantity, committed, open } = request;
-  if (source === target) return err({ code: 'move-to-itself', licenseServerId: source });
-  if (open?.state === 'dead-wait' || open?.state === 'fenced') {
-    return err({ code: 'server-declared-dead', licenseServerId: source, move: open.id });
-  }
-  if (open !== null) return err({ code: 'move-open', move: open.id, state: open.state });
-  if (request.reason === 'dead' && quantity !== 'all') {
-    const problem = 'a source that no longer functions cannot keep a part: all CALs of the product are moved';
-    return err({ code: 'invalid-input', field: 'quantity', problem });
-  }
-  if (quantity !== 'all' && (!Number.isInteger(quantity) || quantity < 1)) {
-    return err({ code: 'quantity-invalid', quantity, most: committed });
-  }
-  const asked = quantity === 'all' ? committed : quantity;
-  if (asked > committed || committed === 0) {
-    return err({ code: 'move-more-than-there-is', asked, available: committed });
-  }
-  const effects = request.carrier === 'online' ? [toSource('freeze')] : [];
-  return ok({ state: 'reserved', effects, again: false });
-}
 
 /**
  * What becomes of a move by an event. `carrier` is the move's own, however this event was heard of:
@@ -347,6 +359,11 @@ export function advance(
 /** Whether nothing more is expected. (A release can still be heard of after an undo.) */
 export function isOver(state: MoveState): boolean {
   return state === 'closed' || state === 'aborted';
+}
+
+/** Whether the units of a move are in transit in the books. */
+export function isInTransit(state: MoveState): boolean {
+  return ['granted', 'installed', 'fenced', 'aborting', 'returning'].includes(state);
 }
 
 /** Whether its source has nothing left to do for it, be it over or not. */

@@ -188,7 +188,11 @@ const applyingWords: WordsFor<ApplyingCodes> = {
     status: 409,
     title: 'An earlier code is missing',
     message: `Before this one the server made a code of the kind ${kindWords(kind)} that was never taken in here.`,
-    next: `Ask the caller for the ${kindWords(kind)} code and take that in first: calyx desk confirm CODE.`,
+    next:
+      `Ask the caller for the ${kindWords(kind)} code and take that in first: calyx desk confirm CODE.` +
+      (kind === 'deactivated'
+        ? ' Where the server was deactivated over a connection or by file, that is to be repeated: calyx server deactivate.'
+        : ''),
   }),
   'move-needed': ({ licenseServerId }) => ({
     status: 409,

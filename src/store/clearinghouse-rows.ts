@@ -86,17 +86,25 @@ export async function grantUnderWay(
   return row === undefined ? undefined : moveOf(row);
 }
 
-/** The moves to a server whose units are in transit. */
-export async function inTransitTo(
-  tx: ReadTx,
-  of: { readonly target: string; readonly agreement: string },
-): Promise<readonly MoveRow[]> {
+/** Moves to a server that are not over, oldest first. */
+export async function openMovesTo(tx: ReadTx, target: string): Promise<readonly MoveRow[]> {
   const rows = await tx.all<StoredMove>(
-    `select ${moveColumns} from moves where target = ? and agreement = ?
-       and state in ('granted', 'installed', 'fenced', 'aborting', 'returning') order by started_at, id`,
-    ...[of.target, of.agreement],
+    `select ${moveColumns} from moves where target = ? and state not in ('closed', 'aborted') order by started_at, id`,
+    target,
   );
   return rows.map(moveOf);
+}
+
+/** When the last move to a server on a line has ended there; 0 where none has. */
+export async function lastArrival(
+  tx: ReadTx,
+  of: { readonly target: string; readonly agreement: string; readonly line: number },
+): Promise<number> {
+  const row = await tx.get<{ at: number | null }>(
+    `select max(updated_at) as at from moves where target = ? and agreement = ? and line = ? and state = 'closed'`,
+    ...[of.target, of.agreement, of.line],
+  );
+  return row?.at ?? 0;
 }
 
 /** Whether any move to or from a server under an agreement is not over. */

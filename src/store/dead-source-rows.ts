@@ -74,6 +74,17 @@ export async function passedDeclarations(tx: ReadTx, nowMs: number): Promise<rea
   return rows.map((row) => row.move);
 }
 
+/** Moves that wait for a target to give back which was fenced off, and whose last license must have ended. */
+export async function waitingForTheDead(tx: ReadTx, nowMs: number): Promise<readonly string[]> {
+  const rows = await tx.all<{ move: string }>(
+    `select m.id as move from moves m where m.state in ('aborting', 'returning') and exists
+       (select 1 from dead_sources d where d.source = m.target and d.granted_at is not null and d.opens_at < ?)
+     order by m.started_at, m.id`,
+    nowMs,
+  );
+  return rows.map((row) => row.move);
+}
+
 /** When early releases of an agreement were approved. */
 export async function approvalsOf(tx: ReadTx, agreement: string): Promise<readonly number[]> {
   const rows = await tx.all<{ at: number }>(
@@ -104,6 +115,7 @@ export async function saveDeadSource(tx: WriteTx, row: DeadSourceRow): Promise<v
        risk_until, seen_at, seen_count, seen_said)
      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      on conflict (move) do update set pending = excluded.pending, units = excluded.units,
+       opens_at = excluded.opens_at,
        approved_by = excluded.approved_by, approved_at = excluded.approved_at, granted_at = excluded.granted_at,
        risk_units = excluded.risk_units, risk_from = excluded.risk_from, risk_until = excluded.risk_until,
        seen_at = excluded.seen_at, seen_count = excluded.seen_count, seen_said = excluded.seen_said`,

@@ -6,9 +6,10 @@
  */
 import assert from 'node:assert/strict';
 import type { MoveEffect, MoveEvent, MoveState } from '../../src/core/move.ts';
-import { advance, startMove } from '../../src/core/move.ts';
+import { advance } from '../../src/core/move.ts';
 import type { SourceEvent, SourceState, TargetEvent, TargetState } from '../../src/core/move-servers.ts';
 import { advanceSource, advanceTarget } from '../../src/core/move-servers.ts';
+import { startMove } from '../../src/core/move-start.ts';
 import type { Step } from './explore.ts';
 import { at } from './holders.ts';
 import { receivers } from './one-move-mail.ts';

@@ -36,7 +36,7 @@ import type { LapseEffect } from './lapse.ts';
 import { lapsePostings } from './lapse.ts';
 import { freezeBody, moveBody, toldList } from './move-body.ts';
 import { newId } from './new-id.ts';
-import { livingAuthority } from './open-authority.ts';
+import { checkNotDead, livingAuthority, openAuthority } from './open-authority.ts';
 
 export interface MoveHappening {
   readonly move: MoveRow;
@@ -247,9 +247,11 @@ async function grantPart(
 async function roomyAuthority(
   context: ClearinghouseContext,
   tx: WriteTx,
-  { move, deeds, nowMs }: Doing,
+  { move, event, deeds, nowMs }: Doing,
 ): Promise<Result<GrantedAuthorityRow, Refusal>> {
-  const authority = await livingAuthority(tx, move.target, move.agreement);
+  // A release has happened, whatever became of the target: what it brings goes with the target's other units.
+  const told = event === 'released' && move.carrier === 'telephone';
+  const authority = await (told ? openAuthority : livingAuthority)(tx, move.target, move.agreement);
   if (!authority.ok) return authority;
   let most = mostUnits;
   for (const kind of ['free', 'held'] as const) {
@@ -279,7 +281,8 @@ async function readOut(
   if (!authority.ok) return authority;
   const { deeds } = doing;
   const k = await grantPart(tx, { move, authority: authority.value, kind, deeds, nowMs });
-  deeds.codes.push(moveCode(context, { move, authority: authority.value, kind, k }));
+  const living = await checkNotDead(tx, move.target);
+  if (living.ok) deeds.codes.push(moveCode(context, { move, authority: authority.value, kind, k }));
   return ok(null);
 }
 

@@ -4,8 +4,9 @@
  */
 import { clearinghouseAccount } from '../../core/account.ts';
 import type { Posting } from '../../core/ledger.ts';
+import { isInTransit } from '../../core/move.ts';
 import { agreementLines } from '../../store/agreement-rows.ts';
-import { inTransitTo } from '../../store/clearinghouse-rows.ts';
+import { openMovesTo } from '../../store/clearinghouse-rows.ts';
 import type { ChainRow, GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import {
   chainsOf,
@@ -89,7 +90,8 @@ async function comingUnits(
   { licenseServerId, agreement }: GrantedAuthorityRow,
 ): Promise<ReadonlyMap<number, number>> {
   const units = new Map<number, number>();
-  for (const move of await inTransitTo(tx, { target: licenseServerId, agreement })) {
+  for (const move of await openMovesTo(tx, licenseServerId)) {
+    if (move.agreement !== agreement || !isInTransit(move.state)) continue;
     const grants = await findGrants(tx, [partId(move, 'free'), partId(move, 'held')]);
     const granted = grants.reduce((sum, { kBefore, kAfter }) => sum + kAfter - kBefore, 0);
     units.set(move.line, (units.get(move.line) ?? 0) + granted);

@@ -2,21 +2,35 @@
  * A source that no longer functions (protocol §2.5): declared so, its units wait for its horizon; then, or
  * earlier with a second person's yes, they are granted to the target and the source is fenced off.
  */
+
+import { clearinghouseAccount } from '../../core/account.ts';
+import { longestLeaseMs } from '../../core/cal.ts';
 import { endingOf, opensAtMs, riskOf, splitGrant } from '../../core/dead-source.ts';
-import { isOver } from '../../core/move.ts';
+import { isInTransit, isOver } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
-import { findMove, movesOnLine, openMovesFrom } from '../../store/clearinghouse-rows.ts';
-import { authoritiesOfServer, supersededAuthorities } from '../../store/committed-server-rows.ts';
+import {
+  findMove,
+  lastArrival,
+  movesOnLine,
+  openMovesFrom,
+  openMovesTo,
+} from '../../store/clearinghouse-rows.ts';
+import {
+  authoritiesOfServer,
+  findGrantedAuthority,
+  supersededAuthorities,
+} from '../../store/committed-server-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
 import { passedDeclarations, saveDeadSource } from '../../store/dead-source-rows.ts';
-import type { WriteTx } from '../../store/port.ts';
+import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import type { MoveOutcome } from './advance-move.ts';
 import { advanceMove } from './advance-move.ts';
+import { settleMovesTo } from './dead-target.ts';
 import { declarationOf } from './fence-source.ts';
 import { leasesUntil } from './lease-ends.ts';
 import { newId } from './new-id.ts';
@@ -89,7 +103,8 @@ export async function declareDead(
 /**
  * Grants the units of a dead source, by its horizon or earlier: all of them, and the source is fenced off.
  * What it had frozen for other moves and never released is settled with it. Refused: what the target of
- * the grant refuses (`not-activated`, `server-closed`, `quantity-invalid`, …); then it goes on waiting.
+ * the grant refuses (`not-activated`, `server-closed`, `quantity-invalid`, …), and `move-open` where a move to it
+ * is not released; then it goes on waiting.
  */
 export async function grantDead(
   context: ClearinghouseContext,
@@ -97,10 +112,17 @@ export async function grantDead(
   of: { readonly move: MoveRow; readonly event: 'horizon-passed' | 'early-release'; readonly nowMs: number },
 ): Promise<Result<MoveOutcome, Refusal>> {
   const { move, event, nowMs } = of;
+  if ((await leftOf(tx, move)) === 0) return grantNothing(context, tx, { move, nowMs });
+  const unreleased = await unreleasedTo(tx, move);
+  if (unreleased !== undefined)
+    return err({ code: 'move-open', move: unreleased.id, state: unreleased.state });
+  await settleMovesTo(context, tx, { target: move.source, nowMs });
   const declared = await declarationOf(tx, move);
-  const { units, opensAt } = declared;
-  // Given back to the last one while it waited: there is nothing to be granted.
-  if (units === 0) return advanceMove(context, tx, { move, event: 'dead-abort', nowMs });
+  // Of what came to it by a move the holders may have licenses of where it came from, and it may be past its own end.
+  const arrivedMs = await lastArrival(tx, { ...move, target: move.source });
+  const opensAt = Math.max(declared.opensAt, arrivedMs + longestLeaseMs);
+  await saveDeadSource(tx, { ...declared, opensAt });
+  const units = await leftOf(tx, move);
   const early = event === 'early-release';
   const split = splitGrant({ units, opensAtMs: opensAt, nowMs, early });
   const granted = await advanceMove(context, tx, { move: { ...move, ...split }, event, nowMs });
@@ -109,10 +131,51 @@ export async function grantDead(
   await saveDeadSource(tx, {
     ...(await declarationOf(tx, move)),
     ...{ riskUnits: risk.units, riskFrom: risk.fromMs, riskUntil: risk.untilMs },
-    grantedAt: nowMs,
+    ...{ units, grantedAt: nowMs },
   });
   await settleOthers(context, tx, { source: move.source, opensAt, nowMs });
   return granted;
+}
+
+/**
+ * A move to a dead source that is committed and not released: the server before it still renews the holders of
+ * these units, so that no day is known on which they are open to others.
+ */
+export async function unreleasedTo(
+  tx: ReadTx,
+  of: Pick<MoveRow, 'source' | 'agreement' | 'line'>,
+): Promise<MoveRow | undefined> {
+  const moves = await openMovesTo(tx, of.source);
+  return moves.find(
+    ({ state, agreement, line }) => state === 'committed' && agreement === of.agreement && line === of.line,
+  );
+}
+
+/** All that a dead source has of the line: what waits, and what became its own since it was declared dead. */
+async function leftOf(tx: WriteTx, move: MoveRow): Promise<number> {
+  const { units, agreement, line } = await declarationOf(tx, move);
+  const generation = (await findGrantedAuthority(tx, move.source, agreement))?.generation;
+  const account = clearinghouseAccount(agreement, line);
+  return units + (await tx.balance(account.committed(move.source, generation ?? move.sourceGeneration)));
+}
+
+/**
+ * Nothing is to be granted: what there was came back while it waited, and the source lives. Or there was
+ * nothing but what is in transit to it: then it is fenced off all the same, so that those moves can end.
+ */
+async function grantNothing(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly move: MoveRow; readonly nowMs: number },
+): Promise<Result<MoveOutcome, Refusal>> {
+  const { move, nowMs } = of;
+  const coming = (await openMovesTo(tx, move.source)).some(({ state }) => isInTransit(state));
+  if (!coming) return advanceMove(context, tx, { move, event: 'dead-abort', nowMs });
+  const fenced = await advanceMove(context, tx, { move, event: 'nothing-left', nowMs });
+  if (!fenced.ok) return fenced;
+  await saveDeadSource(tx, { ...(await declarationOf(tx, move)), grantedAt: nowMs });
+  await settleMovesTo(context, tx, { target: move.source, nowMs });
+  return fenced;
 }
 
 /**
@@ -131,7 +194,9 @@ export async function releaseDead(
   if (units === 0) return advanceMove(context, tx, { move, event: 'dead-abort', nowMs });
   const row = { ...move, unissued: units, held: 0 };
   const released = await advanceMove(context, tx, { move: row, event: 'horizon-passed', nowMs });
-  if (released.ok) await saveDeadSource(tx, { ...declared, grantedAt: nowMs });
+  if (!released.ok) return released;
+  await saveDeadSource(tx, { ...declared, grantedAt: nowMs });
+  await settleMovesTo(context, tx, { target: move.source, nowMs });
   return released;
 }
 

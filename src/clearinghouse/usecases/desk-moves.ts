@@ -3,7 +3,7 @@
 import type { Reveal } from '../../core/chain.ts';
 import { activationChain } from '../../core/chain.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
-import { awaitedDead } from '../../core/dead-source.ts';
+import { awaitedDead, awaitedUnreleased, awaitedWithoutTarget } from '../../core/dead-source.ts';
 import { awaitedLapse } from '../../core/lapse.ts';
 import { isOver } from '../../core/move.ts';
 import type { Awaited } from '../../core/move-awaited.ts';
@@ -22,11 +22,13 @@ import { findLapse } from '../../store/lapse-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { moveCode } from './advance-move.ts';
+import { unreleasedTo } from './dead-source.ts';
 import type { DeadSourceView } from './dead-source-view.ts';
 import { viewDeadSource } from './dead-source-view.ts';
+import { fencedUntil } from './dead-target.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
-import { openAuthority } from './open-authority.ts';
+import { livingAuthority } from './open-authority.ts';
 import { settleDue } from './settle-due.ts';
 
 export type MoveView = Omit<MoveRow, 'startedAt' | 'updatedAt'> & {
@@ -59,14 +61,20 @@ export async function viewMove(context: ClearinghouseContext, tx: ReadTx, move: 
 async function awaitedNow(
   tx: ReadTx,
   of: {
-    readonly move: Pick<MoveRow, 'id' | 'state' | 'carrier'>;
+    readonly move: Pick<MoveRow, 'id' | 'state' | 'carrier' | 'source' | 'target' | 'agreement' | 'line'>;
     readonly declared: DeadSourceRow | undefined;
     readonly nowMs: number;
   },
 ): Promise<Awaited> {
   const { move, declared, nowMs } = of;
   if (declared !== undefined && move.state === 'dead-wait') {
+    const unreleased = await unreleasedTo(tx, move);
+    if (unreleased !== undefined) return awaitedUnreleased(unreleased);
     return awaitedDead({ horizonMs: declared.horizon, opensAtMs: declared.opensAt, nowMs });
+  }
+  if (move.state === 'aborting' || move.state === 'returning') {
+    const opensAtMs = await fencedUntil(tx, move.target);
+    if (opensAtMs !== undefined) return awaitedWithoutTarget({ state: move.state, opensAtMs });
   }
   const lapse = move.state === 'closed' ? await findLapse(tx, move.id) : undefined;
   return lapse?.endedAt === null ? awaitedLapse(lapse) : awaited(move.state, move.carrier);
@@ -99,7 +107,8 @@ export async function showMove(
 
 /**
  * The current code of each chain of a server again: whoever is given its License Server ID may read
- * them, because the books have moved already (protocol §3.6). Refused: `server-unknown`, `not-activated`.
+ * them, because the books have moved already (protocol §3.6). Refused: `server-unknown`, `not-activated`,
+ * `server-declared-dead`.
  */
 export async function repeatCodes(
   context: ClearinghouseContext,
@@ -108,7 +117,7 @@ export async function repeatCodes(
   const id = normalizeLicenseServerId(context.digest, call.serverId);
   if (!id.ok) return id;
   return context.store.read(async (tx) => {
-    const found = await openAuthority(tx, id.value, call.agreement);
+    const found = await livingAuthority(tx, id.value, call.agreement);
     if (!found.ok) return found;
     const authority = found.value;
     const codes: CodeView[] = [];

@@ -14,6 +14,7 @@ import type { ClearinghouseContext } from '../context.ts';
 import type { MoveHappening } from './advance-move.ts';
 import { advanceMove } from './advance-move.ts';
 import { undoMove } from './cancel-move.ts';
+import { fencedUntil } from './dead-target.ts';
 import type { Handling } from './handle-message.ts';
 import { allHolders, allLeases, allReturned, keepOnePart } from './list-parts.ts';
 import { newId } from './new-id.ts';
@@ -69,6 +70,9 @@ export async function handleMoveMessage(
   if (move === undefined) return err({ code: 'move-unknown', move: message.move ?? '' });
   if (!saidBy[message.t].some((side) => move[side] === message.from.id)) {
     return err({ code: 'message-untrusted', signer: message.from.id });
+  }
+  if (move.target === message.from.id && (await fencedUntil(tx, move.target)) !== undefined) {
+    return err({ code: 'server-closed', licenseServerId: move.target, generation: message.from.gen });
   }
   switch (message.t) {
     case 'frozen':

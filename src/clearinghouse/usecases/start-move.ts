@@ -5,8 +5,9 @@ import { base64url, firstBytes, utf8 } from '../../core/bytes.ts';
 import { licenseServerIdValue, normalizeLicenseServerId } from '../../core/code.ts';
 import { parseStatement } from '../../core/dead-source.ts';
 import type { Carrier, MoveReason } from '../../core/move.ts';
-import { isOver, startMove } from '../../core/move.ts';
+import { isInTransit, isOver } from '../../core/move.ts';
 import { awaited } from '../../core/move-awaited.ts';
+import { startMove } from '../../core/move-start.ts';
 import type { CalType } from '../../core/product.ts';
 import { checkCalType } from '../../core/product.ts';
 import type { Refusal } from '../../core/refusal.ts';
@@ -14,7 +15,7 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoDate } from '../../core/time.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
-import { findMove, insertMove, movesOnLine } from '../../store/clearinghouse-rows.ts';
+import { findMove, insertMove, movesOnLine, openMovesTo } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import { findGrantedAuthority, findServer } from '../../store/committed-server-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
@@ -200,6 +201,7 @@ async function enterMove(
     target: start.to,
     quantity: start.quantity,
     committed,
+    coming: await isComing(tx, place),
     open: moves.find((move) => !isOver(move.state)) ?? null,
   });
   if (!step.ok) return step;
@@ -229,6 +231,15 @@ async function enterMove(
   return declaration === null
     ? ok(row)
     : declareDead(context, tx, { move: row, units: committed, declaration, nowMs });
+}
+
+/** Whether units of a line are in transit to the source of a move. */
+async function isComing(
+  tx: WriteTx,
+  { source, agreement, line }: { readonly source: string; readonly agreement: string; readonly line: number },
+): Promise<boolean> {
+  const moves = await openMovesTo(tx, source);
+  return moves.some((move) => move.agreement === agreement && move.line === line && isInTransit(move.state));
 }
 
 /** What the journal says of a move that begins, without the entry's id. */
