@@ -12,7 +12,10 @@ import {
 import type { AccountId, Pending, Posting } from '../../src/core/ledger.ts';
 import { applyPostings } from '../../src/core/ledger.ts';
 import type { ReadTx } from '../../src/store/port.ts';
+import { checkFrozen } from './frozen.ts';
 import type { Program } from './program.ts';
+import type { GrantedAway } from './risk.ts';
+import { atRisk, grantedAway, unheardOf } from './risk.ts';
 import type { Sim, SimServer } from './sim.ts';
 import { Violation } from './tokens.ts';
 
@@ -130,31 +133,41 @@ function givenTo(sim: Sim, to: { key: string; id: string; coming: readonly strin
     if (amount === 0 || !account.startsWith(`${to.key}/`)) continue;
     const [, , kind, owner = ''] = account.split('/');
     if (kind === 'committed' && owner === to.id) given += amount;
-    if ((kind === 'in-transit' || kind === 'quarantined') && to.coming.includes(owner)) given += amount;
+    if (to.coming.includes(`${kind}/${owner}`)) given += amount;
   }
   return given;
 }
 
-/** Moves by their target, as far as units may still be under way. */
+/**
+ * Accounts of open moves, by the server that may have their units: those in transit are on their way to the
+ * target, and those that wait for a horizon are still with the source.
+ */
 async function comingTo(sim: Sim): Promise<ReadonlyMap<string, readonly string[]>> {
   const moves = await sim.clearinghouse.store.read((tx) =>
-    tx.all<{ id: string; target: string }>(
-      `select id, target from moves where state not in ('reserved', 'closed', 'committed', 'aborted')`,
+    tx.all<{ id: string; source: string; target: string; state: string }>(
+      `select id, source, target, state from moves
+       where state not in ('reserved', 'closed', 'committed', 'aborted')`,
     ),
   );
   const coming = new Map<string, string[]>();
-  for (const { id, target } of moves) coming.set(target, [...(coming.get(target) ?? []), id]);
+  for (const { id, source, target, state } of moves) {
+    const [to, account] =
+      state === 'dead-wait' ? [source, `quarantined/${id}`] : [target, `in-transit/${id}`];
+    coming.set(to, [...(coming.get(to) ?? []), account]);
+  }
   return coming;
 }
 
 /** Installed and not held on a server, against what it was given; `exact` where nothing is under way. */
 export async function checkGiven(sim: Sim, exact: boolean): Promise<void> {
   const coming = await comingTo(sim);
+  const away = await grantedAway(sim);
   for (const server of sim.servers) {
     for (const line of sumServer(checkOf(sim, server.name).seen)) {
       const key = `${line.agreement}/${line.line}`;
       const usable = line.installed - line.held;
-      const given = givenTo(sim, { key, id: server.id, coming: coming.get(server.id) ?? [] });
+      const unheard = exact ? 0 : unheardOf(away, server, line.line);
+      const given = unheard + givenTo(sim, { key, id: server.id, coming: coming.get(server.id) ?? [] });
       if (usable > given || (exact && usable !== given)) {
         throw new Violation(
           exact ? 'nothing is lost' : 'I3',
@@ -165,14 +178,44 @@ export async function checkGiven(sim: Sim, exact: boolean): Promise<void> {
   }
 }
 
-/** Holders with a living license are no more than the units that are out (protocol §1.3, I5). */
-function checkHolders(sim: Sim): void {
+const countLapsed = `select n.line, count(*) as lapsed from licenses l join lines n on n.id = l.line_id
+  where l.state = 'issued' and l.inherited_from is null and l.lease_end < ? group by n.line`;
+
+/** Units of a line that are free on the servers, or will be as soon as somebody asks: all leases on them have ended. */
+async function freeUnits(sim: Sim, away: readonly GrantedAway[]): Promise<ReadonlyMap<number, number>> {
+  const free = new Map<number, number>();
+  for (const server of sim.servers) {
+    const { program, name } = server;
+    if (!program.isUp) continue;
+    const nowMs = program.clock.nowMs();
+    const rows = await program.store.read((tx) =>
+      tx.all<{ line: number; lapsed: number }>(countLapsed, nowMs),
+    );
+    for (const { line, unissued } of sumServer(checkOf(sim, name).seen)) {
+      if (unheardOf(away, server, line) > 0) continue;
+      const lapsed = rows.find((row) => row.line === line)?.lapsed ?? 0;
+      free.set(line, (free.get(line) ?? 0) + unissued + lapsed);
+    }
+  }
+  return free;
+}
+
+/**
+ * Holders with a living license are no more than the units that are out (protocol §1.3, I5), not counting
+ * those that are free: nobody has a license on a unit that the next one to ask is given.
+ */
+async function checkHolders(sim: Sim): Promise<void> {
+  const free = await freeUnits(sim, await grantedAway(sim));
   for (const line of sumClearinghouse(checkOf(sim, 'clearinghouse').seen)) {
     if (!conservesEntitled(line)) throw new Violation('I1', JSON.stringify(line));
     const type = line.line === 0 ? 'device' : 'user';
     const out = line.entitled - line.inHand - line.retired;
     const alive = sim.tokens.holders(type, sim.latestMs);
-    if (alive > out) throw new Violation('I5', `${alive} holders of ${out} units per ${type}`);
+    const unused = free.get(line.line) ?? 0;
+    const most = out - unused;
+    if (alive > most && alive > most + (await atRisk(sim, { line: line.line, type }))) {
+      throw new Violation('I5', `${alive} holders of ${out} units per ${type}, of which ${unused} are free`);
+    }
   }
 }
 
@@ -196,6 +239,9 @@ export async function checkStep(sim: Sim): Promise<void> {
     await checkServer(sim, server);
     touched = true;
   }
-  if (touched) await checkGiven(sim, false);
-  checkHolders(sim);
+  if (touched) {
+    await checkGiven(sim, false);
+    await checkFrozen(sim);
+  }
+  await checkHolders(sim);
 }

@@ -22,7 +22,7 @@ import { findServer } from '../../src/store/committed-server-rows.ts';
 import { agreement, product } from '../world/world.ts';
 import { contact } from './post.ts';
 import type { Sim, SimServer } from './sim.ts';
-import { requestId, serverOf } from './sim.ts';
+import { isDense, requestId, serverOf } from './sim.ts';
 
 const outcome = (result: Result<unknown, Refusal>): string => (result.ok ? 'done' : result.error.code);
 
@@ -107,7 +107,10 @@ export async function carryOn(sim: Sim, server: SimServer): Promise<string> {
 /** Activates a server and installs CALs on it, over the network or by telephone. */
 export async function setUp(sim: Sim, server: SimServer, by: 'wire' | 'telephone'): Promise<string> {
   const { context } = server.program;
-  const packs = (['device', 'user'] as const).map((type) => ({ type, quantity: sim.chance.between(0, 3) }));
+  const packs = (['device', 'user'] as const).map((type) => ({
+    type,
+    quantity: isDense(sim) ? sim.chance.between(1, 2) : sim.chance.between(0, 3),
+  }));
   const wanted = packs
     .filter(({ quantity }) => quantity > 0)
     .map((pack) => ({ agreement, product, ...pack }));

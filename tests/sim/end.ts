@@ -7,6 +7,7 @@ import { isOver } from '../../src/core/move.ts';
 import { dayMs } from '../../src/core/time.ts';
 import { checkGiven, checkStep } from './books.ts';
 import { cancelIdle, carryOn, openAgain, readEverything, typeAgain } from './carry-on.ts';
+import { bringAllBack, settleDead } from './dead-end.ts';
 import { contact } from './post.ts';
 import type { Sim } from './sim.ts';
 import { nameOf } from './sim.ts';
@@ -28,12 +29,14 @@ async function anyOpen(sim: Sim): Promise<boolean> {
 export async function endQuietly(sim: Sim, say: (words: string) => void): Promise<void> {
   sim.faults = false;
   for (const server of sim.servers) server.skewMs = 0;
+  await bringAllBack(sim);
   for (let round = 0; round < rounds; round += 1) {
     sim.step += 1;
     // Longer than a desk listens to nobody after codes that did not match (protocol §3.6).
     sim.nowMs += 2 * dayMs;
     sim.latestMs = Math.max(sim.latestMs, sim.nowMs);
     if (round > 0) say(await cancelIdle(sim));
+    if (round === 1 || round === 4) say(await settleDead(sim, { time: round > 1 }));
     for (const server of sim.servers) {
       say(await readEverything(sim, server));
       say(await typeAgain(sim, server));

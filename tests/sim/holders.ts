@@ -11,8 +11,9 @@ import { listMoves } from '../../src/server/usecases/start-move.ts';
 import { readStatus } from '../../src/server/usecases/status.ts';
 import { product } from '../world/world.ts';
 import type { Act } from './people.ts';
+import { grantedAway } from './risk.ts';
 import type { LineType, Sim, SimServer } from './sim.ts';
-import { anyServer, anyType, recent, serverOf } from './sim.ts';
+import { anyServer, anyType, isDense, otherServer, recent, serverOf } from './sim.ts';
 import type { HeldToken } from './tokens.ts';
 import { Violation } from './tokens.ts';
 
@@ -33,13 +34,19 @@ const request: Act = async (sim) => {
   const type = anyType(sim);
   const holder = anyHolder(sim, type);
   const before = sim.tokens.of(holder, type);
-  const home = serverOf(sim, before.at(-1)?.issuer ?? '');
-  const server = home === undefined || sim.chance.happens(0.3) ? anyServer(sim) : home;
+  const server = askAt(sim, before.at(-1));
   const shown = sim.chance.happens(0.6) ? recent(sim, before) : undefined;
   return ask(sim, { holder, type, server, shown, hops: 0 });
 };
 
-async function ask(sim: Sim, asking: Asking): Promise<string> {
+/** Where a holder asks: where its license is from, or anywhere; and who gets no answer there asks another server. */
+export function askAt(sim: Sim, newest: HeldToken | undefined): SimServer {
+  const home = serverOf(sim, newest?.issuer ?? '');
+  const first = home === undefined || sim.chance.happens(0.3) ? anyServer(sim) : home;
+  return first.program.isUp ? first : otherServer(sim, first);
+}
+
+export async function ask(sim: Sim, asking: Asking): Promise<string> {
   const { holder, type, server, shown } = asking;
   const mine = sim.tokens.of(holder, type);
   const source = shown === undefined ? {} : { source: { token: shown.token, bundle: shown.bundle } };
@@ -119,6 +126,8 @@ async function take(sim: Sim, asking: Asking, answer: LicenseAnswer): Promise<st
   if (answer.unit === null) {
     if (!sim.chance.happens(0.7)) return 'temporary';
     await validateLicense(server.program.context, { product, type, holder });
+    const again = isDense(sim) && answer.status === 'issued';
+    if (again) return `temporary, and signs in; ${await ask(sim, asking)}`;
     return 'temporary, and signs in';
   }
   const bundle = JSON.parse(answer.bundleText) as unknown;
@@ -155,6 +164,8 @@ async function tookEarly({ server, type, holder }: Asking): Promise<boolean> {
 async function stayedBehind(sim: Sim, { type, holder }: Asking, origin: string): Promise<boolean> {
   const [id = '', unit = ''] = origin.split('/');
   const first = serverOf(sim, id);
+  // It was declared dead, and all that it had is another's: nothing stays behind.
+  if ((await grantedAway(sim)).some(({ source }) => source === id)) return false;
   const row = await first?.program.store.read((tx) =>
     tx.get<{ state: string }>(
       'select state from licenses where kind = ? and holder = ? and unit = ? order by id desc limit 1',

@@ -10,11 +10,16 @@ import type { Clearinghouse, Sim, SimServer } from './sim.ts';
 import { template } from './template.ts';
 import { TokenBook } from './tokens.ts';
 
+/** So many license servers there are at first; the others take the places of those that are gone. */
+const atFirst = 3;
+
 export async function makeSim(seed: number): Promise<Sim> {
   const made = await template();
   const random = new SeededRandom();
   random.useStep(seed, -1);
   const servers: SimServer[] = [];
+  const gone: SimServer[] = [];
+  const spare = made.servers.slice(atFirst);
   const clearinghouse: Clearinghouse = new Program({
     ...{ name: 'clearinghouse', kind: 'clearinghouse' as const, from: made.clearinghouse.file },
     clock: { nowMs: () => sim.nowMs },
@@ -25,22 +30,29 @@ export async function makeSim(seed: number): Promise<Sim> {
   const sim: Sim = {
     ...{
       seed,
-      profile: profileOf(chance),
+      profile: profileOf(seed, chance),
       nowMs: made.startMs,
       latestMs: made.startMs,
       step: 0,
       chance,
       random,
     },
-    ...{ clearinghouse, servers, parcels: [], codes: [], told: [], heard: new Set(), done: [] },
+    ...{ clearinghouse, servers, gone, parcels: [], codes: [], told: [], heard: new Set(), done: [] },
     ...{ tokens: new TokenBook(), books: new Map(), faults: true },
+    replace: async () => {
+      const from = spare.shift();
+      if (from === undefined) return undefined;
+      const server = await makeServer(sim, from);
+      servers.push(server);
+      return server;
+    },
     close: async () => {
-      for (const { program } of servers) await program.close();
+      for (const { program } of [...servers, ...gone]) await program.close();
       await clearinghouse.close();
     },
   };
   await clearinghouse.start();
-  for (const from of made.servers) servers.push(await makeServer(sim, from));
+  for (const from of made.servers.slice(0, atFirst)) servers.push(await makeServer(sim, from));
   return sim;
 }
 
@@ -54,7 +66,9 @@ async function makeServer(sim: Sim, from: { name: string; dir: string; file: str
         delivery: deliveryOf(sim, () => server),
       }),
   });
-  const server = { program, name: from.name, id: '', skewMs: 0 };
+  const server: SimServer & { id: string } = {
+    ...{ program, name: from.name, id: '', skewMs: 0, condition: 'up' },
+  };
   await program.start();
   server.id = program.context.licenseServerId;
   return server;

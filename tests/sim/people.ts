@@ -32,9 +32,9 @@ import { Violation } from './tokens.ts';
 export type Act = (sim: Sim) => Promise<string>;
 
 type Answer = Result<unknown, Refusal>;
-const outcome = (result: Answer): string => (result.ok ? 'done' : result.error.code);
+export const outcome = (result: Answer): string => (result.ok ? 'done' : result.error.code);
 const few = (sim: Sim): number => sim.chance.pick([1, 1, 2, 3]);
-const some = (sim: Sim): number | 'all' => sim.chance.pick(['all' as const, 'all' as const, 1, 2, 4]);
+export const some = (sim: Sim): number | 'all' => sim.chance.pick(['all' as const, 'all' as const, 1, 2, 4]);
 const allMoves = async (sim: Sim) =>
   (await listMoves(sim.clearinghouse.context, { after: '', limit: 1000 })).items;
 
@@ -42,7 +42,7 @@ const allMoves = async (sim: Sim) =>
 const mostDone = 12;
 
 /** Does an act and remembers what it answered: done again under the same id it has to say the same. */
-async function once<T extends Answer>(sim: Sim, words: string, act: () => Promise<T>): Promise<T> {
+export async function once<T extends Answer>(sim: Sim, words: string, act: () => Promise<T>): Promise<T> {
   const first = await act();
   if (first.ok) sim.done.push({ words, again: act, answer: JSON.stringify(first) });
   if (sim.done.length > mostDone) sim.done.shift();
@@ -60,7 +60,7 @@ const twice: Act = async (sim) => {
   return `again: ${done.words}`;
 };
 
-function hears(sim: Sim, answer: Result<DeskAnswer, Refusal>, from?: string): string {
+export function hears(sim: Sim, answer: Result<DeskAnswer, Refusal>, from?: string): string {
   if (answer.ok) {
     const { codes } = answer.value;
     sim.codes.push(...codes.map(({ code, kind, for: whose }) => ({ code, kind, for: whose, from })));

@@ -35,6 +35,7 @@ export function deliveryOf(sim: Sim, from: () => SimServer): Delivery {
   return {
     exchange: async ({ url, messages }) => {
       const parcel = { by: 'wire', server: from(), file: '' } as const;
+      if (parcel.server.condition === 'cut') return unreachable(url);
       if (isLost(sim, { ...parcel, to: 'clearinghouse', messages })) return unreachable(url);
       try {
         const answered = await exchangeMessages(sim.clearinghouse.context, { messages, waitMs: 0 });
@@ -79,6 +80,7 @@ export async function deliver(sim: Sim): Promise<string> {
   }
   const { server } = parcel;
   const at = parcel.by === 'file' && sim.chance.happens(0.5) ? anyServer(sim) : server;
+  if (parcel.by === 'wire' && at.condition === 'cut') return `${late} for ${server.name} are lost`;
   return `${late} for ${server.name} reach ${at.name}: ${await toServer(at, parcel)}`;
 }
 

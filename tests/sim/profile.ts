@@ -18,9 +18,23 @@ export interface Profile {
   readonly pace: number;
   /** How much is moved about. */
   readonly moves: number;
+  /** How often license servers fail, and are declared to function no longer. */
+  readonly deaths: number;
+  /** How often moves take weeks. */
+  readonly overlaps: number;
 }
 
-export function profileOf(chance: Chance): Profile {
+/**
+ * Of every five thousand seeds those of the second thousand have servers that fail, and those of the fifth
+ * have long moves; the others have neither.
+ */
+function kindOf(seed: number): 'plain' | 'deaths' | 'overlaps' {
+  const thousand = Math.floor(seed / 1000) % 5;
+  if (thousand === 1) return 'deaths';
+  return thousand === 4 ? 'overlaps' : 'plain';
+}
+
+export function profileOf(seed: number, chance: Chance): Profile {
   const [online, files, telephone] = chance.pick([
     [1, 0.05, 0.05],
     [0.1, 1, 0.1],
@@ -28,7 +42,7 @@ export function profileOf(chance: Chance): Profile {
     [1, 0.5, 1],
     [1, 0.2, 0.4],
   ]) as [number, number, number];
-  return {
+  const plain = {
     ...{ online, files, telephone },
     holders: chance.pick([4, 7, 12, 20]),
     loss: chance.pick([0, 0.05, 0.2]),
@@ -36,5 +50,14 @@ export function profileOf(chance: Chance): Profile {
     clocks: chance.happens(0.2),
     pace: chance.pick([0.3, 1, 3]),
     moves: chance.pick([0.5, 1, 3]),
+    ...{ deaths: 0, overlaps: 0 },
   };
+  const kind = kindOf(seed);
+  if (kind === 'plain') return plain;
+  // Fewer come more often, and little is lost: what is twice in the world then shows soon.
+  const { holders, loss, moves } = plain;
+  const dense = { ...plain, holders: Math.min(holders, 8), loss: loss / 2 };
+  return kind === 'deaths'
+    ? { ...dense, moves: moves / 5, deaths: chance.pick([2, 4]) }
+    : { ...dense, overlaps: chance.pick([2, 4]) };
 }

@@ -8,17 +8,20 @@ import { takeSnapshot } from '../world/snapshot.ts';
 import { checkStep } from './books.ts';
 import { carryOn, setUp } from './carry-on.ts';
 import { chanceOf, pickWeighted } from './chances.ts';
+import { deaths } from './dead.ts';
 import { endQuietly } from './end.ts';
 import { holders } from './holders.ts';
 import { makeSim } from './make-sim.ts';
+import { overlaps } from './overlap.ts';
 import type { Act } from './people.ts';
 import { people } from './people.ts';
 import { contact, deliver, writeFile } from './post.ts';
-import type { CrashPlan, Program } from './program.ts';
+import type { CrashPlan } from './program.ts';
 import { Crashed } from './program.ts';
 import type { Sim } from './sim.ts';
-import { anyServer } from './sim.ts';
+import { anyServer, programsOf } from './sim.ts';
 import { Violation } from './tokens.ts';
+import { lookAtClocks, startAgain } from './upkeep.ts';
 
 const wait: Act = async (sim) => {
   const { pace } = sim.profile;
@@ -43,10 +46,7 @@ const clock: Act = async (sim) => {
 };
 
 const restart: Act = async (sim) => {
-  const program = sim.chance.pick<Program<unknown>>([
-    sim.clearinghouse,
-    ...sim.servers.map((server) => server.program),
-  ]);
+  const program = sim.chance.pick(programsOf(sim));
   await program.stop();
   await program.start();
   return `${program.name} is killed and started again`;
@@ -54,7 +54,20 @@ const restart: Act = async (sim) => {
 
 const goOn: Act = async (sim) => carryOn(sim, anyServer(sim));
 
-const acts = { ...people, goOn, ...holders, contact, writeFile, deliver, wait, waitLong, clock, restart };
+const acts = {
+  ...people,
+  ...deaths,
+  ...overlaps,
+  goOn,
+  ...holders,
+  contact,
+  writeFile,
+  deliver,
+  wait,
+  waitLong,
+  clock,
+  restart,
+};
 
 type ActName = keyof typeof acts;
 
@@ -76,6 +89,15 @@ function weightsOf({ profile }: Sim): Readonly<Record<ActName, number>> {
     ...{ release: 3 * telephone * moves, giveBack: 0.6, heartbeat: 0.6 * telephone, deactivate: 0.25 },
     ...{ askActivation: 1.5 * (online + files), askInstall: 2.5 * (online + files) },
     ...{ moveOnline: 2 * moves * (online + files), method: 0.15 },
+    ...{ fail: profile.deaths, comeBack: 0.6 * profile.deaths, declare: 1.5 * profile.deaths },
+    ...{ declareAtDesk: 1.5 * telephone * profile.deaths, approve: 0.6 * profile.deaths },
+    ...{
+      lostLine: 0.7 * profile.deaths,
+      awaitDeath: 1.2 * profile.deaths,
+      days: profile.deaths + profile.overlaps / 2,
+      morning: 0.8 * (profile.deaths + profile.overlaps),
+    },
+    ...{ longMove: profile.overlaps * online, longCall: profile.overlaps * telephone },
   };
 }
 
@@ -87,25 +109,6 @@ function planCrash(sim: Sim): void {
   };
   const dies = sim.chance.happens(0.3) ? sim.clearinghouse : anyServer(sim).program;
   dies.planCrash(plan);
-}
-
-/** Programs that crashed are started again from what they had committed. */
-async function startAgain(sim: Sim): Promise<string> {
-  let words = '';
-  for (const program of [sim.clearinghouse, ...sim.servers.map((server) => server.program)]) {
-    program.planCrash(undefined);
-    if (program.isUp) continue;
-    words += ` [${program.name} crashed]`;
-    await program.stop();
-    await program.start();
-  }
-  return words;
-}
-
-/** All clocks are read: what has ended by any of them has ended. */
-function lookAtClocks(sim: Sim): void {
-  const shown = sim.servers.map(({ skewMs }) => sim.nowMs + skewMs);
-  sim.latestMs = Math.max(sim.latestMs, sim.nowMs, ...shown);
 }
 
 async function oneStep(sim: Sim, name: ActName): Promise<string> {
@@ -203,8 +206,7 @@ export async function run({ seed, steps, without, ending = true }: RunOptions): 
 async function hashOf(sim: Sim, history: Run['history']): Promise<string> {
   const hash = createHash('sha256');
   for (const { words } of history) hash.update(`${words}\n`);
-  const programs = [sim.clearinghouse, ...sim.servers.map((server) => server.program)];
-  const snapshot = await takeSnapshot(programs.map(({ name, store }) => ({ name, store })));
+  const snapshot = await takeSnapshot(programsOf(sim).map(({ name, store }) => ({ name, store })));
   for (const [table, rows] of snapshot) hash.update(`${table}\n${rows.join('\n')}\n`);
   return hash.digest('hex');
 }

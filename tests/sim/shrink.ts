@@ -9,7 +9,7 @@ export type Runner = (options: RunOptions) => Promise<Run>;
 
 interface Shrinking {
   readonly run: Runner;
-  readonly seed: number;
+  readonly options: RunOptions;
   readonly steps: number;
   readonly checker: string | undefined;
   /** So many runs at most. */
@@ -23,7 +23,7 @@ async function stillFails(of: Shrinking, kept: readonly number[]): Promise<Run |
   const without = new Set(
     Array.from({ length: of.steps }, (_, step) => step).filter((step) => !keep.has(step)),
   );
-  const done = await of.run({ seed: of.seed, steps: of.steps, without });
+  const done = await of.run({ ...of.options, steps: of.steps, without });
   return done.checker === of.checker ? done : undefined;
 }
 
@@ -33,9 +33,9 @@ export async function shrink(
   failed: { readonly options: RunOptions; readonly run: Run },
   most: number,
 ): Promise<Run> {
-  const { seed, steps } = failed.options;
-  const end = failed.run.failedAt < 0 ? steps : failed.run.failedAt + 1;
-  const of: Shrinking = { run, seed, steps: end, checker: failed.run.checker, left: most };
+  const { options } = failed;
+  const end = failed.run.failedAt < 0 ? options.steps : failed.run.failedAt + 1;
+  const of: Shrinking = { run, options, steps: end, checker: failed.run.checker, left: most };
   let best = failed.run;
   let kept = Array.from({ length: end }, (_, step) => step);
   for (let size = Math.ceil(end / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {

@@ -11,12 +11,19 @@ import type { TokenBook } from './tokens.ts';
 
 export type Clearinghouse = Program<ClearinghouseContext>;
 
+/**
+ * Whether its machine runs and its line is there. `cut`: it serves its holders, and reaches nobody. `off` may be
+ * switched on again; `gone` is gone for good, with its database.
+ */
+export type Condition = 'up' | 'cut' | 'off' | 'gone';
+
 /** A license server, and how far its clock is off. */
 export interface SimServer {
   readonly program: Program<ServerContext>;
   readonly name: string;
   readonly id: string;
   skewMs: number;
+  condition: Condition;
 }
 
 /** Messages or a file under way, or in a drawer. */
@@ -56,7 +63,10 @@ export interface Sim {
   chance: Chance;
   readonly random: SeededRandom;
   readonly clearinghouse: Clearinghouse;
-  readonly servers: readonly SimServer[];
+  /** Those that are there, in whatever condition. */
+  readonly servers: SimServer[];
+  /** Those that are gone: people go on speaking of them. */
+  readonly gone: SimServer[];
   readonly parcels: Parcel[];
   readonly codes: ReadCode[];
   readonly told: { readonly code: string; readonly by: SimServer }[];
@@ -67,6 +77,8 @@ export interface Sim {
   readonly books: Map<string, BookCheck>;
   /** Off for the end, where everything arrives. */
   faults: boolean;
+  /** Another license server, that has never been used; undefined: there are enough. */
+  readonly replace: () => Promise<SimServer | undefined>;
   readonly close: () => Promise<void>;
 }
 
@@ -85,7 +97,17 @@ export function otherServer(sim: Sim, than: SimServer): SimServer {
 export const serverOf = (sim: Sim, id: string): SimServer | undefined =>
   sim.servers.find((server) => server.id === id);
 
-export const nameOf = (sim: Sim, id: string): string => serverOf(sim, id)?.name ?? id;
+export const nameOf = (sim: Sim, id: string): string =>
+  [...sim.servers, ...sim.gone].find((server) => server.id === id)?.name ?? id;
+
+/** Whether everybody comes often and has something to come for. */
+export const isDense = ({ profile }: Sim): boolean => profile.deaths + profile.overlaps > 0;
+
+/** Everything that is to run. */
+export const programsOf = (sim: Sim): readonly Program<unknown>[] => [
+  sim.clearinghouse,
+  ...sim.servers.filter(({ condition }) => condition !== 'off').map(({ program }) => program),
+];
 
 export type LineType = Exclude<CalType, 'concurrent'>;
 

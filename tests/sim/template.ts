@@ -19,7 +19,7 @@ import { SeededRandom } from './chances.ts';
 import { trustForLong } from './long-trust.ts';
 import { Program } from './program.ts';
 
-const serverNames = ['LS-A', 'LS-B', 'LS-C'] as const;
+const serverNames = ['LS-A', 'LS-B', 'LS-C', 'LS-D', 'LS-E', 'LS-F', 'LS-G'] as const;
 /** Few, so that they run short: what is given twice then shows at once. */
 const sold: Readonly<Record<Exclude<CalType, 'concurrent'>, number>> = { device: 6, user: 3 };
 const startMs = Date.UTC(2026, 0, 5, 8);

@@ -26,6 +26,8 @@ export interface HeldToken {
   readonly token: string;
   readonly bundle: unknown;
   readonly endsMs: number;
+  /** Renewed past the horizon of its server. */
+  readonly late: boolean;
   /** Given back by its holder: on the list of revoked tokens. */
   returned: boolean;
 }
@@ -38,6 +40,7 @@ interface Claims {
   readonly sub: string;
   readonly jti: string;
   readonly exp: string;
+  readonly late?: boolean;
 }
 
 interface Place {
@@ -63,7 +66,7 @@ export class TokenBook {
    */
   take(given: { holder: string; token: string; bundle: unknown; early: boolean }, nowMs: number): HeldToken {
     const claims = readPayload(given.token) as unknown as Claims;
-    const { kind: line, iss: issuer, unit, origin, sub, jti, exp } = claims;
+    const { kind: line, iss: issuer, unit, origin, sub, jti, exp, late = false } = claims;
     const held: HeldToken = {
       ...{
         holder: given.holder,
@@ -76,7 +79,7 @@ export class TokenBook {
         sub,
         jti,
       },
-      ...{ endsMs: Date.parse(exp), returned: false },
+      ...{ endsMs: Date.parse(exp), late, returned: false },
     };
     this.#among({ places: this.#byUnit, what: 'unit', name: `${issuer}/${line}/${unit}` }, held, nowMs);
     if (given.early) this.#early.add(`${line}/${origin}`);
@@ -109,6 +112,18 @@ export class TokenBook {
     for (const each of this.#byHolder.get(holder) ?? []) {
       if (jtis.has(each.jti)) each.returned = true;
     }
+  }
+
+  /** Holders of a line all of whose living licenses are of one server; and those of them who have one that is late. */
+  servedOnlyBy(
+    issuer: string,
+    of: { readonly line: string; readonly nowMs: number },
+  ): { readonly all: number; readonly late: number } {
+    const alive = (this.#lines.get(of.line) ?? []).filter((each) => isAlive(each, of.nowMs));
+    const served = [...Map.groupBy(alive, ({ sub }) => sub).values()].filter((theirs) =>
+      theirs.every((each) => each.issuer === issuer),
+    );
+    return { all: served.length, late: served.filter((theirs) => theirs.some(({ late }) => late)).length };
   }
 
   /** How many different holders have a living permanent license of a line. */

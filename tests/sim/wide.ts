@@ -4,12 +4,10 @@ import { it } from 'node:test';
 import { shrink } from './shrink.ts';
 import { loadSimulation } from './start.ts';
 
-const steps = 1000;
-
 /** So many runs a failure is made shorter with. */
 const mostRuns = 60;
 
-export async function checkMany(first: number, seeds: number): Promise<void> {
+export async function checkMany(first: number, seeds: number, steps = 1000): Promise<void> {
   const { run } = await loadSimulation();
   it(`seeds ${first} to ${first + seeds - 1}, ${steps} steps each: every promise holds after each, and at the end`, async (context) => {
     let years = 0;

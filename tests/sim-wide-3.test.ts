@@ -1,0 +1,8 @@
+/**
+ * Seeds whose servers fail and are declared dead, and seeds whose moves take weeks (tests/sim/profile.ts). Their
+ * steps are long, and after some hundred of them little is left to happen.
+ */
+import { checkMany } from './sim/wide.ts';
+
+await checkMany(1000, 25, 150);
+await checkMany(4000, 25, 150);

@@ -1,0 +1,53 @@
+/**
+ * Moves that take long: both servers have the CALs of their holders for weeks, and holders go to the one and to
+ * the other. What may be given to somebody else too early shows then (protocol §2.4).
+ */
+import { dayMs } from '../../src/core/time.ts';
+import { sweepLapsed } from '../../src/server/usecases/reclaim.ts';
+import { startMove } from '../../src/server/usecases/start-move.ts';
+import { freezeByTelephone } from '../../src/server/usecases/telephone-move.ts';
+import { agreement, product } from '../world/world.ts';
+import { carryOn, typeAgain } from './carry-on.ts';
+import { liveOn, morning } from './days.ts';
+import type { Act } from './people.ts';
+import { outcome, some } from './people.ts';
+import { contact } from './post.ts';
+import type { Sim, SimServer } from './sim.ts';
+import { anyServer, anyType, otherServer } from './sim.ts';
+
+/** Weeks go by, everybody comes now and then, and the target looks for what has ended. */
+async function overlap(sim: Sim, target: SimServer): Promise<string> {
+  await morning(sim);
+  const days = sim.chance.pick([10, 40, 70, 100]);
+  await liveOn(sim, sim.nowMs + days * dayMs);
+  const swept = await sweepLapsed(target.program.context, 100);
+  return `${days} days go by, and ${target.name} sweeps: ${swept.ok ? swept.value.reclaimed : swept.error.code}`;
+}
+
+const longMove: Act = async (sim) => {
+  const from = anyServer(sim);
+  const to = otherServer(sim, from);
+  const order = { agreement, to: to.id, product, type: anyType(sim), quantity: some(sim) };
+  const asked = { ...order, reason: 'replaced' as const, hold: true };
+  const words = `${from.name} moves ${order.quantity} per ${order.type} to ${to.name}, and holds`;
+  const done = await startMove(from.program.context, asked);
+  if (!done.ok) return `${words}: ${outcome(done)}`;
+  for (const server of [from, from, to, to]) await contact(sim, server);
+  return `${words}; ${await overlap(sim, to)}`;
+};
+
+/** Frozen, read to the desk, typed; and released, or not for a long time. */
+const longCall: Act = async (sim) => {
+  const from = anyServer(sim);
+  const to = otherServer(sim, from);
+  const order = { product, type: anyType(sim), to: to.id, quantity: some(sim) };
+  const words = `${from.name} freezes ${order.quantity} per ${order.type} for ${to.name}`;
+  const done = await freezeByTelephone(from.program.context, order);
+  if (!done.ok) return `${words}: ${outcome(done)}`;
+  const calls = sim.chance.between(1, 3);
+  for (let call = 0; call < calls; call += 1) await carryOn(sim, from);
+  await typeAgain(sim, to);
+  return `${words}, and calls ${calls} times; ${await overlap(sim, to)}`;
+};
+
+export const overlaps = { longMove, longCall };

@@ -1,0 +1,47 @@
+/**
+ * What a run may show of units whose source was declared dead and lives (protocol §2.5): it knows nothing of
+ * that until it hears it, and what is then twice in the world must stand in the books as at risk.
+ */
+import { risksOf } from '../../src/store/dead-source-rows.ts';
+import { agreement } from '../world/world.ts';
+import type { Sim, SimServer } from './sim.ts';
+
+/** Units of a line that were granted to others because their source was declared dead. */
+export interface GrantedAway {
+  readonly source: string;
+  readonly line: number;
+  readonly units: number;
+}
+
+export async function grantedAway(sim: Sim): Promise<readonly GrantedAway[]> {
+  return sim.clearinghouse.store.read((tx) =>
+    tx.all<GrantedAway>(
+      'select source, line, sum(units) as units from dead_sources where granted_at is not null group by source, line',
+    ),
+  );
+}
+
+/** What a fenced server may still have of a line in its own books, because it has not heard of its end. */
+export function unheardOf(away: readonly GrantedAway[], server: SimServer, line: number): number {
+  return away.find((each) => each.source === server.id && each.line === line)?.units ?? 0;
+}
+
+/**
+ * How many holders there may be beyond the units of a line, by what the clearinghouse shows as at risk now: of
+ * an early release those who have licenses of the source and of nobody else; of an ordinary one, of these, those
+ * whom it has renewed past its horizon, which their licenses say.
+ */
+export async function atRisk(
+  sim: Sim,
+  of: { readonly line: number; readonly type: string },
+): Promise<number> {
+  const { nowMs, latestMs } = sim;
+  const risks = await sim.clearinghouse.store.read((tx) => risksOf(tx, agreement, nowMs));
+  let most = 0;
+  for (const { source, line, riskUnits, riskFrom, approvedAt } of risks) {
+    if (line !== of.line || (riskFrom ?? 0) > latestMs) continue;
+    const known = sim.tokens.servedOnlyBy(source, { line: of.type, nowMs: latestMs });
+    most += Math.min(riskUnits, approvedAt === null ? known.late : known.all);
+  }
+  return most;
+}
