@@ -18,6 +18,8 @@ import { systemRandom } from '../src/platform/random.ts';
 import { generateSigningKey } from '../src/platform/signing.ts';
 import type { Manifest } from '../src/protocol/audit-bundle.ts';
 import { documentLine, documentsDigest, headerLine } from '../src/protocol/audit-bundle.ts';
+import { sealKit } from '../src/protocol/authority.ts';
+import type { SigningKey } from '../src/protocol/paseto.ts';
 import { keyId, makeTrustList } from '../src/protocol/trust.ts';
 import type { Store } from '../src/store/port.ts';
 import { openSqliteStore } from '../src/store/sqlite.ts';
@@ -63,18 +65,43 @@ async function fill(store: Store): Promise<void> {
   }
 }
 
+const publisherKey = () => generateSigningKey(systemRandom, (publicKey) => keyId(digest, publicKey));
+
+/** A kit that knows the agreement and its line; nobody looks at its anchors. */
+function kitBy(issue: SigningKey): string {
+  const anchor = base64url(new Uint8Array(16));
+  return sealKit(
+    {
+      ...{ t: 'kit', v: 1, kitId: anchor, agreement: '4965437', program: 'select', customer: 'Bench' },
+      ...{ publisher: 'Bench', salt: anchor, iat: isoTime(atMs), base: '2026-11', sunsetMonths: 13 },
+      lines: [{ product: { id: 'ts', name: 'TS', family: 'ts', version: 9 }, type: 'device' }],
+      slots: [{ slot: 0, activation: anchor, horizon: anchor, lines: [{ free: anchor, held: anchor }] }],
+    },
+    issue,
+  );
+}
+
 async function bundleOf(store: Store): Promise<Uint8Array> {
-  const root = generateSigningKey(systemRandom, (publicKey) => keyId(digest, publicKey));
+  const [root, issue] = [publisherKey(), publisherKey()];
   const trustList = makeTrustList(
     digest,
     {
-      ...{ t: 'trust', v: 1, version: 1, publisher: 'Bench', threshold: 1, revoked: [], keys: [] },
+      ...{ t: 'trust', v: 1, version: 1, publisher: 'Bench', threshold: 1, revoked: [] },
+      keys: [
+        {
+          kid: issue.kid,
+          pk: base64url(issue.publicKey),
+          role: 'issue',
+          nbf: isoTime(atMs),
+          exp: isoTime(atMs),
+        },
+      ],
       roots: [{ kid: root.kid, pk: base64url(root.publicKey) }],
       ...{ iat: isoTime(atMs), exp: isoTime(atMs + 1000) },
     },
     root,
   );
-  const lines = [documentLine({ trustList })];
+  const lines = [documentLine({ trustList }), documentLine({ kit: kitBy(issue) })];
   const head = await store.read((tx) => tx.head(log));
   const manifest: Manifest = {
     ...{
@@ -89,7 +116,7 @@ async function bundleOf(store: Store): Promise<Uint8Array> {
     documents: documentsDigest(digest, lines),
     journals: [{ log, size: head.size, root: base64url(head.root) }],
   };
-  const pieces = [Buffer.from(`${headerLine(manifest, key)}\n${lines[0]}\n`)];
+  const pieces = [Buffer.from(`${[headerLine(manifest, key), ...lines].join('\n')}\n`)];
   for (let from = 0; from < head.size; from += 2000) {
     const page = await store.read((tx) => tx.journal(log, from, 2000));
     pieces.push(Buffer.from(page.map(({ text }) => `${text}\n`).join('')));

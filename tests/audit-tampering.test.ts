@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { openClearinghouse } from '../src/clearinghouse/app.ts';
+import type { SigningKey } from '../src/protocol/paseto.ts';
 import { openServer } from '../src/server/app.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
 import type { Bundles } from './audit/bundles.ts';
 import { auditOf, clearinghouseBundle, codesOf, serverBundle } from './audit/bundles.ts';
+import { forgeTail } from './audit/forge.ts';
 import type { Written } from './audit/rewrite.ts';
 import { rewriteJournal, withDatabase } from './audit/rewrite.ts';
 import * as acts from './world/acts.ts';
@@ -37,8 +39,10 @@ function drawer(seed: number): (limit: number) => number {
 
 describe('a bundle that was altered', () => {
   let sound: Bundles = {};
+  let key: SigningKey | undefined;
   before(async () => {
     const { world, old, next } = await movedWorld();
+    key = next.context.key;
     sound = {
       old: await serverBundle(old),
       next: await serverBundle(next),
@@ -113,8 +117,36 @@ describe('a bundle that was altered', () => {
       // Both have the same trust list.
       if (line !== one[at]) isFound(Buffer.from(one.with(at, line).join('\n')), `line ${at} of another`);
     }
+  });
+
+  it('is found beside a sound one of the same journal, whichever goes further', () => {
+    const { next = new Uint8Array(0), old = new Uint8Array(0) } = sound;
+    assert.deepEqual(codesOf(auditOf({ one: next, two: next }), 'note'), [
+      'bundle-earlier',
+      'temporary-licenses',
+    ]);
+    const lines = Buffer.from(old).toString('utf8').split('\n');
+    const altered = lines.map((line) => line.replace('"name":"LS-OLD"', '"name":"LS-ODD"'));
+    assert.notDeepEqual(altered, lines);
+    for (const [one, other] of [
+      [old, Buffer.from(altered.join('\n'))],
+      [Buffer.from(altered.join('\n')), old],
+    ] as const) {
+      assert.deepEqual(codesOf(auditOf({ one, other }), 'break'), ['root-differs']);
+    }
+  });
+
+  it('is found beside another that its owner signed, of the same journal with another past', () => {
     const { next = new Uint8Array(0) } = sound;
-    assert.equal(auditOf({ one: next, two: next }).verdict, 'broken', 'the same twice');
+    assert.ok(key !== undefined);
+    const entry = { kind: 'name', at: 1_800_000_000_000, body: {}, postings: [] };
+    const [one, two] = [{ ...entry }, { ...entry, body: { other: true } }];
+    const short = forgeTail(next, key, { entries: [one] });
+    const long = forgeTail(next, key, { entries: [two, two] });
+    assert.equal(auditOf({ short }).verdict, 'ok');
+    assert.equal(auditOf({ long }).verdict, 'ok');
+    assert.deepEqual(codesOf(auditOf({ short, long }), 'break'), ['root-differs']);
+    assert.equal(auditOf({ short, long: forgeTail(next, key, { entries: [one, two] }) }).verdict, 'ok');
   });
 });
 

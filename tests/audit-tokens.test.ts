@@ -59,6 +59,18 @@ describe('collected licenses', () => {
     assert.ok(proof?.text.includes(tokens[2] ?? 'none') && proof.text.includes(doubled(tokens[2])));
   });
 
+  it('prove nothing good by an early return: neither another license under its id, nor one given after it', () => {
+    assert.ok(server !== undefined);
+    const sign = { key: server.context.key, bundle: 'A'.repeat(22) };
+    const claims = readPayload(tokens[0] ?? '') as unknown as PermanentClaims;
+    const longer = signCalToken({ ...claims, exp: '2099-01-01T00:00:00Z' }, sign);
+    const result = auditOf(bundles, { tokens: [longer, ...tokens.slice(1)] });
+    assert.deepEqual(codesOf(result, 'break'), ['token-differs']);
+    const again = signCalToken({ ...claims, jti: 'again' }, sign);
+    const other = auditOf(bundles, { tokens: [again, ...tokens.slice(1)] });
+    assert.deepEqual(codesOf(other, 'break'), ['token-not-journaled', 'unit-collision']);
+  });
+
   it('prove it without the journal of their server', () => {
     const { ch = new Uint8Array(0) } = bundles;
     const result = auditOf({ ch }, { tokens: [tokens[2] ?? '', doubled(tokens[2])] });

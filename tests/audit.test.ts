@@ -13,6 +13,7 @@ import {
   returnByTelephone,
 } from '../src/server/usecases/telephone-move.ts';
 import { listCheckpoints } from '../src/store/checkpoint-rows.ts';
+import type { Bundles } from './audit/bundles.ts';
 import { assertSound, auditOf, clearinghouseBundle, codesOf, worldBundles } from './audit/bundles.ts';
 import { Chance } from './kill/random.ts';
 import type { Walk } from './walk/people.ts';
@@ -38,6 +39,9 @@ async function moveOnline(from: OpenServer, to: OpenServer, quantity: number | '
 
 const holders = (name: string, count: number): readonly string[] =>
   Array.from({ length: count }, (_, at) => `${name}-${at}`);
+
+const keyed = (when: string, bundles: Bundles): Bundles =>
+  Object.fromEntries(Object.entries(bundles).map(([name, bytes]) => [`${name}, ${when}`, bytes]));
 
 it('finds a world sound after moves, returns and a deactivation by connection', async () => {
   const world = await makeWorld();
@@ -233,6 +237,7 @@ it('says what is not shown, and finds no break, where the clearinghouse was expo
   const first = auditOf({ ...servers, ch: early['ch'] ?? ch });
   assert.equal(first.verdict, 'ok', JSON.stringify(first.findings));
   assert.deepEqual(codesOf(first, 'not-shown'), [
+    'exported-later',
     'installed-not-granted',
     'journal-goes-on',
     'more-than-committed',
@@ -246,6 +251,11 @@ it('says what is not shown, and finds no break, where the clearinghouse was expo
     'more-than-committed',
     'release-missing',
   ]);
+  const both = auditOf({ ...late, ...keyed('before', early) });
+  assert.equal(both.verdict, 'ok', JSON.stringify(both.findings));
+  assert.deepEqual(codesOf(both, 'not-shown'), []);
+  assert.ok(codesOf(both, 'note').includes('bundle-earlier'));
+  assert.equal(both.journals.length, Object.keys(late).length + 1, 'each journal once');
   const alone = auditOf({ ch });
   assert.deepEqual([alone.verdict, codesOf(alone, 'not-shown')], ['ok', ['server-not-shown']]);
   await world.close();

@@ -7,16 +7,17 @@ import { sumClearinghouse, sumServer } from '../core/account.ts';
 import { bytesOfBase64url, hex } from '../core/bytes.ts';
 import type { Digest } from '../core/digest.ts';
 import { isoTime } from '../core/time.ts';
-import { clearinghouseOrigin, serverOrigin } from '../protocol/checkpoint.ts';
 import type { AgreementFacts } from './clearinghouse-facts.ts';
 import { emptyAgreement, replayAgreement } from './clearinghouse-facts.ts';
+import { watchDates } from './dates.ts';
 import type { Finding, Findings } from './finding.ts';
 import { collectFindings } from './finding.ts';
 import type { Vouched } from './journal.ts';
 import { readJournal } from './journal.ts';
 import { matchAgreement, noteAgreement, noteServer } from './match.ts';
+import { noteMissing } from './missing.ts';
 import type { AuditFile, OpenBundle, Opened } from './open-bundles.ts';
-import { openBundles } from './open-bundles.ts';
+import { openBundles, originOf } from './open-bundles.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { emptyServer, replayServer } from './server-facts.ts';
 import { matchTokens, readTokens } from './tokens.ts';
@@ -80,13 +81,11 @@ export function audit(options: AuditOptions): AuditResult {
   const wanted = new Set(tokens.map(({ claims }) => claims.jti));
   const agreements = new Map<string, AgreementFacts>();
   const servers = new Map<string, ServerFacts>();
-  for (const bundle of opened.bundles) {
+  for (const bundle of opened.bundles.toSorted((one, other) => entriesIn(other) - entriesIn(one))) {
     const { server, agreement } = bundle.manifest;
-    const twice = server === null ? agreements.has(agreement ?? '') : servers.has(server);
-    if (twice) {
-      const text = 'there are two bundles of the same journal: audit one of them';
-      findings.add('break', 'bundle-twice', { where: bundle.file, text });
-    } else if (server === null) agreements.set(agreement ?? '', auditClearinghouse(auditing, bundle));
+    const earlier = server === null ? agreements.has(agreement ?? '') : servers.has(server);
+    if (earlier) checkEarlier(auditing, bundle);
+    else if (server === null) agreements.set(agreement ?? '', auditClearinghouse(auditing, bundle));
     else servers.set(server, auditServer(auditing, bundle, wanted));
   }
   for (const facts of agreements.values()) {
@@ -94,7 +93,7 @@ export function audit(options: AuditOptions): AuditResult {
     noteAgreement(facts, findings);
   }
   for (const facts of servers.values()) noteServer(facts, findings);
-  noteMissing(auditing, { agreements, servers });
+  noteMissing({ findings, opened, journals: auditing.journals }, { agreements, servers });
   matchTokens(tokens, { servers, agreements: opened.agreements, findings });
   return {
     verdict: findings.list.some(({ level }) => level === 'break') ? 'broken' : 'ok',
@@ -108,6 +107,9 @@ export function audit(options: AuditOptions): AuditResult {
     tokens: tokens.length,
   };
 }
+
+const entriesIn = ({ manifest }: OpenBundle): number =>
+  manifest.journals.reduce((sum, { size }) => sum + size, 0);
 
 function viewAgreement({ agreement, books, lines }: AgreementFacts): AuditedAgreement {
   return {
@@ -125,17 +127,14 @@ function auditClearinghouse(auditing: Auditing, bundle: OpenBundle): AgreementFa
   const agreement = manifest.agreement ?? '';
   const size = manifest.journals.find(({ log }) => log === agreement)?.size ?? 0;
   const facts = emptyAgreement({ agreement, madeAtMs, where, size });
-  replayBundle(auditing, bundle, (log) => ({
-    origin: clearinghouseOrigin(manifest.publisher, log),
-    onEntry: (entry, position) => {
-      const { findings } = auditing;
-      if (log === agreement) replayAgreement(facts, entry, { position, findings });
-      else if (entry.postings.length > 0) {
-        const text = `entry ${position} of the journal ${log} posts units, which only an agreement's journal does`;
-        findings.add('break', 'posting-elsewhere', { where, text });
-      }
-    },
-  }));
+  const { findings } = auditing;
+  replayBundle(auditing, bundle, (log) => (entry, position) => {
+    if (log === agreement) replayAgreement(facts, entry, { position, findings });
+    else if (entry.postings.length > 0) {
+      const text = `entry ${position} of the journal ${log} posts units, which only an agreement's journal does`;
+      findings.add('break', 'posting-elsewhere', { where, text });
+    }
+  });
   return facts;
 }
 
@@ -143,56 +142,92 @@ function auditServer(auditing: Auditing, bundle: OpenBundle, wanted: ReadonlySet
   const { file: where, madeAtMs, manifest } = bundle;
   const server = manifest.server ?? '';
   const size = manifest.journals[0]?.size ?? 0;
-  const facts = emptyServer({ server, madeAtMs, where, size, wanted });
-  const { findings } = auditing;
-  replayBundle(auditing, bundle, () => ({
-    origin: serverOrigin(server),
-    onEntry: (entry, position) => replayServer(facts, entry, { position, findings }),
-  }));
+  const { findings, opened } = auditing;
+  const facts = emptyServer({ server, madeAtMs, where, size, wanted, types: opened.types });
+  replayBundle(
+    auditing,
+    bundle,
+    () => (entry, position) => replayServer(facts, entry, { position, findings }),
+  );
   return facts;
 }
 
-interface Replay {
-  readonly origin: string;
-  readonly onEntry: Parameters<typeof readJournal>[1]['onEntry'];
+/**
+ * A bundle of last year beside the one of today: whole in itself, and each of its roots is compared with the
+ * longer journal at its size, which is the one that is audited.
+ */
+function checkEarlier(auditing: Auditing, bundle: OpenBundle): void {
+  readBundle(auditing, bundle, (journal) =>
+    readJournal(bundle.lines, { ...journal, onEntry: () => undefined }),
+  );
+  const text = 'it goes no further than another bundle of the same journal, with which it was compared';
+  auditing.findings.add('note', 'bundle-earlier', { where: bundle.file, text });
 }
+
+type OnEntry = Parameters<typeof readJournal>[1]['onEntry'];
 
 /** The journal of what belongs to no agreement: no license server is shown it. */
 const publisherLog = 'publisher';
 
-/** Reads a bundle's journals to the end of the file, and no further. */
-function replayBundle(auditing: Auditing, bundle: OpenBundle, replayOf: (log: string) => Replay): void {
-  const { digest, findings, opened } = auditing;
-  const { file: where, manifest, lines } = bundle;
+/** Replays a bundle's journals, and tells how far others have signed them. */
+function replayBundle(auditing: Auditing, bundle: OpenBundle, replayOf: (log: string) => OnEntry): void {
+  const { findings } = auditing;
+  const { file, lines, madeAtMs } = bundle;
+  readBundle(auditing, bundle, (journal) => {
+    const { log, origin, root, size, where, vouched } = journal;
+    const onEntry = replayOf(log);
+    const watch = watchDates(vouched, { madeAtMs, where, findings });
+    const read = readJournal(lines, {
+      ...journal,
+      onEntry: (entry, position) => {
+        watch(entry, position);
+        onEntry(entry, position);
+      },
+    });
+    if (!read) return false;
+    noteBeyond(auditing, { size, within: where, others: vouched });
+    const signed = vouched
+      .filter(({ seenAtMs }) => seenAtMs !== undefined)
+      .map((each) => Math.min(each.size, size));
+    auditing.journals.push({
+      ...{ origin, size, root: hex(root), file, madeAt: isoTime(madeAtMs) },
+      witnessed: Math.max(0, ...signed),
+    });
+    if (signed.length === 0 && log !== publisherLog) {
+      const text =
+        'nobody but its owner has signed it: a history that was rewritten as a whole would look like this one';
+      findings.add('note', 'not-witnessed', { where, text });
+    }
+    return true;
+  });
+}
+
+interface JournalInFile extends Omit<Parameters<typeof readJournal>[1], 'onEntry'> {
+  readonly origin: string;
+  readonly root: Uint8Array;
+}
+
+/** Reads a bundle's journals to the end of the file, and no further; `read` answers whether one was whole. */
+function readBundle(
+  { digest, findings, opened }: Auditing,
+  { file, manifest, lines }: OpenBundle,
+  read: (journal: JournalInFile) => boolean,
+): void {
   try {
-    for (const journal of manifest.journals) {
-      const { log, size } = journal;
-      const { origin, onEntry } = replayOf(log);
-      const others = opened.vouched.get(origin) ?? [];
-      const root = bytesOfBase64url(journal.root) ?? new Uint8Array(0);
-      const vouched: Vouched[] = [...others, { size, root, by: 'its manifest', witnessed: false }];
-      const within = `${where}, journal ${log}`;
-      if (!readJournal(lines, { digest, log, size, where: within, vouched, findings, onEntry })) return;
-      noteBeyond(auditing, { bundle, size, within, others });
-      const signed = others
-        .filter(({ by }) => by.includes('cosigned'))
-        .map((each) => Math.min(each.size, size));
-      auditing.journals.push({
-        ...{ origin, size, root: hex(root), file: where, madeAt: isoTime(bundle.madeAtMs) },
-        witnessed: Math.max(0, ...signed),
-      });
-      if (signed.length === 0 && log !== publisherLog) {
-        const text =
-          'nobody but its owner has signed it: a history that was rewritten as a whole would look like this one';
-        findings.add('note', 'not-witnessed', { where: within, text });
-      }
+    for (const { log, size, root: text } of manifest.journals) {
+      const root = bytesOfBase64url(text) ?? new Uint8Array(0);
+      const origin = originOf(manifest, log);
+      const vouched = opened.vouched.get(origin) ?? [];
+      const where = `${file}, journal ${log}`;
+      if (!read({ digest, log, origin, size, root, where, vouched, findings })) return;
     }
     if (lines.next().done !== true) {
-      findings.add('break', 'lines-too-many', { where, text: 'there are lines behind the last journal' });
+      const text = 'there are lines behind the last journal';
+      findings.add('break', 'lines-too-many', { where: file, text });
     }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    findings.add('break', 'bundle-unreadable', { where, text: error.message });
+    findings.add('break', 'bundle-unreadable', { where: file, text: error.message });
   }
 }
 
@@ -200,7 +235,6 @@ function replayBundle(auditing: Auditing, bundle: OpenBundle, replayOf: (log: st
 function noteBeyond(
   { findings }: Auditing,
   of: {
-    readonly bundle: OpenBundle;
     readonly size: number;
     readonly within: string;
     readonly others: readonly Vouched[];
@@ -210,23 +244,4 @@ function noteBeyond(
   if (longest === undefined || longest.size <= of.size) return;
   const text = `${longest.by} is of ${longest.size} entries, and ${of.size} are shown: export it again, last of all`;
   findings.add('not-shown', 'journal-goes-on', { where: of.within, text });
-}
-
-/** Journals that somebody has signed and nobody shows. */
-function noteMissing(
-  { findings, opened, journals }: Auditing,
-  shown: {
-    readonly agreements: ReadonlyMap<string, AgreementFacts>;
-    readonly servers: ReadonlyMap<string, ServerFacts>;
-  },
-): void {
-  const known = new Set(journals.map(({ origin }) => origin));
-  const named = new Set(
-    [...shown.agreements.values()].flatMap(({ servers }) => [...servers].map(serverOrigin)),
-  );
-  for (const origin of opened.vouched.keys()) {
-    if (known.has(origin) || named.has(origin)) continue;
-    const text = `${origin} has signed checkpoints, and its journal is not shown`;
-    findings.add('not-shown', 'journal-not-shown', { where: 'all bundles', text });
-  }
 }

@@ -18,16 +18,18 @@ const freeze = {
   amount: 4,
 } as const;
 
+const of = (from: string, to: string) => ({ from: `${line}/${from}`, to: `${line}/${to}` });
+
 describe('the replayed books', () => {
   it('tell what moved, pendings included, wherever they end', () => {
     const books = emptyBooks();
     assert.deepEqual(replayPostings(books, [entitle, freeze]), [
-      { from: `${line}/entitled`, to: `${line}/in-hand`, amount: 10 },
-      { from: `${line}/in-hand`, to: `${line}/in-transit/m`, amount: 4 },
+      { by: 'transfer', ...of('entitled', 'in-hand'), origin: `${line}/entitled`, amount: 10 },
+      { by: 'pending', ...of('in-hand', 'in-transit/m'), origin: `${line}/in-hand`, amount: 4 },
     ]);
     const elsewhere = { kind: 'post', pending: 'm', credit: `${line}/committed/S/1` } as const;
     assert.deepEqual(replayPostings(books, [elsewhere]), [
-      { from: `${line}/in-transit/m`, to: `${line}/committed/S/1`, amount: 4 },
+      { by: 'post', ...of('in-transit/m', 'committed/S/1'), origin: `${line}/in-hand`, amount: 4 },
     ]);
     assert.deepEqual(books.sums.get(line), { came: 10, there: 10 });
     assert.equal(books.balances.get(`${line}/in-hand`), 6);
@@ -37,7 +39,7 @@ describe('the replayed books', () => {
     const books = emptyBooks();
     replayPostings(books, [entitle, freeze]);
     assert.deepEqual(replayPostings(books, [{ kind: 'void', pending: 'm' }]), [
-      { from: `${line}/in-transit/m`, to: `${line}/in-hand`, amount: 4 },
+      { by: 'void', ...of('in-transit/m', 'in-hand'), origin: `${line}/in-hand`, amount: 4 },
     ]);
   });
 

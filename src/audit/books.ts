@@ -7,8 +7,11 @@ import { applyPostings, isSourceAccount, lineOf } from '../core/ledger.ts';
 
 /** Units that went from one account to another. */
 export interface Movement {
+  readonly by: Posting['kind'];
   readonly from: string;
   readonly to: string;
+  /** Where they were before they were held; `from` for those that were not. */
+  readonly origin: string;
   readonly amount: number;
 }
 
@@ -64,15 +67,17 @@ function movementsOf(books: AuditBooks, postings: readonly Posting[]): readonly 
   const opened = new Map<string, Posting & { kind: 'pending' }>();
   for (const posting of postings) {
     if (posting.kind === 'transfer') {
-      moved.push({ from: posting.debit, to: posting.credit, amount: posting.amount });
+      const { kind: by, debit: from, credit: to, amount } = posting;
+      moved.push({ by, from, to, origin: from, amount });
     } else if (posting.kind === 'pending') {
       opened.set(posting.id, posting);
-      moved.push({ from: posting.debit, to: posting.hold, amount: posting.amount });
+      const { kind: by, debit: from, hold: to, amount } = posting;
+      moved.push({ by, from, to, origin: from, amount });
     } else {
       const pending = opened.get(posting.pending) ?? books.pendings.get(posting.pending);
       if (pending === undefined) continue;
       const to = posting.kind === 'void' ? pending.debit : (posting.credit ?? pending.credit);
-      moved.push({ from: pending.hold, to, amount: pending.amount });
+      moved.push({ by: posting.kind, from: pending.hold, to, origin: pending.debit, amount: pending.amount });
     }
   }
   return moved;

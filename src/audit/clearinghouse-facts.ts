@@ -28,6 +28,8 @@ export interface AuditMove {
   held: number;
   /** Units of it that came out of the source's account and did not go back there. */
   taken: number;
+  /** Units of it that its target was granted: what it may ever have installed of it. */
+  granted: number;
   /** Whether the clearinghouse has the source's receipt that it gave them up, and when it got it. */
   releasedAt: number | undefined;
   /** The same of the target, of a move that was undone after its grant. */
@@ -35,7 +37,7 @@ export interface AuditMove {
   readonly startedAt: number;
 }
 
-/** By server and line. */
+/** By server or agreement, and line. */
 export type ServerAmounts = Map<string, { amount: number; lastAt: number }>;
 
 export interface AgreementFacts {
@@ -93,7 +95,12 @@ function accountOf(id: string): Account {
   return { line: Number(line), name, key };
 }
 
-export const amountKey = (server: string, line: number): string => `${server} ${line}`;
+export const amountKey = (owner: string, line: number): string => `${owner} ${line}`;
+
+export function amountKeyParts(key: string): { readonly owner: string; readonly line: number } {
+  const at = key.lastIndexOf(' ');
+  return { owner: key.slice(0, at), line: Number(key.slice(at + 1)) };
+}
 
 /** Adds to what a server has, and remembers when that was. */
 export function addAmount(
@@ -211,6 +218,7 @@ function noteMove(facts: AgreementFacts, { kind, body, at }: Pick<AuditEntry, 'k
       unissued: 0,
       held: 0,
       taken: 0,
+      granted: 0,
       releasedAt: undefined,
       relinquishedAt: undefined,
       startedAt: at,
@@ -224,6 +232,7 @@ function noteMove(facts: AgreementFacts, { kind, body, at }: Pick<AuditEntry, 'k
   if (fencing.has(kind) && !facts.fenced.has(move.source)) facts.fenced.set(move.source, at);
   if (kind === 'move-relinquished') move.relinquishedAt = at;
   for (const grant of objectsIn(body, 'grants')) {
+    move.granted += numberIn(grant, 'k') - numberIn(grant, 'kBefore');
     noteGrant(facts, { server: move.target, line: move.line, grant });
   }
   facts.servers.add(move.source);

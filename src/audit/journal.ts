@@ -16,8 +16,8 @@ export interface Vouched {
   readonly root: Uint8Array;
   /** Who signed it and where it was found, in words. */
   readonly by: string;
-  /** Whether another side than the journal's own has signed it. */
-  readonly witnessed: boolean;
+  /** When another side than the journal's own says that it saw it so; undefined: none has signed it. */
+  readonly seenAtMs: number | undefined;
 }
 
 export interface JournalToRead {

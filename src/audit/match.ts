@@ -4,9 +4,9 @@
  * their clearinghouse; what one of them did after the other was exported is not shown.
  */
 import { sumClearinghouse, sumServer } from '../core/account.ts';
-import { isoTime, msOfIso } from '../core/time.ts';
+import { dayMs, isoTime, msOfIso } from '../core/time.ts';
 import type { AgreementFacts, AuditMove } from './clearinghouse-facts.ts';
-import { amountKey } from './clearinghouse-facts.ts';
+import { amountKey, amountKeyParts } from './clearinghouse-facts.ts';
 import type { Findings } from './finding.ts';
 import type { Release, ServerFacts } from './server-facts.ts';
 
@@ -17,7 +17,9 @@ export function matchAgreement(
   findings: Findings,
 ): void {
   // Also those that the clearinghouse does not know, and that have installed something under its agreement.
-  const strangers = [...servers.values()].filter((server) => hasUnits(server, facts.agreement));
+  const strangers = [...servers.values()].filter(
+    (server) => linesInstalled(server, facts.agreement).length > 0,
+  );
   for (const id of new Set([...facts.servers, ...strangers.map(({ server }) => server)])) {
     const server = servers.get(id);
     if (server === undefined) {
@@ -25,7 +27,11 @@ export function matchAgreement(
       findings.add('not-shown', 'server-not-shown', { where: facts.where, text });
       continue;
     }
-    for (const line of facts.lines.keys()) {
+    if (server.madeAtMs > facts.madeAtMs + dayMs) {
+      const text = `it was exported after the clearinghouse, on ${isoTime(server.madeAtMs)}: nothing there tells of what it did since`;
+      findings.add('not-shown', 'exported-later', { where: server.where, text });
+    }
+    for (const line of new Set([...facts.lines.keys(), ...linesInstalled(server, facts.agreement)])) {
       matchGranted(facts, { server, line, findings });
       matchCredited(facts, { server, line, findings });
       matchBalance(facts, { server, line, findings });
@@ -37,8 +43,12 @@ export function matchAgreement(
   }
 }
 
-function hasUnits(server: ServerFacts, agreement: string): boolean {
-  return [...server.cameIn.keys()].some((key) => key.startsWith(`${agreement} `));
+/** The lines of an agreement of which a server has ever installed something: granted, one should think. */
+function linesInstalled(server: ServerFacts, agreement: string): readonly number[] {
+  return [...server.cameIn.keys()]
+    .map(amountKeyParts)
+    .filter((key) => key.owner === agreement)
+    .map(({ line }) => line);
 }
 
 interface OnLine {
@@ -55,7 +65,7 @@ function matchGranted(facts: AgreementFacts, { server, line, findings }: OnLine)
   const granted = facts.granted.get(amountKey(server.server, line))?.amount ?? 0;
   const moved = [...facts.moves.values()]
     .filter((move) => move.target === server.server && move.line === line)
-    .reduce((sum, { unissued, held }) => sum + unissued + held, 0);
+    .reduce((sum, move) => sum + move.granted, 0);
   if (came.amount <= granted + moved) return;
   const text =
     `line ${facts.agreement}/${line}: it has installed ${came.amount} units in all; ` +

@@ -5,6 +5,7 @@
 import { base64url, bytesOfBase64url, equalBytes } from '../core/bytes.ts';
 import { licenseServerId } from '../core/code.ts';
 import type { Digest } from '../core/digest.ts';
+import type { CalType } from '../core/product.ts';
 import type { BundleStart, Manifest } from '../protocol/audit-bundle.ts';
 import { linesOf, openManifest, readStart } from '../protocol/audit-bundle.ts';
 import { authorityOfSlot, openCertificate, openKit } from '../protocol/authority.ts';
@@ -37,6 +38,9 @@ export interface Opened {
   readonly serverKeys: ReadonlyMap<string, Uint8Array>;
   /** By the name of an authority (aid). */
   readonly agreements: ReadonlyMap<string, string>;
+  /** By `agreement/line`: what its CALs are for, as a kit or a certificate says it. */
+  readonly types: ReadonlyMap<string, CalType>;
+  readonly publishers: ReadonlySet<string>;
   readonly rootPinned: boolean;
   /** Key ids of the roots that the trust lists are signed by. */
   readonly roots: ReadonlySet<string>;
@@ -49,6 +53,7 @@ interface Opening {
   readonly root: Uint8Array | undefined;
   readonly serverKeys: Map<string, Uint8Array>;
   readonly agreements: Map<string, string>;
+  readonly types: Map<string, CalType>;
   readonly roots: Set<string>;
 }
 
@@ -66,7 +71,9 @@ export function openBundles(
   files: readonly AuditFile[],
   of: { readonly findings: Findings; readonly root: Uint8Array | undefined },
 ): Opened {
-  const opening: Opening = { digest, ...of, serverKeys: new Map(), agreements: new Map(), roots: new Set() };
+  const opening: Opening = {
+    ...{ digest, ...of, serverKeys: new Map(), agreements: new Map(), types: new Map(), roots: new Set() },
+  };
   const begun: Begun[] = [];
   for (const file of files) {
     const one = beginOne(opening, file);
@@ -79,11 +86,14 @@ export function openBundles(
   }
   for (const one of begun) checkDocuments(opening, one);
   const vouched = collectCheckpoints(opening, begun);
+  for (const one of begun) addManifest(vouched, one);
   const bundles = begun.map(({ file, manifest, lines }) => {
     return { file, manifest, lines, madeAtMs: manifest.at };
   });
-  const { serverKeys, agreements, roots } = opening;
-  return { bundles, vouched, serverKeys, agreements, roots, rootPinned: of.root !== undefined };
+  const { serverKeys, agreements, types, roots } = opening;
+  const publishers = new Set(begun.map(({ manifest }) => manifest.publisher));
+  const rootPinned = of.root !== undefined;
+  return { bundles, vouched, serverKeys, agreements, types, publishers, roots, rootPinned };
 }
 
 function beginOne(opening: Opening, file: AuditFile): Begun | string {
@@ -122,9 +132,11 @@ function checkDocuments(opening: Opening, { file, start, list }: Begun): void {
   }
 }
 
-function takeKit({ digest, agreements }: Opening, token: string, list: TrustList): string | undefined {
+function takeKit(opening: Opening, token: string, list: TrustList): string | undefined {
+  const { digest, agreements } = opening;
   const kit = openKit(token, list);
   if (!kit.ok) return `an agreement kit is not valid (${kit.error.code})`;
+  takeTypes(opening, kit.value);
   for (const { slot } of kit.value.slots) {
     const authority = authorityOfSlot(digest, kit.value, slot);
     if (authority !== undefined) agreements.set(base64url(authority.aid), kit.value.agreement);
@@ -138,9 +150,17 @@ function takeCertificate(opening: Opening, token: string, list: TrustList): stri
   if (!certificate.ok) return `a server certificate is not valid (${certificate.error.code})`;
   const { aid, agreement, pk } = certificate.value;
   agreements.set(aid, agreement);
+  takeTypes(opening, certificate.value);
   const key = bytesOfBase64url(pk);
   if (key !== undefined) serverKeys.set(licenseServerId(digest, key), key);
   return undefined;
+}
+
+function takeTypes(
+  { types }: Opening,
+  { agreement, lines }: { readonly agreement: string; readonly lines: readonly { readonly type: CalType }[] },
+): void {
+  for (const [line, { type }] of lines.entries()) types.set(`${agreement}/${line}`, type);
 }
 
 function takeKey(
@@ -171,6 +191,16 @@ function collectCheckpoints(opening: Opening, begun: readonly Begun[]): Map<stri
   return vouched;
 }
 
+/** What an exporter has signed of each journal counts like a checkpoint: of an earlier bundle, for a later one. */
+function addManifest(vouched: Map<string, readonly Vouched[]>, { file, manifest }: Begun): void {
+  for (const { log, size, root: text } of manifest.journals) {
+    const origin = originOf(manifest, log);
+    const root = bytesOfBase64url(text) ?? new Uint8Array(0);
+    const said = { size, root, by: `the manifest of ${file}`, seenAtMs: undefined };
+    vouched.set(origin, [...(vouched.get(origin) ?? []), said]);
+  }
+}
+
 /** Verifies one checkpoint and holds it against the others of its size. Answers whose it is. */
 function collectOne(
   { digest, findings, ...opening }: Opening,
@@ -195,8 +225,15 @@ function collectOne(
     const text = `${origin} has two roots for ${size} entries: ${split.by} and ${by}`;
     findings.add('break', 'split-view', { where, text });
   }
-  vouched.set(origin, [...before, { size, root, by, witnessed: witnesses.length > 0 }]);
+  const times = opened.cosigned.map(({ atMs }) => atMs);
+  const seenAtMs = times.length === 0 ? undefined : Math.min(...times);
+  vouched.set(origin, [...before, { size, root, by, seenAtMs }]);
   return origin;
+}
+
+/** Which journal a log of a bundle is. */
+export function originOf({ publisher, server }: Manifest, log: string): string {
+  return server === null ? clearinghouseOrigin(publisher, log) : serverOrigin(server);
 }
 
 /** The keys that may stand under a checkpoint: of the log that it names, and of every witness there is. */

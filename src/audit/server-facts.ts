@@ -1,6 +1,6 @@
 /**
  * What the journal of a license server says beside its balances: what it installed under which proof, what
- * it gave up, and who holds which unit.
+ * it gave up, and which licenses it gave to whom.
  */
 import type { AuditBooks } from './books.ts';
 import { emptyBooks, foreignAccount, replayPostings } from './books.ts';
@@ -9,6 +9,10 @@ import { addAmount, amountKey } from './clearinghouse-facts.ts';
 import type { AuditEntry } from './entry.ts';
 import { numberIn, textIn } from './entry.ts';
 import type { Findings } from './finding.ts';
+import type { HolderBooks } from './holders.ts';
+import { replayHolders, withoutUnit } from './holders.ts';
+import type { JournaledLicenses } from './journaled.ts';
+import { emptyJournaled, noteJournaled } from './journaled.ts';
 
 /** Units that came in under a chain of an authority. */
 export interface Installation {
@@ -43,20 +47,19 @@ export interface ServerFacts {
   /** By agreement and line, with when it came in last. */
   readonly cameIn: ServerAmounts;
   readonly gaveUp: ServerAmounts;
-  /** By agreement, line and unit: who has it now. */
-  readonly holders: Map<string, string>;
+  readonly holders: HolderBooks;
   /** Ends of temporary licenses, by product and pseudonym. */
   readonly temporaries: Map<string, number>;
-  /** Ids of licenses that an auditor was shown and that the journal must know. */
-  readonly wanted: ReadonlySet<string>;
-  readonly known: Set<string>;
-  /** Units that were given back early: agreement, line, unit and pseudonym. */
-  readonly returned: Set<string>;
+  readonly journaled: JournaledLicenses;
 }
 
-export function emptyServer(
-  of: Pick<ServerFacts, 'server' | 'madeAtMs' | 'where' | 'size' | 'wanted'>,
-): ServerFacts {
+export function emptyServer({
+  types,
+  wanted,
+  ...of
+}: Pick<ServerFacts, 'server' | 'madeAtMs' | 'where' | 'size'> &
+  Pick<HolderBooks, 'types'> &
+  Pick<JournaledLicenses, 'wanted'>): ServerFacts {
   return {
     ...of,
     books: emptyBooks(),
@@ -66,12 +69,14 @@ export function emptyServer(
     relinquished: new Set(),
     cameIn: new Map(),
     gaveUp: new Map(),
-    holders: new Map(),
+    holders: { server: of.server, types, lines: new Map() },
     temporaries: new Map(),
-    known: new Set(),
-    returned: new Set(),
+    journaled: emptyJournaled(wanted),
   };
 }
+
+/** The two entries by which units come in. */
+const installing = new Set(['installed', 'move-installed']);
 
 const accountNames = new Set(['installed', 'unissued', 'issued', 'held', 'reserved', 'quarantined']);
 
@@ -97,40 +102,22 @@ export function replayServer(
   for (const { from, to, amount } of moved) {
     const [agreement = '', line = '', fromName = ''] = from.split('/');
     const key = amountKey(agreement, Number(line));
-    if (fromName === 'installed') addAmount(facts.cameIn, key, { amount, at: entry.at });
+    if (fromName === 'installed') {
+      addAmount(facts.cameIn, key, { amount, at: entry.at });
+      if (!installing.has(entry.kind)) {
+        const text = `${said} brings ${amount} units in, which only an installation does`;
+        on.findings.add('break', 'installed-by-other', { where, text });
+      }
+    }
     if (to.endsWith('/installed')) addAmount(facts.gaveUp, key, { amount, at: entry.at });
   }
-  if (facts.wanted.has(entry.id)) facts.known.add(entry.id);
-  const holding = noteHolder(facts, entry);
-  if (holding !== undefined) on.findings.add('break', 'unit-twice', { where, text: `${said}: ${holding}` });
+  noteJournaled(facts.journaled, entry, on.position);
+  const cameIn = (agreement: string, line: number): number =>
+    facts.cameIn.get(amountKey(agreement, line))?.amount ?? 0;
+  for (const { code, text } of replayHolders(facts.holders, entry, { books: facts.books, moved, cameIn })) {
+    on.findings.add('break', code, { where, text: `${said}: ${text}` });
+  }
   noteWords(facts, entry);
-}
-
-function unitKey(body: AuditEntry['body'], unit: unknown): string {
-  return `${textIn(body, 'agreement')}/${numberIn(body, 'line')}/${String(unit)}`;
-}
-
-/** Who holds which unit; in words what cannot be: a unit that is given to a second holder. */
-function noteHolder(facts: ServerFacts, { kind, body }: AuditEntry): string | undefined {
-  const sub = textIn(body, 'sub');
-  const key = unitKey(body, body['unit']);
-  if (kind === 'issued' || kind === 'taken-over' || kind === 'renewed') {
-    const holder = facts.holders.get(key);
-    facts.holders.set(key, sub);
-    if (holder !== undefined && holder !== sub) return `unit ${key} goes to ${sub} and is held by ${holder}`;
-    const brought =
-      facts.cameIn.get(amountKey(textIn(body, 'agreement'), numberIn(body, 'line')))?.amount ?? 0;
-    if (numberIn(body, 'unit') > brought) return `unit ${key} is given out, and ${brought} ever came in`;
-  }
-  if (kind === 'returned' && body['waits'] === false) {
-    facts.holders.delete(key);
-    facts.returned.add(`${key} ${sub}`);
-  }
-  const units = body['units'];
-  if (kind === 'expired' && Array.isArray(units)) {
-    for (const unit of units) facts.holders.delete(unitKey(body, unit));
-  }
-  return undefined;
 }
 
 function noteWords(facts: ServerFacts, { kind, body, at }: AuditEntry): void {
@@ -160,7 +147,7 @@ function noteWords(facts: ServerFacts, { kind, body, at }: AuditEntry): void {
     const amounts = { unissued: numberIn(body, 'unissued'), held: numberIn(body, 'held') };
     facts.releases.push({ agreement, line, move, ...amounts });
   }
-  if (['temporary', 'gap-license', 'gap-license-renewed'].includes(kind)) {
+  if (withoutUnit.has(kind)) {
     facts.temporaries.set(`${textIn(body, 'product')} ${textIn(body, 'sub')}`, numberIn(body, 'until'));
   }
 }

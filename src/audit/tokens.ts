@@ -2,7 +2,7 @@
  * Licenses that were collected from their holders. Two of one unit with different holders are proof, for
  * anybody, that a server has given out more than it has; and each one must be in its server's journal.
  */
-import { msOfIso } from '../core/time.ts';
+import { isoTime, msOfIso } from '../core/time.ts';
 import type { PermanentClaims } from '../protocol/cal-token.ts';
 import { openCalToken, readCalFooter } from '../protocol/cal-token.ts';
 import { publicKeyObject } from '../protocol/paseto.ts';
@@ -47,27 +47,19 @@ export function readTokens(
   return opened;
 }
 
+interface OfTokens {
+  readonly servers: ReadonlyMap<string, ServerFacts>;
+  /** By the name of the authority: one server may have several for the same agreement, one after another. */
+  readonly agreements: ReadonlyMap<string, string>;
+  readonly findings: Findings;
+}
+
 /** Matches tokens with each other and with the journals of their servers. */
-export function matchTokens(
-  tokens: readonly CollectedToken[],
-  of: {
-    readonly servers: ReadonlyMap<string, ServerFacts>;
-    /** By the name of the authority: one server may have several for the same agreement, one after another. */
-    readonly agreements: ReadonlyMap<string, string>;
-    readonly findings: Findings;
-  },
-): void {
-  const { servers, findings } = of;
+export function matchTokens(tokens: readonly CollectedToken[], of: OfTokens): void {
   const byUnit = new Map<string, CollectedToken[]>();
   for (const token of tokens) {
-    const { iss, aid, line, unit, jti, iat } = token.claims;
-    const facts = servers.get(iss);
-    if (facts !== undefined && !facts.known.has(jti)) {
-      const later = (msOfIso(iat) ?? 0) > facts.madeAtMs;
-      const text = `line ${token.line}: license ${jti} of unit ${unit} is not in the journal of ${iss}`;
-      const told = later ? `${text}, which was exported before it was issued` : text;
-      findings.add(later ? 'not-shown' : 'break', 'token-not-journaled', { where, text: told });
-    }
+    const { iss, aid, line, unit } = token.claims;
+    matchJournal(token, of);
     const key = `${iss} ${of.agreements.get(aid) ?? aid} ${line} ${unit}`;
     const others = byUnit.get(key) ?? [];
     for (const other of others) compare(other, token, of);
@@ -75,24 +67,49 @@ export function matchTokens(
   }
 }
 
-function compare(
-  one: CollectedToken,
-  other: CollectedToken,
-  of: { readonly servers: ReadonlyMap<string, ServerFacts>; readonly findings: Findings },
+/** The journal of its server has given it, to whom it says and for as long. */
+function matchJournal(
+  { line: at, claims }: CollectedToken,
+  { servers, agreements, findings }: OfTokens,
 ): void {
+  const { iss, aid, line, unit, jti, iat, sub, exp } = claims;
+  const facts = servers.get(iss);
+  if (facts === undefined) return;
+  const said = facts.journaled.byId.get(jti);
+  if (said === undefined) {
+    const later = (msOfIso(iat) ?? 0) > facts.madeAtMs;
+    const text = `line ${at}: license ${jti} of unit ${unit} is not in the journal of ${iss}`;
+    const told = later ? `${text}, which was exported before it was issued` : text;
+    findings.add(later ? 'not-shown' : 'break', 'token-not-journaled', { where, text: told });
+    return;
+  }
+  const same = said.sub === sub && said.unit === unit && said.line === line && said.until === msOfIso(exp);
+  if (same && said.agreement === (agreements.get(aid) ?? said.agreement)) return;
+  const text =
+    `line ${at}: license ${jti} is of unit ${line}/${unit} for ${sub} until ${exp}; the journal of ${iss} has given ` +
+    `unit ${said.line}/${said.unit} of ${said.agreement} to ${said.sub} until ${isoTime(said.until)} under that id`;
+  findings.add('break', 'token-differs', { where, text });
+}
+
+function compare(one: CollectedToken, other: CollectedToken, of: OfTokens): void {
   const [a, b] = [one.claims, other.claims];
-  const apart = a.exp <= b.iat || b.exp <= a.iat;
-  if (a.sub === b.sub || apart || wasReturned(one, of.servers) || wasReturned(other, of.servers)) return;
+  if (a.sub === b.sub || a.exp <= b.iat || b.exp <= a.iat) return;
+  if (givenBack(one, other, of.servers) || givenBack(other, one, of.servers)) return;
   const text =
     `unit ${a.unit} of line ${a.line} on ${a.iss} is with two holders at once, ${a.sub} and ${b.sub}. ` +
     `Proof: ${one.token} and ${other.token}`;
   of.findings.add('break', 'unit-collision', { where, text });
 }
 
-/** Given back early: its token is on the server's revoked list, and the unit was free again. */
-function wasReturned({ claims }: CollectedToken, servers: ReadonlyMap<string, ServerFacts>): boolean {
-  const facts = servers.get(claims.iss);
-  if (facts === undefined) return false;
-  const ending = `/${claims.line}/${claims.unit} ${claims.sub}`;
-  return [...facts.returned].some((key) => key.endsWith(ending));
+/** Whether a license was given back, so that its unit was free, before the other one was given. */
+function givenBack(
+  { claims: { iss, jti } }: CollectedToken,
+  other: CollectedToken,
+  servers: ReadonlyMap<string, ServerFacts>,
+): boolean {
+  const byId = servers.get(iss)?.journaled.byId;
+  const returnedBy = byId?.get(jti)?.returnedBy;
+  // What the journal does not know was given after all that it does know.
+  const given = byId?.get(other.claims.jti)?.position ?? Number.POSITIVE_INFINITY;
+  return returnedBy !== undefined && returnedBy < given;
 }

@@ -113,9 +113,11 @@ describe('calyx audit', () => {
     writeFileSync(at('altered.bundle'), altered);
     const { exit, fields } = await audited(at('altered.bundle'), at('ch.bundle'));
     assert.deepEqual([exit, fields['verdict'], breaksOf(fields)], [4, 'broken', ['root-differs']]);
-    writeFileSync(at('nothing.bundle'), 'nothing\n');
-    const { exit: other, fields: none } = await audited(at('nothing.bundle'));
+    const cut = readFileSync(at('ls.bundle'), 'utf8').replace('"v":1}', '"v":2}');
+    writeFileSync(at('cut.bundle'), cut);
+    const { exit: other, fields: none } = await audited(at('cut.bundle'));
     assert.deepEqual([other, codesOf(none)], [4, ['bundle-unreadable']]);
+    assert.match((await run('audit', at('cut.bundle'))).stdout, /Root key: +none that can be read\n/);
     const page = await run('audit', at('altered.bundle'));
     assert.match(page.stdout, /^Verdict: BROKEN, 1 finding\.\n/);
   });
@@ -138,6 +140,11 @@ describe('calyx audit', () => {
     const { refused } = JSON.parse(stdout) as { refused: Fields };
     assert.equal(refused['code'], 'file-unreadable');
     assert.equal((await run('audit', scratch)).exit, 1);
+    writeFileSync(at('nothing.bundle'), '');
+    for (const file of [at('nothing.bundle'), at('kit.json')]) {
+      const other = await run('audit', ...files, file, '--json');
+      assert.deepEqual([other.exit, JSON.parse(other.stdout).refused.code], [1, 'file-other-kind']);
+    }
     assert.equal((await run('audit')).exit, 2);
   });
 

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { AuditResult } from '../audit/audit.ts';
 import type { JsonObject } from '../core/json.ts';
 import { nodeDigest } from '../platform/digest.ts';
+import { Failure } from '../platform/failure.ts';
 import { fileFailure, readTextFile } from './local-files.ts';
 import type { Cli } from './main.ts';
 import { done, unsound } from './outcome.ts';
@@ -17,17 +18,31 @@ interface AuditCommand {
 
 const chunkBytes = 1024 * 1024;
 
-/** The bytes of a file, a piece at a time: a journal may be larger than memory. */
+/** The bytes of a bundle, a piece at a time: a journal may be larger than memory. */
 function* chunksOf(path: string): Generator<Uint8Array, void> {
   const file = opened(path);
   try {
     const buffer = Buffer.alloc(chunkBytes);
-    for (let read = readFrom(path, file, buffer); read > 0; read = readFrom(path, file, buffer)) {
-      yield Uint8Array.from(buffer.subarray(0, read));
-    }
+    let read = readFrom(path, file, buffer);
+    checkKind(path, buffer.subarray(0, read));
+    for (; read > 0; read = readFrom(path, file, buffer)) yield Uint8Array.from(buffer.subarray(0, read));
   } finally {
     closeSync(file);
   }
+}
+
+/** What the first line of every bundle has, one altered byte or not: the file of something else has neither. */
+const marks = ['"calyx":"audit-bundle"', '"manifest":"v4.public.'];
+
+/** Another file than a bundle is a mistake of whoever typed its name, and no break of anybody's books. */
+function checkKind(path: string, start: Buffer): void {
+  const text = start.toString('latin1', 0, 4096);
+  if (marks.some((mark) => text.includes(mark))) return;
+  const problem = text === '' ? 'it is empty' : 'it is no audit bundle';
+  throw new Failure(`${path} cannot be audited: ${problem}.`, {
+    ...{ code: 'file-other-kind', details: { file: path } },
+    next: 'Name bundles that calyx server export or calyx clearinghouse export has written.',
+  });
 }
 
 const nextStep = 'Name files that are there and that this account may read.';
@@ -85,7 +100,7 @@ function show(page: Page, result: AuditResult): void {
   page.keyValues([
     ['Entries replayed', result.entries],
     ['Licenses looked at', result.tokens],
-    ['Root key', `${result.roots.join(', ')}${pinned}`],
+    ['Root key', result.roots.length === 0 ? 'none that can be read' : `${result.roots.join(', ')}${pinned}`],
   ]);
   if (result.findings.length === 0) page.text('Nothing was found.');
   else

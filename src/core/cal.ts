@@ -31,6 +31,11 @@ function leaseDays(kind: LeaseKind, draw: (low: number, high: number) => number)
   return draw(deviceLeaseDays.shortest, deviceLeaseDays.longest);
 }
 
+/** No lease of this kind is longer. */
+export function longestLeaseOf(kind: LeaseKind): number {
+  return leaseDays(kind, (_shortest, longest) => longest) * dayMs;
+}
+
 /** Tokens tell time in whole seconds: what is stored must not last longer than what is told. */
 function wholeSecond(ms: number): number {
   return Math.floor(ms / secondMs) * secondMs;

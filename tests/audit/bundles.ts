@@ -16,14 +16,14 @@ export type Bundles = Readonly<Record<string, Uint8Array>>;
 const textOf = (start: string, entries: readonly string[]): Uint8Array =>
   new TextEncoder().encode(start + entries.map((line) => `${line}\n`).join(''));
 
-export async function serverBundle({ context }: OpenServer): Promise<Uint8Array> {
+export async function serverBundle({ context }: Pick<OpenServer, 'context'>): Promise<Uint8Array> {
   const { start, journals } = await onServer.beginBundle(context);
   const limit = journals[0]?.size ?? 0;
   return textOf(start, await onServer.exportEntries(context, { from: 0, limit }));
 }
 
 export async function clearinghouseBundle(
-  { context }: OpenClearinghouse,
+  { context }: Pick<OpenClearinghouse, 'context'>,
   number = agreement,
 ): Promise<Uint8Array> {
   const { start, journals } = value(await atClearinghouse.beginBundle(context, number));

@@ -5,6 +5,7 @@
 import { listMoves } from '../../src/clearinghouse/usecases/desk-moves.ts';
 import { isOver } from '../../src/core/move.ts';
 import { dayMs } from '../../src/core/time.ts';
+import { checkAudit } from './audited.ts';
 import { checkGiven, checkStep } from './books.ts';
 import { cancelIdle, carryOn, openAgain, readEverything, typeAgain } from './carry-on.ts';
 import { bringAllBack, settleDead } from './dead-end.ts';
@@ -54,4 +55,5 @@ export async function endQuietly(sim: Sim, say: (words: string) => void): Promis
     throw new Violation('every move ends', `${ends}, is still ${open.state}: ${open.awaited.text}`);
   }
   await checkGiven(sim, true);
+  await checkAudit(sim);
 }
