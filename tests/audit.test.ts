@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { cancelMove } from '../src/clearinghouse/usecases/cancel-move.ts';
+import { showMove } from '../src/clearinghouse/usecases/desk-moves.ts';
+import { msOfIso } from '../src/core/time.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { applyAnswerFile } from '../src/server/usecases/apply-message.ts';
+import { declareDead } from '../src/server/usecases/declare-dead.ts';
 import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
 import { returnLicense } from '../src/server/usecases/return-license.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
@@ -153,6 +156,31 @@ it('finds a world sound after a move that was undone when it had been granted', 
     (await assertSound(world)).servers.map(({ lines }) => lines[0]?.installed),
     [20, 0],
   );
+  await world.close();
+});
+
+it('lists what waits for the horizon of a dead source, and then what is at risk of it', async () => {
+  const world = await makeWorld(50, { kit: false });
+  const dead = await world.addServer('LS-DEAD', { connected: true });
+  const next = await world.addServer('LS-NEW', { connected: true });
+  await acts.connect(dead, 3);
+  await acts.connect(next, 0);
+  const declaration = { agreement, from: acts.idOf(dead), product, type, by: 'message' } as const;
+  const { id } = value(await declareDead(next.context, { ...declaration, statement: 'Ann Lee: it burnt' }));
+  await acts.contact(next, next);
+  const notes = async (code: string): Promise<readonly string[]> =>
+    (await assertSound(world)).findings.filter((each) => each.code === code).map(({ text }) => text);
+  assert.match((await notes('move-open'))[0] ?? '', /is dead-wait: 3 units of line 0/);
+  const { deadSource } = value(await showMove(world.clearinghouse.context, id));
+  world.clock.set((msOfIso(deadSource?.horizon ?? '') ?? 0) + 1000);
+  await acts.contact(next, next, next);
+  const granted = value(await showMove(world.clearinghouse.context, id)).deadSource?.atRisk;
+  assert.equal(granted?.units, 3);
+  assert.deepEqual(await notes('units-at-risk'), [
+    `3 units of move ${id} may have two holders from ${granted.from} until ${granted.until}, should its source live`,
+  ]);
+  world.clock.set((msOfIso(granted.until) ?? 0) + 1000);
+  assert.deepEqual(await notes('units-at-risk'), []);
   await world.close();
 });
 

@@ -55,8 +55,8 @@ export interface AgreementFacts {
   readonly credited: ServerAmounts;
   /** When servers that no longer function were fenced off: what they have installed since is without effect. */
   readonly fenced: Map<string, number>;
-  /** Units that were released early, by move, and until when they may have two holders. */
-  readonly risks: Map<string, { readonly units: number; readonly until: string }>;
+  /** Units of a source that no longer functions, by move, and when they may have two holders should it live. */
+  readonly risks: Map<string, { readonly units: number; readonly from: string; readonly until: string }>;
   /** How often a fenced server was heard of. */
   readonly spoke: Map<string, number>;
   /** The highest horizon position of each server. */
@@ -185,9 +185,9 @@ function noteWords(facts: AgreementFacts, { kind, body, at }: AuditEntry): void 
     facts.horizons.set(server, Math.max(facts.horizons.get(server) ?? 0, numberIn(body, 'e')));
   }
   if (kind.startsWith('move-')) noteMove(facts, { kind, body, at });
-  if (kind === 'early-release-approved') {
-    const risk = { units: numberIn(body, 'unitsAtRisk'), until: textIn(body, 'until') };
-    facts.risks.set(textIn(body, 'move'), risk);
+  if (kind === 'units-at-risk') {
+    const [from, until] = [textIn(body, 'from'), textIn(body, 'until')];
+    facts.risks.set(textIn(body, 'move'), { units: numberIn(body, 'units'), from, until });
   }
   if (kind === 'dead-source-spoke') facts.spoke.set(server, (facts.spoke.get(server) ?? 0) + 1);
 }

@@ -230,7 +230,9 @@ export function noteAgreement(facts: AgreementFacts, findings: Findings): void {
   const { where } = facts;
   for (const move of facts.moves.values()) {
     if (over.has(move.state)) continue;
-    const what = `${move.unissued + move.held} units of line ${move.line}, ${move.source} to ${move.target}`;
+    const waiting = facts.books.balances.get(`${facts.agreement}/${move.line}/quarantined/${move.id}`) ?? 0;
+    const units = move.state === 'dead-wait' ? waiting : move.unissued + move.held;
+    const what = `${units} units of line ${move.line}, ${move.source} to ${move.target}`;
     const since = isoTime(move.startedAt);
     const receipt = move.state === 'committed' ? ', without the release receipt of its source' : '';
     findings.add('note', 'move-open', {
@@ -252,12 +254,12 @@ export function noteAgreement(facts: AgreementFacts, findings: Findings): void {
   }
 }
 
-/** Sources that no longer function: what was released early, and which of them was heard of afterwards. */
+/** Sources that no longer function: what is at risk of them, and which of them was heard of afterwards. */
 function noteDeadSources(facts: AgreementFacts, findings: Findings): void {
   const { where } = facts;
-  for (const [move, { units, until }] of facts.risks) {
+  for (const [move, { units, from, until }] of facts.risks) {
     if ((msOfIso(until) ?? 0) < facts.madeAtMs) continue;
-    const text = `${units} units of move ${move} were released early and may have two holders until ${until}`;
+    const text = `${units} units of move ${move} may have two holders from ${from} until ${until}, should its source live`;
     findings.add('note', 'units-at-risk', { where, text });
   }
   for (const [server, times] of facts.spoke) {

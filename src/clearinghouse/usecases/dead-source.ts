@@ -5,6 +5,7 @@
 
 import { clearinghouseAccount } from '../../core/account.ts';
 import { longestLeaseMs } from '../../core/cal.ts';
+import type { Risk } from '../../core/dead-source.ts';
 import { endingOf, opensAtMs, riskOf, splitGrant } from '../../core/dead-source.ts';
 import { isInTransit, isOver } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
@@ -133,8 +134,23 @@ export async function grantDead(
     ...{ riskUnits: risk.units, riskFrom: risk.fromMs, riskUntil: risk.untilMs },
     ...{ units, grantedAt: nowMs },
   });
+  if (risk.units > 0) await enterRisk(context, tx, { declared, risk, nowMs });
   await settleOthers(context, tx, { source: move.source, opensAt, nowMs });
   return granted;
+}
+
+/** What is at risk, and for how long, in the words of the journal: an auditor has no other. */
+async function enterRisk(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly declared: DeadSourceRow; readonly risk: Risk; readonly nowMs: number },
+): Promise<void> {
+  const { move, agreement, source, line } = of.declared;
+  const { units, fromMs, untilMs } = of.risk;
+  await tx.post({
+    ...{ log: agreement, kind: 'units-at-risk', id: newId(context), at: of.nowMs },
+    body: { move, source, line, units, from: isoTime(fromMs), until: isoTime(untilMs) },
+  });
 }
 
 /**
