@@ -51,6 +51,8 @@ it('source and target are reminded of a move after 14, 30 and 60 days, once each
   assert.equal(desk?.awaited.from, 'administrator');
   const text = (await listEvents(old.context, { cursor: '', limit: 1000 })).items.at(-1)?.text ?? '';
   assert.match(text, /^A move of ts-2012r2 per device to license server .* has waited for 60 days/);
+  assert.match(text, /finish it here: repeat calyx server move without --hold/);
+  assert.equal(here?.awaited.from, 'administrator');
   await acts.askMove(old, next);
   await acts.contact(old, old, next);
   const [over] = await listMoves(old.context);

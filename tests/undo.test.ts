@@ -193,7 +193,7 @@ describe('after the grant', () => {
   it('the target may ask for it as well, and asking twice asks once', async () => {
     assert.equal(value(await undoMove(next.context, move)).resumed, false);
     const again = value(await undoMove(next.context, move));
-    assert.deepEqual([again.resumed, again.undoing, again.awaited.from], [true, true, 'target']);
+    assert.deepEqual([again.resumed, again.undoing, again.awaited.from], [true, true, 'clearinghouse']);
     await acts.contact(next, next, next, old);
     assert.equal(await acts.stateOf(world, move), 'aborted');
     assert.equal(value(await undoMove(next.context, move)).undoing, false);

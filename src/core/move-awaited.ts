@@ -19,7 +19,7 @@ const awaitedOnline: Readonly<Record<MoveState, Awaited>> = {
   granted: { from: 'target', text: 'The target is to install the CALs and report it at its next contact.' },
   installed: {
     from: 'administrator',
-    text: 'Try the target, then confirm that it works: repeat calyx server move without --hold.',
+    text: 'Try the target with a client, then finish the move on the source: repeat calyx server move without --hold.',
   },
   committed: {
     from: 'source',
@@ -77,4 +77,86 @@ const awaitedByTelephone: Readonly<Record<MoveState, Awaited>> = {
 /** What a move waits for, in words. */
 export function awaited(state: MoveState, carrier: Carrier): Awaited {
   return (carrier === 'online' ? awaitedOnline : awaitedByTelephone)[state];
+}
+
+/** How far an undo that was asked for at one end has come: not asked, not heard of yet, or heard and not answered. */
+export type UndoStanding = 'none' | 'asked' | 'heard';
+
+/** A move as one of its ends knows it. The states are those that its list shows (docs/moves.md). */
+export interface MoveAtServer {
+  readonly role: 'source' | 'target';
+  readonly state: string;
+  readonly carrier: Carrier;
+  readonly hold: boolean;
+  readonly undo: UndoStanding;
+}
+
+const askedFor: Awaited = {
+  from: 'clearinghouse',
+  text: 'The clearinghouse is to take the move in and have the CALs frozen; it does so at the next contact, or by file.',
+};
+
+const declared: Awaited = {
+  from: 'clearinghouse',
+  text: 'The clearinghouse is to take the declaration in; it does so at the next contact, or by file.',
+};
+
+const keyPackOfDead: Awaited = {
+  from: 'clearinghouse',
+  text:
+    'When the horizon of the source has passed, or a second person has released its CALs earlier, the ' +
+    'clearinghouse reads their key pack out. Type it here: calyx server install --code CODE --from ID.',
+};
+
+const held: Readonly<Record<MoveAtServer['role'], Awaited>> = {
+  source: {
+    from: 'administrator',
+    text: 'The move is held: try the target with a client, then finish it here: repeat calyx server move without --hold.',
+  },
+  target: {
+    from: 'administrator',
+    text:
+      'The move is held: try this license server with a client, then finish it on the source: repeat calyx server ' +
+      'move without --hold there.',
+  },
+};
+
+const installedHere: Awaited = {
+  from: 'clearinghouse',
+  text: 'The CALs are installed here. The clearinghouse is to hear of it, at the next contact or by file, and to commit the move.',
+};
+
+const undoAsked: Awaited = {
+  from: 'clearinghouse',
+  text: 'The clearinghouse is to hear that the move is to be undone; it does so at the next contact, or by file.',
+};
+
+const withdrawn: Awaited = {
+  from: 'nobody',
+  text: 'Nothing more: nothing was frozen. The clearinghouse hears of it at the next contact, or by file.',
+};
+
+/** What a move waits for, as one of its ends can tell; the clearinghouse knows the rest. */
+export function awaitedAtServer({ role, state, carrier, hold, undo }: MoveAtServer): Awaited {
+  const open = state === 'requested' || state === 'frozen' || state === 'provisional';
+  if (undo !== 'none' && open) return undo === 'asked' ? undoAsked : awaited('aborting', carrier);
+  switch (state) {
+    case 'requested':
+      return role === 'target' ? declared : askedFor;
+    case 'dead-wait':
+      return carrier === 'telephone' ? keyPackOfDead : awaited('dead-wait', carrier);
+    case 'frozen':
+      return hold ? held.source : awaited('granted', carrier);
+    case 'undone':
+      return undo === 'none' ? undone : withdrawn;
+    case 'refused':
+    case 'relinquished':
+      return undone;
+    case 'provisional':
+      return hold ? held.target : installedHere;
+    case 'final':
+      return awaited('committed', carrier);
+    default:
+      return awaited('closed', carrier);
+  }
 }

@@ -70,6 +70,20 @@ export async function openFreeze(
   return row && moveOf(row);
 }
 
+/** A move out of here that is asked for, and has frozen nothing yet, if any. */
+export async function requestedMove(
+  tx: ReadTx,
+  agreement: string,
+  line: number,
+): Promise<ServerMoveRow | undefined> {
+  const row = await tx.get<StoredMove>(
+    `select ${moveColumns} from moves where agreement = ? and line = ? and role = 'source' and state = 'requested'`,
+    agreement,
+    line,
+  );
+  return row && moveOf(row);
+}
+
 /** A move to this server that is not final yet, if any. */
 export async function provisionalMove(
   tx: ReadTx,

@@ -45,7 +45,10 @@ export async function confirmFrozen(
   return ok(deskAnswer(codes, next, moveNumbers(granted.value.move, read)));
 }
 
-/** The source has given up what it had frozen. Refused: `move-needed`, `earlier-code-missing`. */
+/**
+ * The source has given up what it had frozen. Of a move by messages whose receipt of the freeze never arrived,
+ * the code tells that as well. Refused: `move-needed`, `earlier-code-missing`, `quantity-differs`.
+ */
 export async function confirmReleased(
   context: ClearinghouseContext,
   tx: WriteTx,
@@ -57,8 +60,11 @@ export async function confirmReleased(
     return ok(deskAnswer([], nextAfterRelease([], authority), moveNumbers(heard, read)));
   const moves = await movesSpokenOf(tx, authority, read.line);
   // A release speaks of the open move, or of the newest undone one (protocol §1.4).
-  const move = openOf(moves) ?? undoneOf(moves, read);
-  if (move === undefined) return err({ code: 'move-needed', licenseServerId: authority.licenseServerId });
+  const found = openOf(moves) ?? undoneOf(moves, read);
+  if (found === undefined) return err({ code: 'move-needed', licenseServerId: authority.licenseServerId });
+  const frozen = await hearOfFreeze(context, tx, { move: found, read, nowMs });
+  if (!frozen.ok) return frozen;
+  const move = frozen.value;
   if (move.unissued !== read.unissued || move.held !== read.held) {
     return err({
       code: 'quantity-differs',
@@ -74,7 +80,29 @@ export async function confirmReleased(
   });
   if (!released.ok) return released;
   const { codes } = released.value;
-  return ok(deskAnswer(codes, nextAfterRelease(codes, authority), moveNumbers(released.value.move, read)));
+  const next =
+    move.carrier === 'online' && ['granted', 'installed'].includes(move.state)
+      ? nextByMessage(move)
+      : nextAfterRelease(codes, authority);
+  return ok(deskAnswer(codes, next, moveNumbers(released.value.move, read)));
+}
+
+/**
+ * A move by messages whose receipt of the freeze is still under way, or lost: the release says how much it was. It
+ * cannot be of another freeze, for a source freezes for one move of a line at a time, and a freeze by
+ * telephone that nobody has read would have been noticed by its counter.
+ */
+async function hearOfFreeze(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: Pick<Confirmed, 'read' | 'nowMs'> & { readonly move: MoveRow },
+): Promise<Result<MoveRow, Refusal>> {
+  const { move, nowMs } = of;
+  const unheard = move.state === 'reserved' || move.state === 'dead-wait';
+  if (move.carrier !== 'online' || !unheard) return ok(move);
+  const { unissued, held } = of.read;
+  const granted = await takeFreeze(context, tx, { move: { ...move, unissued, held }, nowMs });
+  return granted.ok ? ok(granted.value.move) : granted;
 }
 
 /**
@@ -156,6 +184,15 @@ function moveNumbers(
 ): { kind: string; unissued: number; held: number; move: string; state: string; server: string; to: string } {
   const { kind, unissued, held } = read;
   return { kind, unissued, held, move: move.id, state: move.state, server: move.source, to: move.target };
+}
+
+/** A target that is reached by messages needs no code; one that is not may have the same as codes. */
+function nextByMessage({ agreement, source, target }: MoveRow): string {
+  return (
+    'The move is finished here: the target gets its CALs at its next contact, or by file. Where neither reaches it, read ' +
+    `them out: calyx desk repeat --agreement ${agreement} --server-id ${target}. The caller types each code on the new ` +
+    `license server: calyx server install --code CODE --from ${source}`
+  );
 }
 
 function nextAfterRelease(codes: readonly CodeView[], authority: GrantedAuthorityRow): string {

@@ -37,10 +37,10 @@ import { noteEvent } from './events.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { releaseWhole } from './long-move.ts';
 import { newId } from './new-id.ts';
+import { checkGivenUp } from './open-undo.ts';
 import { administer } from './server-facts.ts';
 import { stateEndedMoves } from './state-move.ts';
 import { giveBack, nextCode, release } from './telephone-move.ts';
-import { checkGivenUp } from './undo-move.ts';
 
 export interface Deactivation {
   /** Gives back what is unissued first; without it anything left is refused. */

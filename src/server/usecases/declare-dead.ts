@@ -63,9 +63,11 @@ export async function declareDead(
   if (!done.ok) return done;
   // As it stands now: under a key that was used before it may be over.
   const { move, resumed } = done.value;
-  const row = await context.store.read((tx) => findServerMove(tx, move));
-  if (row === undefined) throw new Error(`The move ${move} that was declared is not there.`);
-  return ok(viewMove(row, { resumed, nowMs: context.clock.nowMs() }));
+  return context.store.read(async (tx) => {
+    const row = await findServerMove(tx, move);
+    if (row === undefined) throw new Error(`The move ${move} that was declared is not there.`);
+    return ok(await viewMove(context, tx, { move: row, resumed }));
+  });
 }
 
 /** The same within a transaction. */
@@ -94,7 +96,7 @@ export async function declareIn(
       move.line === line.line &&
       move.source === source.value,
   );
-  if (open !== undefined) return ok(viewMove(open, { resumed: true, nowMs: context.clock.nowMs() }));
+  if (open !== undefined) return ok(await viewMove(context, tx, { move: open, resumed: true }));
   return ok(await enter(context, tx, { order, line, source: source.value, statement: statement.value }));
 }
 
@@ -141,5 +143,5 @@ async function enter(
     outbox: byMessage ? [await outgoing(tx, { id: request, type: 'move-request', move: id, body })] : [],
     body: { agreement, line: line.line, move: id, source, by: statement.by, statement: statement.text },
   });
-  return viewMove(move, { resumed: false, nowMs });
+  return viewMove(context, tx, { move, resumed: false });
 }

@@ -149,6 +149,8 @@ async function handleRefused(context: ServerContext, tx: WriteTx, message: Messa
   // Whose CALs are another's was told so by its closing (5032): what it still said needs no event of its own.
   const isTold = refused['code'] === 'server-closed' && request === undefined;
   if (isTold && (await fencedBy(tx)) !== undefined) return ok(null);
+  // Taken back here meanwhile, before anything was frozen: nobody waits for it any more.
+  if (move?.state === 'undone') return ok(null);
   await noteEvent(context, tx, {
     number: 5019,
     data: { type: request?.kind ?? 'move', sender: context.name, problem: String(refused['code'] ?? '') },

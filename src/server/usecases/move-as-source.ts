@@ -29,9 +29,9 @@ import type { Handled, On } from './move-messages.ts';
 import { wholeList } from './move-parts.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
+import { settleUndo } from './open-undo.ts';
 import { checkTime } from './seen-time.ts';
 import { takeBack } from './take-back.ts';
-import { settleUndo } from './undo-move.ts';
 
 /** Where a move stands for its source: `requested` means that nothing was frozen yet. */
 function sourceState(move: ServerMoveRow | undefined): SourceState {
@@ -157,6 +157,7 @@ export async function onUnfreeze(
 ): Handled {
   const step = advanceSource({ id, state: sourceState(move) }, 'unfreeze', 'online');
   if (!step.ok) return step;
+  await settleUndo(tx, id);
   if (step.value.again) return ok(null);
   const nowMs = context.clock.nowMs();
   const line = await findLine(tx, message.body.agreement, message.body.line);
@@ -183,7 +184,6 @@ export async function onUnfreeze(
     postings: taken.value,
     body: { agreement: line.agreement, line: line.line, move: id },
   });
-  await settleUndo(tx, id);
   if (frozen) await noteEvent(context, tx, { number: 5003, data: moveEvent(move) });
   return ok(null);
 }

@@ -25,7 +25,7 @@ import { divideDead } from './dead-source.ts';
 import type { DeadOrder } from './declare-dead.ts';
 import { declareIn } from './declare-dead.ts';
 import { serverLog } from './license-token.ts';
-import { deadAwaited, viewMove } from './move-view.ts';
+import { viewMove } from './move-view.ts';
 import { newId } from './new-id.ts';
 import type { ClearinghouseSide, Counts } from './rehearsal.ts';
 import { askClearinghouse, countsOf, horizonHere, playHere } from './rehearsal.ts';
@@ -141,9 +141,7 @@ async function resumesOf(
   tx: WriteTx,
   move: ServerMoveRow,
 ): Promise<DeadRehearsal['resumes']> {
-  const nowMs = context.clock.nowMs();
-  const dead = await deadAwaited(context, tx, move);
-  const { id, state, awaited } = viewMove(move, { resumed: true, dead, nowMs });
+  const { id, state, awaited } = await viewMove(context, tx, { move, resumed: true });
   return { id, state, awaited };
 }
 

@@ -103,7 +103,7 @@ async function play(
   if (move.carrier === 'online') await releaseWhole(context, tx, { line, move });
   else await release(context, tx, { line, move, nowMs, code: { aid: line.aid, seq: 0 } });
   const after = await countsOf(context, tx, move);
-  const { awaited } = viewMove(move, { resumed: true, nowMs });
+  const { awaited } = await viewMove(context, tx, { move, resumed: true });
   return ok({
     ...{ agreement: move.agreement, product, type: move.type, carrier: move.carrier },
     quantity: move.quantity,

@@ -32,7 +32,7 @@ import type { Handled, On } from './move-messages.ts';
 import { partSize } from './move-progress.ts';
 import { moveEvent, moveRow, targetState } from './move-row.ts';
 import { newId } from './new-id.ts';
-import { settleUndo } from './undo-move.ts';
+import { settleUndo } from './open-undo.ts';
 
 /**
  * The order to give back. Refused, and it comes again: `move-open` while what the move brought is frozen for

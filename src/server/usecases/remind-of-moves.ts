@@ -42,7 +42,7 @@ export async function remindOfMoves(context: ServerContext): Promise<Result<numb
   return context.store.write(async (tx) => {
     const still = await dueMoves(tx, nowMs);
     for (const { move, days } of still) {
-      const { awaited } = viewMove(move, { resumed: true, nowMs });
+      const { awaited } = await viewMove(context, tx, { move, resumed: true });
       const data = { ...moveEvent(move), days, awaited: awaited.text };
       await noteEvent(context, tx, { number: reminders[move.role], data });
       await writeMeta(tx, toldKey(move), String(days));

@@ -27,8 +27,7 @@ import { keyedId } from './keyed-id.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { moveRow } from './move-row.ts';
 import type { MoveView } from './move-view.ts';
-import { deadAwaited, viewMove } from './move-view.ts';
-import { isUndoing } from './undo-move.ts';
+import { viewMove } from './move-view.ts';
 import { forgetUnseen, unseenKey } from './unseen-move.ts';
 
 export interface MoveOrder {
@@ -82,19 +81,15 @@ export async function startIn(
   if (!found.ok) return found;
   const { line } = found.value;
   const before = await askedBefore(context, tx, { line, order, target: target.value });
-  if (before !== undefined) return ok(viewMove(before, { nowMs: context.clock.nowMs(), resumed: true }));
+  if (before !== undefined) return ok(await viewMove(context, tx, { move: before, resumed: true }));
   const open = (await listServerMoves(tx)).find(
     (move) => isUnderWay(move) && move.agreement === line.agreement && move.line === line.line,
   );
   if (open !== undefined) return resume(context, tx, { open, order, target: target.value });
   const enough = await checkAmount(tx, line, order.quantity);
   if (!enough.ok) return enough;
-  return ok(
-    viewMove(await begin(context, tx, { line, order, target: target.value }), {
-      nowMs: context.clock.nowMs(),
-      resumed: false,
-    }),
-  );
+  const move = await begin(context, tx, { line, order, target: target.value });
+  return ok(await viewMove(context, tx, { move, resumed: false }));
 }
 
 interface Asking {
@@ -207,7 +202,7 @@ async function resume(
   if (!same) {
     return err({ code: 'move-open', move: open.id, state: open.state });
   }
-  if (!open.hold || order.hold) return ok(viewMove(open, { nowMs: context.clock.nowMs(), resumed: true }));
+  if (!open.hold || order.hold) return ok(await viewMove(context, tx, { move: open, resumed: true }));
   const nowMs = context.clock.nowMs();
   const move = { ...open, hold: false, updatedAt: nowMs };
   await updateServerMove(tx, move);
@@ -221,7 +216,7 @@ async function resume(
     body: { move: open.id },
     outbox: [message],
   });
-  return ok(viewMove(move, { nowMs: context.clock.nowMs(), resumed: true }));
+  return ok(await viewMove(context, tx, { move, resumed: true }));
 }
 
 /** A move as this server knows it. Refused: `move-unknown`, and what the clearinghouse refused it with. */
@@ -233,9 +228,7 @@ export async function showMove(context: ServerContext, id: string): Promise<Resu
       const request = await findRequest(tx, `move:${id}`);
       return err(JSON.parse(request?.answer ?? '{"code":"move-unknown"}') as Refusal);
     }
-    const undoing = await isUndoing(tx, id);
-    const dead = await deadAwaited(context, tx, move);
-    return ok(viewMove(move, { nowMs: context.clock.nowMs(), resumed: true, undoing, dead }));
+    return ok(await viewMove(context, tx, { move, resumed: true }));
   });
 }
 
@@ -243,9 +236,7 @@ export async function listMoves(context: ServerContext): Promise<readonly MoveVi
   return context.store.read(async (tx) => {
     const views: MoveView[] = [];
     for (const move of await listServerMoves(tx)) {
-      const undoing = await isUndoing(tx, move.id);
-      const dead = await deadAwaited(context, tx, move);
-      views.push(viewMove(move, { nowMs: context.clock.nowMs(), resumed: true, undoing, dead }));
+      views.push(await viewMove(context, tx, { move, resumed: true }));
     }
     return views;
   });

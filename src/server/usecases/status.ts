@@ -15,7 +15,7 @@ import { openServerMoves, pageEvents } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { accountsOf } from './license-token.ts';
 import type { MoveView } from './move-view.ts';
-import { deadAwaited, viewMove } from './move-view.ts';
+import { viewMove } from './move-view.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { activationOf, readFacts, standingOf } from './server-facts.ts';
 import type { InstallationMethod } from './settings.ts';
@@ -108,18 +108,17 @@ export async function readStatus(context: ServerContext): Promise<StatusView> {
       kits: (await listKits(tx)).map((kit) => kit.agreement),
       packs: await packsOf(tx, facts.lines),
       temporary: await countTemporaries(tx, null, nowMs),
-      openMoves: await openMovesOf(context, tx, nowMs),
+      openMoves: await openMovesOf(context, tx),
       gap: await countGaps(tx, nowMs),
       lastContactAt: await lastContactOf(tx),
     };
   });
 }
 
-async function openMovesOf(context: ServerContext, tx: ReadTx, nowMs: number): Promise<readonly OpenMove[]> {
+async function openMovesOf(context: ServerContext, tx: ReadTx): Promise<readonly OpenMove[]> {
   const moves: OpenMove[] = [];
   for (const move of await openServerMoves(tx)) {
-    const dead = await deadAwaited(context, tx, move);
-    moves.push(openMoveOf(viewMove(move, { resumed: true, nowMs, dead })));
+    moves.push(openMoveOf(await viewMove(context, tx, { move, resumed: true })));
   }
   return moves;
 }

@@ -19,6 +19,7 @@ import {
   listConfirmations,
   openFreeze,
   provisionalMove,
+  requestedMove,
   savePeer,
   updateServerMove,
 } from '../../store/server-rows.ts';
@@ -38,9 +39,10 @@ import { releaseWhole } from './long-move.ts';
 import { readProgress, unfinishedFreeze } from './move-progress.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
+import { checkGivenUp } from './open-undo.ts';
 import { checkTime } from './seen-time.ts';
 import type { MoveOrder } from './start-move.ts';
-import { checkGivenUp } from './undo-move.ts';
+import { withdraw } from './undo-move.ts';
 
 export type ToldAct = ConfirmationView & {
   readonly product?: string;
@@ -50,7 +52,8 @@ export type ToldAct = ConfirmationView & {
 
 /**
  * Freezes units for a move and answers the code to read. While a freeze of the line is open, the same
- * command prints its code again. Refused: `move-to-itself`, ids, `line-unknown`, `not-activated`,
+ * command prints its code again. The same move that was asked for by message, and has frozen nothing yet, is
+ * taken back: it goes by telephone from now on. Refused: `move-to-itself`, ids, `line-unknown`, `not-activated`,
  * `deactivated`, `move-open`, `move-more-than-there-is`, `quantity-invalid` (65,535 at most by telephone),
  * `answer-pending` while a certificate is under way, `clock-behind`.
  */
@@ -83,6 +86,13 @@ export async function freezeIn(
   if (!readable.ok) return readable;
   const clock = await checkTime(context, tx, context.clock.nowMs());
   if (!clock.ok) return clock;
+  const asked = await requestedMove(tx, line.agreement, line.line);
+  if (asked !== undefined) {
+    // Another target or number is another wish; that one has to be undone first.
+    const same = asked.target === target.value && asked.quantity === order.quantity;
+    if (!same) return err({ code: 'move-open', move: asked.id, state: asked.state });
+    await withdraw(context, tx, asked);
+  }
   const { quantity, toUrl } = order;
   return freezeAndTell(context, tx, { line, authority, target: target.value, toUrl, quantity });
 }

@@ -1,23 +1,29 @@
 /**
  * An administrator at one end of a move wants it undone: the clearinghouse is asked, and what it then
- * says undoes it (protocol §2.4). Asking again goes on with the first asking.
+ * says undoes it (protocol §2.4). Asking again goes on with the first asking. Where nothing is frozen yet the
+ * source need not wait for that.
  */
 import type { MoveState } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { checkUndo } from '../../core/undo.ts';
-import type { ReadTx, WriteTx } from '../../store/port.ts';
+import type { WriteTx } from '../../store/port.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
-import { findRequest, findServerMove, insertRequest, settleRequest } from '../../store/server-rows.ts';
+import {
+  findRequest,
+  findServerMove,
+  insertRequest,
+  settleRequest,
+  updateServerMove,
+} from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { serverLog } from './license-token.ts';
 import type { MoveView } from './move-view.ts';
 import { viewMove } from './move-view.ts';
+import { undoId } from './open-undo.ts';
 import { forgetUnseen } from './unseen-move.ts';
-
-const undoId = (move: string): string => `undo:${move}`;
 
 /** Where the move stands for the clearinghouse, as far as this end can know. */
 function stateOf({ state }: ServerMoveRow): MoveState {
@@ -40,13 +46,32 @@ export async function undoMove(context: ServerContext, id: string): Promise<Resu
     const allowed = checkUndo({ ...move, state });
     if (!allowed.ok) return allowed;
     await forgetUnseen(tx, move);
-    if (state === 'aborted')
-      return ok(viewMove(move, { nowMs: context.clock.nowMs(), resumed: true, undoing: false }));
+    if (state === 'aborted') return ok(await viewMove(context, tx, { move, resumed: true }));
+    if (state === 'reserved' && move.role === 'source') {
+      return ok(await viewMove(context, tx, { move: await withdraw(context, tx, move), resumed: false }));
+    }
     const before = await findRequest(tx, undoId(id));
     if (before?.state === 'refused') return err(JSON.parse(before.answer ?? '{}') as Refusal);
     if (before === undefined) await ask(context, tx, move);
-    return ok(viewMove(move, { nowMs: context.clock.nowMs(), resumed: before !== undefined, undoing: true }));
+    return ok(await viewMove(context, tx, { move, resumed: before !== undefined }));
   });
+}
+
+/**
+ * Takes back a move that has frozen nothing here: no unit hangs on it, so this is decided at once, reached
+ * or not. A freeze that is under way finds the tombstone (protocol §2.6, M4), and the clearinghouse is told.
+ */
+export async function withdraw(
+  context: ServerContext,
+  tx: WriteTx,
+  move: ServerMoveRow,
+): Promise<ServerMoveRow> {
+  await ask(context, tx, move);
+  const gone: ServerMoveRow = { ...move, state: 'undone', updatedAt: context.clock.nowMs() };
+  await updateServerMove(tx, gone);
+  await settleRequest(tx, { id: `move:${move.id}`, state: 'done', answer: '{}' });
+  await forgetUnseen(tx, move);
+  return gone;
 }
 
 async function ask(context: ServerContext, tx: WriteTx, move: ServerMoveRow): Promise<void> {
@@ -62,26 +87,4 @@ async function ask(context: ServerContext, tx: WriteTx, move: ServerMoveRow): Pr
     body: { move: move.id, state: move.state },
     outbox: [message],
   });
-}
-
-/** The move is undone here: whoever asked for it has been answered. */
-export async function settleUndo(tx: WriteTx, move: string): Promise<void> {
-  await settleRequest(tx, { id: undoId(move), state: 'done', answer: '{}' });
-}
-
-/**
- * Whether what a move has frozen may be given up here. Given up while its undo is under way, the CALs would
- * go to the publisher (protocol §2.2, `returning`), though somebody here has asked to have them back.
- * Refused: `undo-open`.
- */
-export async function checkGivenUp(
-  tx: ReadTx,
-  { id, target }: Pick<ServerMoveRow, 'id' | 'target'>,
-): Promise<Result<null, Refusal>> {
-  return (await isUndoing(tx, id)) ? err({ code: 'undo-open', move: id, target }) : ok(null);
-}
-
-/** Whether an undo was asked for here and is not answered yet. */
-export async function isUndoing(tx: ReadTx, move: string): Promise<boolean> {
-  return (await findRequest(tx, undoId(move)))?.state === 'waiting';
 }
