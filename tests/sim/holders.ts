@@ -86,8 +86,9 @@ async function follow(sim: Sim, asking: Asking, to: string): Promise<string> {
 
 /**
  * Whether a target may have nothing lasting for whom it was sent: past its own horizon it gives a license that has ended
- * there to nobody again; and units that came without a name may have gone on from it before their holder came,
- * and be under way for as long as that takes. By name the holder would be sent after them.
+ * there to nobody again; units that came without a name may have gone on from it before their holder came,
+ * and be under way for as long as that takes (by name the holder would be sent after them); and it may have
+ * given up what came back to it.
  */
 async function mayBeWithout({ server, type }: Asking, target: SimServer): Promise<boolean> {
   const { horizonWarning } = await readStatus(target.program.context);
@@ -100,7 +101,28 @@ async function mayBeWithout({ server, type }: Asking, target: SimServer): Promis
       type,
     ),
   );
-  return gone !== undefined;
+  return gone !== undefined || (await gaveUpWhatCameBack({ server, type }, target));
+}
+
+/**
+ * Whether a server has given up, by itself, CALs of a move out of it that was being undone, and `server` has given
+ * back. The publisher has them then, when the licenses have ended that run on them.
+ */
+async function gaveUpWhatCameBack(
+  { server, type }: Pick<Asking, 'server' | 'type'>,
+  target: SimServer,
+): Promise<boolean> {
+  const returned = await server.program.store.read((tx) =>
+    tx.all<{ id: string }>(
+      `select id from moves where role = 'target' and state = 'relinquished' and source = ? and type = ?`,
+      target.id,
+      type,
+    ),
+  );
+  const released = await target.program.store.read((tx) =>
+    tx.all<{ id: string }>(`select id from moves where role = 'source' and state = 'closed'`),
+  );
+  return returned.some(({ id }) => released.some((each) => each.id === id));
 }
 
 /**
