@@ -59,6 +59,31 @@ async function tell(
   return 'done';
 }
 
+/**
+ * Opens a move for what a server has frozen: where it froze it for, or to another server where that one can be
+ * given nothing any more. The code of the freeze does not say where to.
+ */
+async function openAtDesk(
+  sim: Sim,
+  of: Pick<MoveView, 'type' | 'quantity'> & {
+    readonly from: SimServer;
+    readonly to: string;
+    readonly key: string;
+  },
+): Promise<string> {
+  const { from, type, quantity, key } = of;
+  const others = sim.servers.filter(({ id }) => id !== from.id && id !== of.to).map(({ id }) => id);
+  const tried: string[] = [];
+  for (const to of [of.to, ...others]) {
+    const ends = { agreement, from: from.id, to, product, type, quantity, reason: 'replaced' } as const;
+    const asked = { ...ends, requestId: `${requestId(sim)}-${from.name}-${key}-${tried.length}` };
+    const opened = await startDeskMove(sim.clearinghouse.context, asked);
+    tried.push(outcome(opened));
+    if (opened.ok || opened.error.code !== 'server-declared-dead') break;
+  }
+  return tried.join(', ');
+}
+
 /** The next thing that a move by telephone waits for, seen from its source. */
 async function nextByTelephone(sim: Sim, source: SimServer, frozen: MoveView): Promise<string> {
   const { type, target, quantity } = frozen;
@@ -66,10 +91,8 @@ async function nextByTelephone(sim: Sim, source: SimServer, frozen: MoveView): P
   const code = await freezeByTelephone(context, { product, type, to: target, quantity });
   const heard = await tell(sim, source, code);
   if (heard !== 'done') {
-    const ends = { agreement, from: source.id, to: target, product, type, quantity };
-    const asked = { ...ends, reason: 'replaced' as const, requestId: `${requestId(sim)}-${type}` };
-    const opened = await startDeskMove(sim.clearinghouse.context, asked);
-    return `${heard}, opened at the desk: ${outcome(opened)}`;
+    const opened = await openAtDesk(sim, { from: source, to: target, type, quantity, key: type });
+    return `${heard}, opened at the desk: ${opened}`;
   }
   const to = serverOf(sim, target);
   if (to !== undefined) await typeAgain(sim, to);
@@ -170,8 +193,7 @@ export async function readEverything(sim: Sim, server: SimServer): Promise<strin
     const own = (await listOwnMoves(context)).find(({ id }) => id === move);
     if (own === undefined) continue;
     const { type, target: to, quantity } = own;
-    const ends = { agreement, from: server.id, to, product, type, quantity, reason: 'replaced' } as const;
-    await startDeskMove(ch, { ...ends, requestId: `${requestId(sim)}-${move}` });
+    await openAtDesk(sim, { from: server, to, type, quantity, key: move });
     words.push(`${kind} again: ${outcome(await confirmByTelephone(ch, { code }))}`);
   }
   return `the desk is read of ${server.name} ${words.join(', ') || 'nothing new'}`;
