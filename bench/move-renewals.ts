@@ -12,12 +12,11 @@ export interface Renewal {
   readonly said: string;
 }
 
-const perSecond = 200;
-
 export class Renewals {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 32 });
   readonly #port: number;
   readonly #paths: readonly string[];
+  readonly #perSecond: number;
   readonly #startedAt = Date.now();
   readonly #done: Renewal[] = [];
   readonly #timer: NodeJS.Timeout;
@@ -25,9 +24,10 @@ export class Renewals {
   #under = 0;
 
   /** Asks for each path once, in turn, and for the first again when all were asked for. */
-  constructor(port: number, paths: readonly string[]) {
+  constructor(port: number, paths: readonly string[], perSecond: number) {
     this.#port = port;
     this.#paths = paths;
+    this.#perSecond = perSecond;
     this.#timer = setInterval(() => this.#askDue(), 1);
   }
 
@@ -41,7 +41,7 @@ export class Renewals {
 
   #askDue(): void {
     for (;;) {
-      const dueAt = this.#startedAt + (this.#asked * 1000) / perSecond;
+      const dueAt = this.#startedAt + (this.#asked * 1000) / this.#perSecond;
       if (dueAt > Date.now()) return;
       const path = this.#paths[this.#asked % this.#paths.length] ?? '';
       this.#asked += 1;
