@@ -167,6 +167,7 @@ function fileOf(lie: Partial<ServerStatement['numbers']>): string {
   const none = { installed: 0, unissued: 0, issued: 0, held: 0, reserved: 0, quarantined: 0, granted: 0 };
   const said = (by: string, numbers: Partial<ServerStatement['numbers']>): ServerStatement => ({
     ...{ t: 'statement', v: 1, by, gen: 1, ...line, move: 'mv-1', moved: { unissued: 5, held: 0 } },
+    told: { aid: 'A'.repeat(22), seq: 0 },
     ...{ numbers: { ...none, ...numbers }, log: { name: 'server', ...head } },
   });
   const desk: ClearinghouseStatement = {

@@ -292,6 +292,43 @@ describe('the report by file and by telephone', { concurrency: 1 }, () => {
     await world.close();
   });
 
+  it('by telephone: a statement from before the freeze breaks no report, neither the first nor after a newer one', async () => {
+    const world = await makeWorld(50);
+    const old = await world.addServer('LS-OLD', { kit: true });
+    const next = await world.addServer('LS-NEW', { kit: true });
+    await acts.setUp(world, old, 5);
+    await acts.setUp(world, next, 0);
+    const id = await acts.deskMove(world, { from: old, to: next });
+    const stateOf = async (server: OpenServer): Promise<string> =>
+      value(await stateLine(server.context, { product, type })).statement;
+    const before = await stateOf(old);
+    const order = { to: acts.idOf(next), product, type, quantity: 'all' } as const;
+    const frozen = value(await freezeByTelephone(old.context, order));
+    await acts.typeCode(next, (await acts.confirm(world, frozen.code)).code ?? '');
+    const released = value(await releaseByTelephone(old.context, { product, type }));
+    await acts.confirm(world, released.code);
+    const take = async (...statements: readonly string[]) =>
+      updateAtDesk(world.clearinghouse.context, { move: id, statements, fresh: true });
+    const early = refusalOf(await take(before, await stateOf(next)));
+    assert.match(JSON.stringify(early), /message-invalid.*have it written again/);
+    const after = await stateOf(old);
+    const good = value(await take(after, await stateOf(next))).report;
+    assert.deepEqual([good.verdict, good.totals?.unheard], ['ok', 0]);
+    const again = value(await take(before)).report;
+    assert.deepEqual([again.verdict, again.totals], ['ok', good.totals]);
+    assert.equal(again.statements.find(({ side }) => side === 'source')?.token, after);
+    // The source keeps the newest of the others as well, in whichever order files bring them.
+    const carry = { move: frozen.move ?? '', fresh: false };
+    const [newer] = tokensOf(again);
+    value(await updateReport(old.context, { ...carry, statements: tokensOf(again) }));
+    value(await updateReport(old.context, { ...carry, statements: tokensOf(good).slice(0, 1) }));
+    assert.equal(
+      (await at(old, carry.move)).statements.find(({ side }) => side === 'clearinghouse')?.token,
+      newer,
+    );
+    await world.close();
+  });
+
   it('statements of others are not taken for those of a move', async () => {
     const { world, old, next, third } = await connectedWorld();
     const move = await start(old, next, 30);

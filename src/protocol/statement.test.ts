@@ -6,6 +6,7 @@ import type { Result } from '../core/result.ts';
 import { nodeDigest as digest } from '../platform/digest.ts';
 import {
   agreement,
+  bytes16,
   inDays,
   issueKey,
   logKey,
@@ -29,6 +30,7 @@ const line = { agreement, line: 0, product: 'ts-2012r2', type: 'device' } as con
 const root = base64url(seedOfName('root of the log'));
 const ofServer: ServerStatement = {
   ...{ t: 'statement', v: 1, by: source.kid, gen: 1, ...line, iat: inDays(0) },
+  told: { aid: bytes16('aid'), seq: 0 },
   ...{ move: 'mv-1', moved: { unissued: 20, held: 10 } },
   numbers: {
     ...{ installed: 10, unissued: 4, issued: 6, held: 0, reserved: 0, quarantined: 0, granted: 40 },

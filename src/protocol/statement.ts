@@ -13,10 +13,11 @@ import type { Result } from '../core/result.ts';
 import { err, ok } from '../core/result.ts';
 import { clearinghouseName } from './envelope.ts';
 import type { SigningKey } from './paseto.ts';
-import { publicKeyObject, readFooter, signPaseto, verifyPaseto } from './paseto.ts';
+import { publicKeyObject, readFooter, readPayload, signPaseto, verifyPaseto } from './paseto.ts';
 import type { ReadonlyDeep } from './schema.ts';
 import {
   AgreementNumber,
+  Bytes16,
   Bytes32,
   bytesOf,
   CalTypeName,
@@ -60,6 +61,8 @@ const ServerStatement = closed({
     ...{ installed: Units, unissued: Units, issued: Units, held: Units, reserved: Units },
     ...{ quarantined: Units, granted: Units },
   }),
+  /** The codes that it had made under its authority by then: what the desk has heard of later is not in here. */
+  told: closed({ aid: Bytes16, seq: Count }),
   /** The journal that these numbers are the sum of. */
   log: closed({ name: Type.Literal('server'), ...Head }),
 });
@@ -157,4 +160,21 @@ export function openClearinghouseStatement(
 /** Whether a token says that the clearinghouse has signed it; nothing is verified. */
 export function isOfClearinghouse(token: string): boolean {
   return readKeyId(token) !== undefined;
+}
+
+interface Position {
+  readonly log: { readonly size: number };
+  readonly iat: string;
+}
+
+/** Whether one statement of somebody says less than another of the same: its journal has grown since. */
+export function isOlder(one: Position, other: Position): boolean {
+  return (
+    one.log.size < other.log.size || (one.log.size === other.log.size && msOf(one.iat) < msOf(other.iat))
+  );
+}
+
+/** The position of a statement that was verified when it was taken in. */
+export function positionOf(token: string): Position {
+  return readPayload(token) as unknown as Position;
 }

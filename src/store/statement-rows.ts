@@ -19,6 +19,10 @@ export async function statementsOf(tx: ReadTx, move: string): Promise<readonly S
   );
 }
 
+export async function statementOf(tx: ReadTx, move: string, side: Side): Promise<StatementRow | undefined> {
+  return (await statementsOf(tx, move)).find((row) => row.side === side);
+}
+
 /** Keeps a statement; a newer one of the same side takes its place. */
 export async function saveStatement(tx: WriteTx, row: StatementRow): Promise<void> {
   await tx.run(

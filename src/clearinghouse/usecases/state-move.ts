@@ -14,7 +14,7 @@ import { clearinghouseName } from '../../protocol/envelope.ts';
 import type { ReportSubject, ReportView } from '../../protocol/move-report.ts';
 import { makeReport, noStatements, sideOfStatement } from '../../protocol/move-report.ts';
 import type { ClearinghouseStatement, ServerStatement } from '../../protocol/statement.ts';
-import { signStatement } from '../../protocol/statement.ts';
+import { isOlder, positionOf, signStatement } from '../../protocol/statement.ts';
 import type { TrustList } from '../../protocol/trust.ts';
 import { claimedRoots, openTrustList } from '../../protocol/trust.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
@@ -22,7 +22,13 @@ import { findMove } from '../../store/clearinghouse-rows.ts';
 import { findGrantedAuthority, findServer } from '../../store/committed-server-rows.ts';
 import type { OutgoingMessage, ReadTx, WriteTx } from '../../store/port.ts';
 import type { StatementRow } from '../../store/statement-rows.ts';
-import { dueStatements, saveStatement, settleStatements, statementsOf } from '../../store/statement-rows.ts';
+import {
+  dueStatements,
+  saveStatement,
+  settleStatements,
+  statementOf,
+  statementsOf,
+} from '../../store/statement-rows.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { grantedUnits } from './close-authority.ts';
@@ -95,23 +101,36 @@ async function heardOf(tx: ReadTx, statement: ServerStatement): Promise<Heard> {
 
 /**
  * Takes a server's statement in. What its messages said before it is in the books already and nothing that
- * came after it, so that both can be compared to the unit. Refused: `message-invalid`, `message-untrusted`.
+ * came after it, so that both can be compared to the unit. One that is no newer than what is here changes
+ * nothing, nor does one that is older than a code which its server has told since: `overtaken` is its time.
+ * Refused: `message-invalid`, `message-untrusted`.
  */
 async function takeStatement(
   context: ClearinghouseContext,
   tx: WriteTx,
   of: { readonly move: MoveRow; readonly token: string },
-): Promise<Result<Side, Refusal>> {
+): Promise<Result<{ readonly side: Side; readonly overtaken: string | null }, Refusal>> {
   const { move, token } = of;
   const list = trustListOf(context);
   const found = sideOfStatement(context.digest, token, { subject: subjectOf(move), trustList: list });
   if (!found.ok) return found;
   const { side, claims } = found.value;
   // Our own word comes from our own books, whoever brings it back.
-  if (claims.by === clearinghouseName) return ok(side);
-  const heard = JSON.stringify(await heardOf(tx, claims as ServerStatement));
+  if (claims.by === clearinghouseName) return ok({ side, overtaken: null });
+  const statement = claims as ServerStatement;
+  const known = await statementOf(tx, move.id, side);
+  if (known !== undefined && !isOlder(positionOf(known.token), statement))
+    return ok({ side, overtaken: null });
+  if (await isOvertaken(tx, statement)) return ok({ side, overtaken: statement.iat });
+  const heard = JSON.stringify(await heardOf(tx, statement));
   await saveStatement(tx, { move: move.id, side, token, heard, due: 1 });
-  return ok(side);
+  return ok({ side, overtaken: null });
+}
+
+/** Whether the books have gone on by a code that the server made after it: they cannot be compared any more. */
+async function isOvertaken(tx: ReadTx, { by, agreement, told }: ServerStatement): Promise<boolean> {
+  const authority = await findGrantedAuthority(tx, by, agreement);
+  return authority?.aid === told.aid && told.seq < authority.confirmationSeq;
 }
 
 /** A statement in a message. Refused besides: one that another server has signed than the sender. */
@@ -123,7 +142,8 @@ export async function handleStatement(
   const { move, message } = of;
   const taken = await takeStatement(context, tx, { move, token: message.body.statement });
   if (!taken.ok) return taken;
-  const isOwn = taken.value !== 'clearinghouse' && move[taken.value] === message.from.id;
+  const { side } = taken.value;
+  const isOwn = side !== 'clearinghouse' && move[side] === message.from.id;
   return isOwn ? ok(null) : err({ code: 'message-untrusted', signer: message.from.id });
 }
 
@@ -247,6 +267,10 @@ export async function updateReport(
     for (const token of call.statements) {
       const one = await takeStatement(context, tx, { move, token });
       if (!one.ok) return one;
+      const { overtaken } = one.value;
+      if (overtaken === null) continue;
+      const problem = `it was written on ${overtaken}, before a code of that license server which was read out since: have it written again`;
+      return err({ code: 'message-invalid', problem });
     }
     return ok(null);
   });

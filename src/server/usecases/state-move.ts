@@ -13,13 +13,13 @@ import type { MessageOf } from '../../protocol/envelope.ts';
 import type { ReportSubject, ReportView, StatementTokens } from '../../protocol/move-report.ts';
 import { makeReport, noStatements, sideOfStatement } from '../../protocol/move-report.ts';
 import type { ServerStatement } from '../../protocol/statement.ts';
-import { signStatement } from '../../protocol/statement.ts';
+import { isOlder, positionOf, signStatement } from '../../protocol/statement.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
-import { findLine, listAuthorities } from '../../store/server-authority-rows.ts';
+import { findAuthority, findLine, listAuthorities } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import { findServerMove } from '../../store/server-rows.ts';
-import { saveStatement, statementsOf, unstatedMoves } from '../../store/statement-rows.ts';
+import { saveStatement, statementOf, statementsOf, unstatedMoves } from '../../store/statement-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { readGeneration } from '../generation.ts';
 import { outgoing } from '../send.ts';
@@ -56,6 +56,7 @@ async function claimsOf(
     move: move?.id ?? null,
     moved: move === null ? null : { unissued: move.unissued, held: move.held },
     numbers: await numbersOf(tx, line),
+    told: { aid: line.aid, seq: (await findAuthority(tx, line.aid))?.confirmationSeq ?? 0 },
     log: { name: serverLog, size: head.size, root: base64url(head.root) },
     iat: isoTime(context.clock.nowMs()),
   };
@@ -131,9 +132,19 @@ export async function keepReport(tx: WriteTx, message: MessageOf<'report'>): Pro
   for (const side of ['clearinghouse', 'source', 'target'] as const) {
     const token = message.body[side];
     if (side === move.role || token === null) continue;
-    await saveStatement(tx, { move: move.id, side, token, heard: null, due: 0 });
+    await keepNewest(tx, { move: move.id, side, token });
   }
   return ok(null);
+}
+
+/** Keeps a statement of another side, unless a newer one is here: files and messages come in any order. */
+async function keepNewest(
+  tx: WriteTx,
+  of: { readonly move: string; readonly side: Side; readonly token: string },
+): Promise<void> {
+  const known = await statementOf(tx, of.move, of.side);
+  if (known !== undefined && isOlder(positionOf(of.token), positionOf(known.token))) return;
+  await saveStatement(tx, { ...of, heard: null, due: 0 });
 }
 
 function subjectOf(move: ServerMoveRow): ReportSubject {
@@ -178,7 +189,7 @@ export async function updateReport(
       const found = sideOfStatement(context.digest, token, { subject: subjectOf(move), trustList: list });
       if (!found.ok) return found;
       const { side } = found.value;
-      if (side !== move.role) await saveStatement(tx, { move: move.id, side, token, heard: null, due: 0 });
+      if (side !== move.role) await keepNewest(tx, { move: move.id, side, token });
     }
     return ok(null);
   });
