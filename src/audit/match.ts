@@ -259,7 +259,8 @@ function noteDeadSources(facts: AgreementFacts, findings: Findings): void {
   const { where } = facts;
   for (const [move, { units, from, until }] of facts.risks) {
     if ((msOfIso(until) ?? 0) < facts.madeAtMs) continue;
-    const text = `${units} units of move ${move} may have two holders from ${from} until ${until}, should its source live`;
+    const days = `from ${from.slice(0, 10)} until ${until.slice(0, 10)}`;
+    const text = `${units} units of move ${move} may have two holders ${days}, should its source live`;
     findings.add('note', 'units-at-risk', { where, text });
   }
   for (const [server, times] of facts.spoke) {

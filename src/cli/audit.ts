@@ -10,6 +10,7 @@ import type { Cli } from './main.ts';
 import { done, unsound } from './outcome.ts';
 import type { Column, Page } from './page.ts';
 import { readRoot } from './root-key.ts';
+import { when } from './server-words.ts';
 
 interface AuditCommand {
   readonly tokens?: string;
@@ -132,7 +133,7 @@ function show(page: Page, result: AuditResult): void {
   }
   page.title('Checkpoints. Write them down: the next audit must go on from them.');
   for (const { origin, size, root, madeAt, witnessed } of result.journals) {
-    const told = `exported ${madeAt}, the first ${witnessed} under the signature of another`;
+    const told = `exported ${when(madeAt)}, the first ${witnessed} under the signature of another`;
     page.verbatim([origin, `${size} entries, root ${root}`, told]);
   }
 }

@@ -46,8 +46,8 @@ export type Risk = {
 
 /** Units that may have two holders for a time, and whether the source was really heard of. */
 export function riskText({ units, from, until, sourceSeenAt }: Risk): string {
-  const seen = sourceSeenAt === null ? '' : `; the source was seen alive on ${sourceSeenAt}`;
-  return `${units} from ${from} to ${until}${seen}`;
+  const seen = sourceSeenAt === null ? '' : `; the source was seen alive on ${when(sourceSeenAt)}`;
+  return `${units}, from ${when(from)} to ${when(until)}${seen}`;
 }
 
 /** What is known of a source that was declared to function no longer. */
@@ -55,14 +55,14 @@ function deadRow(dead: DeadSource): readonly (readonly [string, Cell])[] {
   const { declaredBy, statement, enteredBy, declaredAt, approvedBy, atRisk } = dead;
   const entered = enteredBy === null ? '' : `, entered by ${enteredBy}`;
   return [
-    ['Declared dead', `${declaredBy}: ${statement} (${declaredAt}${entered})`],
-    ['Source may give until', dead.horizon],
-    ['Open to others', dead.opensAt],
+    ['Declared dead', `${declaredBy}: ${statement} (${when(declaredAt)}${entered})`],
+    ['Source may give until', when(dead.horizon)],
+    ['Open to others', `after ${when(dead.opensAt)}`],
     ...(approvedBy === null ? [] : [['Released early by', approvedBy] as const]),
     ...(atRisk === null ? [] : [['Units at risk', riskText(atRisk)] as const]),
     ...(dead.sourceSeenAt === null
       ? []
-      : [['Source spoke again', `${dead.sourceSeenAt}: ${dead.sourceSaid ?? ''}`] as const]),
+      : [['Source spoke again', `${when(dead.sourceSeenAt)}: ${dead.sourceSaid ?? ''}`] as const]),
   ];
 }
 
