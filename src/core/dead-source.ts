@@ -185,23 +185,3 @@ export function awaitedDead(of: {
     '(calyx desk approve).';
   return { from: 'source', text };
 }
-
-/** What a move to a server waits for that was declared to function no longer, and is fenced off. */
-export function awaitedWithoutTarget(of: {
-  readonly state: 'aborting' | 'returning';
-  readonly opensAtMs: number;
-}): Awaited {
-  const then = of.state === 'aborting' ? 'the source then has its CALs again' : 'they are then in hand';
-  const text =
-    'Nothing more from anybody: the target was declared to function no longer. The last license that it may have ' +
-    `given on the CALs has ended after ${isoDate(of.opensAtMs)}; ${then}.`;
-  return { from: 'nobody', text };
-}
-
-/** What a move from a dead source waits for to which another server has still to release what it moved there. */
-export function awaitedUnreleased({ id, source }: { readonly id: string; readonly source: string }): Awaited {
-  const text =
-    `License server ${source} has still to release what it moved to this source (move ${id}): at its next contact, or ` +
-    'calyx server move --release, and its code read here. Where it no longer functions either, declare it so.';
-  return { from: 'source', text };
-}

@@ -128,7 +128,7 @@ const ownEvents = {
     'License server {source} was declared to function no longer. {count:CAL} of {product}[ per {type}] come here when its horizon ({horizon}) has passed; until then whoever shows a license of it is given a gap license.',
   ),
   5031: information(
-    'License server {source} keeps its CALs of {product}[ per {type}]: it functions after all, or the move was undone.',
+    'No CALs of {product}[ per {type}] come here from license server {source}: it functions after all, the move was undone, or nothing was left there.',
   ),
   5032: error(
     'The clearinghouse has closed this license server (generation {generation}): it was declared to function no longer, and its {count:CAL} of {product}[ per {type}] went to license server {target}. Send its clients there and make a new license server here; this one gives out nothing more.',

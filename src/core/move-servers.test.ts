@@ -162,7 +162,8 @@ function following(world: World, rules: Rules): World[] {
   const { ch, sent } = world;
   if (ch === 'none') {
     const started = startMove({
-      ...{ reason: 'replaced', carrier, source: 'A', target: 'B', quantity: 2, committed: 2, open: null },
+      ...{ reason: 'replaced', carrier, source: 'A', target: 'B', quantity: 2, committed: 2 },
+      ...{ open: null, unfinished: false },
     });
     if (started.ok) next.push(perform({ ...world, ch: started.value.state }, started.value.effects));
   } else {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Carrier, MoveEffect, MoveEvent, MoveState } from './move.ts';
 import { advance, isOver } from './move.ts';
-import { startMove } from './move-start.ts';
 import type { RefusalCode } from './refusal.ts';
 
 const states: readonly MoveState[] = [
@@ -44,93 +43,6 @@ function told(effects: readonly MoveEffect[]): string {
     })
     .join(' ');
 }
-
-const request = {
-  reason: 'replaced',
-  carrier: 'online',
-  source: 'A',
-  target: 'B',
-  quantity: 25,
-  committed: 100,
-  open: null,
-} as const;
-
-describe('startMove', () => {
-  it('sends a freeze where messages travel, and waits for the source where they do not', () => {
-    for (const [carrier, effects] of [
-      ['online', 'source:freeze'],
-      ['telephone', ''],
-    ] as const) {
-      const started = startMove({ ...request, carrier });
-      assert.ok(started.ok);
-      assert.equal(started.value.state, 'reserved');
-      assert.equal(told(started.value.effects), effects);
-    }
-  });
-
-  it('starts a move from a dead source like any other', () => {
-    const started = startMove({ ...request, reason: 'dead', quantity: 'all' });
-    assert.ok(started.ok);
-    assert.equal(started.value.state, 'reserved');
-    assert.equal(told(started.value.effects), 'source:freeze');
-  });
-
-  it('lets a server be declared dead that has nothing of its own yet, where something is on its way to it', () => {
-    const empty = { ...request, quantity: 'all', committed: 0, coming: true } as const;
-    assert.ok(startMove({ ...empty, reason: 'dead' }).ok);
-    assert.ok(!startMove(empty).ok);
-  });
-
-  it('takes everything there is', () => {
-    assert.ok(startMove({ ...request, quantity: 'all' }).ok);
-    assert.ok(startMove({ ...request, quantity: 100 }).ok);
-  });
-
-  const refused: readonly [string, Partial<Parameters<typeof startMove>[0]>, object][] = [
-    ['a move to itself', { target: 'A' }, { code: 'move-to-itself', licenseServerId: 'A' }],
-    [
-      'a source that was declared dead already',
-      { reason: 'dead', quantity: 'all', open: { id: 'm0', state: 'dead-wait' } },
-      { code: 'server-declared-dead', licenseServerId: 'A', move: 'm0' },
-    ],
-    [
-      'another move of what was granted from a dead source',
-      { open: { id: 'm0', state: 'fenced' } },
-      { code: 'server-declared-dead', licenseServerId: 'A', move: 'm0' },
-    ],
-    [
-      'a part of a dead source',
-      { reason: 'dead' },
-      {
-        code: 'invalid-input',
-        field: 'quantity',
-        problem: 'a source that no longer functions cannot keep a part: all CALs of the product are moved',
-      },
-    ],
-    [
-      'a second move of the same line',
-      { open: { id: 'm0', state: 'granted' } },
-      { code: 'move-open', move: 'm0', state: 'granted' },
-    ],
-    [
-      'more than there is',
-      { quantity: 101 },
-      { code: 'move-more-than-there-is', asked: 101, available: 100 },
-    ],
-    [
-      'all of nothing',
-      { quantity: 'all', committed: 0 },
-      { code: 'move-more-than-there-is', asked: 0, available: 0 },
-    ],
-    ['no quantity', { quantity: 0 }, { code: 'quantity-invalid', quantity: 0, most: 100 }],
-    ['half a CAL', { quantity: 1.5 }, { code: 'quantity-invalid', quantity: 1.5, most: 100 }],
-  ];
-  for (const [name, change, error] of refused) {
-    it(`refuses ${name}`, () => {
-      assert.deepEqual(startMove({ ...request, ...change }), { ok: false, error });
-    });
-  }
-});
 
 /** [state, event, next state or refusal or "again", effects] */
 type Row = readonly [MoveState, MoveEvent, MoveState | RefusalCode | 'again', string];
@@ -189,7 +101,16 @@ const onlineRows: readonly Row[] = [
   ['fenced', 'dead-abort', 'move-state', ''],
   ['granted', 'horizon-passed', 'closed', 'post-to-target target:final target:source-closed'],
   ['committed', 'horizon-passed', 'closed', 'target:source-closed'],
-  ['reserved', 'horizon-passed', 'move-state', ''],
+  ['installed', 'horizon-passed', 'closed', 'post-to-target target:final target:source-closed'],
+  ['reserved', 'horizon-passed', 'aborted', 'source:unfreeze'],
+  ['aborting', 'horizon-passed', 'returning', ''],
+  ['reserved', 'target-gone', 'aborted', 'source:unfreeze'],
+  ['granted', 'target-gone', 'aborting', ''],
+  ['installed', 'target-gone', 'aborting', ''],
+  ['dead-wait', 'target-gone', 'aborted', 'end-quarantine source:unfreeze'],
+  ['dead-wait', 'nothing-left', 'aborted', 'fence-source target:source-lives'],
+  ['fenced', 'target-gone', 'closed', 'post-to-target'],
+  ['committed', 'target-gone', 'move-state', ''],
 ];
 
 const telephoneRows: readonly Row[] = [
@@ -232,6 +153,12 @@ const telephoneRows: readonly Row[] = [
   ],
   ['dead-wait', 'dead-abort', 'aborted', 'end-quarantine source:unfreeze'],
   ['granted', 'horizon-passed', 'closed', 'post-to-target code:held-key-pack'],
+  ['reserved', 'horizon-passed', 'aborted', 'source:unfreeze'],
+  ['aborting', 'horizon-passed', 'returning', ''],
+  ['reserved', 'target-gone', 'aborted', 'source:unfreeze'],
+  ['granted', 'target-gone', 'aborting', ''],
+  ['dead-wait', 'target-gone', 'aborted', 'end-quarantine source:unfreeze'],
+  ['dead-wait', 'nothing-left', 'aborted', 'fence-source'],
 ];
 
 function table(carrier: Carrier, rows: readonly Row[]): void {

@@ -145,6 +145,8 @@ const withoutTarget: Cell = { to: 'aborting', effects: [] };
 /** The target has given back, or has nothing any more that it could give. */
 const givenBack: Cell = { to: 'aborted', effects: [voidToSource, toSource('unfreeze')] };
 const givenBackAfterRelease: Cell = { to: 'closed', effects: [postToLapse] };
+/** Given up by its source while its target is still to give back; by one that was fenced off, too. */
+const givenUp: Cell = { to: 'returning', effects: [] };
 
 /** The units of a source that was declared to function no longer wait for its horizon (§2.5). */
 const quarantine: MoveEffect = { do: 'quarantine' };
@@ -164,6 +166,7 @@ const online: Table = {
     frozen,
     released: 'freeze-first',
     cancel: abandoned,
+    'horizon-passed': abandoned,
     'target-gone': abandoned,
     'declare-dead': { to: 'dead-wait', effects: [quarantine, toTarget('source-dead')] },
   },
@@ -215,7 +218,8 @@ const online: Table = {
     frozen: 'again',
     installed: 'again',
     cancel: 'again',
-    released: { to: 'returning', effects: [] },
+    released: givenUp,
+    'horizon-passed': givenUp,
     relinquished: givenBack,
     'target-gone': 'again',
     'target-lapsed': givenBack,
@@ -226,6 +230,7 @@ const online: Table = {
     cancel: 'again',
     released: 'again',
     relinquished: givenBackAfterRelease,
+    'horizon-passed': 'again',
     'target-gone': 'again',
     'target-lapsed': givenBackAfterRelease,
   },
@@ -235,10 +240,11 @@ const online: Table = {
     cancel: 'again',
     released: releasedAfterUndo,
     relinquished: 'again',
+    'horizon-passed': 'again',
     'target-gone': 'again',
     'target-lapsed': 'again',
-    'nothing-left': 'again',
     'dead-abort': 'again',
+    'nothing-left': 'again',
   },
   'dead-wait': {
     frozen: { to: 'frozen', effects: intoTransit },
@@ -247,6 +253,7 @@ const online: Table = {
     'horizon-passed': fencedOnline,
     'early-release': fencedOnline,
     'dead-abort': { to: 'aborted', effects: [...undeclared, toTarget('source-lives')] },
+    'target-gone': { to: 'aborted', effects: undeclared },
     'nothing-left': { to: 'aborted', effects: [fence, toTarget('source-lives')] },
   },
   fenced: {
@@ -270,6 +277,7 @@ const telephone: Table = {
     frozen,
     released: 'freeze-first',
     cancel: abandoned,
+    'horizon-passed': abandoned,
     'target-gone': abandoned,
     'declare-dead': { to: 'dead-wait', effects: [quarantine] },
   },
@@ -301,7 +309,8 @@ const telephone: Table = {
   aborting: {
     frozen: 'again',
     cancel: 'again',
-    released: { to: 'returning', effects: [] },
+    released: givenUp,
+    'horizon-passed': givenUp,
     'target-gone': 'again',
     'target-lapsed': givenBack,
   },
@@ -309,12 +318,14 @@ const telephone: Table = {
     frozen: 'again',
     cancel: 'again',
     released: 'again',
+    'horizon-passed': 'again',
     'target-gone': 'again',
     'target-lapsed': givenBackAfterRelease,
   },
   aborted: {
     cancel: 'again',
     released: releasedAfterUndo,
+    'horizon-passed': 'again',
     'dead-abort': 'again',
     'target-gone': 'again',
     'target-lapsed': 'again',
@@ -330,6 +341,7 @@ const telephone: Table = {
     'horizon-passed': fencedByTelephone,
     'early-release': fencedByTelephone,
     'dead-abort': { to: 'aborted', effects: undeclared },
+    'target-gone': { to: 'aborted', effects: undeclared },
     'nothing-left': { to: 'aborted', effects: [fence] },
   },
   fenced: { released: 'again' },

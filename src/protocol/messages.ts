@@ -309,10 +309,20 @@ const clearinghouseBodies = {
   }),
   /** The source has spoken after all: it keeps its units. */
   'source-lives': closed({}),
-  /** The generation is over; `moves` are those by which its units went to others, as it functioned no longer. */
+  /**
+   * The generation is over; `moves` are those by which its units went to others, as it functioned no longer.
+   * `frozen`: what it had frozen for this move, and no more of the line.
+   */
   close: closed({
     gen: Count,
-    moves: Type.Optional(Type.Array(closed({ move: Id, ...Line, target: LicenseServerIdText }))),
+    moves: Type.Optional(
+      Type.Array(
+        closed({
+          ...{ move: Id, ...Line, target: LicenseServerIdText },
+          frozen: Type.Optional(Type.Literal(true)),
+        }),
+      ),
+    ),
   }),
   deactivated: closed({ re: Id, gen: Count }),
   /** The answer to message `re` is no; `refused` is what the HTTP answer would carry. */

@@ -107,6 +107,22 @@ export async function lastArrival(
   return row?.at ?? 0;
 }
 
+/**
+ * Moves that a server froze for and has not been heard to release, oldest first: those under way, and those that
+ * ended without its word when it was declared dead.
+ */
+export async function frozenMoves(tx: ReadTx, source: string): Promise<readonly MoveRow[]> {
+  const rows = await tx.all<StoredMove>(
+    `select ${moveColumns} from moves m where source = ? and (state in ('granted', 'installed', 'committed', 'aborting')
+       or (state in ('closed', 'returning') and reason <> 'dead' and exists
+         (select 1 from dead_sources d where d.source = m.source and d.granted_at is not null
+            and m.updated_at >= d.granted_at)))
+     order by started_at, id`,
+    source,
+  );
+  return rows.map(moveOf);
+}
+
 /** Whether any move to or from a server under an agreement is not over. */
 export async function hasOpenMoves(
   tx: ReadTx,

@@ -74,11 +74,26 @@ export async function passedDeclarations(tx: ReadTx, nowMs: number): Promise<rea
   return rows.map((row) => row.move);
 }
 
-/** Moves that wait for a target to give back which was fenced off, and whose last license must have ended. */
+/** Servers that were fenced off, and whose horizon has passed, with moves that wait for them to release. */
+export async function fencedWithMoves(tx: ReadTx, nowMs: number): Promise<readonly string[]> {
+  const rows = await tx.all<{ source: string }>(
+    `select distinct d.source from dead_sources d join moves m on m.source = d.source
+     where d.granted_at is not null and d.horizon < ?
+       and m.state in ('reserved', 'granted', 'installed', 'committed', 'aborting') order by d.source`,
+    nowMs,
+  );
+  return rows.map((row) => row.source);
+}
+
+/**
+ * Moves that wait for a target to give back which was fenced off: its last license must have ended, or a second
+ * person has not waited for that on this line.
+ */
 export async function waitingForTheDead(tx: ReadTx, nowMs: number): Promise<readonly string[]> {
   const rows = await tx.all<{ move: string }>(
     `select m.id as move from moves m where m.state in ('aborting', 'returning') and exists
-       (select 1 from dead_sources d where d.source = m.target and d.granted_at is not null and d.opens_at < ?)
+       (select 1 from dead_sources d where d.source = m.target and d.granted_at is not null and (d.opens_at < ?
+          or (d.approved_at is not null and d.agreement = m.agreement and d.line = m.line)))
      order by m.started_at, m.id`,
     nowMs,
   );

@@ -40,7 +40,14 @@ const moves: Readonly<Record<State['move'], readonly MoveState[]>> = {
 
 function compareMove(state: State, { event, next }: Step<State>, named: MoveEvent): void {
   for (const carrier of ['online', 'telephone'] as const) {
-    const ends = { source: 'S', target: 'T', quantity: 'all', committed: 2, open: null } as const;
+    const ends = {
+      source: 'S',
+      target: 'T',
+      quantity: 'all',
+      committed: 2,
+      open: null,
+      unfinished: false,
+    } as const;
     const begun = startMove({ reason: 'dead', carrier, ...ends });
     assert.ok(begun.ok);
     const from = state.move === 'none' ? begun.value.state : state.move;

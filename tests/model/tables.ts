@@ -103,7 +103,14 @@ function partsOf(state: State): Parts {
 }
 
 function start(reason: 'replaced' | 'dead'): Answer<MoveState> | null {
-  const ends = { source: 'S', target: 'T', quantity: 'all', committed: 2, open: null } as const;
+  const ends = {
+    source: 'S',
+    target: 'T',
+    quantity: 'all',
+    committed: 2,
+    open: null,
+    unfinished: false,
+  } as const;
   return answerOf<MoveState>(startMove({ reason, carrier: 'online', ...ends }));
 }
 

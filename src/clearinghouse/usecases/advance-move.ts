@@ -250,7 +250,8 @@ async function roomyAuthority(
   { move, event, deeds, nowMs }: Doing,
 ): Promise<Result<GrantedAuthorityRow, Refusal>> {
   // A release has happened, whatever became of the target: what it brings goes with the target's other units.
-  const told = event === 'released' && move.carrier === 'telephone';
+  const given = event === 'released' || (event === 'horizon-passed' && move.state !== 'dead-wait');
+  const told = given && move.carrier === 'telephone';
   const authority = await (told ? openAuthority : livingAuthority)(tx, move.target, move.agreement);
   if (!authority.ok) return authority;
   let most = mostUnits;

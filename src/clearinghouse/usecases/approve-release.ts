@@ -3,6 +3,7 @@
  * granted now, and counted as at risk until the source can have no holder any more.
  */
 import { checkEarlyRelease, isSamePerson } from '../../core/dead-source.ts';
+import { awaitedNothing } from '../../core/fenced-end.ts';
 import { awaited } from '../../core/move-awaited.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
@@ -20,6 +21,8 @@ import type { MoveOutcome } from './advance-move.ts';
 import { grantDead, grantPassed } from './dead-source.ts';
 import type { DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
+import { declarationOf } from './fence-source.ts';
+import { settleFenced } from './settle-fenced.ts';
 
 /**
  * Releases early; by telephone the key pack is read out with it. Approved again by the same person it answers what
@@ -44,6 +47,7 @@ export async function approveMove(
     const key = { id: `approve:${move.id}`, requestDigest: 'approve' };
     return once(tx, key, () => approve(context, tx, { key, move, declared, by: call.by.trim() }));
   });
+  await settleFenced(context);
   context.mailbox.wake();
   return done;
 }
@@ -60,7 +64,7 @@ async function approve(
   tx: WriteTx,
   { key, move, declared, by }: Approval,
 ): Promise<Result<DeskAnswer, Refusal>> {
-  const { agreement, declaredBy, enteredBy, units, sunset } = declared;
+  const { agreement, declaredBy, enteredBy } = declared;
   const nowMs = context.clock.nowMs();
   const allowed = checkEarlyRelease({
     ...{ move: move.id, agreement, by, nowMs },
@@ -71,14 +75,16 @@ async function approve(
   await saveDeadSource(tx, { ...declared, approvedBy: by, approvedAt: nowMs });
   const granted = await grantDead(context, tx, { move, event: 'early-release', nowMs });
   if (!granted.ok) return granted;
-  const until = isoTime(sunset);
-  const answer = answerOf(granted.value, { by, unitsAtRisk: units, until });
+  // Those of moves that were under way, too: they do not wait for it any more either.
+  const { riskUnits: unitsAtRisk, riskUntil } = await declarationOf(tx, move);
+  const until = isoTime(riskUntil ?? nowMs);
+  const answer = answerOf(granted.value, { by, unitsAtRisk, until });
   await tx.post({
     log: agreement,
     kind: 'early-release-approved',
     id: key.id,
     at: nowMs,
-    body: { move: move.id, by, unitsAtRisk: units, until },
+    body: { move: move.id, by, unitsAtRisk, until },
     answer: { ...key, body: answer },
   });
   return ok(answer);
@@ -90,7 +96,7 @@ function answerOf(
 ): DeskAnswer {
   const next =
     codes.length === 0
-      ? awaited(move.state, move.carrier).text
+      ? (move.state === 'aborted' ? awaitedNothing : awaited(move.state, move.carrier)).text
       : `Read out the CAL Key Pack ID. The caller types on the new license server: calyx server install --code CODE --from ${move.source}`;
   const { id, state, source: from, target: to } = move;
   return deskAnswer(codes, next, { move: id, state, from, to, ...told });

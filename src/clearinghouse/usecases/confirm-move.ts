@@ -29,9 +29,9 @@ export async function confirmFrozen(
   { by, read, nowMs }: Confirmed,
 ): Promise<Result<DeskAnswer, Refusal>> {
   const { authority } = by;
-  const open = openOf(await movesSpokenOf(tx, authority, read.line));
-  if (open?.state !== 'reserved' && open?.state !== 'dead-wait')
-    return err({ code: 'move-needed', licenseServerId: authority.licenseServerId });
+  const moves = await movesSpokenOf(tx, authority, read.line);
+  const open = moves.find(({ state }) => state === 'reserved' || state === 'dead-wait');
+  if (open === undefined) return err({ code: 'move-needed', licenseServerId: authority.licenseServerId });
   // A freeze by telephone is another one than the source makes when the message of this move reaches it.
   if (open.carrier !== 'telephone') return err({ code: 'move-open', move: open.id, state: open.state });
   const move = { ...open, unissued: read.unissued, held: read.held };
@@ -174,8 +174,10 @@ function movesSpokenOf(
   return movesOnLine(tx, { source: licenseServerId, agreement, line });
 }
 
+/** What is released was frozen: where the server was declared dead meanwhile, that move waits besides. */
 function openOf(moves: readonly MoveRow[]): MoveRow | undefined {
-  return moves.find((move) => !isOver(move.state));
+  const open = moves.filter((move) => !isOver(move.state));
+  return open.find(({ state }) => state !== 'dead-wait' && !isDoneBySource(state)) ?? open[0];
 }
 
 function moveNumbers(

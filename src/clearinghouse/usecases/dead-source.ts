@@ -2,39 +2,33 @@
  * A source that no longer functions (protocol §2.5): declared so, its units wait for its horizon; then, or
  * earlier with a second person's yes, they are granted to the target and the source is fenced off.
  */
-
 import { clearinghouseAccount } from '../../core/account.ts';
 import { longestLeaseMs } from '../../core/cal.ts';
 import type { Risk } from '../../core/dead-source.ts';
 import { endingOf, opensAtMs, riskOf, splitGrant } from '../../core/dead-source.ts';
-import { isInTransit, isOver } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
-import {
-  findMove,
-  lastArrival,
-  movesOnLine,
-  openMovesFrom,
-  openMovesTo,
-} from '../../store/clearinghouse-rows.ts';
+import { findMove, lastArrival, movesOnLine, openMovesTo } from '../../store/clearinghouse-rows.ts';
 import {
   authoritiesOfServer,
   findGrantedAuthority,
   supersededAuthorities,
 } from '../../store/committed-server-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
-import { passedDeclarations, saveDeadSource } from '../../store/dead-source-rows.ts';
+import { declarationsOf, passedDeclarations, saveDeadSource } from '../../store/dead-source-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import type { MoveOutcome } from './advance-move.ts';
 import { advanceMove } from './advance-move.ts';
-import { settleMovesTo } from './dead-target.ts';
 import { declarationOf } from './fence-source.ts';
-import { leasesUntil } from './lease-ends.ts';
 import { newId } from './new-id.ts';
+import { settleMovesFrom, settleMovesTo, stakeOf, unfinishedMoves } from './settle-fenced.ts';
+
+/** What a server has of one product and type under an agreement. */
+type Line = Pick<MoveRow, 'source' | 'agreement' | 'line'>;
 
 /** What was said, by whom, and who entered it at the desk; null where the target has signed it. */
 export interface Declaration {
@@ -49,8 +43,8 @@ export async function endReservedMove(
   tx: WriteTx,
   of: { readonly source: string; readonly agreement: string; readonly line: number; readonly nowMs: number },
 ): Promise<Result<null, Refusal>> {
-  const open = (await movesOnLine(tx, of)).find((move) => !isOver(move.state));
-  if (open?.state !== 'reserved') return ok(null);
+  const open = (await movesOnLine(tx, of)).find(({ state }) => state === 'reserved');
+  if (open === undefined) return ok(null);
   const ended = await advanceMove(context, tx, { move: open, event: 'cancel', nowMs: of.nowMs });
   return ended.ok ? ok(null) : ended;
 }
@@ -113,30 +107,40 @@ export async function grantDead(
   of: { readonly move: MoveRow; readonly event: 'horizon-passed' | 'early-release'; readonly nowMs: number },
 ): Promise<Result<MoveOutcome, Refusal>> {
   const { move, event, nowMs } = of;
-  if ((await leftOf(tx, move)) === 0) return grantNothing(context, tx, { move, nowMs });
-  const unreleased = await unreleasedTo(tx, move);
+  const stake = await stakeOf(tx, move);
+  const unfinished = (await unfinishedMoves(tx, move)).length > 0;
+  // What there was came back while it waited, and nothing else waits for it: the source lives.
+  if ((await leftOf(tx, move)) === 0 && !unfinished) {
+    return advanceMove(context, tx, { move, event: 'dead-abort', nowMs });
+  }
+  const unreleased = await unreleasedTo(tx, { ...move, nowMs });
   if (unreleased !== undefined)
     return err({ code: 'move-open', move: unreleased.id, state: unreleased.state });
+  // First what came to it and is its own: it goes with the rest.
   await settleMovesTo(context, tx, { target: move.source, nowMs });
   const declared = await declarationOf(tx, move);
-  // Of what came to it by a move the holders may have licenses of where it came from, and it may be past its own end.
-  const arrivedMs = await lastArrival(tx, { ...move, target: move.source });
-  const opensAt = Math.max(declared.opensAt, arrivedMs + longestLeaseMs);
+  const opensAt = Math.max(declared.opensAt, ...(await endsOfArrivals(tx, move)));
   await saveDeadSource(tx, { ...declared, opensAt });
   const units = await leftOf(tx, move);
   const early = event === 'early-release';
-  const split = splitGrant({ units, opensAtMs: opensAt, nowMs, early });
-  const granted = await advanceMove(context, tx, { move: { ...move, ...split }, event, nowMs });
+  const row = { ...move, ...splitGrant({ units, opensAtMs: opensAt, nowMs, early }) };
+  const granted = await advanceMove(context, tx, {
+    ...{ move: row, nowMs },
+    event: units === 0 ? 'nothing-left' : event,
+  });
   if (!granted.ok) return granted;
-  const risk = riskOf({ units, opensAtMs: opensAt, sunsetMs: declared.sunset, nowMs, early });
+  const risk = riskOf({
+    ...{ units: units + stake, nowMs, early },
+    ...{ opensAtMs: opensAt, sunsetMs: declared.sunset },
+  });
   await saveDeadSource(tx, {
     ...(await declarationOf(tx, move)),
     ...{ riskUnits: risk.units, riskFrom: risk.fromMs, riskUntil: risk.untilMs },
     ...{ units, grantedAt: nowMs },
   });
   if (risk.units > 0) await enterRisk(context, tx, { declared, risk, nowMs });
-  await settleOthers(context, tx, { source: move.source, opensAt, nowMs });
-  return granted;
+  const codes = await settleMovesFrom(context, tx, { ...move, nowMs });
+  return ok({ ...granted.value, codes: [...granted.value.codes, ...codes] });
 }
 
 /** What is at risk, and for how long, in the words of the journal: an auditor has no other. */
@@ -159,12 +163,33 @@ async function enterRisk(
  */
 export async function unreleasedTo(
   tx: ReadTx,
-  of: Pick<MoveRow, 'source' | 'agreement' | 'line'>,
+  of: Line & { readonly nowMs: number },
 ): Promise<MoveRow | undefined> {
+  for (const move of await committedTo(tx, of)) {
+    // One that is declared dead itself is not waited for beyond its horizon: each could wait for the other.
+    const declared = await declarationsOf(tx, move.source);
+    if (!declared.some(({ horizon }) => horizon < of.nowMs)) return move;
+  }
+  return undefined;
+}
+
+async function committedTo(tx: ReadTx, of: Line): Promise<readonly MoveRow[]> {
   const moves = await openMovesTo(tx, of.source);
-  return moves.find(
+  return moves.filter(
     ({ state, agreement, line }) => state === 'committed' && agreement === of.agreement && line === of.line,
   );
+}
+
+/**
+ * Of what came to a dead source by a move the holders may have licenses of where it came from, beyond the end of its
+ * own: when the last of those must have ended.
+ */
+async function endsOfArrivals(tx: ReadTx, of: Line): Promise<readonly number[]> {
+  const ends = [(await lastArrival(tx, { ...of, target: of.source })) + longestLeaseMs];
+  for (const { source } of await committedTo(tx, of)) {
+    ends.push(...(await declarationsOf(tx, source)).map(({ opensAt }) => opensAt));
+  }
+  return ends;
 }
 
 /** All that a dead source has of the line: what waits, and what became its own since it was declared dead. */
@@ -173,25 +198,6 @@ async function leftOf(tx: WriteTx, move: MoveRow): Promise<number> {
   const generation = (await findGrantedAuthority(tx, move.source, agreement))?.generation;
   const account = clearinghouseAccount(agreement, line);
   return units + (await tx.balance(account.committed(move.source, generation ?? move.sourceGeneration)));
-}
-
-/**
- * Nothing is to be granted: what there was came back while it waited, and the source lives. Or there was
- * nothing but what is in transit to it: then it is fenced off all the same, so that those moves can end.
- */
-async function grantNothing(
-  context: ClearinghouseContext,
-  tx: WriteTx,
-  of: { readonly move: MoveRow; readonly nowMs: number },
-): Promise<Result<MoveOutcome, Refusal>> {
-  const { move, nowMs } = of;
-  const coming = (await openMovesTo(tx, move.source)).some(({ state }) => isInTransit(state));
-  if (!coming) return advanceMove(context, tx, { move, event: 'dead-abort', nowMs });
-  const fenced = await advanceMove(context, tx, { move, event: 'nothing-left', nowMs });
-  if (!fenced.ok) return fenced;
-  await saveDeadSource(tx, { ...(await declarationOf(tx, move)), grantedAt: nowMs });
-  await settleMovesTo(context, tx, { target: move.source, nowMs });
-  return fenced;
 }
 
 /**
@@ -214,21 +220,6 @@ export async function releaseDead(
   await saveDeadSource(tx, { ...declared, grantedAt: nowMs });
   await settleMovesTo(context, tx, { target: move.source, nowMs });
   return released;
-}
-
-/** Moves that a fenced source was to release: it never will, and all leases that it gave end by `opensAt`. */
-async function settleOthers(
-  context: ClearinghouseContext,
-  tx: WriteTx,
-  of: { readonly source: string; readonly opensAt: number; readonly nowMs: number },
-): Promise<void> {
-  const { source, opensAt, nowMs } = of;
-  for (const move of await openMovesFrom(tx, source)) {
-    if (!['granted', 'installed', 'committed'].includes(move.state)) continue;
-    const leases = await leasesUntil(tx, move, opensAt);
-    // One that cannot be settled is no reason not to grant the others: it goes on waiting.
-    await advanceMove(context, tx, { move, event: 'horizon-passed', nowMs, leases });
-  }
 }
 
 /** Grants every move whose source's horizon has passed. */

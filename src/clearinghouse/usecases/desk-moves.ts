@@ -3,7 +3,13 @@
 import type { Reveal } from '../../core/chain.ts';
 import { activationChain } from '../../core/chain.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
-import { awaitedDead, awaitedUnreleased, awaitedWithoutTarget } from '../../core/dead-source.ts';
+import { awaitedDead } from '../../core/dead-source.ts';
+import {
+  awaitedDeclared,
+  awaitedNothing,
+  awaitedUnreleased,
+  awaitedWithoutTarget,
+} from '../../core/fenced-end.ts';
 import { awaitedLapse } from '../../core/lapse.ts';
 import { isOver } from '../../core/move.ts';
 import type { Awaited } from '../../core/move-awaited.ts';
@@ -17,7 +23,7 @@ import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove, pageMoves } from '../../store/clearinghouse-rows.ts';
 import { chainsOf, grantsOf } from '../../store/committed-server-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
-import { findDeadSource } from '../../store/dead-source-rows.ts';
+import { findDeadSource, waitingDeclaration } from '../../store/dead-source-rows.ts';
 import { findLapse } from '../../store/lapse-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
@@ -25,11 +31,11 @@ import { moveCode } from './advance-move.ts';
 import { unreleasedTo } from './dead-source.ts';
 import type { DeadSourceView } from './dead-source-view.ts';
 import { viewDeadSource } from './dead-source-view.ts';
-import { fencedUntil } from './dead-target.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
 import { livingAuthority } from './open-authority.ts';
 import { settleDue } from './settle-due.ts';
+import { fencedUntil } from './settle-fenced.ts';
 
 export type MoveView = Omit<MoveRow, 'startedAt' | 'updatedAt'> & {
   readonly startedAt: string;
@@ -61,14 +67,14 @@ export async function viewMove(context: ClearinghouseContext, tx: ReadTx, move: 
 async function awaitedNow(
   tx: ReadTx,
   of: {
-    readonly move: Pick<MoveRow, 'id' | 'state' | 'carrier' | 'source' | 'target' | 'agreement' | 'line'>;
+    readonly move: MoveRow;
     readonly declared: DeadSourceRow | undefined;
     readonly nowMs: number;
   },
 ): Promise<Awaited> {
   const { move, declared, nowMs } = of;
   if (declared !== undefined && move.state === 'dead-wait') {
-    const unreleased = await unreleasedTo(tx, move);
+    const unreleased = await unreleasedTo(tx, { ...move, nowMs });
     if (unreleased !== undefined) return awaitedUnreleased(unreleased);
     return awaitedDead({ horizonMs: declared.horizon, opensAtMs: declared.opensAt, nowMs });
   }
@@ -76,8 +82,22 @@ async function awaitedNow(
     const opensAtMs = await fencedUntil(tx, move.target);
     if (opensAtMs !== undefined) return awaitedWithoutTarget({ state: move.state, opensAtMs });
   }
+  if (declared?.grantedAt != null && move.state === 'aborted') return awaitedNothing;
   const lapse = move.state === 'closed' ? await findLapse(tx, move.id) : undefined;
-  return lapse?.endedAt === null ? awaitedLapse(lapse) : awaited(move.state, move.carrier);
+  return lapse?.endedAt === null ? awaitedLapse(lapse) : awaitedOfEnds(tx, move);
+}
+
+/** What the state says; and where one of the ends was declared to function no longer, how it ends without it. */
+async function awaitedOfEnds(tx: ReadTx, move: MoveRow): Promise<Awaited> {
+  const { state, agreement, line } = move;
+  let waits = awaited(state, move.carrier);
+  for (const end of ['source', 'target'] as const) {
+    const row = isOver(state)
+      ? undefined
+      : await waitingDeclaration(tx, { source: move[end], agreement, line });
+    if (row !== undefined) waits = awaitedDeclared({ awaited: waits, state, end, horizonMs: row.horizon });
+  }
+  return waits;
 }
 
 export async function listMoves(

@@ -6,8 +6,9 @@ import { clearinghouseAccount } from '../../core/account.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Posting } from '../../core/ledger.ts';
 import { isoTime } from '../../core/time.ts';
+import type { BodyOf } from '../../protocol/messages.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
-import { findMove } from '../../store/clearinghouse-rows.ts';
+import { findMove, frozenMoves } from '../../store/clearinghouse-rows.ts';
 import {
   authoritiesOfServer,
   findServer,
@@ -90,11 +91,13 @@ async function closeMessage(
   tx: WriteTx,
   of: { readonly source: string; readonly moves: readonly string[] },
 ): Promise<OutgoingMessage> {
-  const moves: { move: string; agreement: string; line: number; target: string }[] = [];
+  // First what it had frozen for others, each for whom it was frozen; then what was left of its lines.
+  const fencedMove = ({ id: move, agreement, line, target }: MoveRow) => ({ move, agreement, line, target });
+  const moves: NonNullable<BodyOf<'close'>['moves']>[number][] = [];
+  for (const row of await frozenMoves(tx, of.source)) moves.push({ ...fencedMove(row), frozen: true });
   for (const id of of.moves) {
     const move = await findMove(tx, id);
-    if (move === undefined) continue;
-    moves.push({ move: id, agreement: move.agreement, line: move.line, target: move.target });
+    if (move !== undefined) moves.push(fencedMove(move));
   }
   const gen = (await findServer(tx, of.source))?.generation ?? 1;
   const agreement = moves[0]?.agreement ?? publisherLog;

@@ -8,7 +8,9 @@ import type { AccountId, Posting } from '../../core/ledger.ts';
 import type { MoveEffect } from '../../core/move.ts';
 import { ok } from '../../core/result.ts';
 import { msOf } from '../../protocol/schema.ts';
+import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findGrants } from '../../store/committed-server-rows.ts';
+import { declarationsOf } from '../../store/dead-source-rows.ts';
 import { insertLapse, markLapseEnded, passedLapses } from '../../store/lapse-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
@@ -30,7 +32,7 @@ export async function lapsePostings(
   const told = [...(of.leases ?? []), ...(of.returned?.holders ?? [])];
   const lapse = lapseOf({
     ...{ units, nowMs, free: await freeUnits(tx, of) },
-    leaseEnds: told.map(({ leaseEnd }) => msOf(leaseEnd)),
+    leaseEnds: [...told.map(({ leaseEnd }) => msOf(leaseEnd)), ...(await fencedEnds(tx, move))],
   });
   const waits = account.quarantined(id);
   if (lapse.waiting > 0) {
@@ -43,6 +45,12 @@ export async function lapsePostings(
   }
   // A pending is posted whole, to one account.
   return [{ kind: 'post', pending: id, credit: waits }, ...transfer(waits, account.inHand, lapse.free)];
+}
+
+/** When the licenses of its ends must have ended that are fenced off: nobody tells how long theirs run. */
+async function fencedEnds(tx: WriteTx, { source, target }: MoveRow): Promise<readonly number[]> {
+  const rows = [...(await declarationsOf(tx, source)), ...(await declarationsOf(tx, target))];
+  return rows.filter(({ grantedAt }) => grantedAt !== null).map(({ opensAt }) => opensAt);
 }
 
 /**

@@ -76,7 +76,9 @@ async function begin(
   tx: WriteTx,
   start: MoveStart,
 ): Promise<Result<MoveRow, Refusal>> {
-  return start.carrier === 'online' ? startOnlineMove(context, tx, start) : beginMove(context, tx, start);
+  if (start.carrier === 'online') return startOnlineMove(context, tx, start);
+  const begun = await beginMove(context, tx, start);
+  return begun.ok ? ok(begun.value.move) : begun;
 }
 
 /** The freeze that the source would tell, and the grant that follows it at once. */

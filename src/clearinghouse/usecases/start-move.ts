@@ -5,7 +5,7 @@ import { base64url, firstBytes, utf8 } from '../../core/bytes.ts';
 import { licenseServerIdValue, normalizeLicenseServerId } from '../../core/code.ts';
 import { parseStatement } from '../../core/dead-source.ts';
 import type { Carrier, MoveReason } from '../../core/move.ts';
-import { isInTransit, isOver } from '../../core/move.ts';
+import { isOver } from '../../core/move.ts';
 import { awaited } from '../../core/move-awaited.ts';
 import { startMove } from '../../core/move-start.ts';
 import type { CalType } from '../../core/product.ts';
@@ -15,13 +15,13 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoDate } from '../../core/time.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
-import { findMove, insertMove, movesOnLine, openMovesTo } from '../../store/clearinghouse-rows.ts';
+import { findMove, insertMove, movesOnLine } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import { findGrantedAuthority, findServer } from '../../store/committed-server-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
 import { findDeadSource } from '../../store/dead-source-rows.ts';
 import { once } from '../../store/once.ts';
-import type { Entry, WriteTx } from '../../store/port.ts';
+import type { Entry, OutgoingMessage, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { loadAgreement } from './agreements.ts';
@@ -32,6 +32,7 @@ import { deskAnswer } from './desk-answer.ts';
 import { freezeBody } from './move-body.ts';
 import { newId } from './new-id.ts';
 import { livingAuthority, openAuthority } from './open-authority.ts';
+import { unfinishedMoves } from './settle-fenced.ts';
 
 /** What is to be moved, whoever asks for it. */
 interface MoveAsked {
@@ -72,7 +73,7 @@ export async function startDeskMove(
     return once<DeskAnswer>(tx, key, async () => {
       const started = await beginMove(context, tx, start.value);
       if (!started.ok) return started;
-      const move = started.value;
+      const { move } = started.value;
       const declaration = move.state === 'dead-wait' ? await findDeadSource(tx, id) : undefined;
       const next = declaration === undefined ? awaited(move.state, 'telephone').text : deadNext(declaration);
       const answer = deskAnswer([], next, {
@@ -138,12 +139,19 @@ export interface MoveStart extends OnlineOrder {
   } | null;
 }
 
+/** A move that was entered, and what is to be sent of it. */
+interface Begun {
+  readonly move: MoveRow;
+  /** Whether its source is asked to freeze: one that no longer functions, and has frozen already, is not. */
+  readonly freezes: boolean;
+}
+
 /** Checks a move against agreement, servers and books, and enters it. The caller posts the entry. */
 export async function beginMove(
   context: ClearinghouseContext,
   tx: WriteTx,
   start: MoveStart,
-): Promise<Result<MoveRow, Refusal>> {
+): Promise<Result<Begun, Refusal>> {
   const type = checkCalType(start.type);
   if (!type.ok) return type;
   const agreement = await loadAgreement(tx, start.agreement);
@@ -183,7 +191,7 @@ async function enterMove(
     readonly line: { readonly number: number; readonly type: CalType };
     readonly nowMs: number;
   },
-): Promise<Result<MoveRow, Refusal>> {
+): Promise<Result<Begun, Refusal>> {
   const { start, ends, nowMs } = of;
   const { number: line, type } = of.line;
   const place = { source: start.from, agreement: start.agreement, line };
@@ -201,8 +209,8 @@ async function enterMove(
     target: start.to,
     quantity: start.quantity,
     committed,
-    coming: await isComing(tx, place),
-    open: moves.find((move) => !isOver(move.state)) ?? null,
+    ...openOf(moves),
+    unfinished: (await unfinishedMoves(tx, place)).length > 0,
   });
   if (!step.ok) return step;
   const row: MoveRow = {
@@ -228,18 +236,17 @@ async function enterMove(
   };
   await insertMove(tx, row);
   const { declaration } = start;
-  return declaration === null
-    ? ok(row)
-    : declareDead(context, tx, { move: row, units: committed, declaration, nowMs });
+  const freezes = step.value.effects.length > 0;
+  if (declaration === null) return ok({ move: row, freezes });
+  const declared = await declareDead(context, tx, { move: row, units: committed, declaration, nowMs });
+  return declared.ok ? ok({ move: declared.value, freezes }) : declared;
 }
 
-/** Whether units of a line are in transit to the source of a move. */
-async function isComing(
-  tx: WriteTx,
-  { source, agreement, line }: { readonly source: string; readonly agreement: string; readonly line: number },
-): Promise<boolean> {
-  const moves = await openMovesTo(tx, source);
-  return moves.some((move) => move.agreement === agreement && move.line === line && isInTransit(move.state));
+/** The move that stands in the way of another one: the declaration, where the source was declared dead. */
+function openOf(moves: readonly MoveRow[]): { readonly open: MoveRow | null } {
+  const open = moves.filter((move) => !isOver(move.state));
+  const declared = open.find(({ state }) => state === 'dead-wait' || state === 'fenced');
+  return { open: declared ?? open[0] ?? null };
 }
 
 /** What the journal says of a move that begins, without the entry's id. */
@@ -272,15 +279,19 @@ export async function startOnlineMove(
   }
   const started = await beginMove(context, tx, { ...start, carrier: 'online', quoted: null });
   if (!started.ok) return started;
-  const move = started.value;
-  const freeze = await outgoing(tx, {
-    id: newId(context),
-    type: 'freeze',
-    to: move.source,
-    agreement: move.agreement,
-    move: move.id,
-    body: await freezeBody(tx, move),
-  });
-  await tx.post({ ...startedEntry(move), id: `move:${move.id}`, outbox: [freeze] });
-  return started;
+  const { move, freezes } = started.value;
+  const outbox = freezes ? [await freezeMessage(context, tx, move)] : [];
+  await tx.post({ ...startedEntry(move), id: `move:${move.id}`, outbox });
+  return ok(move);
+}
+
+/** Asks the source to freeze. */
+async function freezeMessage(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  move: MoveRow,
+): Promise<OutgoingMessage> {
+  const { agreement, id, source } = move;
+  const to = { id: newId(context), type: 'freeze', to: source, agreement, move: id } as const;
+  return outgoing(tx, { ...to, body: await freezeBody(tx, move) });
 }

@@ -39,6 +39,7 @@ export async function closeAsDead(
 ): Promise<void> {
   const { fenced, generation } = of;
   const { move, agreement, target } = fenced;
+  if (fenced.frozen === true) return giveUpFrozen(context, tx, of);
   await writeMeta(tx, fencedKey, move);
   await savePeer(tx, { licenseServerId: target, name: null, url: null });
   const line = await findLine(tx, agreement, fenced.line);
@@ -76,6 +77,26 @@ export async function closeAsDead(
     await giveUp(context, tx, { line, row });
   }
   const { product, type } = line;
+  await noteEvent(context, tx, { number: 5032, data: { generation, count, product, type, target } });
+}
+
+/**
+ * Gives up what it had frozen for another move before, and never released: it is the target's of that move.
+ * One by telephone has another name here, and is the only one that can be open.
+ */
+async function giveUpFrozen(
+  context: ServerContext,
+  tx: WriteTx,
+  { fenced, generation }: { readonly fenced: Fenced; readonly generation: number },
+): Promise<void> {
+  const { agreement } = fenced;
+  const line = await findLine(tx, agreement, fenced.line);
+  const row = await openFreeze(tx, agreement, fenced.line);
+  if (line === undefined || row === undefined) return;
+  if (row.id !== fenced.move && row.carrier !== 'telephone') return;
+  await giveUp(context, tx, { line, row });
+  const { product, type, target } = row;
+  const count = row.unissued + row.held;
   await noteEvent(context, tx, { number: 5032, data: { generation, count, product, type, target } });
 }
 
