@@ -88,6 +88,18 @@ export async function turnTo(
   }
 }
 
+/** Whoever has nothing that runs comes to a server. */
+export async function comeTo(
+  sim: Sim,
+  of: { readonly to: SimServer; readonly type: LineType },
+): Promise<void> {
+  for (const holder of everyHolder(sim, of.type)) {
+    const newest = sim.tokens.of(holder, of.type).at(-1);
+    if ((newest?.endsMs ?? 0) > sim.nowMs) continue;
+    await tryOut(async () => ask(sim, { holder, type: of.type, server: of.to, shown: undefined, hops: 0 }));
+  }
+}
+
 /** Everybody of one type comes, and asks where it is from. */
 export async function morning(sim: Sim): Promise<string> {
   const type = anyType(sim);

@@ -13,7 +13,7 @@ import { fencedBy } from '../../src/server/usecases/close-dead.ts';
 import { declareDead } from '../../src/server/usecases/declare-dead.ts';
 import { agreement, product } from '../world/world.ts';
 import { setUp } from './carry-on.ts';
-import { days, liveOn, morning, turnTo } from './days.ts';
+import { comeTo, days, liveOn, morning, turnTo } from './days.ts';
 import type { Act } from './people.ts';
 import { hears, once, outcome } from './people.ts';
 import { contact } from './post.ts';
@@ -178,9 +178,12 @@ async function loseLine(sim: Sim): Promise<Lost | string> {
 }
 
 /** Somebody does not wait, or the administrator of the source gets through by telephone; often neither. */
-async function interfere(sim: Sim, { source, target, id }: Lost): Promise<string> {
+async function interfere(
+  sim: Sim,
+  { source, target, id }: Lost,
+  what: 'early' | 'horizon' | 'nothing',
+): Promise<string> {
   const { context } = sim.clearinghouse;
-  const what = sim.chance.pick(['early', 'horizon', 'nothing', 'nothing'] as const);
   if (what === 'nothing') return 'nobody interferes';
   if (what === 'early') {
     const done = await approveMove(context, { move: id, by: 'Ben Roe' });
@@ -195,7 +198,8 @@ async function interfere(sim: Sim, { source, target, id }: Lost): Promise<string
 
 /**
  * The worst case: only its line is cut, and it goes on giving CALs until its horizon, and renewing them after
- * that. Those whose license ends turn to the target, before and after.
+ * that. Those whose license ends turn to the target, before and after; where its CALs were released early,
+ * others do.
  */
 const lostLine: Act = async (sim) => {
   const lost = await loseLine(sim);
@@ -208,14 +212,16 @@ const lostLine: Act = async (sim) => {
   if (horizonMs - sim.nowMs > longestWaitMs) return words;
   const ends = { from: source, to: target, type };
   await liveOn(sim, horizonMs - 9 * dayMs);
-  await turnTo(sim, ends);
-  const meanwhile = await interfere(sim, lost);
+  const what = sim.chance.pick(['early', 'horizon', 'nothing', 'nothing'] as const);
+  const come = what === 'early' ? comeTo : turnTo;
+  await come(sim, ends);
+  const meanwhile = await interfere(sim, lost, what);
   const heard: string[] = [];
   for (const day of ['horizon', 'opensAt'] as const) {
     await liveOn(sim, (msOfIso(deadSource[day]) ?? 0) + sim.chance.pick([minuteMs, hourMs, 20 * dayMs]));
     heard.push(`after the ${day} ${await contact(sim, target)}`);
-    await turnTo(sim, ends);
-    if (sim.chance.happens(0.5)) break;
+    await come(sim, ends);
+    if (what !== 'early' && sim.chance.happens(0.5)) break;
   }
   return `${words}; ${meanwhile}; ${heard.join(', ')}`;
 };

@@ -133,7 +133,7 @@ const moves: readonly Mutant[] = [
           "await clearInherited(tx, id);\n  await tx.run('update reservations set lease_end = 0 where move = ?', id);",
       },
     ],
-    caught: null,
+    caught: { seed: 4003, checker: 'holders keep working' },
   },
   {
     name: 'M14',
@@ -178,6 +178,7 @@ const moves: readonly Mutant[] = [
 const byTelephone: readonly Mutant[] = [
   {
     name: 'T1',
+    ...whereMovesTakeLong,
     rule: 'The held part of a move by telephone is a reserve, not free units',
     patches: [
       {
@@ -191,7 +192,7 @@ const byTelephone: readonly Mutant[] = [
         replace: "to: 'unissued',",
       },
     ],
-    caught: null,
+    caught: { seed: 4002, checker: 'I5' },
   },
   {
     name: 'T2',
@@ -209,7 +210,7 @@ const byTelephone: readonly Mutant[] = [
         replace: "telephone: ['frozen', 'installed', 'committed', 'closed', 'fenced'],",
       },
     ],
-    caught: null,
+    caught: { seed: 4, checker: 'I3' },
   },
   {
     name: 'T3',
@@ -283,7 +284,7 @@ const deadSources: readonly Mutant[] = [
         replace: "if (nowMs <= until.sunsetMs) return 'assign';",
       },
     ],
-    caught: null,
+    caught: { seed: 1009, checker: 'I5' },
   },
   {
     name: 'D1',
@@ -361,7 +362,7 @@ const deadSources: readonly Mutant[] = [
         replace: 'if (declared?.grantedAt == null) return ok(null);',
       },
     ],
-    caught: null,
+    caught: { seed: 1009, checker: 'I5' },
   },
   {
     name: 'D7',

@@ -17,6 +17,8 @@ import { anyServer, anyType, otherServer } from './sim.ts';
 
 /** Weeks go by, everybody comes now and then, and the target looks for what has ended. */
 async function overlap(sim: Sim, target: SimServer): Promise<string> {
+  // Before anybody has come, now and then: what waits for holders must not be free for that.
+  if (sim.chance.happens(0.4)) await sweepLapsed(target.program.context, 100);
   await morning(sim);
   const days = sim.chance.pick([10, 40, 70, 100]);
   await liveOn(sim, sim.nowMs + days * dayMs);
@@ -28,11 +30,12 @@ const longMove: Act = async (sim) => {
   const from = anyServer(sim);
   const to = otherServer(sim, from);
   const order = { agreement, to: to.id, product, type: anyType(sim), quantity: some(sim) };
-  const asked = { ...order, reason: 'replaced' as const, hold: true };
-  const words = `${from.name} moves ${order.quantity} per ${order.type} to ${to.name}, and holds`;
+  const hold = sim.chance.happens(0.6);
+  const asked = { ...order, reason: 'replaced' as const, hold };
+  const words = `${from.name} moves ${order.quantity} per ${order.type} to ${to.name}${hold ? ', and holds' : ''}`;
   const done = await startMove(from.program.context, asked);
   if (!done.ok) return `${words}: ${outcome(done)}`;
-  for (const server of [from, from, to, to]) await contact(sim, server);
+  for (const server of [from, from, to, to, from, from, to]) await contact(sim, server);
   return `${words}; ${await overlap(sim, to)}`;
 };
 
