@@ -7,6 +7,7 @@ import { giveHorizonCode } from '../src/clearinghouse/usecases/desk-horizon.ts';
 import { exchangeMessages } from '../src/clearinghouse/usecases/exchange.ts';
 import { startDeskMove } from '../src/clearinghouse/usecases/start-move.ts';
 import { msOfIso } from '../src/core/time.ts';
+import { problemOf } from '../src/protocol/problem.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { declareDead } from '../src/server/usecases/declare-dead.ts';
@@ -14,6 +15,7 @@ import { requestActivation } from '../src/server/usecases/requests.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
 import { freezeByTelephone, returnByTelephone } from '../src/server/usecases/telephone-move.ts';
+import { undoMove } from '../src/server/usecases/undo-move.ts';
 import * as acts from './world/acts.ts';
 import {
   ask,
@@ -167,6 +169,34 @@ describe('a source that was declared dead', () => {
   });
 });
 
+describe('a declaration that is taken back on the server that made it', () => {
+  it('by message: the source keeps its CALs, and nobody is given a gap license any more', async () => {
+    const at = await pair();
+    const id = await declare(at);
+    const asked = value(await undoMove(at.target.context, id));
+    assert.deepEqual([asked.undoing, asked.awaited.from], [true, 'clearinghouse']);
+    assert.equal(value(await undoMove(at.target.context, id)).resumed, true);
+    await acts.contact(at.target, at.target, at.source);
+    assert.deepEqual([await stateAt(at, id), await stateOn(at.target, id)], ['aborted', 'undone']);
+    assert.equal(value(await undoMove(at.target.context, id)).undoing, false);
+    assert.deepEqual(await books(at), [990, 10, 0, 0]);
+    assert.deepEqual(await acts.counts(at.source), [10, 3, 7, 0, 0, 0]);
+    assert.deepEqual([await acts.counts(at.target), (await readStatus(at.target.context)).gap], [[], 0]);
+    await assertAll(at.world);
+  });
+
+  it('by telephone: it is over here, whatever the desk has entered', async () => {
+    const at = await pair();
+    const order = { agreement, from: acts.idOf(at.source), ...line, statement, by: 'telephone' } as const;
+    const { id } = value(await declareDead(at.target.context, order));
+    const undone = value(await undoMove(at.target.context, id));
+    assert.deepEqual([undone.state, undone.undoing], ['undone', false]);
+    assert.equal(value(await ask(at.target, 'ws-1', at.held[0])).kind, 'temporary');
+    assert.equal((await readStatus(at.target.context)).gap, 0);
+    await assertAll(at.world);
+  });
+});
+
 describe('a source that speaks again before its horizon has passed', () => {
   it('freezes, and the move goes on as any other', async () => {
     const at = await pair();
@@ -261,7 +291,9 @@ describe('a source that speaks again when its units are granted', () => {
     const id = await declare(at);
     await passTime(at, id, 'horizon');
     await acts.contact(at.target, at.target);
-    assert.equal(refusalOf(await cancelMove(at.world.clearinghouse.context, id)).code, 'undo-too-late');
+    const late = refusalOf(await cancelMove(at.world.clearinghouse.context, id));
+    assert.partialDeepStrictEqual(late, { code: 'undo-too-late', sourceIs: 'declared-dead' });
+    assert.match(problemOf(late).next, /never activated again.*make a new license server/);
     await acts.contact(at.source);
     await acts.contact(at.source);
     const status = await readStatus(at.source.context);

@@ -6,6 +6,7 @@ import { exchangeMessages } from '../src/clearinghouse/usecases/exchange.ts';
 import { settleDue } from '../src/clearinghouse/usecases/settle-due.ts';
 import type { Refusal } from '../src/core/refusal.ts';
 import { nodeDigest } from '../src/platform/digest.ts';
+import { problemOf } from '../src/protocol/problem.ts';
 import { openReferral } from '../src/protocol/referral.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { applyAnswerFile, applyMessages } from '../src/server/usecases/apply-message.ts';
@@ -345,6 +346,19 @@ describe('too late', () => {
       assert.partialDeepStrictEqual(refused, { ...back, target: acts.idOf(next), carrier: 'online' });
     }
     assert.equal(await acts.stateOf(world, move), 'closed');
+    // What is advised is possible: a source that was deactivated meanwhile is activated again first.
+    await acts.closeByContact(old, false);
+    const source = { sourceIs: 'deactivated' };
+    assert.partialDeepStrictEqual(refusalOf(await undoMove(old.context, move)), source);
+    const refused = refusalOf(await cancelMove(world.clearinghouse.context, move));
+    assert.partialDeepStrictEqual(refused, source);
+    assert.match(
+      problemOf(refused).next,
+      /activate it again first.*calyx server activate.*Then move them back/,
+    );
+    const elsewhere = refusalOf(await undoMove(next.context, move));
+    assert.partialDeepStrictEqual(elsewhere, { sourceIs: 'not-known' });
+    assert.match(problemOf(elsewhere).next, /^Where .* was deactivated meanwhile/);
   });
 
   it('by telephone from the freeze on', async () => {

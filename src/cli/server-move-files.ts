@@ -19,8 +19,10 @@ import { targetOf } from './server-move-target.ts';
 import { serverCommand } from './server-words.ts';
 
 /** Who has to apply the answer to this server's next file, by where its newest move stands. */
-function nextHolder(move: MoveView | undefined): 'here' | 'target' | 'source' | 'nobody' {
+function nextHolder(move: MoveView | undefined): keyof typeof holders {
   if (move === undefined) return 'here';
+  // Its undo comes back to whoever asked; of a source that had frozen, by way of the target.
+  if (move.undoing) return move.role === 'source' && move.state === 'frozen' ? 'both' : 'here';
   if (move.role === 'source') {
     if (move.state === 'frozen' || move.state === 'closed') return 'target';
     return move.state === 'requested' ? 'here' : 'nobody';
@@ -32,6 +34,7 @@ const holders = {
   here: 'and apply its answer here:',
   target: 'and apply its answer on the target:',
   source: 'and apply its answer on the source (and then here):',
+  both: 'and apply its answer on the target, and here:',
   nobody: 'so that it knows; nothing is left to be done here.',
 } as const;
 
@@ -52,7 +55,7 @@ export function showRoute(
           'server',
           'move',
           '--data',
-          holder === 'target' ? 'TARGET-DIR' : 'SOURCE-DIR',
+          holder === 'source' ? 'SOURCE-DIR' : 'TARGET-DIR',
           ...apply,
         );
   page

@@ -18,7 +18,7 @@ import type { MoveOptions } from './server-move-order.ts';
 import { listMoves } from './server-move-status.ts';
 import { calsOf, serverCommand } from './server-words.ts';
 
-const open: readonly string[] = ['requested', 'frozen', 'provisional'];
+const open: readonly string[] = ['requested', 'frozen', 'provisional', 'dead-wait'];
 const over: readonly string[] = ['undone', 'relinquished', 'refused'];
 
 /** The move that is meant: the one that is named, else the only open one, else the last one there was. */
@@ -67,20 +67,27 @@ async function watch(cli: Cli, api: ApiClient, of: { move: MoveView; waitMs: num
   }
 }
 
-function showUndone(cli: Cli, move: MoveView): Outcome {
-  const { role, unissued, held } = move;
+/** What has become of the CALs. */
+function undoneText(move: MoveView): string {
+  const { role, unissued, held, source } = move;
   const count = unissued + held;
-  return done({ ...move }, (page) =>
-    page
-      .title('The move is undone.')
-      .text(
-        role === 'source'
-          ? `${count === 0 ? 'Nothing was frozen yet' : `${calsOf({ ...move, count })} are in use here again`}. Those to whom the target has given one meanwhile find it here.`
-          : `${calsOf({ ...move, count })} were given back. Their holders are told to ask ${move.source}.`,
-      )
-      .next('What is here now is shown by:')
-      .verbatim(serverCommand(cli, 'packs')),
-  );
+  const back = count === 0 ? 'Nothing was frozen yet' : `${calsOf({ ...move, count })} are in use here again`;
+  if (role === 'source') return `${back}. Those to whom the target has given one meanwhile find it here.`;
+  if (count > 0)
+    return `${calsOf({ ...move, count })} were given back. Their holders are told to ask ${source}.`;
+  return `Nothing had come here: the CALs stay with ${source}. Gap licenses that were given meanwhile run to their ends.`;
+}
+
+function showUndone(cli: Cli, move: MoveView): Outcome {
+  return done({ ...move }, (page) => {
+    page.title('The move is undone.').text(undoneText(move));
+    if (move.role === 'target' && move.carrier === 'telephone') {
+      page.text(
+        'Nothing is sent by telephone: have the desk take back what was read to it (calyx desk cancel).',
+      );
+    }
+    page.next('What is here now is shown by:').verbatim(serverCommand(cli, 'packs'));
+  });
 }
 
 async function byFile(
@@ -111,7 +118,10 @@ export async function undoMove(cli: Cli, api: ApiClient, options: MoveOptions): 
   const move = await watch(cli, api, { move: asked, waitMs: options.wait * secondMs });
   if (over.includes(move.state)) return showUndone(cli, move);
   throw pendingWords(move, {
-    waitingFor: 'the target: it has to give back what it installed (it must be running and connected)',
+    waitingFor:
+      move.awaited.from === 'clearinghouse'
+        ? 'the clearinghouse'
+        : 'the target: it has to give back what it installed (it must be running and connected)',
     next: 'Nothing is lost, and present holders go on. The same command goes on with it:',
     command: serverCommand(cli, 'move', ...undoWords(move)),
   });

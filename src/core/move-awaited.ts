@@ -139,6 +139,8 @@ const withdrawn: Awaited = {
 /** What a move waits for, as one of its ends can tell; the clearinghouse knows the rest. */
 export function awaitedAtServer({ role, state, carrier, hold, undo }: MoveAtServer): Awaited {
   const open = state === 'requested' || state === 'frozen' || state === 'provisional';
+  // Of a source that was declared dead nothing has come, which could be given back.
+  if (undo !== 'none' && state === 'dead-wait') return undoAsked;
   if (undo !== 'none' && open) return undo === 'asked' ? undoAsked : awaited('aborting', carrier);
   switch (state) {
     case 'requested':

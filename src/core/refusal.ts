@@ -174,6 +174,8 @@ export type Refusal =
       /** Both ends of the move: the way back is from its target to its source. */
       readonly source: string;
       readonly target: string;
+      /** Whether CALs can go back there: not while it is deactivated, and never where it was declared dead. */
+      readonly sourceIs: 'active' | 'deactivated' | 'declared-dead' | 'not-known';
     }
   | { readonly code: 'approval-same-person'; readonly move: string; readonly name: string }
   | {

@@ -27,6 +27,7 @@ const move: Omit<Undoable, 'state' | 'carrier' | 'unissued' | 'held'> = {
   quantity: 'all',
   source: 'S',
   target: 'T',
+  sourceIs: 'deactivated',
 };
 
 function undo(state: MoveState, carrier: Carrier, moved = { unissued: 25, held: 15 }) {
@@ -56,6 +57,7 @@ describe('checkUndo', () => {
       code: 'undo-too-late',
       ...{ move: 'm-1', state: 'closed', carrier: 'online', agreement: '4965437' },
       ...{ product: 'ts-2022', type: 'device', quantity: 40, source: 'S', target: 'T' },
+      sourceIs: 'deactivated',
     });
     const nothing = undo('closed', 'online', { unissued: 0, held: 0 });
     assert.partialDeepStrictEqual(nothing, { error: { quantity: 'all' } });

@@ -20,6 +20,8 @@ export interface Undoable {
   readonly held: number;
   readonly source: string;
   readonly target: string;
+  /** How the source stands, as far as is known there; the target of a move cannot know. */
+  readonly sourceIs: 'active' | 'deactivated' | 'declared-dead' | 'not-known';
 }
 
 const tooLate: Readonly<Record<Carrier, readonly MoveState[]>> = {
@@ -29,12 +31,12 @@ const tooLate: Readonly<Record<Carrier, readonly MoveState[]>> = {
 
 /** Refused: `undo-too-late`, with all that the move back needs. What is undone already is no refusal. */
 export function checkUndo(move: Undoable): Result<null, Refusal> {
-  const { id, state, carrier, agreement, product, type, source, target } = move;
+  const { id, state, carrier, agreement, product, type, source, target, sourceIs } = move;
   if (!tooLate[carrier].includes(state)) return ok(null);
   const moved = move.unissued + move.held;
   const quantity = moved > 0 ? moved : move.quantity;
   return err({
     code: 'undo-too-late',
-    ...{ move: id, state, carrier, agreement, product, type, quantity, source, target },
+    ...{ move: id, state, carrier, agreement, product, type, quantity, source, target, sourceIs },
   });
 }

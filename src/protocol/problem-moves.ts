@@ -113,19 +113,32 @@ const moveWords: WordsFor<MoveCodes> = {
   }),
 };
 
-/** The commands that bring the CALs of a move back to where they came from. */
+/** The commands that bring the CALs of a move back to where they came from, or on where that is not possible. */
 function wayBack(refused: RefusalOf<'undo-too-late'>): string {
-  const { agreement, product, type, quantity, source, target } = refused;
+  const { agreement, product, type, quantity, source, target, sourceIs } = refused;
   const cals = `--agreement ${agreement} --product ${product} --type ${type} --quantity ${quantity}`;
+  if (sourceIs === 'declared-dead') {
+    return (
+      `Nothing goes back to ${source}: it was declared to function no longer, and is never activated again. To have ` +
+      `the CALs elsewhere, make a new license server there, and on ${target}: calyx server move --to NEW-ID ${cals}`
+    );
+  }
+  const wakes = `On ${source}: calyx server activate --agreement ${agreement}. `;
+  const first = {
+    active: '',
+    deactivated: `License server ${source} is deactivated; activate it again first. ${wakes}Then move them back. `,
+    'not-known': `Where ${source} was deactivated meanwhile, activate it again first. ${wakes}`,
+  }[sourceIs];
+  const back = first === '' ? 'Move them back. ' : '';
   if (refused.carrier === 'online') {
-    return `Move them back. On ${target}: calyx server move --to ${source} ${cals}`;
+    return `${first}${back}On ${target}: calyx server move --to ${source} ${cals}`;
   }
   const finish =
     refused.state === 'closed'
       ? ''
-      : `Finish it first (on ${source}: calyx server move --release --product ${product} --type ${type}). Then `;
+      : `Finish it first (on ${source}: calyx server move --release --product ${product} --type ${type}). Then move them back. `;
   return (
-    `${finish}${finish === '' ? 'M' : 'm'}ove them back. At the desk: calyx desk move --from ${target} --to ${source} ${cals} ` +
+    `${finish === '' ? `${first}${back}` : finish}At the desk: calyx desk move --from ${target} --to ${source} ${cals} ` +
     `--reason replaced; on ${target}: calyx server move --freeze --to ${source} ${cals}`
   );
 }

@@ -123,7 +123,7 @@ const samples: { readonly [Code in RefusalCode]: RefusalOf<Code> } = {
   'undo-too-late': {
     code: 'undo-too-late',
     ...{ move: 'm-1', state: 'committed', carrier: 'online', agreement: '4965437', product: 'ts-2022' },
-    ...{ type: 'device', quantity: 40, source: id, target: id },
+    ...{ type: 'device', quantity: 40, source: id, target: id, sourceIs: 'active' },
   },
   'approval-same-person': { code: 'approval-same-person', move: 'm-1', name: 'Ann Lee' },
   'early-release-limit': {

@@ -79,6 +79,11 @@ export async function saveDeclared(tx: WriteTx, row: DeclaredRow): Promise<void>
   );
 }
 
+/** No further gap licenses for the holders of its source: that one works, or nothing came of the declaration. */
+export async function endDeclaration(tx: WriteTx, move: string): Promise<void> {
+  await tx.run(`update dead_sources set state = 'over' where move = ?`, move);
+}
+
 /** A gap license, and the token of the source that its holder has shown. */
 export interface GapRow extends Omit<TemporaryRow, 'validatedAt'> {
   readonly lineId: number;

@@ -2,10 +2,13 @@
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
+import type { Undoable } from '../../core/undo.ts';
 import { checkUndo } from '../../core/undo.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove } from '../../store/clearinghouse-rows.ts';
-import type { WriteTx } from '../../store/port.ts';
+import { findGrantedAuthority } from '../../store/committed-server-rows.ts';
+import { declarationsOf } from '../../store/dead-source-rows.ts';
+import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { advanceMove } from './advance-move.ts';
 import type { MoveView } from './desk-moves.ts';
@@ -21,12 +24,20 @@ export async function undoMove(
   tx: WriteTx,
   of: { readonly move: MoveRow; readonly nowMs: number },
 ): Promise<Result<MoveRow, Refusal>> {
-  const allowed = checkUndo(of.move);
+  const allowed = checkUndo({ ...of.move, sourceIs: await sourceIs(tx, of.move) });
   if (!allowed.ok) return allowed;
   // A source that was declared dead takes its units back, too, as long as they wait (§2.5).
   const event = of.move.state === 'dead-wait' ? 'dead-abort' : 'cancel';
   const undone = await advanceMove(context, tx, { ...of, event });
   return undone.ok ? ok(undone.value.move) : undone;
+}
+
+/** Whether CALs could go back to the source of a move. */
+async function sourceIs(tx: ReadTx, { source, agreement }: MoveRow): Promise<Undoable['sourceIs']> {
+  const declared = await declarationsOf(tx, source);
+  if (declared.some((row) => row.grantedAt !== null)) return 'declared-dead';
+  const authority = await findGrantedAuthority(tx, source, agreement);
+  return authority?.state === 'closed' ? 'deactivated' : 'active';
 }
 
 /** The same from the desk. Refused: `move-unknown`, and what `undoMove` refuses. */

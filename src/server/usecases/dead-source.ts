@@ -10,7 +10,13 @@ import { isoDate } from '../../core/time.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
 import { msOf } from '../../protocol/schema.ts';
 import type { GapRow } from '../../store/gap-rows.ts';
-import { findDeclared, markReserved, saveDeclared, waitingGaps } from '../../store/gap-rows.ts';
+import {
+  endDeclaration,
+  findDeclared,
+  markReserved,
+  saveDeclared,
+  waitingGaps,
+} from '../../store/gap-rows.ts';
 import { extendLease } from '../../store/held-rows.ts';
 import { countsAgainstReserve, markInherited, takenOverEarly } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
@@ -22,6 +28,7 @@ import type { ServerContext } from '../context.ts';
 import { noteEvent } from './events.ts';
 import { accountsOf } from './license-token.ts';
 import type { Handled, On } from './move-messages.ts';
+import { settleUndo } from './open-undo.ts';
 
 /** The declaration holds: whoever shows a token of the source is given a gap license from now on. */
 export async function onSourceDead(
@@ -56,16 +63,11 @@ export async function onSourceLives(
   if (!['requested', 'dead-wait'].includes(move.state)) return ok(null);
   await updateServerMove(tx, { ...move, state: 'undone', updatedAt: context.clock.nowMs() });
   await settleRequest(tx, { id: `move:${id}`, state: 'done', answer: '{}' });
+  await settleUndo(tx, id);
   await endDeclaration(tx, id);
   const { source, product, type } = move;
   await noteEvent(context, tx, { number: 5031, data: { source, product, type } });
   return ok(null);
-}
-
-/** No further gap licenses for its holders: the source works, or nothing came of the declaration. */
-export async function endDeclaration(tx: WriteTx, move: string): Promise<void> {
-  const declared = await findDeclared(tx, move);
-  if (declared !== undefined) await saveDeclared(tx, { ...declared, state: 'over' });
 }
 
 /** What came from a dead source, once its proofs are taken in. */

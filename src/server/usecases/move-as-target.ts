@@ -10,6 +10,7 @@ import { err, ok } from '../../core/result.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
 import { msOf } from '../../protocol/schema.ts';
+import { endDeclaration } from '../../store/gap-rows.ts';
 import { extendLease, inheritedLeases } from '../../store/held-rows.ts';
 import { clearInherited } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
@@ -21,7 +22,6 @@ import { insertServerMove, savePeer, updateServerMove } from '../../store/server
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { applyGrant } from './apply-grant.ts';
-import { endDeclaration } from './dead-source.ts';
 import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
 import type { Handled, On } from './move-messages.ts';

@@ -31,7 +31,8 @@ export async function viewMove(
   const { reserved: _r, quarantined: _q, ...move } = of.move;
   const nowMs = context.clock.nowMs();
   const undo = await undoStanding(tx, move.id);
-  const waits = (await deadAwaited(tx, { move: of.move, nowMs })) ?? awaitedAtServer({ ...move, undo });
+  const dead = undo === 'none' ? await deadAwaited(tx, { move: of.move, nowMs }) : undefined;
+  const waits = dead ?? awaitedAtServer({ ...move, undo });
   const over = waits.from === 'nobody';
   return {
     ...move,

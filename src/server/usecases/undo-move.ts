@@ -7,8 +7,11 @@ import type { MoveState } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
+import type { Undoable } from '../../core/undo.ts';
 import { checkUndo } from '../../core/undo.ts';
-import type { WriteTx } from '../../store/port.ts';
+import { endDeclaration, findDeclared } from '../../store/gap-rows.ts';
+import type { ReadTx, WriteTx } from '../../store/port.ts';
+import { listAuthorities } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import {
   findRequest,
@@ -19,9 +22,11 @@ import {
 } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
+import { fencedBy } from './close-dead.ts';
 import { serverLog } from './license-token.ts';
 import type { MoveView } from './move-view.ts';
 import { viewMove } from './move-view.ts';
+import { newId } from './new-id.ts';
 import { undoId } from './open-undo.ts';
 import { forgetUnseen } from './unseen-move.ts';
 
@@ -33,6 +38,7 @@ function stateOf({ state }: ServerMoveRow): MoveState {
     provisional: 'granted',
     final: 'committed',
     closed: 'closed',
+    'dead-wait': 'dead-wait',
   };
   return known[state] ?? 'aborted';
 }
@@ -43,12 +49,17 @@ export async function undoMove(context: ServerContext, id: string): Promise<Resu
     const move = await findServerMove(tx, id);
     if (move === undefined) return err({ code: 'move-unknown', move: id });
     const state = stateOf(move);
-    const allowed = checkUndo({ ...move, state });
+    const allowed = checkUndo({ ...move, state, sourceIs: await sourceIs(tx, move) });
     if (!allowed.ok) return allowed;
     await forgetUnseen(tx, move);
     if (state === 'aborted') return ok(await viewMove(context, tx, { move, resumed: true }));
     if (state === 'reserved' && move.role === 'source') {
       return ok(await viewMove(context, tx, { move: await withdraw(context, tx, move), resumed: false }));
+    }
+    if (state === 'dead-wait' && move.carrier === 'telephone') {
+      return ok(
+        await viewMove(context, tx, { move: await endByTelephone(context, tx, move), resumed: false }),
+      );
     }
     const before = await findRequest(tx, undoId(id));
     if (before?.state === 'refused') return err(JSON.parse(before.answer ?? '{}') as Refusal);
@@ -72,6 +83,32 @@ export async function withdraw(
   await settleRequest(tx, { id: `move:${move.id}`, state: 'done', answer: '{}' });
   await forgetUnseen(tx, move);
   return gone;
+}
+
+/** Whether CALs could go back to the source of a move: of another server only its declaration is known here. */
+async function sourceIs(tx: ReadTx, { id, role, agreement }: ServerMoveRow): Promise<Undoable['sourceIs']> {
+  if (role === 'target') {
+    return (await findDeclared(tx, id))?.state === 'granted' ? 'declared-dead' : 'not-known';
+  }
+  if ((await fencedBy(tx)) !== undefined) return 'declared-dead';
+  const authority = (await listAuthorities(tx)).find((row) => row.agreement === agreement);
+  return authority?.state === 'active' ? 'active' : 'deactivated';
+}
+
+/** What was read to the desk is taken back there; here nobody is given a gap license any more. */
+async function endByTelephone(
+  context: ServerContext,
+  tx: WriteTx,
+  move: ServerMoveRow,
+): Promise<ServerMoveRow> {
+  const nowMs = context.clock.nowMs();
+  const undone: ServerMoveRow = { ...move, state: 'undone', updatedAt: nowMs };
+  await updateServerMove(tx, undone);
+  await endDeclaration(tx, move.id);
+  const { id, source } = move;
+  const body = { move: id, source };
+  await tx.post({ log: serverLog, kind: 'declaration-ended', id: newId(context), at: nowMs, body });
+  return undone;
 }
 
 async function ask(context: ServerContext, tx: WriteTx, move: ServerMoveRow): Promise<void> {
