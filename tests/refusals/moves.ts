@@ -147,7 +147,7 @@ const atTheDesk: readonly Row<Stage>[] = [
   },
   {
     name: 'a move from a dead server that had nothing',
-    attempt: (stage) => deskMove(stage, { ...dead, from: acts.idOf(stage.next), to: acts.idOf(stage.old) }),
+    attempt: (stage) => deskMove(stage, { ...dead, from: acts.idOf(stage.closed), to: acts.idOf(stage.old) }),
     refused: { code: 'move-more-than-there-is', available: 0 },
   },
   {
