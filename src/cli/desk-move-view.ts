@@ -32,6 +32,7 @@ type DeadSource = {
   readonly opensAt: string;
   readonly sunset: string;
   readonly approvedBy: string | null;
+  readonly grantedAt: string | null;
   readonly atRisk: Risk | null;
   readonly sourceSeenAt: string | null;
   readonly sourceSaid: string | null;
@@ -51,13 +52,18 @@ export function riskText({ units, from, until, sourceSeenAt }: Risk): string {
 }
 
 /** What is known of a source that was declared to function no longer. */
-function deadRow(dead: DeadSource): readonly (readonly [string, Cell])[] {
+function deadRow(dead: DeadSource, state: string): readonly (readonly [string, Cell])[] {
   const { declaredBy, statement, enteredBy, declaredAt, approvedBy, atRisk } = dead;
   const entered = enteredBy === null ? '' : `, entered by ${enteredBy}`;
   return [
     ['Declared dead', `${declaredBy}: ${statement} (${when(declaredAt)}${entered})`],
-    ['Source may give until', when(dead.horizon)],
-    ['Open to others', `after ${when(dead.opensAt)}`],
+    // One that froze, or gave up, by itself is moved from like any other: nothing waits for its days.
+    ...(dead.grantedAt === null && state !== 'dead-wait'
+      ? []
+      : ([
+          ['Source may give until', when(dead.horizon)],
+          ['Open to others', `after ${when(dead.opensAt)}`],
+        ] as const)),
     ...(approvedBy === null ? [] : [['Released early by', approvedBy] as const]),
     ...(atRisk === null ? [] : [['Units at risk', riskText(atRisk)] as const]),
     ...(dead.sourceSeenAt === null
@@ -83,6 +89,6 @@ export function moveRow(move: DeskMove): readonly (readonly [string, Cell])[] {
     ['State', `${move.state}, since ${when(move.updatedAt)}`],
     ['Waits for', move.awaited.text],
     ...waitsSince(move),
-    ...(move.deadSource === null ? [] : deadRow(move.deadSource)),
+    ...(move.deadSource === null ? [] : deadRow(move.deadSource, move.state)),
   ];
 }
