@@ -134,6 +134,16 @@ describe('a source that dies while a move of its CALs is', () => {
     });
   }
 
+  it('committed, a part: lives after all, and freezes what was left when it has released', async () => {
+    const at = await pair();
+    const move = await die(at, ways[5] as Way);
+    const dead = await declare(at);
+    for (let round = 0; round < 8; round += 1) await acts.contact(at.source, at.target);
+    await assertTaken(at, [move, dead]);
+    assert.equal((await acts.counts(at.source))[0], 0);
+    assert.equal(await stateOn(at.source, dead), 'closed');
+  });
+
   it('being undone: what the target gives back goes with the rest', async () => {
     const at = await pair();
     const move = await die(at, ways[3] as Way);
@@ -224,6 +234,8 @@ describe('a target that dies in the middle of a move', () => {
     const dead = await declare({ ...at, source: at.target, target: third });
     const waiting = await moveAt(at, move);
     assert.match(waiting.awaited.text, /Its target was declared to function no longer/);
+    const { deadSource } = await moveAt(at, dead);
+    assert.deepEqual([deadSource?.units, deadSource?.underWay], [2, 10]);
     const approved = value(await approveMove(at.world.clearinghouse.context, { move: dead, by: 'Cat Ode' }));
     assert.equal(approved['unitsAtRisk'], 12);
     await acts.contact(at.source, third, third, third);

@@ -12,9 +12,9 @@ import { when } from './server-words.ts';
 /** What may happen, in one sentence that can be answered. */
 function question({ deadSource, source }: DeskMove): string {
   if (deadSource === null) return 'Its source works. Approve?';
-  const { units, horizon, sunset } = deadSource;
+  const { units, underWay, horizon, sunset } = deadSource;
   return (
-    `Units at risk: ${units}, until ${when(sunset)}. If license server ${source} still runs, it may give them to new ` +
+    `Units at risk: ${units + underWay}, until ${when(sunset)}. If license server ${source} still runs, it may give them to new ` +
     `holders until ${when(horizon)}, and renew the licenses of these until ${when(sunset)}. Release them now?`
   );
 }

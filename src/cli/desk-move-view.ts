@@ -28,6 +28,7 @@ type DeadSource = {
   readonly enteredBy: string | null;
   readonly declaredAt: string;
   readonly units: number;
+  readonly underWay: number;
   readonly horizon: string;
   readonly opensAt: string;
   readonly sunset: string;

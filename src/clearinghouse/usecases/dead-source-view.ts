@@ -19,6 +19,8 @@ export type DeadSourceView = {
   readonly enteredBy: string | null;
   readonly declaredAt: string;
   readonly units: number;
+  /** Of moves to or from it that are under way: what a second person's yes puts at risk besides `units`. */
+  readonly underWay: number;
   readonly horizon: string;
   readonly opensAt: string;
   /** The last day on which the source may renew anybody, should it live. */
@@ -41,10 +43,14 @@ export function viewRisk(row: DeadSourceRow): RiskView {
   return { move, line, units, from, until, sourceSeenAt: time(row.seenAt) };
 }
 
-export function viewDeadSource(row: DeadSourceRow, nowMs: number): DeadSourceView {
+export function viewDeadSource(
+  row: DeadSourceRow,
+  now: { readonly nowMs: number; readonly underWay: number },
+): DeadSourceView {
+  const { nowMs, underWay } = now;
   const { declaredBy, statement, enteredBy, units, approvedBy, seenSaid } = row;
   return {
-    ...{ declaredBy, statement, enteredBy, units, approvedBy },
+    ...{ declaredBy, statement, enteredBy, units, underWay, approvedBy },
     declaredAt: isoTime(row.declaredAt),
     horizon: isoTime(row.horizon),
     opensAt: isoTime(row.opensAt),

@@ -35,7 +35,7 @@ import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
 import { livingAuthority } from './open-authority.ts';
 import { settleDue } from './settle-due.ts';
-import { fencedUntil } from './settle-fenced.ts';
+import { fencedUntil, stakeOf } from './settle-fenced.ts';
 
 export type MoveView = Omit<MoveRow, 'startedAt' | 'updatedAt'> & {
   readonly startedAt: string;
@@ -52,12 +52,13 @@ export async function viewMove(context: ClearinghouseContext, tx: ReadTx, move: 
   const nowMs = context.clock.nowMs();
   const declared = move.reason === 'dead' ? await findDeadSource(tx, move.id) : undefined;
   const over = isOver(move.state);
+  const underWay = move.state === 'dead-wait' ? await stakeOf(tx, move) : 0;
   return {
     ...move,
     startedAt: isoTime(move.startedAt),
     updatedAt: isoTime(move.updatedAt),
     awaited: await awaitedNow(tx, { move, declared, nowMs }),
-    deadSource: declared === undefined ? null : viewDeadSource(declared, nowMs),
+    deadSource: declared === undefined ? null : viewDeadSource(declared, { nowMs, underWay }),
     ageDays: over ? 0 : ageDays(move.startedAt, nowMs),
     reminder: over ? 0 : reminderReached(move.startedAt, nowMs),
   };

@@ -19,7 +19,7 @@ import { allHolders, allLeases, allReturned, keepOnePart } from './list-parts.ts
 import { newId } from './new-id.ts';
 import { noteToldRelease } from './ratchet.ts';
 import { fencedUntil } from './settle-fenced.ts';
-import { startOnlineMove } from './start-move.ts';
+import { freezeDeclared, startOnlineMove } from './start-move.ts';
 import { handleStatement } from './state-move.ts';
 import { takeFreeze } from './take-freeze.ts';
 
@@ -228,7 +228,10 @@ async function handleReleased(
   const { told, agreement } = message.body;
   const { id: licenseServerId } = message.from;
   if (told !== undefined) await noteToldRelease(tx, { ...told, move: move.id, licenseServerId, agreement });
-  return carryOn(context, tx, { move: row, event: 'released', nowMs, leases: leases.value });
+  const done = await advanceMove(context, tx, { move: row, event: 'released', nowMs, leases: leases.value });
+  if (!done.ok) return done;
+  if (!done.value.again) await freezeDeclared(context, tx, move);
+  return ok(null);
 }
 
 /** The target has given back all that the move brought there: who has some of it now goes to the source. */

@@ -21,6 +21,7 @@ import { advanceMove } from './advance-move.ts';
 import { loadAgreement } from './agreements.ts';
 import { grantDead } from './dead-source.ts';
 import { declarationOf } from './fence-source.ts';
+import { stakeOf } from './settle-fenced.ts';
 import type { MoveStart } from './start-move.ts';
 import { beginMove, startOnlineMove } from './start-move.ts';
 import { takeFreeze } from './take-freeze.ts';
@@ -137,8 +138,9 @@ async function outlookOf(context: ClearinghouseContext, tx: ReadTx, move: MoveRo
   const declared = await declarationOf(tx, move);
   const { units, horizon, opensAt, sunset } = declared;
   const nowMs = context.clock.nowMs();
+  const stake = await stakeOf(tx, move);
   const atRisk = (early: boolean): DeadOutlook['atRisk'] => {
-    const risk = riskOf({ units, opensAtMs: opensAt, sunsetMs: sunset, nowMs, early });
+    const risk = riskOf({ units: units + stake, opensAtMs: opensAt, sunsetMs: sunset, nowMs, early });
     return { units: risk.units, from: isoTime(risk.fromMs), until: isoTime(risk.untilMs) };
   };
   const { left, next } = earlyReleasesLeft({ earlier: await approvalsOf(tx, move.agreement), nowMs });

@@ -19,7 +19,7 @@ import { findMove, insertMove, movesOnLine } from '../../store/clearinghouse-row
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import { findGrantedAuthority, findServer } from '../../store/committed-server-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
-import { findDeadSource } from '../../store/dead-source-rows.ts';
+import { findDeadSource, waitingDeclaration } from '../../store/dead-source-rows.ts';
 import { once } from '../../store/once.ts';
 import type { Entry, OutgoingMessage, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
@@ -109,7 +109,14 @@ function deskDeclaration(order: MoveOrder): Result<Declaration | null, Refusal> 
   return ok({ ...statement.value, enteredBy: by === '' ? null : by });
 }
 
-function deadNext({ horizon, opensAt }: DeadSourceRow): string {
+function deadNext({ units, horizon, opensAt }: DeadSourceRow): string {
+  if (units === 0) {
+    return (
+      'The source has nothing but what is under way. Unless it speaks, the moves to and from it end without it when its ' +
+      `horizon (${isoDate(horizon)}) has passed, or when a second person does not wait for that: calyx desk approve. ` +
+      'Codes that are to be read out then: calyx desk repeat.'
+    );
+  }
   return (
     `The CALs wait until the horizon of the source (${isoDate(horizon)}) has passed. Then read their key pack out ` +
     `(calyx desk repeat); on the target they are for the holders of the source at once, for others after ${isoDate(opensAt)} ` +
@@ -283,6 +290,25 @@ export async function startOnlineMove(
   const outbox = freezes ? [await freezeMessage(context, tx, move)] : [];
   await tx.post({ ...startedEntry(move), id: `move:${move.id}`, outbox });
   return ok(move);
+}
+
+/**
+ * A source that was declared dead in the middle of a move, and has just shown that it lives by releasing it: now it is
+ * asked to freeze what the declaration waits for.
+ */
+export async function freezeDeclared(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  released: Pick<MoveRow, 'source' | 'agreement' | 'line'>,
+): Promise<void> {
+  const declared = await waitingDeclaration(tx, released);
+  const move = declared && (await findMove(tx, declared.move));
+  if (move?.carrier !== 'online' || declared?.units === 0) return;
+  await tx.post({
+    ...{ log: move.agreement, kind: 'declared-source-lives', id: newId(context), at: context.clock.nowMs() },
+    body: { move: move.id, source: move.source },
+    outbox: [await freezeMessage(context, tx, move)],
+  });
 }
 
 /** Asks the source to freeze. */
