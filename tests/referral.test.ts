@@ -1,12 +1,14 @@
 /** What a license server tells the clients whose CALs a move has taken, or is taking, to another one. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { approveMove } from '../src/clearinghouse/usecases/approve-release.ts';
 import type { Refusal } from '../src/core/refusal.ts';
 import { dayMs, hourMs } from '../src/core/time.ts';
 import { nodeDigest as digest } from '../src/platform/digest.ts';
 import type { Referral } from '../src/protocol/referral.ts';
 import { openReferral } from '../src/protocol/referral.ts';
 import type { OpenServer } from '../src/server/app.ts';
+import { declareDead } from '../src/server/usecases/declare-dead.ts';
 import type { LicenseRequest } from '../src/server/usecases/request-license.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { setAddress } from '../src/server/usecases/settings.ts';
@@ -195,6 +197,23 @@ it('a referral is signed once for many clients, and anew before it grows old', a
   const later = await now('ws-1');
   assert.notEqual(later, first);
   assert.equal(opened(world, old, later).target, acts.idOf(next));
+  await world.close();
+});
+
+it('a source that was fenced, and comes back, refers to the address that its target has told', async () => {
+  const { world, old, next } = await connectedPair(20);
+  await acts.permanent(old, 'ws-1');
+  value(await setAddress(next.context, 'http://ls-new:7410'));
+  await acts.contact(next);
+  const statement = 'Ann Lee: the disk burnt';
+  const order = { agreement, from: acts.idOf(old), product, type: 'device', statement } as const;
+  const { id } = value(await declareDead(next.context, { ...order, by: 'message' }));
+  await acts.contact(next);
+  value(await approveMove(world.clearinghouse.context, { move: id, by: 'Cat Ode' }));
+  // What it hears is its closing and nothing else: by that alone it knows where the CALs are.
+  await acts.contact(old);
+  const { urls, target } = opened(world, old, (await refusal(old, { holder: 'ws-1' })).referral);
+  assert.deepEqual([urls, target], [['http://ls-new:7410'], acts.idOf(next)]);
   await world.close();
 });
 

@@ -8,7 +8,7 @@ import type { Page } from './page.ts';
 import type { Status } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
 import type { AnswerFiles } from './server-files.ts';
-import { applyAnswerFile, fileMissing, showCarrying, writeRequestFile } from './server-files.ts';
+import { applyAnswerFile, fileMissing, noteRefused, showCarrying, writeRequestFile } from './server-files.ts';
 import { applyTyped, readTyped } from './server-typed-code.ts';
 import { agreementOf, serverCommand, spokenId, spokenIdFields } from './server-words.ts';
 
@@ -69,7 +69,8 @@ async function byCode(cli: Cli, api: ApiClient, code: string): Promise<Outcome> 
 }
 
 async function byAnswerFile(cli: Cli, api: ApiClient, files: AnswerFiles): Promise<Outcome> {
-  const { fresh, requestFile } = await applyAnswerFile(api, files);
+  const { fresh, refused, requestFile } = await applyAnswerFile(api, files);
+  noteRefused(cli, refused);
   const certificate = fresh.find((result) => result.message === 'activated');
   const status = await readStatus(api);
   const agreement = String(certificate?.['agreement'] ?? agreementOf(status));

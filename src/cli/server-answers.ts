@@ -53,6 +53,8 @@ export type Status = JsonObject & {
 
 /** A code to be read to the clearinghouse. */
 export type ToldCode = JsonObject & {
+  /** Of a code that is only shown again: when it was made. */
+  readonly madeAt?: string;
   readonly code: string;
   readonly digits: string;
   readonly spelled: readonly (readonly string[])[];

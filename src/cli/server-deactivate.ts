@@ -9,7 +9,7 @@ import type { Page } from './page.ts';
 import type { Status, ToldCode } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
 import type { AnswerFiles } from './server-files.ts';
-import { applyAnswerFile, fileMissing, showCarrying, writeRequestFile } from './server-files.ts';
+import { applyAnswerFile, fileMissing, noteRefused, showCarrying, writeRequestFile } from './server-files.ts';
 import { showTold } from './server-told.ts';
 import { otherServerCommand, serverCommand } from './server-words.ts';
 
@@ -134,7 +134,8 @@ async function byFile(
 }
 
 async function byAnswer(cli: Cli, api: ApiClient, files: AnswerFiles): Promise<Outcome> {
-  const { fresh, requestFile } = await applyAnswerFile(api, files);
+  const { fresh, refused, requestFile } = await applyAnswerFile(api, files);
+  noteRefused(cli, refused);
   const { activation } = await readStatus(api);
   return done({ activation, applied: fresh, ...(requestFile === null ? {} : { requestFile }) }, (page) =>
     page

@@ -3,9 +3,11 @@
  * file, and what it answered comes back in an answer file.
  */
 import type { Refusal } from '../core/refusal.ts';
+import { refusedBody } from '../protocol/problem.ts';
 import type { ApiClient } from './client.ts';
 import { commandLine } from './command-words.ts';
 import { readTextFile, writeOutFile } from './local-files.ts';
+import type { Cli } from './main.ts';
 import { Refused, WrongUsage } from './outcome.ts';
 import type { Page } from './page.ts';
 import type { Applied, AppliedResult } from './server-answers.ts';
@@ -34,13 +36,16 @@ export interface AnswerFiles {
 export interface AppliedFile {
   /** What was new in it, the welcome that every file begins with left out. */
   readonly fresh: readonly AppliedResult[];
+  /** What the clearinghouse refused, where it did and other messages were in the file as well. */
+  readonly refused: Refusal | null;
   /** The receipt, where one was asked for. */
   readonly requestFile: string | null;
 }
 
 /**
  * Applies an answer file, and writes the receipt where one is asked for, also for a file that was
- * applied before. Refused: what the server refuses, and what the clearinghouse refused in the file.
+ * applied before. Refused: what the server refuses, and what the clearinghouse refused in the file where there
+ * is nothing else in it.
  */
 export async function applyAnswerFile(api: ApiClient, files: AnswerFiles): Promise<AppliedFile> {
   const file = readTextFile(files.response);
@@ -59,12 +64,18 @@ export async function applyAnswerFile(api: ApiClient, files: AnswerFiles): Promi
   const fresh = applied.results.filter((result) => !result.again && result.message !== 'welcome');
   const requestFile = await receipt();
   const good = fresh.filter((result) => result.message !== 'refused');
-  const [refused] = fresh.filter((result) => result.message === 'refused');
-  if (good.length === 0 && refused !== undefined) {
-    // What the clearinghouse refused is said in the words that the server would have used.
-    throw Refused.of(refused['refused'] as unknown as Refusal);
-  }
-  return { fresh, requestFile };
+  const [no] = fresh.filter((result) => result.message === 'refused');
+  // What the clearinghouse refused is said in the words that the server would have used.
+  const refused = no === undefined ? null : (no['refused'] as unknown as Refusal);
+  if (good.length === 0 && refused !== null) throw Refused.of(refused);
+  return { fresh, refused, requestFile };
+}
+
+/** A refusal that came beside other messages is told beside what they did. */
+export function noteRefused(cli: Cli, refused: Refusal | null): void {
+  if (refused === null) return;
+  const { message, next } = refusedBody(refused);
+  cli.output.note(`The clearinghouse has refused something that was asked before: ${message} ${next}`);
 }
 
 /** The command at the clearinghouse that answers a request file. */

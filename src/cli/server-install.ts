@@ -11,7 +11,7 @@ import type { Page } from './page.ts';
 import type { AppliedResult, CodeOutcome, Status } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
 import type { AnswerFiles } from './server-files.ts';
-import { applyAnswerFile, fileMissing, showCarrying, writeRequestFile } from './server-files.ts';
+import { applyAnswerFile, fileMissing, noteRefused, showCarrying, writeRequestFile } from './server-files.ts';
 import { fromHelp, installTyped, readTyped } from './server-typed-code.ts';
 import { agreementOf, calsOf, serverCommand, spokenId, spokenIdFields } from './server-words.ts';
 
@@ -87,7 +87,8 @@ function orderOf(options: InstallOptions) {
 }
 
 async function byAnswerFile(cli: Cli, api: ApiClient, files: AnswerFiles): Promise<Outcome> {
-  const { fresh, requestFile } = await applyAnswerFile(api, files);
+  const { fresh, refused, requestFile } = await applyAnswerFile(api, files);
+  noteRefused(cli, refused);
   const packs = fresh.filter((result) => result.message === 'key-pack').map(installedOf);
   const last = packs.at(-1);
   const receipt = requestFile === null ? {} : { requestFile };

@@ -34,6 +34,7 @@ import { allOrderOf } from './server-move-order.ts';
 import { listMoves, showMoves } from './server-move-status.ts';
 import type { Target } from './server-move-target.ts';
 import { targetOf } from './server-move-target.ts';
+import { whileReached } from './server-move-unreached.ts';
 import { showTold } from './server-told.ts';
 import { calsOf, otherServerCommand, serverCommand } from './server-words.ts';
 
@@ -46,7 +47,10 @@ export function packsToMove(status: Status, { agreement }: MoveOptions): readonl
   );
 }
 
-/** The open moves out of this server. One that goes elsewhere or another way has to end first: `move-open`. */
+/**
+ * The open moves out of this server. One that goes elsewhere or another way has to end first: `move-open`; a
+ * move by message that has frozen nothing yet goes on by telephone.
+ */
 async function openMoves(
   api: ApiClient,
   of: { readonly options: MoveOptions; readonly target: Target; readonly carrier: MoveView['carrier'] },
@@ -58,7 +62,10 @@ async function openMoves(
       underWay.includes(move.state) &&
       (agreement === undefined || move.agreement === agreement),
   );
-  const other = open.find((move) => move.target !== of.target.licenseServerId || move.carrier !== of.carrier);
+  const fits = ({ target, carrier, state }: MoveView): boolean =>
+    target === of.target.licenseServerId &&
+    (carrier === of.carrier || (of.carrier === 'telephone' && state === 'requested'));
+  const other = open.find((move) => !fits(move));
   if (other !== undefined) throw Refused.of({ code: 'move-open', move: other.id, state: other.state });
   return open;
 }
@@ -195,7 +202,9 @@ async function allOnline(cli: Cli, api: ApiClient, options: MoveOptions): Promis
     const progress = cli.progress('Moving', phaseCount);
     const untilMs = systemClock.nowMs() + options.wait * secondMs;
     try {
-      moves = await moveEverything(api, { cli, options, target, untilMs, progress });
+      const act = (): Promise<readonly MoveView[]> =>
+        moveEverything(api, { cli, options, target, untilMs, progress });
+      moves = await whileReached(cli, api, { options, act });
     } finally {
       progress.end();
     }

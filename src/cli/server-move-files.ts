@@ -2,11 +2,12 @@
  * A move by files carried by hand: each step applies what was brought, writes what is to be carried
  * on, and says where to. The same commands on the source and on the target.
  */
+import { refusedBody } from '../protocol/problem.ts';
 import type { ApiClient } from './client.ts';
 import { commandLine } from './command-words.ts';
 import type { Cli } from './main.ts';
 import type { Outcome } from './outcome.ts';
-import { done } from './outcome.ts';
+import { done, Refused } from './outcome.ts';
 import type { Page } from './page.ts';
 import type { MoveView } from './server-answers.ts';
 import type { AnswerFiles } from './server-files.ts';
@@ -27,6 +28,8 @@ function nextHolder(move: MoveView | undefined): keyof typeof holders {
     if (move.state === 'frozen' || move.state === 'closed') return 'target';
     return move.state === 'requested' ? 'here' : 'nobody';
   }
+  // The word that the source has given its CALs up is still to come: without it what has holders never gets free.
+  if (move.state === 'final') return 'later';
   return ['provisional', 'relinquished'].includes(move.state) ? 'source' : 'nobody';
 }
 
@@ -35,6 +38,9 @@ const holders = {
   target: 'and apply its answer on the target:',
   source: 'and apply its answer on the source (and then here):',
   both: 'and apply its answer on the target, and here:',
+  later:
+    'and apply an answer here when the source has given its CALs up and its file was answered: that one, or the answer ' +
+    'to a file of this server:',
   nobody: 'so that it knows; nothing is left to be done here.',
 } as const;
 
@@ -48,7 +54,7 @@ export function showRoute(
   const holder = nextHolder(move);
   const apply = ['--response', 'ANSWER-FILE', '--request-out', 'NEXT-REQUEST-FILE'];
   const command =
-    holder === 'here'
+    holder === 'here' || holder === 'later'
       ? serverCommand(cli, 'move', ...apply)
       : commandLine(
           'calyx',
@@ -64,17 +70,23 @@ export function showRoute(
     .verbatim([answerCommand(requestFile), ...(holder === 'nobody' ? [] : [command])]);
 }
 
-/** The move that changed last. */
-const newest = (moves: readonly MoveView[]): MoveView | undefined =>
-  moves.toSorted((one, other) => one.updatedAt.localeCompare(other.updatedAt)).at(-1);
+/** The move that changed last; one that waits for something before those that are over. */
+const newest = (moves: readonly MoveView[]): MoveView | undefined => {
+  const open = moves.filter((move) => move.awaited.from !== 'nobody');
+  const among = open.length > 0 ? open : moves;
+  return among.toSorted((one, other) => one.updatedAt.localeCompare(other.updatedAt)).at(-1);
+};
 
-/** Applies an answer, where one was brought. */
+/**
+ * Applies an answer, where one was brought. Refused: what the clearinghouse refused in it, after what else was
+ * in it is shown.
+ */
 async function applyMoveFile(cli: Cli, api: ApiClient, files: AnswerFiles): Promise<Outcome> {
-  const { fresh, requestFile } = await applyAnswerFile(api, files);
+  const { fresh, refused, requestFile } = await applyAnswerFile(api, files);
   const moves = await listMoves(api);
   const move = newest(moves);
-  const fields = { ...(move ?? {}), applied: fresh, moves, ...(requestFile === null ? {} : { requestFile }) };
-  return done(fields, (page) => {
+  const more = { applied: fresh, moves, ...(requestFile === null ? {} : { requestFile }) };
+  const show = (page: Page): void => {
     page.title('The answer is applied.');
     showMoves(page, moves);
     if (requestFile !== null) {
@@ -84,7 +96,10 @@ async function applyMoveFile(cli: Cli, api: ApiClient, files: AnswerFiles): Prom
         .next('Write what this server has to tell the clearinghouse now:')
         .verbatim(serverCommand(cli, 'move', '--request-out', 'REQUEST-FILE'));
     }
-  });
+  };
+  if (refused === null) return done({ ...(move ?? {}), ...more }, show);
+  if (!cli.output.json) cli.output.print(more, show);
+  throw new Refused({ ...refusedBody(refused), ...more });
 }
 
 /** Starts the move where a target is named, and writes the file; without one only writes the file. */

@@ -23,6 +23,7 @@ import type { MoveOptions, MoveOrder } from './server-move-order.ts';
 import { orderOf, orderWords } from './server-move-order.ts';
 import type { Target } from './server-move-target.ts';
 import { targetOf } from './server-move-target.ts';
+import { whileReached } from './server-move-unreached.ts';
 import { calsOf, serverCommand, when } from './server-words.ts';
 
 /** How long one contact may be held back by the clearinghouse, milliseconds. */
@@ -200,7 +201,8 @@ export async function moveOnline(cli: Cli, api: ApiClient, options: MoveOptions)
   const hold = options.hold === true;
   let move: MoveView;
   try {
-    move = await watch({ api, move: started, hold, untilMs, progress });
+    const act = (): Promise<MoveView> => watch({ api, move: started, hold, untilMs, progress });
+    move = await whileReached(cli, api, { options, act });
   } finally {
     progress.end();
   }

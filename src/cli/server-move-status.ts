@@ -24,7 +24,7 @@ export function showMoves(page: Page, moves: readonly MoveView[]): void {
       ...[when(startedAt), product, type, role, state],
       ...[unissued, held],
     ]),
-    'This server knows of no move.',
+    'This server knows of no move. (To its target a move by telephone is a key pack: its source and the desk show it.)',
   );
   for (const move of moves) {
     if (move.awaited.from === 'nobody') continue;

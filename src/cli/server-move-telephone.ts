@@ -3,14 +3,16 @@ import type { ApiClient } from './client.ts';
 import { commandLine } from './command-words.ts';
 import type { Cli } from './main.ts';
 import type { Outcome } from './outcome.ts';
-import { done } from './outcome.ts';
+import { done, Refused } from './outcome.ts';
 import type { ToldCode } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
 import type { MoveOptions } from './server-move-order.ts';
 import { lineOf, orderOf } from './server-move-order.ts';
+import { listMoves } from './server-move-status.ts';
 import { targetOf } from './server-move-target.ts';
+import { frozenAdvice } from './server-move-unreached.ts';
 import { showTold } from './server-told.ts';
-import { calsOf, otherServerCommand, serverCommand } from './server-words.ts';
+import { calsOf, otherServerCommand, serverCommand, when } from './server-words.ts';
 
 const agreementField = ({ agreement }: MoveOptions) => (agreement === undefined ? {} : { agreement });
 
@@ -20,7 +22,9 @@ export async function freeze(cli: Cli, api: ApiClient, options: MoveOptions): Pr
   const target = await targetOf(cli, to);
   const toUrl = target.url === undefined ? {} : { toUrl: target.url };
   const body = { product, type, quantity, to: target.licenseServerId, ...toUrl, ...agreementField(options) };
-  const told = await api.call<ToldCode>('POST', '/v1/admin/telephone/freeze', { body });
+  const told = await api
+    .call<ToldCode>('POST', '/v1/admin/telephone/freeze', { body })
+    .catch((error: unknown) => inWordsOfMove(cli, api, error));
   const { licenseServerId } = await readStatus(api);
   const count = told.unissued + told.held;
   return done(told, (page) => {
@@ -51,6 +55,14 @@ export async function freeze(cli: Cli, api: ApiClient, options: MoveOptions): Pr
   });
 }
 
+/** A move by message that is frozen already is no refusal without a way: it can be finished from here. */
+async function inWordsOfMove(cli: Cli, api: ApiClient, error: unknown): Promise<never> {
+  if (!(error instanceof Refused) || error.refused.code !== 'move-open') throw error;
+  const open = (await listMoves(api)).find(({ id }) => id === error.refused['move']);
+  if (open?.state !== 'frozen' || open.carrier !== 'online' || open.role !== 'source') throw error;
+  throw new Refused({ ...error.refused, ...frozenAdvice(cli, open) }, { cause: error });
+}
+
 /** Gives up what is frozen, and shows the code to read; asked again, the same code. */
 export async function release(api: ApiClient, options: MoveOptions): Promise<Outcome> {
   const { product, type } = lineOf(options);
@@ -58,7 +70,17 @@ export async function release(api: ApiClient, options: MoveOptions): Promise<Out
   const told = await api.call<ToldCode>('POST', '/v1/admin/telephone/release', { body });
   const { licenseServerId } = await readStatus(api);
   return done(told, (page) => {
-    page.title(`${calsOf({ count: told.unissued + told.held, product, type })} are given up by this server.`);
+    const given = calsOf({ count: told.unissued + told.held, product, type });
+    page.title(
+      told.madeAt === undefined
+        ? `${given} are given up by this server.`
+        : `Nothing of ${product} per ${type} is frozen here now, and nothing is given up.`,
+    );
+    if (told.madeAt !== undefined) {
+      page.text(
+        `On ${when(told.madeAt)} ${given} were given up. This is the code of that once more, as it was:`,
+      );
+    }
     showTold(page, told);
     page.text(`At the desk: ${commandLine('calyx', 'desk', 'confirm', told.code)}`);
     if (told.held === 0) return;

@@ -16,6 +16,7 @@ import { showRoute } from './server-move-files.ts';
 import { contactWaitMs, pendingWords } from './server-move-online.ts';
 import type { MoveOptions } from './server-move-order.ts';
 import { listMoves } from './server-move-status.ts';
+import { whileReached } from './server-move-unreached.ts';
 import { calsOf, serverCommand } from './server-words.ts';
 
 const open: readonly string[] = ['requested', 'frozen', 'provisional', 'dead-wait'];
@@ -71,8 +72,10 @@ async function watch(cli: Cli, api: ApiClient, of: { move: MoveView; waitMs: num
 function undoneText(move: MoveView): string {
   const { role, unissued, held, source } = move;
   const count = unissued + held;
-  const back = count === 0 ? 'Nothing was frozen yet' : `${calsOf({ ...move, count })} are in use here again`;
-  if (role === 'source') return `${back}. Those to whom the target has given one meanwhile find it here.`;
+  if (role === 'source') {
+    if (count === 0) return 'Nothing was frozen yet: this license server has all that it had.';
+    return `${calsOf({ ...move, count })} are in use here again. Those to whom the target has given one meanwhile find it here.`;
+  }
   if (count > 0)
     return `${calsOf({ ...move, count })} were given back. Their holders are told to ask ${source}.`;
   return `Nothing had come here: the CALs stay with ${source}. Gap licenses that were given meanwhile run to their ends.`;
@@ -86,6 +89,7 @@ function showUndone(cli: Cli, move: MoveView): Outcome {
         'Nothing is sent by telephone: have the desk take back what was read to it (calyx desk cancel).',
       );
     }
+    if (move.undoing) page.text('The clearinghouse hears of it at the next contact, or by file.');
     page.next('What is here now is shown by:').verbatim(serverCommand(cli, 'packs'));
   });
 }
@@ -97,10 +101,17 @@ async function byFile(
 ): Promise<Outcome> {
   const requestFile = await writeRequestFile(api, of.requestOut);
   return done({ ...of.move, requestFile }, (page) => {
-    page.title('The undoing of the move is asked for.').text(of.move.awaited.text);
+    const gone = over.includes(of.move.state);
+    page
+      .title(gone ? 'The move is undone.' : 'The undoing of the move is asked for.')
+      .text(of.move.awaited.text);
     showRoute(page, cli, { requestFile, move: of.move });
   });
 }
+
+/** Whether a move can be undone here whoever is reached: nothing is frozen for it (protocol §2.2). */
+const isOwn = ({ role, state }: MoveView): boolean =>
+  (role === 'source' && state === 'requested') || over.includes(state);
 
 /** Asks for it, and waits for the end of it where a connection carries it. */
 export async function undoMove(cli: Cli, api: ApiClient, options: MoveOptions): Promise<Outcome> {
@@ -108,14 +119,18 @@ export async function undoMove(cli: Cli, api: ApiClient, options: MoveOptions): 
   const { requestOut } = options;
   // A server that works by files is told so before it asks for anything.
   const { method, clearinghouseUrl } = await readStatus(api);
-  if (requestOut === undefined && meant.carrier === 'online') {
+  if (requestOut === undefined && meant.carrier === 'online' && !isOwn(meant)) {
     if (method === 'web') throw fileMissing();
     if (clearinghouseUrl === null) throw Refused.of({ code: 'no-clearinghouse-address' });
   }
   const asked = await askUndo(api, meant);
+  // What is over here may still have to be told.
+  if (requestOut !== undefined && (asked.undoing || !over.includes(asked.state))) {
+    return byFile(cli, api, { move: asked, requestOut });
+  }
   if (over.includes(asked.state)) return showUndone(cli, asked);
-  if (requestOut !== undefined) return byFile(cli, api, { move: asked, requestOut });
-  const move = await watch(cli, api, { move: asked, waitMs: options.wait * secondMs });
+  const act = (): Promise<MoveView> => watch(cli, api, { move: asked, waitMs: options.wait * secondMs });
+  const move = await whileReached(cli, api, { options, act });
   if (over.includes(move.state)) return showUndone(cli, move);
   throw pendingWords(move, {
     waitingFor:

@@ -319,6 +319,7 @@ const clearinghouseBodies = {
       Type.Array(
         closed({
           ...{ move: Id, ...Line, target: LicenseServerIdText },
+          address: Type.Optional(Address),
           frozen: Type.Optional(Type.Literal(true)),
         }),
       ),

@@ -53,7 +53,7 @@ const moveWords: WordsFor<MoveCodes> = {
     status: 409,
     title: 'A move is under way already',
     message: `Move ${move} of the same product is not finished (${state}); a server freezes for one at a time.`,
-    next: 'Finish it by repeating its calyx server move command, or see what it waits for: calyx desk moves.',
+    next: openNext(move, state),
   }),
   'undo-open': ({ move, target }) => ({
     status: 409,
@@ -112,6 +112,26 @@ const moveWords: WordsFor<MoveCodes> = {
     next: 'See what this version can do with: calyx --help. Nothing was changed.',
   }),
 };
+
+/** What can be done about a move that is in the way: nothing hangs on one for which nothing is known to be frozen. */
+function openNext(move: string, state: string): string {
+  if (state === 'requested') {
+    return (
+      'Finish it by repeating its calyx server move command, by file or, with --freeze, by telephone. Or take it back ' +
+      `first: nothing is frozen for it yet, so that is possible at once: calyx server move --undo ${move}`
+    );
+  }
+  if (state === 'reserved') {
+    return (
+      'Nothing was heard of its freeze. If it is to go another way, by telephone for example, take it back first: ' +
+      `calyx desk cancel ${move}. Then enter the new one.`
+    );
+  }
+  return (
+    'Finish it by repeating its calyx server move command, or see what it waits for: calyx server move --status, at ' +
+    'the desk calyx desk moves.'
+  );
+}
 
 /** The commands that bring the CALs of a move back to where they came from, or on where that is not possible. */
 function wayBack(refused: RefusalOf<'undo-too-late'>): string {

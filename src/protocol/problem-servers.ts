@@ -258,25 +258,23 @@ const serverWords: WordsFor<ServerCodes> = {
     status: 409,
     title: 'There are CALs left on this server',
     message: `${cals(issued)} issued, ${unissued} unissued and ${reserved} reserved are still here, neither frozen nor returned.`,
-    next:
-      'Move them first (calyx server move, by telephone calyx server move --freeze), or give the unissued ' +
-      'ones back: calyx server deactivate --return.',
+    next: leftNext(issued + reserved),
   }),
   'no-clearinghouse-address': () => ({
     status: 409,
     title: 'No clearinghouse address is known',
     message: 'The automatic method needs the address of the clearinghouse, and this server has none.',
     next:
-      'Give it: calyx server method automatic --clearinghouse URL. Or go on by telephone (--code CODE) or ' +
-      'by file (--request-out FILE).',
+      'Give it: calyx server method automatic --clearinghouse URL. Or go on by file (--request-out FILE) or by ' +
+      'telephone (--code CODE; for calyx server move --freeze, for calyx server deactivate --code-out).',
   }),
   'clearinghouse-unreachable': ({ url, detail }) => ({
     status: 503,
     title: 'The clearinghouse cannot be reached',
     message: `${url} does not answer: ${detail}. What is installed goes on working.`,
     next:
-      'Repeat the calyx command later; it continues where it was. Or go on by telephone (--code CODE) or by ' +
-      'file (--request-out FILE).',
+      'Repeat the calyx command later; it continues where it was. Or go on by file (--request-out FILE) or by ' +
+      'telephone (--code CODE; for calyx server move --freeze, for calyx server deactivate --code-out).',
   }),
   'answer-pending': ({ waitingFor }) => ({
     status: 409,
@@ -285,6 +283,17 @@ const serverWords: WordsFor<ServerCodes> = {
     next: 'Bring the answer (--response FILE, or --code CODE), or repeat the calyx command later to ask again.',
   }),
 };
+
+/** Only what is unissued can be given back; the rest is somebody's, or will be asked for. */
+function leftNext(withHolders: number): string {
+  const move = 'calyx server move, by telephone calyx server move --freeze';
+  if (withHolders === 0)
+    return `Move them first (${move}), or give them back: calyx server deactivate --return.`;
+  return (
+    `Move them first (${move}). Issued CALs, and those that are reserved for holders of another server, cannot be ` +
+    'given back; what is unissued can: calyx server return.'
+  );
+}
 
 export const serverAndLicenseWords: WordsFor<LicenseCodes | ServerCodes> = {
   ...licenseWords,

@@ -52,14 +52,17 @@ export async function findMove(tx: ReadTx, id: string): Promise<MoveRow | undefi
   return row && moveOf(row);
 }
 
+/** Newest first. `after` is the last id of the page before; `open` leaves out what is over. */
 export async function pageMoves(
   tx: ReadTx,
-  page: { readonly after: string; readonly limit: number },
+  page: { readonly after: string; readonly limit: number; readonly open?: boolean | undefined },
 ): Promise<readonly MoveRow[]> {
   const rows = await tx.all<StoredMove>(
-    `select ${moveColumns} from moves where id > ? order by id limit ?`,
-    page.after,
-    page.limit,
+    `select ${moveColumns} from moves
+     where (? = '' or (started_at, id) < (select started_at, id from moves where id = ?))
+       and (? = 0 or state not in ('closed', 'aborted'))
+     order by started_at desc, id desc limit ?`,
+    ...[page.after, page.after, page.open === true ? 1 : 0, page.limit],
   );
   return rows.map(moveOf);
 }

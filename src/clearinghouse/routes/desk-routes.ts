@@ -29,6 +29,10 @@ import { startDeskMove } from '../usecases/start-move.ts';
 
 const Quoted = { authorization: Type.Optional(Type.String()), license: Type.Optional(Type.String()) };
 const Caller = { agreement: AgreementNumber, serverId: ServerId };
+const MovesQuery = Type.Object(
+  { ...PageQuery.properties, open: Type.Boolean({ default: false }) },
+  { additionalProperties: false },
+);
 const MoveAnswer = answer({ id: Type.String(), state: Type.String(), awaited: AnyItem });
 
 export function addDeskRoutes(app: App, context: ClearinghouseContext): void {
@@ -122,13 +126,14 @@ function addMoves(app: App, context: ClearinghouseContext): void {
       config: { admin: true },
       schema: {
         tags: ['Desk'],
-        summary: 'All moves and what they wait for',
-        querystring: PageQuery,
+        summary: 'All moves, newest first, and what they wait for',
+        querystring: MovesQuery,
         response: { 200: answer({ items: Type.Array(MoveAnswer) }) },
       },
     },
     async (request) => {
-      const page = await listMoves(context, { after: request.query.cursor, limit: request.query.limit });
+      const { cursor: after, limit, open } = request.query;
+      const page = await listMoves(context, { after, limit, open });
       return { items: [...page.items], nextCursor: page.nextCursor };
     },
   );

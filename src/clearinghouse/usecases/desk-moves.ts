@@ -101,9 +101,10 @@ async function awaitedOfEnds(tx: ReadTx, move: MoveRow): Promise<Awaited> {
   return waits;
 }
 
+/** Newest first, over or not; `open`: only those that wait for something. */
 export async function listMoves(
   context: ClearinghouseContext,
-  page: { readonly after: string; readonly limit: number },
+  page: Parameters<typeof pageMoves>[1],
 ): Promise<{ readonly items: readonly MoveView[]; readonly nextCursor: string | null }> {
   await settleDue(context);
   return context.store.read(async (tx) => {

@@ -20,6 +20,7 @@ import { declarationsOf, findDeadSource } from '../../store/dead-source-rows.ts'
 import type { OutgoingMessage, ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
+import { addressField } from '../server-address.ts';
 import { newId } from './new-id.ts';
 import { publisherLog } from './products.ts';
 
@@ -92,12 +93,16 @@ async function closeMessage(
   of: { readonly source: string; readonly moves: readonly string[] },
 ): Promise<OutgoingMessage> {
   // First what it had frozen for others, each for whom it was frozen; then what was left of its lines.
-  const fencedMove = ({ id: move, agreement, line, target }: MoveRow) => ({ move, agreement, line, target });
   const moves: NonNullable<BodyOf<'close'>['moves']>[number][] = [];
-  for (const row of await frozenMoves(tx, of.source)) moves.push({ ...fencedMove(row), frozen: true });
+  const fencedMove = async ({ id: move, agreement, line, target }: MoveRow) => ({
+    ...{ move, agreement, line, target },
+    ...(await addressField(tx, target)),
+  });
+  for (const row of await frozenMoves(tx, of.source))
+    moves.push({ ...(await fencedMove(row)), frozen: true });
   for (const id of of.moves) {
     const move = await findMove(tx, id);
-    if (move !== undefined) moves.push(fencedMove(move));
+    if (move !== undefined) moves.push(await fencedMove(move));
   }
   const gen = (await findServer(tx, of.source))?.generation ?? 1;
   const agreement = moves[0]?.agreement ?? publisherLog;

@@ -41,7 +41,7 @@ export async function closeAsDead(
   const { move, agreement, target } = fenced;
   if (fenced.frozen === true) return giveUpFrozen(context, tx, of);
   await writeMeta(tx, fencedKey, move);
-  await savePeer(tx, { licenseServerId: target, name: null, url: null });
+  await savePeer(tx, { licenseServerId: target, name: null, url: fenced.address ?? null });
   const line = await findLine(tx, agreement, fenced.line);
   if (line === undefined) return;
   const count = await tx.balance(accountsOf(line).installed);

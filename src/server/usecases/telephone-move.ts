@@ -8,7 +8,7 @@ import { allLines } from '../../core/confirmation.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
-import { dayMs } from '../../core/time.ts';
+import { dayMs, isoTime } from '../../core/time.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { AuthorityRow, LineRow } from '../../store/server-authority-rows.ts';
 import { listAuthorities } from '../../store/server-authority-rows.ts';
@@ -48,6 +48,8 @@ export type ToldAct = ConfirmationView & {
   readonly product?: string;
   readonly type?: string;
   readonly move?: string;
+  /** When the act was told, where its code is only shown again and nothing is done now. */
+  readonly madeAt?: string;
 };
 
 /**
@@ -219,7 +221,9 @@ async function lastRelease(
     (row) => row.line === line.line,
   );
   if (told === undefined) return err({ code: 'nothing-frozen', product: line.product, type: line.type });
-  return ok({ ...(await viewConfirmation(context, tx, told)), product: line.product, type: line.type });
+  const { product, type } = line;
+  const madeAt = isoTime(told.at);
+  return ok({ ...(await viewConfirmation(context, tx, told)), product, type, madeAt });
 }
 
 /** The place of the next code that an authority makes. */
