@@ -15,7 +15,7 @@ import type { BodyOf } from '../../protocol/messages.ts';
 import { heldLicenses } from '../../store/license-rows.ts';
 import { dropParts } from '../../store/part-rows.ts';
 import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
-import { drawReserve, reserveLeft, returnReservations } from '../../store/reserve-rows.ts';
+import { drawReserve, lineReserves, reserveLeft, returnReservations } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { findAuthority, findLine } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
@@ -54,7 +54,7 @@ export async function onCancel(
     const taken = await takeGrant(context, tx, { body, id, line });
     if (!taken.ok) return taken;
   }
-  const given = await giveUp(tx, { line, move: id, amount: body.unissued + body.held });
+  const given = await giveUp(tx, { line, move: id, source: body.source, amount: body.unissued + body.held });
   if (!given.ok) return given;
   await enterReturn(context, tx, { body, id, move, line, given: given.value });
   return ok(null);
@@ -112,7 +112,12 @@ interface GivenUp {
  */
 async function giveUp(
   tx: WriteTx,
-  of: { readonly line: LineRow; readonly move: string; readonly amount: number },
+  of: {
+    readonly line: LineRow;
+    readonly move: string;
+    readonly source: string;
+    readonly amount: number;
+  },
 ): Promise<Result<GivenUp, Refusal>> {
   const { line, move, amount } = of;
   const frozen = await frozenSince(tx, move);
@@ -122,11 +127,13 @@ async function giveUp(
   const named = await returnReservations(tx, move);
   const nameless = Math.min(await reserveLeft(tx, move), amount - inherited - named);
   if (nameless > 0) await drawReserve(tx, move, nameless);
-  const rest = amount - inherited - named - nameless;
+  const leaving = `${move}/back`;
+  // A later code of the same source had brought them, and they are in its reserve.
+  const elsewhere = await drawOthers(tx, { ...of, leaving, amount: amount - inherited - named - nameless });
+  const rest = amount - inherited - named - nameless - elsewhere;
   const unissued = Math.min(rest, await tx.balance(accounts.unissued));
   const newest = await releaseNewest(tx, { lineId: line.id, move, amount: rest - unissued });
   if (unissued + newest !== rest) return err(await whyTooFew(tx, of, amount - rest + unissued + newest));
-  const leaving = `${move}/back`;
   await shiftUnits(tx, { lineId: line.id, from: move, to: leaving, amount: named + nameless });
   await shiftUnits(tx, { lineId: line.id, from: freePool, to: leaving, amount: unissued });
   await dropUnits(tx, line.id, leaving);
@@ -134,7 +141,7 @@ async function giveUp(
     [
       ['unissued', unissued],
       ['issued', inherited + newest],
-      ['reserved', named + nameless],
+      ['reserved', named + nameless + elsewhere],
     ] as const
   )
     .filter(([, count]) => count > 0)
@@ -147,6 +154,28 @@ async function giveUp(
       }),
     );
   return ok({ unissued, held: amount - unissued, postings });
+}
+
+/** Takes up to `amount` units out of the other reserves for the holders of a source; answers how many. */
+async function drawOthers(
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly source: string;
+    readonly leaving: string;
+    readonly amount: number;
+  },
+): Promise<number> {
+  const { line, leaving } = of;
+  let left = of.amount;
+  for (const { id, source, amount } of await lineReserves(tx, line.id)) {
+    const drawn = source === of.source ? Math.min(amount, left) : 0;
+    if (drawn === 0) continue;
+    await drawReserve(tx, id, drawn);
+    await shiftUnits(tx, { lineId: line.id, from: id, to: leaving, amount: drawn });
+    left -= drawn;
+  }
+  return of.amount - left;
 }
 
 /**
