@@ -186,14 +186,26 @@ describe('the limits of rehearsing a dead source', () => {
 
   it('says what the clearinghouse would refuse', async () => {
     const at = await dead.pair(0);
-    const { world, source } = at;
+    const { world } = at;
     const third = await world.addServer('LS-3', { connected: true });
     assert.equal(refusedCode(value(await rehearse({ ...at, source: third }))), 'server-unknown');
     await acts.connect(third, 0);
     assert.equal(refusedCode(value(await rehearse({ ...at, source: third }))), 'move-more-than-there-is');
-    await acts.askMove(source, third, { hold: true });
-    await acts.contact(source, source, third);
-    assert.equal(refusedCode(value(await rehearse(at))), 'move-open');
+    const id = await dead.declare({ ...at, target: third });
+    assert.equal(await dead.stateOn(third, id), 'dead-wait');
+    assert.equal(refusedCode(value(await rehearse(at))), 'server-declared-dead');
+  });
+
+  it('brings nothing where all of it is under way, and says what is at risk of that', async () => {
+    const at = await dead.pair(2);
+    const third = await at.world.addServer('LS-3', { connected: true });
+    await acts.connect(third, 0);
+    await acts.askMove(at.source, third, { hold: true });
+    await acts.contact(at.source, at.source, third);
+    const told = value(await rehearse(at));
+    const { units, atRisk } = outlookOf(told);
+    assert.deepEqual([units, atRisk.units], [0, 3]);
+    assert.deepEqual(row(told.target.granted), [2, 0, 2, 0, 0, 0]);
   });
 
   it('says plainly when the clearinghouse cannot be asked', async () => {

@@ -167,6 +167,8 @@ async function playGrant(
   const { id, agreement, line: number, source } = declared.value;
   const present = await findLine(tx, agreement, number);
   if (present === undefined) return err({ code: 'move-unknown', move: id });
+  // All that it had is under way: that ends without it, and nothing comes by the declaration.
+  if (units === 0) return ok(await countsOf(context, tx, declared.value));
   const now = context.clock.nowMs();
   const nowMs = early ? now : Math.max(now, of.grant.horizonMs + 1);
   const { unissued: free, held } = splitGrant({ units, opensAtMs, nowMs, early });
