@@ -1,6 +1,10 @@
 /** Licenses that were collected from holders, held against the journals and against each other. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
+import { bytesOfHex } from '../src/core/bytes.ts';
+import { leafHash } from '../src/core/merkle.ts';
+import { verifyInclusion } from '../src/core/merkle-proof.ts';
+import { nodeDigest } from '../src/platform/digest.ts';
 import type { PermanentClaims } from '../src/protocol/cal-token.ts';
 import { signCalToken } from '../src/protocol/cal-token.ts';
 import { readPayload } from '../src/protocol/paseto.ts';
@@ -75,6 +79,28 @@ describe('collected licenses', () => {
     const { ch = new Uint8Array(0) } = bundles;
     const result = auditOf({ ch }, { tokens: [tokens[2] ?? '', doubled(tokens[2])] });
     assert.deepEqual(codesOf(result, 'break'), ['unit-collision']);
+  });
+
+  it('are proven to stand in the journal by their ids, for somebody who has one root and nothing else', () => {
+    const { jti } = readPayload(tokens[1] ?? '') as unknown as PermanentClaims;
+    const { proofs, verdict, journals, findings } = auditOf(bundles, { entries: [jti, 'nowhere'] });
+    assert.equal(verdict, 'ok');
+    assert.deepEqual(
+      findings.filter(({ level }) => level === 'not-shown').map(({ code }) => code),
+      ['entry-not-shown'],
+    );
+    const [one] = proofs;
+    assert.ok(one !== undefined && proofs.length === 1);
+    const journal = journals.find(({ origin }) => origin === one.origin);
+    assert.deepEqual([one.size, one.root], [journal?.size, journal?.root]);
+    assert.equal((JSON.parse(one.entry) as { readonly id: string }).id, jti);
+    const head = { size: one.size, root: bytesOfHex(one.root) ?? new Uint8Array(0) };
+    const proof = one.proof.map((hash) => bytesOfHex(hash) ?? new Uint8Array(0));
+    const proves = (entry: string, index: number): boolean =>
+      verifyInclusion(nodeDigest, { leaf: leafHash(nodeDigest, Buffer.from(entry)), index, head, proof });
+    assert.ok(proves(one.entry, one.position));
+    assert.ok(!proves(one.entry.replace(jti, 'forged'), one.position));
+    assert.ok(!proves(one.entry, one.position - 1));
   });
 
   it('prove nothing where they are forged, of a server that is not shown, or no licenses', () => {

@@ -18,6 +18,8 @@ import { matchAgreement, noteAgreement, noteServer } from './match.ts';
 import { noteMissing } from './missing.ts';
 import type { AuditFile, OpenBundle, Opened } from './open-bundles.ts';
 import { openBundles, originOf } from './open-bundles.ts';
+import type { EntryProof, WantedEntry } from './proof.ts';
+import { proveEntry } from './proof.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { emptyServer, replayServer } from './server-facts.ts';
 import { matchTokens, readTokens } from './tokens.ts';
@@ -27,6 +29,8 @@ export interface AuditOptions {
   readonly files: readonly AuditFile[];
   /** License tokens that were collected from holders. */
   readonly tokens: readonly string[];
+  /** Ids of entries that are to be proven. */
+  readonly entries?: readonly string[];
   readonly root: Uint8Array | undefined;
 }
 
@@ -62,6 +66,7 @@ export interface AuditResult {
   readonly roots: readonly string[];
   readonly entries: number;
   readonly tokens: number;
+  readonly proofs: readonly EntryProof[];
 }
 
 interface Auditing {
@@ -69,6 +74,8 @@ interface Auditing {
   readonly findings: Findings;
   readonly opened: Opened;
   readonly journals: AuditedJournal[];
+  readonly toProve: ReadonlySet<string>;
+  readonly proofs: EntryProof[];
 }
 
 /** Audits bundles. Reads each file once, a line at a time; throws only what reading a file throws. */
@@ -76,7 +83,8 @@ export function audit(options: AuditOptions): AuditResult {
   const { digest, root } = options;
   const findings = collectFindings();
   const opened = openBundles(digest, options.files, { findings, root });
-  const auditing: Auditing = { digest, findings, opened, journals: [] };
+  const toProve = new Set(options.entries ?? []);
+  const auditing: Auditing = { digest, findings, opened, journals: [], toProve, proofs: [] };
   const tokens = readTokens(options.tokens, { keys: opened.serverKeys, findings });
   const wanted = new Set(tokens.map(({ claims }) => claims.jti));
   const agreements = new Map<string, AgreementFacts>();
@@ -94,6 +102,11 @@ export function audit(options: AuditOptions): AuditResult {
   }
   for (const facts of servers.values()) noteServer(facts, findings);
   noteMissing({ findings, opened, journals: auditing.journals }, { agreements, servers });
+  for (const id of toProve) {
+    if (auditing.proofs.some((proof) => proof.id === id)) continue;
+    const text = `no sound journal that is shown has an entry ${id}`;
+    findings.add('not-shown', 'entry-not-shown', { where: 'all bundles', text });
+  }
   matchTokens(tokens, { servers, agreements: opened.agreements, findings });
   return {
     verdict: findings.list.some(({ level }) => level === 'break') ? 'broken' : 'ok',
@@ -105,6 +118,7 @@ export function audit(options: AuditOptions): AuditResult {
     roots: [...opened.roots],
     entries: auditing.journals.reduce((sum, { size }) => sum + size, 0),
     tokens: tokens.length,
+    proofs: auditing.proofs,
   };
 }
 
@@ -177,14 +191,22 @@ function replayBundle(auditing: Auditing, bundle: OpenBundle, replayOf: (log: st
     const { log, origin, root, size, where, vouched } = journal;
     const onEntry = replayOf(log);
     const watch = watchDates(vouched, { madeAtMs, where, findings });
+    const wanted: WantedEntry[] = [];
+    const leaves: Uint8Array[] = [];
     const read = readJournal(lines, {
       ...journal,
-      onEntry: (entry, position) => {
+      leaves: auditing.toProve.size === 0 ? undefined : leaves,
+      onEntry: (entry, position, line) => {
         watch(entry, position);
-        onEntry(entry, position);
+        onEntry(entry, position, line);
+        if (auditing.toProve.has(entry.id)) wanted.push({ id: entry.id, position, line });
       },
     });
     if (!read) return false;
+    for (const one of wanted) {
+      const proof = proveEntry(auditing.digest, one, { origin, root, leaves });
+      if (proof !== undefined) auditing.proofs.push(proof);
+    }
     noteBeyond(auditing, { size, within: where, others: vouched });
     const signed = vouched
       .filter(({ seenAtMs }) => seenAtMs !== undefined)

@@ -27,7 +27,9 @@ export interface JournalToRead {
   readonly where: string;
   readonly vouched: readonly Vouched[];
   readonly findings: Findings;
-  readonly onEntry: (entry: AuditEntry, position: number) => void;
+  readonly onEntry: (entry: AuditEntry, position: number, line: Uint8Array) => void;
+  /** Where all leaves are to be kept, for proofs; undefined: they are not. */
+  readonly leaves?: Uint8Array[] | undefined;
 }
 
 /** Reads exactly `size` entries. Answers whether there were so many. */
@@ -44,14 +46,16 @@ export function readJournal(lines: Iterator<Uint8Array>, journal: JournalToRead)
       findings.add('break', 'journal-short', { where, text });
       return false;
     }
-    frontier = append(digest, frontier, leafHash(digest, line.value));
+    const leaf = leafHash(digest, line.value);
+    journal.leaves?.push(leaf);
+    frontier = append(digest, frontier, leaf);
     const entry = readEntry(line.value);
     if (entry === undefined || entry.log !== journal.log || ids.has(entry.id)) {
       const text = `entry ${position} ${problemOf(entry, journal.log)}`;
       findings.add('break', 'entry-unreadable', { where, text });
     } else {
       ids.add(entry.id);
-      journal.onEntry(entry, position);
+      journal.onEntry(entry, position, line.value);
     }
     next = compareAt(journal, due, { next, frontier });
   }

@@ -15,6 +15,7 @@ import { when } from './server-words.ts';
 interface AuditCommand {
   readonly tokens?: string;
   readonly root?: string;
+  readonly entry?: readonly string[];
 }
 
 const chunkBytes = 1024 * 1024;
@@ -72,9 +73,9 @@ const linesOfText = (text: string): readonly string[] =>
 
 function fieldsOf(result: AuditResult): JsonObject {
   const accounts = { agreements: result.agreements, servers: result.servers };
-  const { verdict, findings, journals, entries, tokens, rootPinned, roots } = result;
+  const { verdict, findings, journals, entries, tokens, proofs, rootPinned, roots } = result;
   return JSON.parse(
-    JSON.stringify({ verdict, accounts, findings, journals, entries, tokens, rootPinned, roots }),
+    JSON.stringify({ verdict, accounts, findings, journals, entries, tokens, proofs, rootPinned, roots }),
   ) as JsonObject;
 }
 
@@ -136,6 +137,10 @@ function show(page: Page, result: AuditResult): void {
     const told = `exported ${when(madeAt)}, the first ${witnessed} under the signature of another`;
     page.verbatim([origin, `${size} entries, root ${root}`, told]);
   }
+  for (const { id, origin, position, size, root, entry, proof } of result.proofs) {
+    page.title(`Entry ${id} stands in a journal. Its proof, from the leaf up:`);
+    page.verbatim([entry, ...proof, `position ${position} of ${size}, root ${root}`, origin]);
+  }
 }
 
 export function register(group: Command, cli: Cli): void {
@@ -146,6 +151,7 @@ export function register(group: Command, cli: Cli): void {
     )
     .argument('<files...>', 'bundles: of the license servers and of the clearinghouse')
     .option('--tokens <file>', 'licenses that were collected from holders, one a line')
+    .option('--entry <id...>', 'entries, or licenses by their ids (jti), to be proven to stand in a journal')
     .option('--root <file>', 'the publisher’s root key: a publisher bundle, or base64url or hex')
     .action(
       cli.run(async (files: readonly string[], options: AuditCommand) => {
@@ -153,7 +159,13 @@ export function register(group: Command, cli: Cli): void {
         const root = options.root === undefined ? undefined : readRoot(options.root);
         const tokens = options.tokens === undefined ? [] : linesOfText(readTextFile(options.tokens));
         const named = files.map((name) => ({ name, chunks: chunksOf(name) }));
-        const result = audit({ digest: nodeDigest, files: named, tokens, root });
+        const result = audit({
+          digest: nodeDigest,
+          files: named,
+          tokens,
+          entries: options.entry ?? [],
+          root,
+        });
         const outcome = result.verdict === 'ok' ? done : unsound;
         return outcome(fieldsOf(result), (page) => show(page, result));
       }),
