@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { confirmByTelephone } from '../src/clearinghouse/usecases/desk-confirm.ts';
 import type { OpenServer } from '../src/server/app.ts';
+import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { settleByContact } from '../src/server/usecases/contact.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { requestActivation } from '../src/server/usecases/requests.ts';
@@ -139,6 +140,23 @@ describe('a new certificate', () => {
     });
     for (const code of [before, ...after]) await acts.confirm(world, code);
     assert.deepEqual(await acts.books(world), [96, 4, 0]);
+  });
+
+  it('comes after an end that was read out, whatever end before it was told by a message that never came', async () => {
+    world = await makeWorld(100);
+    const server = await world.addServer('LS', { kit: true, connected: true });
+    const code = await acts.activationCode(world, server);
+    const typed = { text: code, confirmed: true };
+    value(await applyCode(server.context, typed));
+    await acts.install(world, server, { quantity: 3 });
+    value(await deactivateServer(server.context, { returnUnissued: true, by: 'message' }));
+    value(await applyCode(server.context, typed));
+    const closed = value(await deactivateServer(server.context, { returnUnissued: true, by: 'telephone' }));
+    for (const each of closed.codes) await acts.confirm(world, each.code);
+    await acts.activateByContact(server);
+    assert.deepEqual(await acts.books(world), [100, 0, 0]);
+    await acts.installByContact(server, { quantity: 2 });
+    assert.deepEqual(await acts.counts(server), [2, 0, 2, 0, 0, 0]);
   });
 
   it('does not make codes of the one before look typed that are not', async () => {

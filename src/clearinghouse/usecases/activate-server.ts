@@ -137,6 +137,9 @@ async function checkHeard(
     if (made.freezes > under.freezes) return missing('frozen');
     if (made.releases > under.releases + told) return missing('released');
     if (made.returns > under.returns) return missing('returned');
+    // The code that closed it was its last one, and was read: an end before that, which it told by a message that
+    // never came, has nothing to add.
+    if (before.state === 'closed' && made.seq > 0 && made.seq === under.confirmationSeq) return ok(null);
   }
   // It has deactivated itself since: its generation is higher than that of the last end that was heard of.
   const known = before.state === 'closed' ? before.generation + 1 : before.generation;
