@@ -4,5 +4,6 @@
  */
 import { checkMany } from './sim/wide.ts';
 
-await checkMany(1000, 25, 150);
-await checkMany(4000, 25, 150);
+await checkMany(1000, 30, 120);
+await checkMany(4000, 10, 150);
+await checkMany(4500, 10, 150);

@@ -2,7 +2,11 @@
  * Moves that take long: both servers have the CALs of their holders for weeks, and holders go to the one and to
  * the other. What may be given to somebody else too early shows then (protocol §2.4).
  */
+import { cancelMove } from '../../src/clearinghouse/usecases/cancel-move.ts';
+import { answerFile } from '../../src/clearinghouse/usecases/exchange.ts';
 import { dayMs } from '../../src/core/time.ts';
+import { applyAnswerFile } from '../../src/server/usecases/apply-message.ts';
+import { requestFile } from '../../src/server/usecases/outbox.ts';
 import { sweepLapsed } from '../../src/server/usecases/reclaim.ts';
 import { startMove } from '../../src/server/usecases/start-move.ts';
 import { freezeByTelephone } from '../../src/server/usecases/telephone-move.ts';
@@ -14,6 +18,7 @@ import { outcome, some } from './people.ts';
 import { contact } from './post.ts';
 import type { Sim, SimServer } from './sim.ts';
 import { anyServer, anyType, otherServer } from './sim.ts';
+import { lookAtClocks } from './upkeep.ts';
 
 /** Weeks go by, everybody comes now and then, and the target looks for what has ended. */
 async function overlap(sim: Sim, target: SimServer): Promise<string> {
@@ -53,4 +58,41 @@ const longCall: Act = async (sim) => {
   return `${words}, and calls ${calls} times; ${await overlap(sim, to)}`;
 };
 
-export const overlaps = { longMove, longCall };
+/**
+ * A clock was ahead and is set right: until it has caught up its server freezes nothing, and reads all other mail.
+ * A freeze that is undone meanwhile comes again afterwards (protocol §2.6, M4).
+ */
+const untimely: Act = async (sim) => {
+  const from = anyServer(sim);
+  const to = otherServer(sim, from);
+  if (from.skewMs !== 0) return `the clock of ${from.name} is off already`;
+  const order = { agreement, to: to.id, product, type: anyType(sim), quantity: some(sim), hold: false };
+  from.skewMs = 30 * dayMs;
+  lookAtClocks(sim);
+  const done = await startMove(from.program.context, { ...order, reason: 'replaced' });
+  from.skewMs = 0;
+  // What it has written is the newest time that it knows when it starts again.
+  await from.program.stop();
+  await from.program.start();
+  const words = `${from.name}, its clock a month ahead, moves ${order.quantity} per ${order.type} to ${to.name}`;
+  if (!done.ok) return `${words}: ${outcome(done)}`;
+  // The answer to the first file is left lying: one with welcome sets right what the server takes for the time.
+  const first = await answerFile(sim.clearinghouse.context, await requestFile(from.program.context));
+  const undone = await cancelMove(sim.clearinghouse.context, done.value.id);
+  const second = await carryFile(sim, from);
+  await liveOn(sim, sim.nowMs + 40 * dayMs);
+  return `${words}: ${outcome(first)}; it is undone: ${outcome(undone)}, ${second}; 40 days go by`;
+};
+
+/** A file goes to the clearinghouse and back. */
+async function carryFile(sim: Sim, server: SimServer): Promise<string> {
+  const file = await requestFile(server.program.context);
+  const answered = await answerFile(sim.clearinghouse.context, file);
+  if (!answered.ok) return outcome(answered);
+  const read = await applyAnswerFile(server.program.context, answered.value.file);
+  if (!read.ok) return outcome(read);
+  const not = read.value.failed.map(({ type, refusal }) => `, not ${type} (${refusal.code})`);
+  return `${read.value.applied.join(' ')}${not.join('')}`;
+}
+
+export const overlaps = { longMove, longCall, untimely };

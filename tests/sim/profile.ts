@@ -22,11 +22,13 @@ export interface Profile {
   readonly deaths: number;
   /** How often moves take weeks. */
   readonly overlaps: number;
+  /** How often a server reads its mail while its clock is out of time. */
+  readonly untimely: number;
 }
 
 /**
  * Of every five thousand seeds those of the second thousand have servers that fail, and those of the fifth
- * have long moves; the others have neither.
+ * have long moves (the second half of them also clocks that were ahead); the others have neither.
  */
 function kindOf(seed: number): 'plain' | 'deaths' | 'overlaps' {
   const thousand = Math.floor(seed / 1000) % 5;
@@ -50,7 +52,7 @@ export function profileOf(seed: number, chance: Chance): Profile {
     clocks: chance.happens(0.2),
     pace: chance.pick([0.3, 1, 3]),
     moves: chance.pick([0.5, 1, 3]),
-    ...{ deaths: 0, overlaps: 0 },
+    ...{ deaths: 0, overlaps: 0, untimely: 0 },
   };
   const kind = kindOf(seed);
   if (kind === 'plain') return plain;
@@ -59,5 +61,5 @@ export function profileOf(seed: number, chance: Chance): Profile {
   const dense = { ...plain, holders: Math.min(holders, 8), loss: loss / 2 };
   return kind === 'deaths'
     ? { ...dense, moves: moves / 5, deaths: chance.pick([2, 4]) }
-    : { ...dense, overlaps: chance.pick([2, 4]) };
+    : { ...dense, overlaps: chance.pick([2, 4]), untimely: seed % 1000 < 500 ? 0 : 2 };
 }

@@ -6,19 +6,23 @@ import { risksOf } from '../../src/store/dead-source-rows.ts';
 import { agreement } from '../world/world.ts';
 import type { Sim, SimServer } from './sim.ts';
 
-/** Units of a line that were granted to others because their source was declared dead. */
+/** Units of a line that are another's because who has them was declared dead. */
 export interface GrantedAway {
   readonly source: string;
   readonly line: number;
   readonly units: number;
 }
 
+const selectAway = `select source, line, sum(units) as units from (
+    select source, line, units from dead_sources where granted_at is not null
+    union all
+    select target as source, line, unissued + held as units from moves where state = 'aborted'
+      and target in (select source from dead_sources where granted_at is not null)
+  ) group by source, line`;
+
+/** What was granted to others, and what was on its way to a server that is fenced off and went back when its leases had ended. */
 export async function grantedAway(sim: Sim): Promise<readonly GrantedAway[]> {
-  return sim.clearinghouse.store.read((tx) =>
-    tx.all<GrantedAway>(
-      'select source, line, sum(units) as units from dead_sources where granted_at is not null group by source, line',
-    ),
-  );
+  return sim.clearinghouse.store.read((tx) => tx.all<GrantedAway>(selectAway));
 }
 
 /** What a fenced server may still have of a line in its own books, because it has not heard of its end. */

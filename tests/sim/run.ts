@@ -98,6 +98,7 @@ function weightsOf({ profile }: Sim): Readonly<Record<ActName, number>> {
       morning: 0.8 * (profile.deaths + profile.overlaps),
     },
     ...{ longMove: profile.overlaps * online, longCall: profile.overlaps * telephone },
+    untimely: profile.untimely,
   };
 }
 
