@@ -2,30 +2,10 @@
  * The rules of protocol §2.6 and of moves by telephone, each left out by a change of the sources as they
  * are loaded. Every one has to be caught; `seed` is one that does it quickly.
  */
+import type { Mutant } from './mutant.ts';
+import { whereMovesTakeLong } from './mutant.ts';
+import { deadSources } from './mutants-dead.ts';
 import type { Patch } from './patches.ts';
-import type { Profile } from './profile.ts';
-
-export interface Mutant {
-  readonly name: string;
-  /** The rule that is left out. */
-  readonly rule: string;
-  readonly patches: readonly Patch[];
-  /** Which runs can show it at all; others are passed over. */
-  readonly only?: (profile: Profile) => boolean;
-  /** So many steps are looked at; 400 where nothing is said. */
-  readonly steps?: number;
-  /** Whether it shows only in the end, where everything has been delivered. */
-  readonly atEnd?: true;
-  /**
-   * A seed that catches it, and the check that fires (`exception`: the books or the database refuse).
-   * Null: none is known yet; `npm run sim:mutants` looks for one.
-   */
-  readonly caught: { readonly seed: number; readonly checker: string } | null;
-}
-
-/** In such runs what is wrong shows soon, and each step takes long. */
-const whereMovesTakeLong = { only: ({ overlaps }: Profile) => overlaps > 0, steps: 150 } as const;
-const whereServersFail = { only: ({ deaths }: Profile) => deaths > 0, steps: 100 } as const;
 
 const takeFreezeEarly: readonly Patch[] = [
   {
@@ -35,13 +15,13 @@ const takeFreezeEarly: readonly Patch[] = [
   },
   {
     file: 'clearinghouse/usecases/start-move.ts',
-    find: 'outbox: [freeze] });\n  return started;',
-    replace: `outbox: [freeze] });
+    find: 'id: `move:${move.id}`, outbox });\n',
+    replace: `id: \`move:\${move.id}\`, outbox });
   if (move.quantity !== 'all') {
     const early = { ...move, unissued: move.quantity, held: 0 };
     await takeFreeze(context, tx, { move: early, nowMs: context.clock.nowMs() });
   }
-  return started;`,
+`,
   },
 ];
 
@@ -50,7 +30,7 @@ const moves: readonly Mutant[] = [
     name: 'M1',
     rule: 'The grant waits for the freeze receipt',
     patches: takeFreezeEarly,
-    caught: { seed: 1, checker: 'I5' },
+    caught: { seed: 3, checker: 'I5' },
   },
   {
     name: 'M2',
@@ -84,7 +64,8 @@ const moves: readonly Mutant[] = [
   },
   {
     name: 'M4',
-    only: ({ clocks, moves, deaths }) => clocks && moves >= 1 && deaths === 0,
+    only: ({ untimely }) => untimely > 0,
+    steps: 150,
     rule: 'An undone move leaves a tombstone, for a freeze that comes late',
     patches: [
       {
@@ -94,7 +75,7 @@ const moves: readonly Mutant[] = [
           "undone: { freeze: { to: 'frozen', effects: [freezeUnits, told('frozen')] }, unfreeze: 'again' },",
       },
     ],
-    caught: null,
+    caught: { seed: 4502, checker: 'nothing stays frozen' },
   },
   {
     name: 'M5',
@@ -232,16 +213,11 @@ const byTelephone: readonly Mutant[] = [
     patches: [
       {
         file: 'core/move.ts',
-        find: "aborted: { cancel: 'again', released: releasedAfterUndo, 'dead-abort': 'again' },",
-        replace: "aborted: { cancel: 'again', released: 'again', 'dead-abort': 'again' },",
-      },
-      {
-        file: 'core/move.ts',
-        find: '    released: releasedAfterUndo,\n',
-        replace: "    released: 'again',\n",
+        find: "const releasedAfterUndo: Cell = { to: 'closed', effects: [sourceToLapse] };",
+        replace: "const releasedAfterUndo: Cell = { to: 'closed', effects: [] };",
       },
     ],
-    caught: { seed: 31, checker: 'nothing is lost' },
+    caught: null,
   },
   {
     name: 'T5',
@@ -255,153 +231,6 @@ const byTelephone: readonly Mutant[] = [
       },
     ],
     caught: { seed: 4007, checker: 'I5' },
-  },
-];
-
-/** The rules of protocol §2.5; where the model check leaves the same one out, its words are those there. */
-const deadSources: readonly Mutant[] = [
-  {
-    name: 'M6',
-    ...whereServersFail,
-    rule: 'The units of a dead source wait until its horizon has passed',
-    patches: [
-      {
-        file: 'store/dead-source-rows.ts',
-        find: 'where d.horizon < ? and d.granted_at is null',
-        replace: 'where 0 < ? and d.granted_at is null',
-      },
-    ],
-    caught: null,
-  },
-  {
-    name: 'M7',
-    ...whereServersFail,
-    rule: 'A source keeps its horizon',
-    patches: [
-      {
-        file: 'core/standing.ts',
-        find: "if (nowMs <= until.horizonMs) return 'assign';",
-        replace: "if (nowMs <= until.sunsetMs) return 'assign';",
-      },
-    ],
-    caught: { seed: 1009, checker: 'I5' },
-  },
-  {
-    name: 'D1',
-    ...whereServersFail,
-    rule: 'At the horizon nothing is free for others',
-    patches: [
-      {
-        file: 'core/dead-source.ts',
-        find: 'const free = of.early || of.nowMs > of.opensAtMs;',
-        replace: 'const free = of.early || of.nowMs > 0;',
-      },
-    ],
-    caught: null,
-  },
-  {
-    name: 'D2',
-    ...whereServersFail,
-    rule: 'The reserve waits for the end of the last lease',
-    patches: [
-      {
-        file: 'core/dead-source.ts',
-        find: 'return Math.min(horizonMs + longestLeaseMs, sunsetMs);',
-        replace: 'return Math.min(horizonMs, sunsetMs);',
-      },
-    ],
-    caught: null,
-  },
-  {
-    name: 'D3',
-    ...whereServersFail,
-    rule: 'A token that has ended is not honored',
-    patches: [
-      {
-        file: 'server/usecases/license-situation.ts',
-        find: 'const shown = shownForHolder(candidates, asked.shown, subIn)',
-        replace: 'const shown = shownForHolder(candidates, asked.shown ?? asked.ended, subIn)',
-      },
-    ],
-    caught: { seed: 1018, checker: 'one holder per origin' },
-  },
-  {
-    name: 'D4',
-    ...whereServersFail,
-    rule: 'A place by name is for a token that lives at the grant',
-    patches: [
-      {
-        file: 'server/usecases/dead-source.ts',
-        find: 'const claims = held > 0 ? waiting.filter((gap) => gap.leaseEnd > nowMs) : waiting;',
-        replace: 'const claims = waiting;',
-      },
-    ],
-    caught: { seed: 1018, checker: 'one holder per origin' },
-  },
-  {
-    name: 'D5',
-    ...whereServersFail,
-    rule: 'An early take-over is counted against the reserve only while its token lives',
-    patches: [
-      {
-        file: 'store/license-rows.ts',
-        find: 'return earlyLeaseEnd !== null && earlyLeaseEnd > nowMs;',
-        replace: 'return earlyLeaseEnd !== null && nowMs > 0;',
-      },
-    ],
-    caught: null,
-  },
-  {
-    name: 'D6',
-    ...whereServersFail,
-    rule: 'No horizon is signed for a server that is declared dead',
-    patches: [
-      {
-        file: 'clearinghouse/usecases/open-authority.ts',
-        find: 'if (declared === undefined) return ok(null);',
-        replace: 'if (declared?.grantedAt == null) return ok(null);',
-      },
-    ],
-    caught: { seed: 1009, checker: 'I5' },
-  },
-  {
-    name: 'D7',
-    ...whereServersFail,
-    rule: 'A renewal past the horizon counts as at risk',
-    patches: [
-      {
-        file: 'core/dead-source.ts',
-        find: 'units: sunsetMs > opensAtMs ? units : 0,',
-        replace: 'units: 0,',
-      },
-    ],
-    caught: null,
-  },
-  {
-    name: 'D8',
-    ...whereServersFail,
-    rule: 'What is released early counts as at risk',
-    patches: [
-      {
-        file: 'core/dead-source.ts',
-        find: 'if (of.early) return { units, fromMs',
-        replace: 'if (of.early) return { units: 0, fromMs',
-      },
-    ],
-    caught: null,
-  },
-  {
-    name: 'D9',
-    ...whereServersFail,
-    rule: 'What is released early counts as at risk until the sunset of its source',
-    patches: [
-      {
-        file: 'core/dead-source.ts',
-        find: 'fromMs: nowMs, untilMs: sunsetMs };',
-        replace: 'fromMs: nowMs, untilMs: opensAtMs };',
-      },
-    ],
-    caught: null,
   },
 ];
 
