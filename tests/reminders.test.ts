@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { listMoves as listDeskMoves } from '../src/clearinghouse/usecases/desk-moves.ts';
+import { dayMs } from '../src/core/time.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { remindOfMoves } from '../src/server/usecases/remind-of-moves.ts';
 import { listMoves } from '../src/server/usecases/start-move.ts';
 import { listEvents, readStatus } from '../src/server/usecases/status.ts';
 import { freezeByTelephone } from '../src/server/usecases/telephone-move.ts';
+import { until } from './in-time.ts';
+import { cals, openSite, agreement as siteAgreement } from './ten-steps/site.ts';
 import * as acts from './world/acts.ts';
 import { differences, takeSnapshot } from './world/snapshot.ts';
 import { makeWorld, product, value } from './world/world.ts';
@@ -79,4 +82,31 @@ it('the source of a move by telephone is reminded; one look after a long time te
   assert.equal(value(await remindOfMoves(old.context)), 1);
   assert.deepEqual(await reminders(old), [[5050, 60]]);
   await world.close();
+});
+
+it('a running license server reminds by itself, of what is to be done on it', async () => {
+  const site = await openSite(20, { clock: true });
+  const old = await site.addServer('LS-OLD', '--kit', site.kit);
+  const next = await site.addServer('LS-NEW', '--kit', site.kit);
+  const desk = async (...words: readonly string[]): Promise<string> => {
+    const paper = ['--agreement', siteAgreement];
+    return (await site.clearinghouse.done<{ code: string }>('desk', ...words, ...paper)).code;
+  };
+  const to = (await next.status()).licenseServerId;
+  const from = ['--server-id', (await old.status()).licenseServerId];
+  await old.done('server', 'activate', '--code', await desk('activate', ...from));
+  const pack = await desk('key-pack', ...from, ...cals, '--quantity', '5');
+  await old.done('server', 'install', '--code', pack);
+  await old.done('server', 'move', '--freeze', '--to', to, ...cals, '--quantity', 'all');
+  site.setClock(Date.now() + 15 * dayMs);
+  await old.serve();
+  const reminder = await until('the reminder is in the System log', async () => {
+    const { items } = await old.done<{ items: readonly { id: number; text: string }[] }>('server', 'events');
+    return items.find(({ id }) => id === 5050);
+  });
+  assert.match(reminder.text, /has waited for 14 days.*calyx server deactivate --code-out/);
+  const page = (await old.page('server', 'move', '--status')).replaceAll(/\s+/g, ' ');
+  assert.match(page, /Open for: 15 days; the reminder of day 14 is reached/);
+  await old.stop();
+  await site.close();
 });
