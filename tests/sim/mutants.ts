@@ -15,7 +15,7 @@ const takeFreezeEarly: readonly Patch[] = [
   },
   {
     file: 'clearinghouse/usecases/start-move.ts',
-    find: `id: \`move:\${move.id}\`, outbox });\n`,
+    find: 'id: `move:${move.id}`, outbox });\n',
     replace: `id: \`move:\${move.id}\`, outbox });
   if (move.quantity !== 'all') {
     const early = { ...move, unissued: move.quantity, held: 0 };
