@@ -15,12 +15,13 @@ const takeFreezeEarly: readonly Patch[] = [
   },
   {
     file: 'clearinghouse/usecases/start-move.ts',
-    find: 'id: `move:${move.id}`, outbox });\n',
-    replace: `id: \`move:\${move.id}\`, outbox });
+    find: '`, outbox });\n  return ok(move);\n',
+    replace: `\`, outbox });
   if (move.quantity !== 'all') {
     const early = { ...move, unissued: move.quantity, held: 0 };
     await takeFreeze(context, tx, { move: early, nowMs: context.clock.nowMs() });
   }
+  return ok(move);
 `,
   },
 ];
