@@ -107,7 +107,7 @@ describe('calyx move report', { concurrency: 1 }, () => {
     const altered = `${text.slice(0, place)}${text[place] === 'A' ? 'B' : 'A'}${text.slice(place + 1)}`;
     writeFileSync(file, altered);
     const { exit, refused } = await site.calyx.refused('move', 'report', '--in', file);
-    assert.equal(exit, 1);
+    assert.equal(exit, 4, 'a file whose signatures do not hold is not sound');
     assert.match(refused.code, /^message-(?:invalid|untrusted)$/);
     writeFileSync(file, text.slice(0, place));
     assert.equal((await site.calyx.refused('move', 'report', '--in', file)).refused.code, 'file-damaged');
@@ -116,7 +116,7 @@ describe('calyx move report', { concurrency: 1 }, () => {
     const root = site.file('root.key');
     writeFileSync(root, base64url(generateSigningKey(systemRandom, () => 'x').publicKey));
     const foreign = await site.calyx.refused('move', 'report', '--in', file, '--root', root);
-    assert.equal(foreign.refused.code, 'message-untrusted');
+    assert.deepEqual([foreign.exit, foreign.refused.code], [4, 'message-untrusted']);
   });
 
   it('collects by file what no connection has brought', async () => {
@@ -173,7 +173,7 @@ function fileOf(lie: Partial<ServerStatement['numbers']>): string {
   const desk: ClearinghouseStatement = {
     ...{ t: 'statement', v: 1, by: 'clearinghouse', ...line, move: 'mv-1', source: source.kid },
     ...{ target: target.kid, carrier: 'online', state: 'closed', moved: { unissued: 5, held: 0 } },
-    sourceGone: false,
+    silent: [],
     numbers: {
       ...{ entitled: 5, inHand: 0, retired: 0, quarantined: [], inTransit: [] },
       committed: [{ licenseServerId: target.kid, generation: 1, amount: 5 }],

@@ -1,6 +1,7 @@
 /** The conservation report of a move, on real stores: who states what, when, and what does not fit. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { cancelMove } from '../src/clearinghouse/usecases/cancel-move.ts';
 import { showMove } from '../src/clearinghouse/usecases/desk-moves.ts';
 import {
   reportMove as reportAtDesk,
@@ -26,6 +27,7 @@ import {
   releaseByTelephone,
   returnByTelephone,
 } from '../src/server/usecases/telephone-move.ts';
+import { undoMove } from '../src/server/usecases/undo-move.ts';
 import * as acts from './world/acts.ts';
 import { assertConserved } from './world/conserved.ts';
 import type { World } from './world/world.ts';
@@ -132,6 +134,42 @@ describe('the report of a move by connection', { concurrency: 1 }, () => {
     assert.equal((await at(old, move)).verdict, 'ok');
     assert.equal(refusalOf(await reportMove(old.context, 'nothing')).code, 'move-unknown');
     assert.equal(refusalOf(await reportAtDesk(world.clearinghouse.context, 'nothing')).code, 'move-unknown');
+    await world.close();
+  });
+
+  it('comes of a move that was undone as well: of all three after the grant, of nobody else before the freeze', async () => {
+    const { world, old, next } = await connectedWorld();
+    await acts.permanents(old, ['ws-1', 'ws-2']);
+    const early = await acts.askMove(old, next, { hold: true });
+    value(await undoMove(old.context, early));
+    await rounds(4, old);
+    const late = await acts.askMove(old, next, { hold: true });
+    await acts.contact(old, old, next, next);
+    value(await undoMove(old.context, late));
+    await rounds(6, old, next);
+    for (const [move, signed] of [
+      [early, ['clearinghouse']],
+      [late, ['clearinghouse', 'source', 'target']],
+    ] as const) {
+      const report = await atDesk(world, move);
+      assert.equal(report.state, 'aborted');
+      assert.deepEqual([report.verdict, report.findings, report.missing], ['ok', [], []]);
+      assert.deepEqual(
+        report.statements.map(({ side }) => side),
+        signed,
+      );
+    }
+    assert.deepEqual(tokensOf(await at(old, late)), tokensOf(await atDesk(world, late)));
+    await world.close();
+  });
+
+  it('comes of a move that nobody had begun when it was undone from the clearinghouse alone', async () => {
+    const { world, old, next } = await connectedWorld();
+    const move = await acts.deskMove(world, { from: old, to: next });
+    value(await cancelMove(world.clearinghouse.context, move));
+    await rounds(1, old, next);
+    const report = await atDesk(world, move);
+    assert.deepEqual([report.state, report.verdict, report.missing], ['aborted', 'ok', []]);
     await world.close();
   });
 

@@ -102,7 +102,8 @@ function showMissing(page: Page, report: Report): void {
   const servers = report.missing.filter((side) => side !== 'clearinghouse');
   if (report.missing.length === 0) return;
   page.next(
-    'Statements come with the next contacts. By hand: have them written where they are missing, and bring the files here:',
+    'Statements come with the next contacts, but not from a license server that has been deactivated, and not by telephone. ' +
+      'By hand: have them written where they are missing, and bring the files here:',
   );
   const at = servers.map((side) =>
     commandLine(
@@ -167,7 +168,7 @@ export function reportSentence(report: Report): string {
   const { product, type, totals } = report;
   const of = totals === null ? 'the CALs' : calsOf({ count: totals.purchased, product, type });
   if (report.verdict === 'ok')
-    return `Of ${of} that were bought, every one is accounted for, signed by all three.`;
+    return `Of ${of} that were bought, every one is accounted for, signed by ${report.statements.length === 3 ? 'all three' : 'all whom the move concerned'}.`;
   return findingText(
     report.findings[0] ?? { code: 'statement-missing', side: 'target', expected: 1, found: 0 },
   );

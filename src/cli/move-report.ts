@@ -4,10 +4,12 @@
  */
 import type { Command } from 'commander';
 import type { JsonObject } from '../core/json.ts';
+import type { Refusal } from '../core/refusal.ts';
 import { openDataFolder } from '../platform/data-folder.ts';
 import { nodeDigest } from '../platform/digest.ts';
 import type { ReportFile } from '../protocol/move-report.ts';
 import { readReportFile, reportFields, reportOfFile, writeReportFile } from '../protocol/move-report.ts';
+import { refusedBody } from '../protocol/problem.ts';
 import { keyId } from '../protocol/trust.ts';
 import type { ApiClient } from './client.ts';
 import { pathOf } from './client.ts';
@@ -64,12 +66,22 @@ function outcomeOf(report: Report, options: ReportOptions): Outcome {
   });
 }
 
+/** A file whose signatures do not hold is no mistake of whoever typed the command: it is not sound. */
+function notSound(refusal: Refusal): Outcome {
+  const refused = refusedBody(refusal);
+  return unsound({ refused: { ...refused } }, (page) => {
+    page.title('The report is not sound.').text(refused.message);
+  });
+}
+
 /** Of files alone: nobody is asked, and nothing is believed but signatures. */
 function reportOffline(options: ReportOptions): Outcome {
   const file = readFiles(options.in ?? []);
   const key = options.root === undefined ? undefined : readRoot(options.root);
   const root = key && { kid: keyId(nodeDigest, key), publicKey: key };
-  const report = must(reportOfFile(nodeDigest, file, root));
+  const made = reportOfFile(nodeDigest, file, root);
+  if (!made.ok) return notSound(made.error);
+  const report = made.value;
   const fields = { ...reportFields({ report, trustList: file.trustList }), rootPinned: root !== undefined };
   return outcomeOf(fields as unknown as Report, options);
 }

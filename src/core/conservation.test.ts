@@ -37,7 +37,7 @@ interface Changes {
   readonly books?: Partial<ClearinghouseNumbers> | null;
   readonly sourceHeard?: Partial<Heard> | null;
   readonly targetHeard?: Partial<Heard> | null;
-  readonly sourceGone?: boolean;
+  readonly silent?: readonly ('source' | 'target')[];
   readonly targetMoved?: ServerWord['moved'];
 }
 
@@ -50,7 +50,7 @@ function evidence(changes: Changes = {}): Evidence {
   const clearinghouse: ClearinghouseWord = {
     numbers: { ...books, ...changes.books },
     moved,
-    sourceGone: changes.sourceGone === true,
+    silent: changes.silent ?? [],
     heard: {
       source: heard({ size: 7, committed: 10, coming: 0, granted: 40 }, changes.sourceHeard),
       target: heard({ size: 9, committed: 35, coming: 0, granted: 35 }, changes.targetHeard),
@@ -186,9 +186,15 @@ const cases: readonly Case[] = [
     totals: { unstated: 35, unissued: 4 },
   },
   {
+    name: 'the target was never granted anything, as the move was undone before',
+    changes: { target: null, targetHeard: null, silent: ['target'] },
+    verdict: 'ok',
+    totals: { unstated: 35, unissued: 4 },
+  },
+  {
     name: 'the source is gone for good, and its units are the target’s',
     changes: {
-      ...{ source: null, sourceHeard: null, sourceGone: true },
+      ...{ source: null, sourceHeard: null, silent: ['source'] },
       books: {
         committed: books.committed.map((row) => more(more(row, 'OLD', -10), 'NEW', 10)),
       },

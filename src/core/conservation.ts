@@ -64,8 +64,11 @@ export interface ServerWord {
 export interface ClearinghouseWord {
   readonly numbers: ClearinghouseNumbers;
   readonly moved: MovedAmounts;
-  /** The source functions no longer and was closed: it will never state anything. */
-  readonly sourceGone: boolean;
+  /**
+   * Whose statement is not waited for: of a source that functions no longer and was closed, and of a side that
+   * a move had not reached when it was undone.
+   */
+  readonly silent: readonly Side[];
   readonly heard: { readonly source: Heard | null; readonly target: Heard | null };
 }
 
@@ -203,8 +206,7 @@ function heeded(evidence: Evidence): readonly Heeded[] {
 /**
  * Holds the three statements against each other. `broken` where one does not add up by itself, where a
  * server has more than was granted or committed to it, or where they differ over what the move took;
- * `incomplete` where one is missing (but that of a source that is gone), or the clearinghouse's is older than
- * a server's.
+ * `incomplete` where one is missing that is waited for, or the clearinghouse's is older than a server's.
  */
 export function checkConservation(
   evidence: Evidence,
@@ -217,7 +219,7 @@ export function checkConservation(
   for (const side of ['source', 'target'] as const) {
     const word = evidence[side];
     if (word === null) {
-      if (side === 'target' || clearinghouse?.sourceGone !== true) lacking.push(missing(side));
+      if (clearinghouse?.silent.includes(side) !== true) lacking.push(missing(side));
       continue;
     }
     broken.push(...checkServer(side, word));

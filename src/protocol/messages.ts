@@ -297,8 +297,12 @@ const clearinghouseBodies = {
     free: Reveal,
     heldChain: Reveal,
   }),
-  /** What all three sides have stated of a move; a source that is gone has stated nothing. */
-  report: closed({ clearinghouse: Token, source: Type.Union([Token, Type.Null()]), target: Token }),
+  /** What all sides have stated of a move; one that is not waited for may have stated nothing. */
+  report: closed({
+    clearinghouse: Token,
+    source: Type.Union([Token, Type.Null()]),
+    target: Type.Union([Token, Type.Null()]),
+  }),
   /** The source of the move was declared to function no longer: its units wait for its horizon. */
   'source-dead': closed({
     ...Line,

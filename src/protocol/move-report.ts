@@ -44,7 +44,7 @@ export interface MoveReport extends Conservation {
   /** As the clearinghouse has it; null where its statement is missing. */
   readonly state: string | null;
   readonly statements: readonly StatementView[];
-  /** Whose statement is not there; that of a source that is gone is not waited for. */
+  /** Whose statement is not there, and is waited for. */
   readonly missing: readonly Side[];
 }
 
@@ -167,9 +167,9 @@ export function makeReport(
     const { by, iat, log, numbers } = claims;
     return [{ side, by, at: iat, log, numbers: numbers as unknown as JsonObject, token }];
   });
-  const gone = clearinghouse?.sourceGone === true;
+  const silent: readonly Side[] = clearinghouse?.silent ?? [];
   const missing = (['clearinghouse', 'source', 'target'] as const).filter(
-    (side) => tokens[side] === null && !(side === 'source' && gone),
+    (side) => tokens[side] === null && !silent.includes(side),
   );
   return ok({ ...checked, subject, state: clearinghouse?.state ?? null, statements, missing });
 }

@@ -41,7 +41,7 @@ const heard = { size: 12, committed: 10, coming: 0, granted: 40 };
 const ofClearinghouse: ClearinghouseStatement = {
   ...{ t: 'statement', v: 1, by: 'clearinghouse', ...line, iat: inDays(0), move: 'mv-1' },
   ...{ source: source.kid, target: target.kid, carrier: 'online', state: 'closed' },
-  ...{ moved: { unissued: 20, held: 10 }, sourceGone: false },
+  ...{ moved: { unissued: 20, held: 10 }, silent: [] },
   numbers: {
     ...{ entitled: 100, inHand: 90, retired: 0, quarantined: [], inTransit: [] },
     committed: [{ licenseServerId: source.kid, generation: 1, amount: 10 }],

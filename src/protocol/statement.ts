@@ -78,8 +78,8 @@ const ClearinghouseStatement = closed({
   carrier: Type.Enum(['online', 'telephone']),
   state: Type.String({ pattern: '^[a-z-]{1,32}$' }),
   moved: Moved,
-  /** The source functions no longer and was closed. */
-  sourceGone: Type.Boolean(),
+  /** Whose statement is not waited for: it can never come, or the move was undone before it had reached them. */
+  silent: Type.Array(Type.Enum(['source', 'target']), { maxItems: 2 }),
   numbers: closed({
     ...{ entitled: Units, inHand: Units, retired: Units },
     quarantined: Type.Array(

@@ -47,10 +47,15 @@ export async function dueStatements(tx: ReadTx): Promise<readonly string[]> {
   return rows.map((row) => row.move);
 }
 
-/** On a license server: moves by message that have ended here, and are not stated yet. */
+/**
+ * On a license server: moves by message that have ended here, and are not stated yet; undone ones where they
+ * had taken something from here, or brought something here.
+ */
 export async function unstatedMoves(tx: ReadTx): Promise<readonly string[]> {
   const rows = await tx.all<{ id: string }>(
-    `select id from moves where carrier = 'online' and state = 'closed'
+    `select id from moves where carrier = 'online' and (state = 'closed'
+         or (role = 'source' and state = 'undone' and unissued + held > 0)
+         or (role = 'target' and state = 'relinquished'))
        and not exists (select 1 from statements where move = moves.id and side = moves.role)
      order by updated_at, id limit 100`,
   );

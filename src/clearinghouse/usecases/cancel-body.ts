@@ -19,6 +19,11 @@ export function partId(move: Pick<MoveRow, 'id'>, kind: 'free' | 'held'): string
   return `${move.id}/${kind}`;
 }
 
+/** Whether the target of a move was ever granted any of it. */
+export async function wasGranted(tx: ReadTx, move: MoveRow): Promise<boolean> {
+  return (await findGrants(tx, [partId(move, 'free'), partId(move, 'held')])).length > 0;
+}
+
 /** Throws where the move was never granted by message: there is nothing to undo then (a bug). */
 export async function cancelBody(
   context: ClearinghouseContext,

@@ -9,13 +9,12 @@ import type { MoveEffect } from '../../core/move.ts';
 import { ok } from '../../core/result.ts';
 import { msOf } from '../../protocol/schema.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
-import { findGrants } from '../../store/committed-server-rows.ts';
 import { declarationsOf } from '../../store/dead-source-rows.ts';
 import { insertLapse, markLapseEnded, passedLapses } from '../../store/lapse-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import type { MoveHappening } from './advance-move.ts';
-import { partId } from './cancel-body.ts';
+import { wasGranted } from './cancel-body.ts';
 import { newId } from './new-id.ts';
 
 export type LapseEffect = Extract<MoveEffect['do'], 'post-to-lapse' | 'source-to-lapse'>;
@@ -59,8 +58,7 @@ async function fencedEnds(tx: WriteTx, { source, target }: MoveRow): Promise<rea
  */
 async function freeUnits(tx: WriteTx, { move, returned }: MoveHappening): Promise<number> {
   if (returned !== undefined) return Math.min(returned.unissued, move.unissued + move.held);
-  const grants = await findGrants(tx, [partId(move, 'free'), partId(move, 'held')]);
-  return grants.length === 0 ? move.unissued : 0;
+  return (await wasGranted(tx, move)) ? 0 : move.unissued;
 }
 
 /** Puts in hand whatever has waited long enough. */

@@ -31,6 +31,7 @@ import {
 } from '../../store/statement-rows.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
+import { wasGranted } from './cancel-body.ts';
 import { grantedUnits } from './close-authority.ts';
 import { newId } from './new-id.ts';
 
@@ -163,12 +164,22 @@ async function claimsOf(
     ...{ t: 'statement', v: 1, by: clearinghouseName },
     ...subjectOf(move),
     ...{ carrier: move.carrier, state: move.state, moved: { unissued: move.unissued, held: move.held } },
-    sourceGone: move.reason === 'dead' && (await findServer(tx, move.source))?.state === 'closed',
+    silent: await silentSides(tx, move),
     numbers: await numbersOf(tx, move),
     heard: { source: heard('source'), target: heard('target') },
     log: { name: move.agreement, size: head.size, root: base64url(head.root) },
     iat: isoTime(context.clock.nowMs()),
   };
+}
+
+/** Whose statement is not waited for: it can never come, or says nothing of a move that was undone before it. */
+async function silentSides(tx: ReadTx, move: MoveRow): Promise<('source' | 'target')[]> {
+  const silent: ('source' | 'target')[] = [];
+  const undone = move.state === 'aborted';
+  const gone = move.reason === 'dead' && (await findServer(tx, move.source))?.state === 'closed';
+  if (gone || (undone && move.unissued + move.held === 0)) silent.push('source');
+  if (undone && !(await wasGranted(tx, move))) silent.push('target');
+  return silent;
 }
 
 /** States a move now. Where both servers have stated theirs, all three go to both of them. */
@@ -181,17 +192,18 @@ async function stateMove(context: ClearinghouseContext, id: string): Promise<voi
   if (said === undefined) return;
   const { claims, rows } = said;
   const token = signStatement(claims, context.issueKey);
-  const tokenOf = (side: Side): string | undefined => rows.find((row) => row.side === side)?.token;
-  const [source, target] = [tokenOf('source'), tokenOf('target')];
+  const tokenOf = (side: Side): string | null => rows.find((row) => row.side === side)?.token ?? null;
+  const isAwaited = (side: 'source' | 'target'): boolean =>
+    tokenOf(side) === null && !claims.silent.includes(side);
   await context.store.write(async (tx) => {
     await saveStatement(tx, { move: id, side: 'clearinghouse', token, heard: null, due: 0 });
     await settleStatements(tx, id);
     const outbox =
-      target === undefined || (source === undefined && !claims.sourceGone)
+      isAwaited('source') || isAwaited('target')
         ? []
         : await reportMessages(context, tx, {
             claims,
-            body: { clearinghouse: token, source: source ?? null, target },
+            body: { clearinghouse: token, source: tokenOf('source'), target: tokenOf('target') },
           });
     const { agreement, line, log } = claims;
     const body = { move: id, line, size: log.size, root: log.root };
@@ -211,7 +223,7 @@ async function reportMessages(
     readonly body: {
       readonly clearinghouse: string;
       readonly source: string | null;
-      readonly target: string;
+      readonly target: string | null;
     };
   },
 ): Promise<readonly OutgoingMessage[]> {

@@ -42,6 +42,9 @@ async function numbersOf(tx: ReadTx, line: LineRow): Promise<ServerNumbers> {
   return { ...amounts, granted };
 }
 
+/** A move that was undone has taken nothing along. */
+const isUndone = ({ state }: ServerMoveRow): boolean => state === 'undone' || state === 'relinquished';
+
 /** What is said of a line now; `move`: the move that it is said of. */
 async function claimsOf(
   context: ServerContext,
@@ -54,7 +57,7 @@ async function claimsOf(
     ...{ t: 'statement', v: 1, by: context.licenseServerId, gen: await readGeneration(tx) },
     ...{ agreement: line.agreement, line: line.line, product: line.product, type: line.type },
     move: move?.id ?? null,
-    moved: move === null ? null : { unissued: move.unissued, held: move.held },
+    moved: move === null || isUndone(move) ? null : { unissued: move.unissued, held: move.held },
     numbers: await numbersOf(tx, line),
     told: { aid: line.aid, seq: (await findAuthority(tx, line.aid))?.confirmationSeq ?? 0 },
     log: { name: serverLog, size: head.size, root: base64url(head.root) },
