@@ -39,5 +39,15 @@ export const fixedSeeds: readonly FixedSeed[] = [
     steps: 1000,
     why: 'a freeze of units that were not booked to the source yet was never heard of',
   },
+  {
+    seed: 62_600_083,
+    steps: 1000,
+    why: 'of two ends known of a license that had left, the earlier one counted where CALs came back',
+  },
+  {
+    seed: 52_600_017,
+    steps: 1000,
+    why: 'a server was not certified again for an end that it had told by a message nobody got',
+  },
   ...[1, 3, 19, 31, 83, 2, 4, 5, 6, 7, 9, 10, 11].map((seed) => ({ seed, steps: 400, why: any })),
 ];

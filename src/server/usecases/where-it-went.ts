@@ -78,8 +78,10 @@ async function newestLeft(
   };
   for (const { line, authority } of facts.reservations ? candidates : []) {
     const left = await leftReservation(tx, line.id, of.subIn(authority));
-    if (left !== undefined && (newest === undefined || left.at >= newest.at))
-      newest = { ...left, lineId: line.id };
+    if (left === undefined || (newest !== undefined && left.at < newest.at)) continue;
+    // Of all the tokens that are known the last end counts (protocol §2.4, rule 4).
+    const expiresAt = Math.max(left.expiresAt, newest?.expiresAt ?? 0);
+    newest = { ...left, lineId: line.id, expiresAt };
   }
   if (newest === undefined || newest.move === null) return undefined;
   return { ...newest, move: newest.move };
