@@ -4,9 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { contactClearinghouse } from '../src/server/usecases/contact.ts';
+import { contactClearinghouse, settleByContact } from '../src/server/usecases/contact.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
+import { requestActivation } from '../src/server/usecases/requests.ts';
 import { returnLicense, validateLicense } from '../src/server/usecases/return-license.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
 import { heartbeatByTelephone, returnByTelephone } from '../src/server/usecases/telephone-move.ts';
@@ -18,14 +19,17 @@ import { agreement, makeWorld, product, refusalOf, value } from './world/world.t
 
 const type = 'device';
 
-it('a return that nobody has read yet is heard after the server got a certificate', async () => {
+it('a return that nobody has read yet is heard before the server gets a certificate', async () => {
   const world = await makeWorld(100);
   const server = await world.addServer('LS', { kit: true, connected: true });
   await setUp(world, server, 100);
   const told = value(await returnByTelephone(server.context, { product, type, quantity: 30 }));
-  await activateByContact(server);
+  const asked = value(await requestActivation(server.context, { agreement }));
+  const refused = refusalOf(await settleByContact(server.context, asked.id));
+  assert.deepEqual(refused, { code: 'earlier-code-missing', kind: 'returned' });
   assert.deepEqual(await books(world), [0, 100, 0]);
   await confirm(world, told.code);
+  await activateByContact(server);
   assert.deepEqual(await books(world), [30, 70, 0]);
   assert.equal((await counts(server))[0], 70);
   await assertConserved(world);
