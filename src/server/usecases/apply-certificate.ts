@@ -22,14 +22,14 @@ import {
   setAuthorityState,
   setLastUnit,
 } from '../../store/server-authority-rows.ts';
-import { findRequest, listConfirmations, newestRequest, settleRequest } from '../../store/server-rows.ts';
-import { addUnits, dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
+import { findRequest, settleRequest } from '../../store/server-rows.ts';
+import { addUnits, freePool } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { raiseGeneration } from '../generation.ts';
 import { bringIn } from './advance-chain.ts';
 import { enterLines } from './apply-activation-code.ts';
 import { noteEvent } from './events.ts';
-import { accountsOf, serverLog } from './license-token.ts';
+import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
 import { openReserveFor } from './reserve.ts';
 
@@ -72,9 +72,7 @@ export async function applyCertificate(
   });
   const before = await linesOfAgreement(tx, agreement);
   await enterLines(tx, authority);
-  const closed = state === 'deactivated' && (await closedByMessage(tx, agreement));
-  const heldBefore = closed ? [] : message.body.heldBefore;
-  await bringOpenUnits(context, tx, { authority, before, heldBefore, closed, nowMs });
+  await bringOpenUnits(context, tx, { authority, before, heldBefore: message.body.heldBefore, nowMs });
   const generation = await raiseGeneration(tx, gen);
   await writeMeta(tx, `one-time-key:${agreement}`, '');
   const answer = JSON.stringify({ agreement, generation });
@@ -126,17 +124,6 @@ async function stateUnder(
 }
 
 /**
- * Whether this server has told its end by message, later than by any code. What a certificate brings that was under
- * way then goes back to the publisher with that message, as all that the server was granted: it is given up as it
- * comes, and must not be here as well when the server is activated again.
- */
-async function closedByMessage(tx: WriteTx, agreement: string): Promise<boolean> {
-  const told = await newestRequest(tx, 'deactivate');
-  const [code] = await listConfirmations(tx, agreement, 'deactivated');
-  return told !== undefined && (code === undefined || code.at < told.at);
-}
-
-/**
  * Units the certificate vouches for and this server does not have yet: codes that were never typed. Those
  * of held key packs go into a reserve for the holders of their source, the others are free.
  */
@@ -147,7 +134,6 @@ async function bringOpenUnits(
     readonly authority: Authority;
     readonly before: readonly LineRow[];
     readonly heldBefore: BodyOf<'activated'>['heldBefore'];
-    readonly closed: boolean;
     readonly nowMs: number;
   },
 ): Promise<void> {
@@ -158,9 +144,7 @@ async function bringOpenUnits(
     let lastUnit = line.lastUnit;
     const bring = async (amount: number, source: string | null): Promise<void> => {
       if (amount <= 0) return;
-      const part = { line, first: lastUnit + 1, amount, source, nowMs: of.nowMs };
-      await bringPart(context, tx, part);
-      if (of.closed) await giveUpPart(context, tx, part);
+      await bringPart(context, tx, { line, first: lastUnit + 1, amount, source, nowMs: of.nowMs });
       lastUnit += amount;
       left -= amount;
     };
@@ -173,28 +157,17 @@ async function bringOpenUnits(
   }
 }
 
-interface OpenPart {
-  readonly line: LineRow;
-  readonly first: number;
-  readonly amount: number;
-  readonly source: string | null;
-  readonly nowMs: number;
-}
-
-async function giveUpPart(context: ServerContext, tx: WriteTx, of: OpenPart): Promise<void> {
-  const { line, amount, nowMs } = of;
-  const id = newId(context);
-  await shiftUnits(tx, { lineId: line.id, from: freePool, to: id, amount });
-  await dropUnits(tx, line.id, id);
-  const { agreement, line: number } = line;
-  const { unissued, installed } = accountsOf(line);
-  await tx.post({
-    ...{ log: serverLog, kind: 'given-back', id, at: nowMs, body: { agreement, line: number, amount } },
-    postings: [{ kind: 'transfer', debit: unissued, credit: installed, amount }],
-  });
-}
-
-async function bringPart(context: ServerContext, tx: WriteTx, of: OpenPart): Promise<void> {
+async function bringPart(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly first: number;
+    readonly amount: number;
+    readonly source: string | null;
+    readonly nowMs: number;
+  },
+): Promise<void> {
   const { line, first, amount, source, nowMs } = of;
   const { agreement, line: number, aid } = line;
   const reserve = source === null ? null : newId(context);

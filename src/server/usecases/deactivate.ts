@@ -288,8 +288,12 @@ async function sendDeactivate(
   await insertRequest(tx, { id, kind: 'deactivate', ask, at: of.nowMs });
   const applied: JsonObject[] = [];
   for (const agreement of agreements) {
-    for (const { line, openUnits, freeK, heldK } of await linesOfAgreement(tx, agreement)) {
-      applied.push({ agreement, line, units: openUnits + freeK + heldK });
+    for (const row of await linesOfAgreement(tx, agreement)) {
+      const { line, openUnits, freeK, heldK } = row;
+      // A grant or a certificate that was under way may have brought some since the end that is told once more. They
+      // are here, given up by nobody: so they stay this server's until it is activated again.
+      const since = await tx.balance(accountsOf(row).installed);
+      applied.push({ agreement, line, units: openUnits + freeK + heldK - since });
     }
   }
   const confirmations = of.active.map(({ agreement, confirmationSeq: seq, freezes, releases, returns }) => ({
