@@ -39,6 +39,8 @@ export interface HolderBooks {
   /** What lines are for, by `agreement/line`, where a kit or a certificate says it. */
   readonly types: ReadonlyMap<string, CalType>;
   readonly lines: Map<string, Holders>;
+  /** The latest date of any entry so far. */
+  latestMs: number;
 }
 
 export interface HolderProblem {
@@ -61,6 +63,8 @@ export function replayHolders(
 ): readonly HolderProblem[] {
   const problems: HolderProblem[] = [];
   const { kind, body } = entry;
+  holding.latestMs = Math.max(holding.latestMs, entry.at);
+  const { latestMs } = holding;
   const lines = new Set<string>();
   for (const movement of moved) {
     noteMoved(holding, movement);
@@ -75,7 +79,9 @@ export function replayHolders(
     else noteUnits(entry, on);
     lines.add(line);
   }
-  if (withoutUnit.has(kind)) checkLease(entry, { kind: 'temporary', what: 'a temporary license', problems });
+  if (withoutUnit.has(kind)) {
+    checkLease(entry, { kind: 'temporary', what: 'a temporary license', latestMs, problems });
+  }
   for (const line of lines) compare(holdersOf(holding, line), { line, books, problems });
   return problems;
 }
@@ -146,7 +152,7 @@ function noteUnits({ kind, body, at }: AuditEntry, on: OnLine): void {
 
 /** A unit is given to a holder, or again to the one that it has. */
 function noteGiven(
-  { server, types }: HolderBooks,
+  { server, types, latestMs }: HolderBooks,
   entry: AuditEntry,
   on: OnLine & { readonly brought: number },
 ): void {
@@ -162,7 +168,7 @@ function noteGiven(
     told('holder-unknown', `${what} is renewed for ${sub}, who does not hold it`);
   }
   if (unit > brought) told('unit-twice', `${what} is given out, and ${brought} ever came in`);
-  checkLease(entry, { kind: types.get(line) ?? 'device', what, problems });
+  checkLease(entry, { kind: types.get(line) ?? 'device', what, latestMs, problems });
   const before = holder?.until ?? 0;
   const foreign = kind !== 'renewed' && textIn(body, 'origin') !== `${server}/${unit}`;
   const others = foreign ? Number.POSITIVE_INFINITY : Math.max(before, holder?.others ?? 0);
@@ -201,14 +207,22 @@ function free(
   });
 }
 
-/** No license is longer than the rules allow (protocol §1.5, §9): everything waits no longer than that. */
+/**
+ * No license is longer than the rules allow (protocol §1.5, §9): everything waits no longer than that. One that is
+ * signed anew under another certificate keeps its end, though the clock was put back meanwhile.
+ */
 function checkLease(
-  { body, at }: AuditEntry,
-  of: { readonly kind: LeaseKind; readonly what: string; readonly problems: HolderProblem[] },
+  { body }: AuditEntry,
+  of: {
+    readonly kind: LeaseKind;
+    readonly what: string;
+    readonly latestMs: number;
+    readonly problems: HolderProblem[];
+  },
 ): void {
   const until = numberIn(body, 'until');
   const longest = longestLeaseOf(of.kind);
-  if (until - at <= longest) return;
+  if (until - of.latestMs <= longest) return;
   const text = `${of.what} is given until ${isoTime(until)}, and ${longest / dayMs} days are the longest lease`;
   of.problems.push({ code: 'lease-too-long', text });
 }

@@ -69,7 +69,7 @@ export function emptyServer({
     relinquished: new Set(),
     cameIn: new Map(),
     gaveUp: new Map(),
-    holders: { server: of.server, types, lines: new Map() },
+    holders: { server: of.server, types, lines: new Map(), latestMs: 0 },
     temporaries: new Map(),
     journaled: emptyJournaled(wanted),
   };
