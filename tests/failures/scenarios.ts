@@ -9,7 +9,6 @@ import { freezeByTelephone, releaseByTelephone } from '../../src/server/usecases
 import { undoMove } from '../../src/server/usecases/undo-move.ts';
 import * as acts from '../world/acts.ts';
 import { agreement } from '../world/world.ts';
-import { deadScenarios } from './dead-scenarios.ts';
 import type { Scene } from './scene.ts';
 import type { Round, Scenario } from './steps.ts';
 import { carry, contact, line, moveId, order, quiet, read, until } from './steps.ts';
@@ -154,5 +153,4 @@ export const scenarios: readonly Scenario[] = [
       return 'both';
     },
   },
-  ...deadScenarios,
 ];

@@ -378,12 +378,6 @@ const moves: readonly Row<Stage>[] = [
     recorded,
   },
   {
-    name: 'a move from a dead server of which a move is granted already',
-    attempt: wishes(next, { from: old, to: next }, dead),
-    refused: { code: 'move-open', state: 'granted' },
-    recorded,
-  },
-  {
     name: 'a move to a server that was closed',
     attempt: wishes(old, { from: old, to: (stage) => stage.closed }),
     refused: (stage) => ({ code: 'server-closed', licenseServerId: acts.idOf(stage.closed) }),

@@ -151,11 +151,6 @@ const atTheDesk: readonly Row<Stage>[] = [
     refused: { code: 'move-more-than-there-is', available: 0 },
   },
   {
-    name: 'a move from a dead server of which a move is granted already',
-    attempt: (stage) => deskMove(stage, { ...dead, from: acts.idOf(stage.mover) }),
-    refused: (stage) => ({ code: 'move-open', move: stage.move, state: 'granted' }),
-  },
-  {
     name: 'a move under an agreement that nobody knows',
     attempt: (stage) => deskMove(stage, { agreement: '1111111' }),
     refused: { code: 'agreement-unknown', agreement: '1111111' },

@@ -41,7 +41,7 @@ export const deadSources: readonly Mutant[] = [
         replace: 'const free = of.early || of.nowMs > 0;',
       },
     ],
-    caught: { seed: 1009, checker: 'I5' },
+    caught: { seed: 1015, checker: 'I5' },
   },
   {
     name: 'D2',
@@ -54,7 +54,7 @@ export const deadSources: readonly Mutant[] = [
         replace: 'return Math.min(horizonMs, sunsetMs);',
       },
     ],
-    caught: { seed: 1009, checker: 'I5' },
+    caught: { seed: 1015, checker: 'I5' },
   },
   {
     name: 'D3',
