@@ -11,7 +11,7 @@ import { readStatus } from './server-answers.ts';
 import type { AnswerFiles } from './server-files.ts';
 import { applyAnswerFile, fileMissing, noteRefused, showCarrying, writeRequestFile } from './server-files.ts';
 import { showTold } from './server-told.ts';
-import { otherServerCommand, serverCommand } from './server-words.ts';
+import { heldInstallCommand, otherServerCommand, serverCommand } from './server-words.ts';
 
 interface DeactivateOptions {
   readonly return?: boolean;
@@ -51,15 +51,7 @@ function showAfter(page: Page, status: Status, { unissued, held, alsoFrom }: Dea
       .next(
         'The representative answers with the key pack of the CALs that have holders. Type it on the new license server:',
       )
-      .verbatim(
-        otherServerCommand(
-          'install',
-          '--code',
-          'CODE',
-          '--from',
-          [status.licenseServerId, ...alsoFrom].join(','),
-        ),
-      );
+      .verbatim(heldInstallCommand(status.licenseServerId, alsoFrom));
   } else if (unissued > 0) {
     page
       .next('If the key pack of this move was not read out yet, type it on the new license server:')

@@ -12,7 +12,7 @@ import { listMoves } from './server-move-status.ts';
 import { targetOf } from './server-move-target.ts';
 import { frozenAdvice } from './server-move-unreached.ts';
 import { showTold } from './server-told.ts';
-import { calsOf, otherServerCommand, serverCommand, when } from './server-words.ts';
+import { calsOf, heldInstallCommand, otherServerCommand, serverCommand, when } from './server-words.ts';
 
 const agreementField = ({ agreement }: MoveOptions) => (agreement === undefined ? {} : { agreement });
 
@@ -88,14 +88,6 @@ export async function release(api: ApiClient, options: MoveOptions): Promise<Out
       .next(
         'Type the key pack of the CALs that have holders (it begins with 8 or 9) on the new license server:',
       )
-      .verbatim(
-        otherServerCommand(
-          'install',
-          '--code',
-          'CODE',
-          '--from',
-          [licenseServerId, ...told.alsoFrom].join(','),
-        ),
-      );
+      .verbatim(heldInstallCommand(licenseServerId, told.alsoFrom));
   });
 }

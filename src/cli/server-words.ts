@@ -31,6 +31,11 @@ export function otherServerCommand(name: string, ...words: readonly (string | nu
   return commandLine('calyx', 'server', ...name.split(' '), '--data', 'DIR', ...words);
 }
 
+/** Types a held key pack on the target: where it comes from, and further servers whose holders it serves. */
+export function heldInstallCommand(source: string, alsoFrom: readonly string[]): string {
+  return otherServerCommand('install', '--code', 'CODE', '--from', [source, ...alsoFrom].join(','));
+}
+
 /** A License Server ID as it is read out. */
 export function spokenId(licenseServerId: string): SpokenCode & { readonly digits: string | null } {
   const code = parseCode(nodeDigest, licenseServerId);

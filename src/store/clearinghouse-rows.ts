@@ -67,13 +67,21 @@ export async function pageMoves(
   return rows.map(moveOf);
 }
 
-/** Moves out of a server that are not over, oldest first. */
-export async function openMovesFrom(tx: ReadTx, source: string): Promise<readonly MoveRow[]> {
+async function openMovesAt(
+  tx: ReadTx,
+  end: 'source' | 'target',
+  licenseServerId: string,
+): Promise<readonly MoveRow[]> {
   const rows = await tx.all<StoredMove>(
-    `select ${moveColumns} from moves where source = ? and state not in ('closed', 'aborted') order by started_at, id`,
-    source,
+    `select ${moveColumns} from moves where ${end} = ? and state not in ('closed', 'aborted') order by started_at, id`,
+    licenseServerId,
   );
   return rows.map(moveOf);
+}
+
+/** Moves out of a server that are not over, oldest first. */
+export function openMovesFrom(tx: ReadTx, source: string): Promise<readonly MoveRow[]> {
+  return openMovesAt(tx, 'source', source);
 }
 
 /** A move by messages whose grant its target has not reported as installed, or not given back yet. */
@@ -90,12 +98,8 @@ export async function grantUnderWay(
 }
 
 /** Moves to a server that are not over, oldest first. */
-export async function openMovesTo(tx: ReadTx, target: string): Promise<readonly MoveRow[]> {
-  const rows = await tx.all<StoredMove>(
-    `select ${moveColumns} from moves where target = ? and state not in ('closed', 'aborted') order by started_at, id`,
-    target,
-  );
-  return rows.map(moveOf);
+export function openMovesTo(tx: ReadTx, target: string): Promise<readonly MoveRow[]> {
+  return openMovesAt(tx, 'target', target);
 }
 
 /** When the last move to a server on a line has ended there; 0 where none has. */

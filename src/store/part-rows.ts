@@ -1,5 +1,5 @@
 /** Parts of a long list that have come ahead of the message that they belong to, in either program. */
-import { readMeta, writeMeta } from './meta-rows.ts';
+import { dropValuesUnder, readMeta, valuesUnder, writeMeta } from './meta-rows.ts';
 import type { ReadTx, WriteTx } from './port.ts';
 
 export interface PartList {
@@ -23,12 +23,9 @@ export async function keepPart(
 
 /** All parts of a list in their order; they are not kept any longer. */
 export async function takeParts(tx: WriteTx, of: PartList): Promise<readonly string[]> {
-  const rows = await tx.all<{ value: string }>(
-    'select value from meta where key > ? and key < ? order by key',
-    ...rangeOf(of),
-  );
+  const texts = await valuesUnder(tx, prefixOf(of));
   await dropParts(tx, of);
-  return rows.map((row) => row.value);
+  return texts;
 }
 
 export async function readPart(tx: ReadTx, of: PartList, part: number): Promise<string | undefined> {
@@ -37,11 +34,5 @@ export async function readPart(tx: ReadTx, of: PartList, part: number): Promise<
 
 /** Parts of a list that nobody will ask for any more. */
 export async function dropParts(tx: WriteTx, of: PartList): Promise<void> {
-  await tx.run('delete from meta where key > ? and key < ?', ...rangeOf(of));
-}
-
-/** All keys of a list are between these: `;` is the character after `:`. */
-function rangeOf(of: PartList): readonly [string, string] {
-  const prefix = prefixOf(of);
-  return [prefix, `${prefix.slice(0, -1)};`];
+  await dropValuesUnder(tx, prefixOf(of));
 }

@@ -56,61 +56,46 @@ export async function openServerMoves(tx: ReadTx): Promise<readonly ServerMoveRo
   return rows.map(moveOf);
 }
 
-/** The freeze that is open on a line, if any: at most one (protocol §2.4, rule 6). */
-export async function openFreeze(
+/** One move of a line in a certain state, if any. `state` is a condition of this file. */
+async function moveOnLine(
   tx: ReadTx,
-  agreement: string,
-  line: number,
+  of: { readonly agreement: string; readonly line: number },
+  state: string,
 ): Promise<ServerMoveRow | undefined> {
   const row = await tx.get<StoredMove>(
-    `select ${moveColumns} from moves where agreement = ? and line = ? and role = 'source' and state = 'frozen'`,
-    agreement,
-    line,
+    `select ${moveColumns} from moves where agreement = ? and line = ? and ${state}`,
+    of.agreement,
+    of.line,
   );
   return row && moveOf(row);
+}
+
+/** The freeze that is open on a line, if any: at most one (protocol §2.4, rule 6). */
+export function openFreeze(tx: ReadTx, agreement: string, line: number): Promise<ServerMoveRow | undefined> {
+  return moveOnLine(tx, { agreement, line }, `role = 'source' and state = 'frozen'`);
 }
 
 /** A move out of here that is asked for, and has frozen nothing yet, if any. */
-export async function requestedMove(
+export function requestedMove(
   tx: ReadTx,
   agreement: string,
   line: number,
 ): Promise<ServerMoveRow | undefined> {
-  const row = await tx.get<StoredMove>(
-    `select ${moveColumns} from moves where agreement = ? and line = ? and role = 'source' and state = 'requested'`,
-    agreement,
-    line,
-  );
-  return row && moveOf(row);
+  return moveOnLine(tx, { agreement, line }, `role = 'source' and state = 'requested'`);
 }
 
 /** A move to this server that is not final yet, if any. */
-export async function provisionalMove(
+export function provisionalMove(
   tx: ReadTx,
   agreement: string,
   line: number,
 ): Promise<ServerMoveRow | undefined> {
-  const row = await tx.get<StoredMove>(
-    `select ${moveColumns} from moves where agreement = ? and line = ? and role = 'target' and state = 'provisional'`,
-    agreement,
-    line,
-  );
-  return row && moveOf(row);
+  return moveOnLine(tx, { agreement, line }, `role = 'target' and state = 'provisional'`);
 }
 
 /** A move to this server whose holders its source still renews: it has not given them up, as far as is known here. */
-export async function sharedMove(
-  tx: ReadTx,
-  agreement: string,
-  line: number,
-): Promise<ServerMoveRow | undefined> {
-  const row = await tx.get<StoredMove>(
-    `select ${moveColumns} from moves
-     where agreement = ? and line = ? and role = 'target' and state = 'final' and held > 0`,
-    agreement,
-    line,
-  );
-  return row && moveOf(row);
+export function sharedMove(tx: ReadTx, agreement: string, line: number): Promise<ServerMoveRow | undefined> {
+  return moveOnLine(tx, { agreement, line }, `role = 'target' and state = 'final' and held > 0`);
 }
 
 /** The last move of a line that has changed something here: out of this server, or to it. */

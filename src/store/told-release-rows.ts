@@ -1,5 +1,5 @@
 /** Releases that a message has told, and a code tells as well that nobody has read yet: plain SQL, no rules. */
-import { writeMeta } from './meta-rows.ts';
+import { valuesUnder, writeMeta } from './meta-rows.ts';
 import type { ReadTx, WriteTx } from './port.ts';
 
 export interface ToldRelease {
@@ -17,15 +17,7 @@ export async function keepToldRelease(tx: WriteTx, { aid, seq, move }: ToldRelea
 
 /** Those of the codes of an authority. */
 export async function toldReleases(tx: ReadTx, aid: string): Promise<readonly ToldRelease[]> {
-  const prefix = prefixOf(aid);
-  // `;` is the character after `:`.
-  const end = `${prefix.slice(0, -1)};`;
-  const rows = await tx.all<{ value: string }>(
-    'select value from meta where key > ? and key < ? order by key',
-    prefix,
-    end,
-  );
-  return rows.map(({ value }) => JSON.parse(value) as ToldRelease);
+  return (await valuesUnder(tx, prefixOf(aid))).map((value) => JSON.parse(value) as ToldRelease);
 }
 
 /** Its code was read, or passed over: nobody will ask for it any more. */

@@ -4,6 +4,7 @@
  */
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import { isoDate, msOfIso } from '../../core/time.ts';
 import { clearinghouseName, openEnvelope } from '../../protocol/envelope.ts';
 import { contentOf, sealContent } from '../../protocol/message-content.ts';
@@ -13,6 +14,10 @@ import { trustedKey } from '../../protocol/trust.ts';
 import { readMeta } from '../../store/meta-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import { rehearse } from '../../store/rehearse.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
+import { findLine } from '../../store/server-authority-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
+import { findServerMove } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { readGeneration } from '../generation.ts';
 import { serverLog } from './license-token.ts';
@@ -59,6 +64,18 @@ export async function countsOf(
   );
   const { installed, issued, unissued, held, reserved, quarantined } = pack ?? nothing;
   return { installed, issued, unissued, held, reserved, quarantined };
+}
+
+/** A move that was begun in the transaction, and its line. Refused: `move-unknown` where a program error has lost it. */
+export async function playedMove(
+  tx: ReadTx,
+  id: string,
+): Promise<Result<{ readonly move: ServerMoveRow; readonly line: LineRow }, Refusal>> {
+  const move = await findServerMove(tx, id);
+  const line = move && (await findLine(tx, move.agreement, move.line));
+  return move === undefined || line === undefined
+    ? err({ code: 'move-unknown', move: id })
+    : ok({ move, line });
 }
 
 /** Until which day this server may give CALs of an agreement to new holders. */

@@ -17,7 +17,6 @@ import { takenOverEarly } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { findLine } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
-import { findServerMove } from '../../store/server-rows.ts';
 import { freePool } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { bringIn, chainOf, takeProof } from './advance-chain.ts';
@@ -28,7 +27,7 @@ import { serverLog } from './license-token.ts';
 import { viewMove } from './move-view.ts';
 import { newId } from './new-id.ts';
 import type { ClearinghouseSide, Counts } from './rehearsal.ts';
-import { askClearinghouse, countsOf, horizonHere, playHere } from './rehearsal.ts';
+import { askClearinghouse, countsOf, horizonHere, playedMove, playHere } from './rehearsal.ts';
 
 export type DeadRehearsalOrder = Omit<DeadOrder, 'statement' | 'requestId'> & {
   /** What would be declared, where that is decided already. */
@@ -115,9 +114,9 @@ async function declare(
   const declared = await declareIn(context, tx, order);
   if (!declared.ok) return declared;
   const { id, resumed } = declared.value;
-  const move = await findServerMove(tx, id);
-  const line = move && (await findLine(tx, move.agreement, move.line));
-  if (move === undefined || line === undefined) return err({ code: 'move-unknown', move: id });
+  const played = await playedMove(tx, id);
+  if (!played.ok) return played;
+  const { move, line } = played.value;
   const { agreement, product, type, carrier, source } = move;
   const place = { lineId: line.id, source };
   return ok({
