@@ -47,11 +47,8 @@ afterEach(async () => {
   await world.close();
 });
 
-async function connected(name: string, quantity: number): Promise<OpenServer> {
-  const server = await world.addServer(name, { connected: true });
-  await acts.connect(server, quantity);
-  return server;
-}
+const connected = (name: string, quantity: number): Promise<OpenServer> =>
+  acts.addConnected(world, name, quantity);
 
 async function read(code: string) {
   return confirmByTelephone(world.clearinghouse.context, { code });

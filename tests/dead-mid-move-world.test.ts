@@ -9,7 +9,7 @@ import { until } from './in-time.ts';
 import type { License, Status } from './ten-steps/answers.ts';
 import { arrive, ask, askPermanent } from './ten-steps/devices.ts';
 import type { Machine, Site } from './ten-steps/site.ts';
-import { agreement, cals, expectBooks, openSite, readBooks } from './ten-steps/site.ts';
+import { addPair, agreement, cals, expectBooks, openSite, readBooks } from './ten-steps/site.ts';
 
 interface DeskMove {
   readonly id: string;
@@ -28,12 +28,7 @@ describe('a license server that is killed in the middle of a move', () => {
 
   before(async () => {
     site = await openSite(100, { clock: true });
-    const url = await site.clearinghouse.serve();
-    old = await site.addServer('LS-OLD', '--clearinghouse', url);
-    next = await site.addServer('LS-NEW', '--clearinghouse', url);
-    await Promise.all([old.serve(), next.serve()]);
-    for (const server of [old, next]) await server.done('server', 'activate', '--agreement', agreement);
-    await old.done('server', 'install', '--agreement', agreement, ...cals, '--quantity', '20');
+    ({ old, next } = await addPair(site, 20));
     held = await arrive(old.address, 'pc-1');
     oldId = (await old.status()).licenseServerId;
   });

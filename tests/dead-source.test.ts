@@ -10,7 +10,7 @@ import { until } from './in-time.ts';
 import type { DeskAnswer, License, Status } from './ten-steps/answers.ts';
 import { arrive, ask, askPermanent } from './ten-steps/devices.ts';
 import type { Machine, Site } from './ten-steps/site.ts';
-import { agreement, cals, expectBooks, openSite, readBooks } from './ten-steps/site.ts';
+import { addPair, agreement, cals, expectBooks, openSite, readBooks } from './ten-steps/site.ts';
 
 const statement = 'Ann Lee: the machine burnt down';
 const names = ['pc-1', 'pc-2', 'pc-3', 'pc-4'];
@@ -44,12 +44,7 @@ describe('a license server that dies', () => {
 
   before(async () => {
     site = await openSite(100, { clock: true });
-    const url = await site.clearinghouse.serve();
-    old = await site.addServer('LS-OLD', '--clearinghouse', url);
-    next = await site.addServer('LS-NEW', '--clearinghouse', url);
-    await Promise.all([old.serve(), next.serve()]);
-    for (const server of [old, next]) await server.done('server', 'activate', '--agreement', agreement);
-    await old.done('server', 'install', '--agreement', agreement, ...cals, '--quantity', '20');
+    ({ old, next } = await addPair(site, 20));
     const licenses: License[] = [];
     for (const name of names) licenses.push(await arrive(old.address, name));
     held = licenses;

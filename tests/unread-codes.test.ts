@@ -30,11 +30,8 @@ afterEach(async () => {
   await world.close();
 });
 
-async function connected(name: string, quantity: number): Promise<OpenServer> {
-  const server = await world.addServer(name, { connected: true });
-  await acts.connect(server, quantity);
-  return server;
-}
+const connected = (name: string, quantity: number): Promise<OpenServer> =>
+  acts.addConnected(world, name, quantity);
 
 const read = async (code: string) => confirmByTelephone(world.clearinghouse.context, { code });
 

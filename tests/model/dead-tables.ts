@@ -13,6 +13,7 @@ import { dayMs } from '../../src/core/time.ts';
 import type { DeadDesign, State } from './dead-source.ts';
 import type { Step } from './explore.ts';
 import { countOf, nobody } from './holders.ts';
+import { anyMove } from './tables.ts';
 
 const id = 'the move';
 
@@ -40,15 +41,7 @@ const moves: Readonly<Record<State['move'], readonly MoveState[]>> = {
 
 function compareMove(state: State, { event, next }: Step<State>, named: MoveEvent): void {
   for (const carrier of ['online', 'telephone'] as const) {
-    const ends = {
-      source: 'S',
-      target: 'T',
-      quantity: 'all',
-      committed: 2,
-      open: null,
-      unfinished: false,
-    } as const;
-    const begun = startMove({ reason: 'dead', carrier, ...ends });
+    const begun = startMove({ reason: 'dead', carrier, ...anyMove });
     assert.ok(begun.ok);
     const from = state.move === 'none' ? begun.value.state : state.move;
     assert.ok(moves[state.move].includes(from), event);

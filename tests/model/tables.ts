@@ -102,16 +102,18 @@ function partsOf(state: State): Parts {
   };
 }
 
+/** A move of all that the source has, with nothing in its way. */
+export const anyMove = {
+  source: 'S',
+  target: 'T',
+  quantity: 'all',
+  committed: 2,
+  open: null,
+  unfinished: false,
+} as const;
+
 function start(reason: 'replaced' | 'dead'): Answer<MoveState> | null {
-  const ends = {
-    source: 'S',
-    target: 'T',
-    quantity: 'all',
-    committed: 2,
-    open: null,
-    unfinished: false,
-  } as const;
-  return answerOf<MoveState>(startMove({ reason, carrier: 'online', ...ends }));
+  return answerOf<MoveState>(startMove({ reason, carrier: 'online', ...anyMove }));
 }
 
 interface Made {

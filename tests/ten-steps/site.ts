@@ -184,6 +184,20 @@ export async function openSite(quantity: number, options: { readonly clock?: boo
   };
 }
 
+/** The clearinghouse serves, and LS-OLD with so many CALs and LS-NEW with none serve and are activated by connection. */
+export async function addPair(
+  site: Site,
+  quantity: number,
+): Promise<{ readonly old: Machine; readonly next: Machine }> {
+  const url = await site.clearinghouse.serve();
+  const old = await site.addServer('LS-OLD', '--clearinghouse', url);
+  const next = await site.addServer('LS-NEW', '--clearinghouse', url);
+  await Promise.all([old.serve(), next.serve()]);
+  for (const server of [old, next]) await server.done('server', 'activate', '--agreement', agreement);
+  await old.done('server', 'install', '--agreement', agreement, ...cals, '--quantity', String(quantity));
+  return { old, next };
+}
+
 /** Installed, issued, unissued, held, reserved, quarantined. */
 export type PackCounts = readonly number[];
 /** Entitled, in hand, committed, in transit, quarantined, retired. */

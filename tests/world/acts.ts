@@ -128,6 +128,13 @@ export async function connect(server: OpenServer, quantity: number): Promise<voi
   if (quantity > 0) await installByContact(server, { quantity });
 }
 
+/** A new license server of a world, activated over the network, with so many per device. */
+export async function addConnected(world: World, name: string, quantity: number): Promise<OpenServer> {
+  const server = await world.addServer(name, { connected: true });
+  await connect(server, quantity);
+  return server;
+}
+
 /** Deactivates over the network: the clearinghouse has heard of it. */
 export async function closeByContact(server: OpenServer, returnUnissued: boolean): Promise<void> {
   const closed = value(await deactivateServer(server.context, { returnUnissued, by: 'message' }));
