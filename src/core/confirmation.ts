@@ -83,25 +83,26 @@ export interface ServerState {
  * with a position that is not zero ‖ u32(freezes) ‖ u32(releases) ‖ u32(returns)).
  */
 export function confirmationState(digest: Digest, { aid, lines, counters }: ServerState): Uint8Array {
+  return digest.sha256(withCounters(stateBytes(aid, lines), counters));
+}
+
+const counterBytes = 12;
+
+/** What a state is hashed over, its counters still to come (`withCounters`). */
+function stateBytes(aid: Uint8Array | undefined, lines: readonly LinePositions[]): Uint8Array {
   let count = lines.length;
   while (count > 0 && lines[count - 1]?.free === 0 && lines[count - 1]?.held === 0) count -= 1;
-  const head = aid === undefined ? statePrefix : concat(statePrefix, aid);
-  const bytes = new Uint8Array(head.length + 8 * count + 12);
-  bytes.set(head);
-  const view = new DataView(bytes.buffer);
-  let at = head.length;
-  const put = (value: number): void => {
-    view.setUint32(at, value);
-    at += 4;
-  };
-  for (const { free, held } of lines.slice(0, count)) {
-    put(free);
-    put(held);
-  }
-  put(counters.freezes);
-  put(counters.releases);
-  put(counters.returns);
-  return digest.sha256(bytes);
+  const positions = lines.slice(0, count).flatMap(({ free, held }) => [u32(free), u32(held)]);
+  return concat(statePrefix, aid ?? new Uint8Array(0), ...positions, new Uint8Array(counterBytes));
+}
+
+/** Writes the counters into the bytes of a state, in the place that was left for them. */
+function withCounters(bytes: Uint8Array, { freezes, releases, returns }: Counters): Uint8Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + bytes.length - counterBytes);
+  view.setUint32(0, freezes);
+  view.setUint32(4, releases);
+  view.setUint32(8, returns);
+  return bytes;
 }
 
 export interface ConfirmationContent {
@@ -238,6 +239,11 @@ function* counterGuesses(
   }
 }
 
+interface PositionGuess {
+  readonly positions: readonly LinePositions[];
+  readonly bytes: Uint8Array;
+}
+
 /** Every choice of one position from each list, the first of all lists first. */
 function* positionGuesses(positions: MatchInput['positions']): Generator<LinePositions[]> {
   const choices = positions.flatMap(({ free, held }) => [free, held]);
@@ -256,20 +262,36 @@ function* positionGuesses(positions: MatchInput['positions']): Generator<LinePos
 }
 
 /**
- * The tag for one state after another under one key. HMAC (RFC 2104) is put together from SHA-256 here
- * because a search asks for thousands, and two hashes cost a sixth of an HMAC object of node:crypto.
+ * Whether a tag is that of one state after another, under one key. HMAC (RFC 2104) is put together from
+ * SHA-256 here because a search asks for thousands, and two hashes cost a sixth of an HMAC object of node:crypto.
  */
-function tagsUnder(digest: Digest, key: Uint8Array, head: Uint8Array): (state: Uint8Array) => Uint8Array {
-  const inner = concat(new Uint8Array(64).fill(0x36), head, new Uint8Array(32));
+function tagCheck(
+  digest: Digest,
+  of: { readonly key: Uint8Array; readonly head: Uint8Array; readonly tag: Uint8Array },
+): (state: Uint8Array) => boolean {
+  const inner = concat(new Uint8Array(64).fill(0x36), of.head, new Uint8Array(32));
   const outer = new Uint8Array(96).fill(0x5c);
-  for (const [at, byte] of key.entries()) {
+  for (const [at, byte] of of.key.entries()) {
     inner[at] = byte ^ 0x36;
     outer[at] = byte ^ 0x5c;
   }
   return (state) => {
-    inner.set(state, inner.length - 32);
+    inner.set(digest.sha256(state), inner.length - 32);
     outer.set(digest.sha256(inner), 64);
-    return firstBytes(digest.sha256(outer), tagLength);
+    return equalBytes(digest.sha256(outer).subarray(0, tagLength), of.tag);
+  };
+}
+
+/** The choices of positions with their bytes, made as they are asked for and kept for the next counters. */
+function keptGuesses({ aid, positions }: MatchInput): (at: number) => PositionGuess | undefined {
+  const made: PositionGuess[] = [];
+  const more = positionGuesses(positions);
+  return (at) => {
+    if (at < made.length) return made[at];
+    const next = more.next();
+    if (next.done === true) return undefined;
+    made.push({ positions: next.value, bytes: stateBytes(aid, next.value) });
+    return made[at];
   };
 }
 
@@ -291,14 +313,18 @@ export function matchConfirmation(digest: Digest, input: MatchInput): Confirmati
   const seq = input.last.seq + ahead;
   let key = input.last.key;
   for (let step = 0; step < ahead; step += 1) key = nextKey(digest, key);
-  const tagOf = tagsUnder(digest, key, tagInput(seq, input.code.value.subarray(0, 5)));
+  const head = tagInput(seq, input.code.value.subarray(0, 5));
+  const isTagOf = tagCheck(digest, { key, head, tag: read.value.tag });
+  const guess = keptGuesses(input);
   let tries = 0;
   for (const { counters, unseen } of counterGuesses(read.value.kind, input)) {
-    for (const positions of positionGuesses(input.positions)) {
+    let at = 0;
+    for (let tried = guess(at); tried !== undefined; tried = guess(at)) {
       tries += 1;
       if (tries > matchLimit) return null;
-      const tag = tagOf(confirmationState(digest, { aid: input.aid, lines: positions, counters }));
-      if (equalBytes(tag, read.value.tag)) return { seq, key, positions, counters, unseen };
+      const { positions, bytes } = tried;
+      if (isTagOf(withCounters(bytes, counters))) return { seq, key, positions, counters, unseen };
+      at += 1;
     }
   }
   return null;
