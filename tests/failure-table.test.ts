@@ -1,5 +1,5 @@
 /** The failure table (tests/failures/table.ts) of moves between servers that work. */
-import { scenarios } from './failures/scenarios.ts';
-import { failEverythingOnce } from './failures/table.ts';
+import { loadTable } from './failures/load.ts';
 
+const { failEverythingOnce, scenarios } = await loadTable();
 failEverythingOnce('a move in which everything fails once', scenarios);
