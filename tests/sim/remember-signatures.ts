@@ -8,7 +8,7 @@ import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
 
 /** So many of each at most; then all are forgotten. */
-const most = 20_000;
+const most = 5000;
 
 type Bytes = NodeJS.ArrayBufferView;
 
