@@ -8,7 +8,10 @@ import { applyAnswerFile } from '../src/server/usecases/apply-message.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
+import { freezeByTelephone, releaseByTelephone } from '../src/server/usecases/telephone-move.ts';
+import { assertSound } from './audit/bundles.ts';
 import * as acts from './world/acts.ts';
+import { assertConserved } from './world/conserved.ts';
 import { agreement, makeWorld, product, value } from './world/world.ts';
 
 const type = 'device';
@@ -96,3 +99,30 @@ it('can be deactivated again by message although nobody has heard of the first t
   assert.equal((await readStatus(server.context)).activation, 'deactivated');
   await world.close();
 });
+
+for (const alsoRead of [0, 5]) {
+  const others = alsoRead === 0 ? '' : ', and those that were read out and never typed stay committed';
+  it(`CALs typed before their source released them, and given up, are in hand when it does${others}`, async () => {
+    const world = await makeWorld(100);
+    const from = await world.addServer('LS-OLD', { kit: true, connected: true });
+    const to = await world.addServer('LS-NEW', { kit: true, connected: true });
+    await acts.setUp(world, from, 4);
+    await acts.setUp(world, to, 3);
+    await acts.deskMove(world, { from, to });
+    const order = { product, type, to: acts.idOf(to), quantity: 'all' } as const;
+    const frozen = value(await freezeByTelephone(from.context, order));
+    await acts.typeCode(to, (await acts.confirm(world, frozen.code)).code ?? '');
+    if (alsoRead > 0) await acts.packCode(world, to, { quantity: alsoRead });
+    await acts.closeByContact(to, true);
+    const [inHand = 0, committed = 0, inTransit] = await acts.books(world);
+    assert.deepEqual([inHand + committed, inTransit], [96, 4]);
+    const { code } = value(await releaseByTelephone(from.context, { product, type }));
+    await acts.activateByContact(to);
+    await acts.confirm(world, code);
+    assert.deepEqual(await acts.books(world), [100 - alsoRead, alsoRead, 0]);
+    assert.equal((await acts.counts(to))[0] ?? 0, alsoRead);
+    await assertConserved(world);
+    await assertSound(world);
+    await world.close();
+  });
+}

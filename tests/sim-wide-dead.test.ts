@@ -6,5 +6,6 @@
 import { checkMany } from './sim/wide.ts';
 
 await checkMany(1000, 30, { steps: 120, ending: false });
+await checkMany(6000, 60, { steps: 60, ending: false });
 await checkMany(4000, 10, { steps: 150 });
 await checkMany(4500, 10, { steps: 150 });

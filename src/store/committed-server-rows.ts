@@ -243,12 +243,14 @@ export interface GrantRow {
   readonly source: string | null;
   readonly move: string | null;
   readonly at: number;
+  /** Units that the target has applied and given up again before the move had brought them. */
+  readonly givenUp: number;
 }
 
 const grantColumns = `id, aid, agreement, license_server_id as "licenseServerId", line, kind, k_before as "kBefore",
-  k_after as "kAfter", carrier, source, move, at`;
+  k_after as "kAfter", carrier, source, move, at, given_up as "givenUp"`;
 
-export async function insertGrant(tx: WriteTx, row: GrantRow): Promise<void> {
+export async function insertGrant(tx: WriteTx, row: Omit<GrantRow, 'givenUp'>): Promise<void> {
   await tx.run(
     `insert into grants (id, aid, agreement, license_server_id, line, kind, k_before, k_after, carrier, source, move, at)
      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -265,6 +267,10 @@ export async function insertGrant(tx: WriteTx, row: GrantRow): Promise<void> {
     row.move,
     row.at,
   );
+}
+
+export async function markGivenUp(tx: WriteTx, id: string, units: number): Promise<void> {
+  await tx.run('update grants set given_up = ? where id = ?', units, id);
 }
 
 /** Grants of an authority above the positions a confirmation has vouched for, in order. */

@@ -23,3 +23,4 @@ export interface Mutant {
 /** In such runs what is wrong shows soon, and each step takes long. */
 export const whereMovesTakeLong = { only: ({ overlaps }: Profile) => overlaps > 0, steps: 150 } as const;
 export const whereServersFail = { only: ({ deaths }: Profile) => deaths > 0, steps: 100 } as const;
+export const whereLinesAreLost = { only: ({ lostLines }: Profile) => lostLines > 0, steps: 60 } as const;

@@ -1,6 +1,6 @@
 /** Rules of sources that no longer function, each left out: see `mutants.ts`. */
 import type { Mutant } from './mutant.ts';
-import { whereServersFail } from './mutant.ts';
+import { whereLinesAreLost, whereServersFail } from './mutant.ts';
 
 /** The rules of protocol §2.5; where the model check leaves the same one out, its words are those there. */
 export const deadSources: readonly Mutant[] = [
@@ -76,7 +76,7 @@ export const deadSources: readonly Mutant[] = [
     patches: [
       {
         file: 'server/usecases/dead-source.ts',
-        find: 'const claims = held > 0 ? waiting.filter((gap) => gap.leaseEnd > nowMs) : waiting;',
+        find: 'const claims = waiting.filter((gap) => gap.leaseEnd > nowMs || opensAt < nowMs);',
         replace: 'const claims = waiting;',
       },
     ],
@@ -84,7 +84,7 @@ export const deadSources: readonly Mutant[] = [
   },
   {
     name: 'D5',
-    ...whereServersFail,
+    ...whereLinesAreLost,
     rule: 'An early take-over is counted against the reserve only while its token lives',
     patches: [
       {
@@ -110,7 +110,7 @@ export const deadSources: readonly Mutant[] = [
   },
   {
     name: 'D7',
-    ...whereServersFail,
+    ...whereLinesAreLost,
     rule: 'A renewal past the horizon counts as at risk',
     patches: [
       {
@@ -119,7 +119,7 @@ export const deadSources: readonly Mutant[] = [
         replace: 'units: 0,',
       },
     ],
-    caught: null,
+    caught: { seed: 6122, checker: 'I5' },
   },
   {
     name: 'D8',
@@ -136,7 +136,7 @@ export const deadSources: readonly Mutant[] = [
   },
   {
     name: 'D9',
-    ...whereServersFail,
+    ...whereLinesAreLost,
     rule: 'What is released early counts as at risk until the sunset of its source',
     patches: [
       {
@@ -145,6 +145,6 @@ export const deadSources: readonly Mutant[] = [
         replace: 'fromMs: nowMs, untilMs: opensAtMs };',
       },
     ],
-    caught: null,
+    caught: { seed: 6022, checker: 'I5' },
   },
 ];

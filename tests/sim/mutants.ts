@@ -157,6 +157,22 @@ const moves: readonly Mutant[] = [
   },
 ];
 
+const chains: readonly Mutant[] = [
+  {
+    name: 'R7',
+    ...whereMovesTakeLong,
+    rule: 'Nobody goes on whom another source still renews',
+    patches: [
+      {
+        file: 'server/usecases/freeze.ts',
+        find: 'return shared === undefined ? split : err(',
+        replace: 'return shared === undefined || split.ok ? split : err(',
+      },
+    ],
+    caught: null,
+  },
+];
+
 const byTelephone: readonly Mutant[] = [
   {
     name: 'T1',
@@ -215,10 +231,10 @@ const byTelephone: readonly Mutant[] = [
       {
         file: 'core/move.ts',
         find: "const releasedAfterUndo: Cell = { to: 'closed', effects: [sourceToLapse] };",
-        replace: "const releasedAfterUndo: Cell = { to: 'closed', effects: [] };",
+        replace: "const releasedAfterUndo: Cell = { to: 'aborted', effects: [] };",
       },
     ],
-    caught: null,
+    caught: { seed: 2013, checker: 'nothing is lost' },
   },
   {
     name: 'T5',
@@ -235,7 +251,7 @@ const byTelephone: readonly Mutant[] = [
   },
 ];
 
-export const mutants: readonly Mutant[] = [...moves, ...byTelephone, ...deadSources];
+export const mutants: readonly Mutant[] = [...moves, ...chains, ...byTelephone, ...deadSources];
 
 /** Mutants of rules that belong to parts that are not there yet. */
 export const notYet: Readonly<Record<string, string>> = {

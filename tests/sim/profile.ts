@@ -24,16 +24,19 @@ export interface Profile {
   readonly overlaps: number;
   /** How often a server reads its mail while its clock is out of time. */
   readonly untimely: number;
+  /** How often a server that lives and is cut off is declared dead; most CALs are then of the line that has few. */
+  readonly lostLines: number;
 }
 
 /**
- * Of every five thousand seeds those of the second thousand have servers that fail, and those of the fifth
- * have long moves (the second half of them also clocks that were ahead); the others have neither.
+ * Of every five thousand seeds those of the second thousand have servers that fail (of every other second thousand,
+ * servers that only seem to), and those of the fifth have long moves (the second half of them also clocks that were
+ * ahead); the others have neither.
  */
-function kindOf(seed: number): 'plain' | 'deaths' | 'overlaps' {
-  const thousand = Math.floor(seed / 1000) % 5;
-  if (thousand === 1) return 'deaths';
-  return thousand === 4 ? 'overlaps' : 'plain';
+function kindOf(seed: number): 'plain' | 'deaths' | 'lost lines' | 'overlaps' {
+  const thousand = Math.floor(seed / 1000) % 10;
+  if (thousand % 5 === 1) return thousand === 6 ? 'lost lines' : 'deaths';
+  return thousand % 5 === 4 ? 'overlaps' : 'plain';
 }
 
 export function profileOf(seed: number, chance: Chance): Profile {
@@ -52,13 +55,16 @@ export function profileOf(seed: number, chance: Chance): Profile {
     clocks: chance.happens(0.2),
     pace: chance.pick([0.3, 1, 3]),
     moves: chance.pick([0.5, 1, 3]),
-    ...{ deaths: 0, overlaps: 0, untimely: 0 },
+    ...{ deaths: 0, overlaps: 0, untimely: 0, lostLines: 0 },
   };
   const kind = kindOf(seed);
   if (kind === 'plain') return plain;
   // Fewer come more often, and little is lost: what is twice in the world then shows soon.
   const { holders, loss, moves } = plain;
   const dense = { ...plain, holders: Math.min(holders, 8), loss: loss / 2 };
+  if (kind === 'lost lines') {
+    return { ...dense, holders: 6, loss: 0, crashes: 0, moves: moves / 5, deaths: 0.5, lostLines: 12 };
+  }
   return kind === 'deaths'
     ? { ...dense, moves: moves / 5, deaths: chance.pick([2, 4]) }
     : { ...dense, overlaps: chance.pick([2, 4]), untimely: seed % 1000 < 500 ? 0 : 2 };

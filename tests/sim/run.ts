@@ -92,7 +92,7 @@ function weightsOf({ profile }: Sim): Readonly<Record<ActName, number>> {
     ...{ fail: profile.deaths, comeBack: 0.6 * profile.deaths, declare: 1.5 * profile.deaths },
     ...{ declareAtDesk: 1.5 * telephone * profile.deaths, approve: 0.6 * profile.deaths },
     ...{
-      lostLine: 0.7 * profile.deaths,
+      lostLine: 0.7 * profile.deaths + profile.lostLines,
       awaitDeath: 1.2 * profile.deaths,
       days: profile.deaths + profile.overlaps / 2,
       morning: 0.8 * (profile.deaths + profile.overlaps),

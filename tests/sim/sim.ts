@@ -111,7 +111,8 @@ export const programsOf = (sim: Sim): readonly Program<unknown>[] => [
 
 export type LineType = Exclude<CalType, 'concurrent'>;
 
-export const anyType = (sim: Sim): LineType => (sim.chance.happens(0.75) ? 'device' : 'user');
+export const anyType = (sim: Sim): LineType =>
+  sim.chance.happens(sim.profile.lostLines > 0 ? 0.2 : 0.75) ? 'device' : 'user';
 
 /** An idempotency key of this step. */
 export const requestId = (sim: Sim): string => `step-${sim.step}`;

@@ -20,7 +20,7 @@ import { agreementLines } from '../../store/agreement-rows.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { updateMove } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
-import { findGrantedAuthority } from '../../store/committed-server-rows.ts';
+import { findGrantedAuthority, findGrants } from '../../store/committed-server-rows.ts';
 import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
@@ -149,6 +149,7 @@ async function carryOut(
   const posting = await postingOf(tx, move, effect.do);
   if (!posting.ok) return posting;
   deeds.postings.push(posting.value);
+  if (effect.do === 'post-to-target') deeds.postings.push(...(await givenUpPostings(tx, move)));
   return ok(null);
 }
 
@@ -194,6 +195,16 @@ async function postingOf(
           : { kind: 'post', pending: move.id, credit: source },
       );
   }
+}
+
+/** What its target had installed by a code and given up already is in nobody's hands: it goes to hand. */
+async function givenUpPostings(tx: WriteTx, move: MoveRow): Promise<readonly Posting[]> {
+  const grants = await findGrants(tx, [partId(move, 'free'), partId(move, 'held')]);
+  const amount = grants.reduce((sum, { givenUp }) => sum + givenUp, 0);
+  if (amount === 0) return [];
+  const debit = await committedTo(tx, move, 'target');
+  const credit = clearinghouseAccount(move.agreement, move.line).inHand;
+  return [{ kind: 'transfer', debit, credit, amount }];
 }
 
 /**

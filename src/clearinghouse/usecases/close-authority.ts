@@ -7,12 +7,13 @@ import type { Posting } from '../../core/ledger.ts';
 import { isInTransit } from '../../core/move.ts';
 import { agreementLines } from '../../store/agreement-rows.ts';
 import { openMovesTo } from '../../store/clearinghouse-rows.ts';
-import type { ChainRow, GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
+import type { ChainRow, GrantedAuthorityRow, GrantRow } from '../../store/committed-server-rows.ts';
 import {
   chainsOf,
   findGrantedAuthority,
   findGrants,
   findServer,
+  markGivenUp,
   saveGrantedAuthority,
   saveServer,
 } from '../../store/committed-server-rows.ts';
@@ -42,12 +43,14 @@ export async function closeAuthority(
   // the certificate before, while units were revealed under this one.
   const authority = (await findGrantedAuthority(tx, licenseServerId, agreement)) ?? of.authority;
   const granted = await grantedUnits(tx, authority.aid);
-  const coming = await comingUnits(tx, authority);
+  const coming = await comingGrants(tx, authority);
   const postings: Posting[] = [];
   for (const { line } of await agreementLines(tx, agreement)) {
     const account = clearinghouseAccount(agreement, line);
     const debit = account.committed(licenseServerId, generation);
-    const waiting = (granted.get(line) ?? 0) - (coming.get(line) ?? 0) - (of.applied.get(line) ?? 0);
+    const inTransit = coming.filter((grant) => grant.line === line);
+    const waiting = (granted.get(line) ?? 0) - unitsIn(inTransit) - (of.applied.get(line) ?? 0);
+    if (waiting < 0) await takeGivenUp(tx, inTransit, -waiting);
     const amount = (await tx.balance(debit)) - Math.max(0, waiting);
     if (amount > 0) postings.push({ kind: 'transfer', debit, credit: account.inHand, amount });
   }
@@ -85,18 +88,32 @@ export function grantedUnits(tx: ReadTx, aid: string): Promise<ReadonlyMap<numbe
 }
 
 /** What was revealed for moves whose units are still in transit: it is not in the server's account yet. */
-async function comingUnits(
+async function comingGrants(
   tx: ReadTx,
   { licenseServerId, agreement }: GrantedAuthorityRow,
-): Promise<ReadonlyMap<number, number>> {
-  const units = new Map<number, number>();
+): Promise<readonly GrantRow[]> {
+  const grants: GrantRow[] = [];
   for (const move of await openMovesTo(tx, licenseServerId)) {
     if (move.agreement !== agreement || !isInTransit(move.state)) continue;
-    const grants = await findGrants(tx, [partId(move, 'free'), partId(move, 'held')]);
-    const granted = grants.reduce((sum, { kBefore, kAfter }) => sum + kAfter - kBefore, 0);
-    units.set(move.line, (units.get(move.line) ?? 0) + granted);
+    grants.push(...(await findGrants(tx, [partId(move, 'free'), partId(move, 'held')])));
   }
-  return units;
+  return grants;
+}
+
+const unitsIn = (grants: readonly GrantRow[]): number =>
+  grants.reduce((sum, { kBefore, kAfter }) => sum + kAfter - kBefore, 0);
+
+/**
+ * The server has given up more than ever reached its account: a key pack of a move by telephone installs before the
+ * source has released. When it has, these units go to hand, and not to a server that has given them up.
+ */
+async function takeGivenUp(tx: WriteTx, grants: readonly GrantRow[], units: number): Promise<void> {
+  let left = units;
+  for (const grant of grants) {
+    const more = Math.min(left, unitsIn([grant]) - grant.givenUp);
+    if (more > 0) await markGivenUp(tx, grant.id, grant.givenUp + more);
+    left -= more;
+  }
 }
 
 /** What a server has vouched for by telephone: the positions in the state that its code was made in. */

@@ -99,8 +99,9 @@ export async function divideDead(tx: WriteTx, dead: DeadUnits): Promise<readonly
   }
   const waiting = await waitingGaps(tx, { lineId: line.id, source });
   // Whose lease there has ended has no claim on a unit by name: a source that lived on may have given it to
-  // somebody else before its horizon. Its gap license runs until that cannot be any more.
-  const claims = held > 0 ? waiting.filter((gap) => gap.leaseEnd > nowMs) : waiting;
+  // somebody else, who has a better one. Its gap license runs until that cannot be any more; where units were
+  // released early it is given a free one like everybody else.
+  const claims = waiting.filter((gap) => gap.leaseEnd > nowMs || opensAt < nowMs);
   const named = claims.slice(0, Math.max(free, held - settled));
   for (const gap of named) await reserveFor(tx, dead, gap);
   if (named.length > 0 && held > 0) await drawReserve(tx, move, named.length);
