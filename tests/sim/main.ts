@@ -1,8 +1,10 @@
 /**
- * `npm run sim -- --seed N --steps M` runs one seed, or several with `--seeds`, and prints what broke, as
- * a short history; `--history` prints all of it, `--no-ending` looks at the steps alone. With `--minutes` it goes on for as long (`soak.ts`).
+ * `npm run sim -- --seed N --steps M` runs one seed, or several with `--seeds`, and prints what broke, as a short
+ * history; `--history` prints all of it, `--no-ending` looks at the steps alone. With `--minutes` it goes on for as
+ * long, with seeds of every kind in turn (`soak.ts`).
  */
 import { parseArgs } from 'node:util';
+import { mostSteps } from './profile.ts';
 import type { Run } from './run.ts';
 import { shrink } from './shrink.ts';
 import { loadSimulation } from './start.ts';
@@ -26,7 +28,7 @@ function print(history: Run['history']): void {
 }
 
 /** Runs a seed and prints it where it failed, or where it is the only one. */
-async function runSeed(seed: number, alone: boolean): Promise<Run> {
+async function runSeed(seed: number, { alone, steps }: { alone: boolean; steps: number }): Promise<Run> {
   const ending = !values['no-ending'];
   const done = await run({ seed, steps, ending });
   const { checker, failure, years, hash } = done;
@@ -51,15 +53,22 @@ const goesOn = (seed: number): boolean =>
   untilMs === undefined ? seed < first + Number(values.seeds) : performance.now() < untilMs;
 let years = 0;
 let broken = 0;
+let runs = 0;
+let stepped = 0;
+const alone = values.seeds === '1' && untilMs === undefined;
+// Kinds go by the thousand (profile.ts).
+const stride = untilMs === undefined ? 1 : 1001;
 let seed = first;
-for (; goesOn(seed); seed += 1) {
-  const done = await runSeed(seed, values.seeds === '1' && untilMs === undefined);
+for (; goesOn(seed); seed += stride) {
+  const most = untilMs === undefined ? steps : Math.min(steps, mostSteps(seed));
+  const done = await runSeed(seed, { alone, steps: most });
+  runs += 1;
+  stepped += most;
   years += done.years;
   if (done.failure !== undefined) broken += 1;
 }
 const seconds = (performance.now() - began) / 1000;
-const rate = ((seed - first) * steps) / seconds;
 console.log(
-  `seeds ${first} to ${seed - 1}, ${steps} steps each: ${broken} broken, ${years.toFixed(0)} server-years, ` +
-    `${rate.toFixed(0)} steps a second`,
+  `${runs} seeds from ${first} to ${seed - stride}, ${stepped} steps: ${broken} broken, ${years.toFixed(0)} server-years, ` +
+    `${(stepped / seconds).toFixed(0)} steps a second`,
 );

@@ -39,6 +39,11 @@ function kindOf(seed: number): 'plain' | 'deaths' | 'lost lines' | 'overlaps' {
   return thousand % 5 === 4 ? 'overlaps' : 'plain';
 }
 
+/** After so many steps little is left to happen: the servers of such a run have failed, and its steps are long. */
+export function mostSteps(seed: number): number {
+  return { plain: 1000, overlaps: 150, deaths: 120, 'lost lines': 60 }[kindOf(seed)];
+}
+
 export function profileOf(seed: number, chance: Chance): Profile {
   const [online, files, telephone] = chance.pick([
     [1, 0.05, 0.05],
