@@ -226,7 +226,28 @@ const lostLine: Act = async (sim) => {
   return `${words}; ${meanwhile}; ${heard.join(', ')}`;
 };
 
+/**
+ * Its line is cut, and who has a license of it goes to the server that is to take its place, which has CALs of its
+ * own. It gives what they leave to others when their licenses have ended, until its horizon.
+ */
+const leaveEarly: Act = async (sim) => {
+  const lost = await loseLine(sim);
+  if (typeof lost === 'string') return lost;
+  const { source: from, target: to, type } = lost;
+  const words = `the line of ${from.name} is cut, and its holders per ${type} go to ${to.name}`;
+  const { deadSource } = (await declared(sim)).find(({ id }) => id === lost.id) ?? {};
+  if (deadSource == null) return `${words}, which is not heard`;
+  const horizonMs = msOfIso(deadSource.horizon) ?? 0;
+  if (horizonMs - sim.nowMs > longestWaitMs) return words;
+  await turnTo(sim, { from, to, type });
+  await liveOn(sim, horizonMs + hourMs);
+  const heard = await contact(sim, to);
+  await comeTo(sim, { to, type });
+  return `${words}; after the horizon ${heard}`;
+};
+
 export const deaths = {
+  leaveEarly,
   lostLine,
   fail,
   comeBack,

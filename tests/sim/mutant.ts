@@ -13,14 +13,13 @@ export interface Mutant {
   readonly steps?: number;
   /** Whether it shows only in the end, where everything has been delivered. */
   readonly atEnd?: true;
-  /**
-   * A seed that catches it, and the check that fires (`exception`: the books or the database refuse).
-   * Null: none is known yet; `npm run sim:mutants` looks for one.
-   */
-  readonly caught: { readonly seed: number; readonly checker: string } | null;
+  /** A seed that catches it, and the check that fires (`exception`: the books or the database refuse). */
+  readonly caught: { readonly seed: number; readonly checker: string };
 }
 
 /** In such runs what is wrong shows soon, and each step takes long. */
 export const whereMovesTakeLong = { only: ({ overlaps }: Profile) => overlaps > 0, steps: 150 } as const;
 export const whereServersFail = { only: ({ deaths }: Profile) => deaths > 0, steps: 100 } as const;
 export const whereLinesAreLost = { only: ({ lostLines }: Profile) => lostLines > 0, steps: 60 } as const;
+export const whereMovesGoOn = { only: ({ onward }: Profile) => onward > 0, steps: 100 } as const;
+export const whereHoldersLeave = { only: ({ leftEarly }: Profile) => leftEarly > 0, steps: 60 } as const;

@@ -1,6 +1,6 @@
 /** Rules of sources that no longer function, each left out: see `mutants.ts`. */
 import type { Mutant } from './mutant.ts';
-import { whereLinesAreLost, whereServersFail } from './mutant.ts';
+import { whereHoldersLeave, whereLinesAreLost, whereServersFail } from './mutant.ts';
 
 /** The rules of protocol §2.5; where the model check leaves the same one out, its words are those there. */
 export const deadSources: readonly Mutant[] = [
@@ -84,7 +84,7 @@ export const deadSources: readonly Mutant[] = [
   },
   {
     name: 'D5',
-    ...whereLinesAreLost,
+    ...whereHoldersLeave,
     rule: 'An early take-over is counted against the reserve only while its token lives',
     patches: [
       {
@@ -93,7 +93,7 @@ export const deadSources: readonly Mutant[] = [
         replace: 'return earlyLeaseEnd !== null && nowMs > 0;',
       },
     ],
-    caught: null,
+    caught: { seed: 8000, checker: 'I5' },
   },
   {
     name: 'D6',

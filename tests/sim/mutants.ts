@@ -3,7 +3,7 @@
  * are loaded. Every one has to be caught; `seed` is one that does it quickly.
  */
 import type { Mutant } from './mutant.ts';
-import { whereMovesTakeLong } from './mutant.ts';
+import { whereMovesGoOn, whereMovesTakeLong } from './mutant.ts';
 import { deadSources } from './mutants-dead.ts';
 import type { Patch } from './patches.ts';
 
@@ -160,7 +160,7 @@ const moves: readonly Mutant[] = [
 const chains: readonly Mutant[] = [
   {
     name: 'R7',
-    ...whereMovesTakeLong,
+    ...whereMovesGoOn,
     rule: 'Nobody goes on whom another source still renews',
     patches: [
       {
@@ -169,7 +169,7 @@ const chains: readonly Mutant[] = [
         replace: 'return shared === undefined || split.ok ? split : err(',
       },
     ],
-    caught: null,
+    caught: { seed: 9000, checker: 'I5' },
   },
 ];
 

@@ -95,4 +95,29 @@ async function carryFile(sim: Sim, server: SimServer): Promise<string> {
   return `${read.value.applied.join(' ')}${not.join('')}`;
 }
 
-export const overlaps = { longMove, longCall, untimely };
+/**
+ * The line of a source is cut before it hears that its CALs have arrived, and it renews its holders on; meanwhile
+ * its target moves CALs of that line on to a third server (protocol §2.4, rule 7).
+ */
+const onward: Act = async (sim) => {
+  const from = anyServer(sim);
+  const to = otherServer(sim, from);
+  const last = sim.chance.pick(sim.servers.filter((server) => server !== from && server !== to));
+  const type = anyType(sim);
+  const order = { agreement, product, type, reason: 'replaced' as const, hold: false };
+  const words = `CALs per ${type} go from ${from.name} to ${to.name}, whose line is cut, and on to ${last.name}`;
+  const first = await startMove(from.program.context, { ...order, to: to.id, quantity: some(sim) });
+  if (!first.ok) return `${words}: ${outcome(first)}`;
+  for (const server of [from, from, to]) await contact(sim, server);
+  from.condition = 'cut';
+  for (let call = 0; call < 2; call += 1) await contact(sim, to);
+  await morning(sim);
+  await liveOn(sim, sim.nowMs + sim.chance.pick([0, 20, 40]) * dayMs);
+  const second = await startMove(to.program.context, { ...order, to: last.id, quantity: some(sim) });
+  for (const server of [to, to, last, last, to, to, last]) await contact(sim, server);
+  const then = await overlap(sim, last);
+  from.condition = 'up';
+  return `${words}: ${outcome(second)}; ${then}`;
+};
+
+export const overlaps = { longMove, longCall, untimely, onward };

@@ -26,22 +26,32 @@ export interface Profile {
   readonly untimely: number;
   /** How often a server that lives and is cut off is declared dead; most CALs are then of the line that has few. */
   readonly lostLines: number;
+  /** How often CALs go on from a target whose source has not heard that they are there. */
+  readonly onward: number;
+  /** How often holders leave a server that was declared dead and lives at once, long before its horizon. */
+  readonly leftEarly: number;
 }
+
+type Kind = 'plain' | 'deaths' | 'lost lines' | 'left early' | 'overlaps' | 'onward';
 
 /**
  * Of every five thousand seeds those of the second thousand have servers that fail (of every other second thousand,
  * servers that only seem to), and those of the fifth have long moves (the second half of them also clocks that were
- * ahead); the others have neither.
+ * ahead; of every other fifth thousand, moves that go on before their source has heard of the end). Of every ten
+ * thousand those of the ninth have servers whose holders leave them early; the others have none of these.
  */
-function kindOf(seed: number): 'plain' | 'deaths' | 'lost lines' | 'overlaps' {
+function kindOf(seed: number): Kind {
   const thousand = Math.floor(seed / 1000) % 10;
   if (thousand % 5 === 1) return thousand === 6 ? 'lost lines' : 'deaths';
-  return thousand % 5 === 4 ? 'overlaps' : 'plain';
+  if (thousand % 5 === 4) return thousand === 9 ? 'onward' : 'overlaps';
+  return thousand === 8 ? 'left early' : 'plain';
 }
 
 /** After so many steps little is left to happen: the servers of such a run have failed, and its steps are long. */
 export function mostSteps(seed: number): number {
-  return { plain: 1000, overlaps: 150, deaths: 120, 'lost lines': 60 }[kindOf(seed)];
+  return { plain: 1000, overlaps: 150, onward: 100, deaths: 120, 'lost lines': 60, 'left early': 60 }[
+    kindOf(seed)
+  ];
 }
 
 export function profileOf(seed: number, chance: Chance): Profile {
@@ -60,7 +70,7 @@ export function profileOf(seed: number, chance: Chance): Profile {
     clocks: chance.happens(0.2),
     pace: chance.pick([0.3, 1, 3]),
     moves: chance.pick([0.5, 1, 3]),
-    ...{ deaths: 0, overlaps: 0, untimely: 0, lostLines: 0 },
+    ...{ deaths: 0, overlaps: 0, untimely: 0, lostLines: 0, onward: 0, leftEarly: 0 },
   };
   const kind = kindOf(seed);
   if (kind === 'plain') return plain;
@@ -69,6 +79,12 @@ export function profileOf(seed: number, chance: Chance): Profile {
   const dense = { ...plain, holders: Math.min(holders, 8), loss: loss / 2 };
   if (kind === 'lost lines') {
     return { ...dense, holders: 6, loss: 0, crashes: 0, moves: moves / 5, deaths: 0.5, lostLines: 12 };
+  }
+  if (kind === 'left early') {
+    return { ...dense, holders: 6, loss: 0, crashes: 0, moves: moves / 5, deaths: 0.5, leftEarly: 12 };
+  }
+  if (kind === 'onward') {
+    return { ...dense, online: 1, loss: 0, crashes: 0, moves: moves / 5, overlaps: 1, onward: 8 };
   }
   return kind === 'deaths'
     ? { ...dense, moves: moves / 5, deaths: chance.pick([2, 4]) }

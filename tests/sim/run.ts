@@ -99,6 +99,8 @@ function weightsOf({ profile }: Sim): Readonly<Record<ActName, number>> {
     },
     ...{ longMove: profile.overlaps * online, longCall: profile.overlaps * telephone },
     untimely: profile.untimely,
+    onward: profile.onward,
+    leaveEarly: profile.leftEarly,
   };
 }
 
