@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { cancelMove } from '../src/clearinghouse/usecases/cancel-move.ts';
 import { confirmByTelephone } from '../src/clearinghouse/usecases/desk-confirm.ts';
+import { giveHorizonCode } from '../src/clearinghouse/usecases/desk-horizon.ts';
 import { repeatCodes } from '../src/clearinghouse/usecases/desk-moves.ts';
 import { startDeskMove } from '../src/clearinghouse/usecases/start-move.ts';
 import type { OpenServer } from '../src/server/app.ts';
@@ -46,11 +47,11 @@ const refusals = async (server: OpenServer): Promise<readonly number[]> =>
     .map((event) => event.id)
     .filter((id) => id === 5019);
 
-/** The codes of the target as the desk reads them again, typed there. */
-async function typeRepeated(): Promise<void> {
+/** The key packs of the target as the desk reads them again, typed there: all of them, or those of one kind. */
+async function typeRepeated(only = 'key-pack'): Promise<void> {
   const call = { agreement, serverId: acts.idOf(next) };
   for (const { code, kind } of value(await repeatCodes(world.clearinghouse.context, call)).codes) {
-    if (!kind.endsWith('key-pack')) continue;
+    if (!kind.endsWith(only)) continue;
     await acts.typeCode(next, code, kind === 'held-key-pack' ? { from: acts.idOf(old) } : {});
   }
 }
@@ -183,18 +184,65 @@ describe('frozen', () => {
     assert.equal((await ownMove(next, move))?.state, 'closed');
   });
 
-  it('with the receipt there, the desk reads the codes out before the source gives them up', async () => {
+  it('with the receipt there, the desk reads out what has no holder before the source gives anything up', async () => {
     await acts.answerTo(world, old);
     assert.equal(await acts.stateOf(world, move), 'granted');
     await typeRepeated();
-    assert.deepEqual(await acts.counts(next), [20, 0, 17, 0, 3, 0]);
+    assert.deepEqual(await acts.counts(next), [17, 0, 17, 0, 0, 0]);
     const running = await acts.permanent(old, 'ws-1');
     assert.equal((await acts.permanent(next, 'ws-1', acts.sourceOf(running))).kind, 'permanent');
     await release();
+    await typeRepeated('held-key-pack');
+    assert.deepEqual(await acts.counts(next), [20, 1, 17, 0, 2, 0]);
     await acts.contact(next, old, next, old);
     assert.equal(await acts.stateOf(world, move), 'closed');
     assert.deepEqual(await acts.counts(next), [20, 1, 17, 0, 2, 0]);
     assert.deepEqual(await acts.counts(old), [0, 0, 0, 0, 0, 0]);
+  });
+
+  it('what has holders is not read out while the source renews them: nobody else is given it', async () => {
+    await acts.answerTo(world, old);
+    const call = { agreement, serverId: acts.idOf(next) };
+    const answer = value(await repeatCodes(world.clearinghouse.context, call));
+    assert.deepEqual(
+      answer.codes.map(({ kind }) => kind),
+      ['key-pack'],
+    );
+    assert.match(answer.next, /read out when their source has given them up/);
+    await typeRepeated();
+    const months = value(await giveHorizonCode(world.clearinghouse.context, call));
+    await acts.typeCode(next, months.code ?? '');
+    const strangers = Array.from({ length: 17 }, (_, index) => `pc-${index}`);
+    // As long as a reserve that is read out waits for its holders, and longer.
+    for (let week = 0; week < 15; week += 1) {
+      world.clock.advanceDays(7);
+      assert.equal((await acts.permanent(old, 'ws-1')).kind, 'permanent');
+      for (const holder of strangers) await acts.permanent(next, holder);
+    }
+    assert.equal((await acts.permanent(next, 'pc-17')).kind, 'temporary');
+    await acts.contact(next);
+    assert.deepEqual(await acts.counts(next), [20, 17, 0, 0, 3, 0]);
+  });
+
+  it('nor is what another source has given up, when it stands behind that on the same chain', async () => {
+    await acts.answerTo(world, old);
+    const third = await acts.addConnected(world, 'LS-3', 2);
+    await acts.permanents(third, ['ws-4', 'ws-5']);
+    await acts.deskMove(world, { from: third, to: next });
+    const order = { ...device, to: acts.idOf(next), quantity: 'all' } as const;
+    await acts.confirm(world, value(await freezeByTelephone(third.context, order)).code);
+    const given = value(await releaseByTelephone(third.context, device));
+    const answer = await acts.confirm(world, given.code);
+    assert.deepEqual(answer.codes, []);
+    assert.match(answer.next, /when the new license server has had contact.*calyx desk repeat/);
+    // It has contact: what comes by name is told from what is read out.
+    await acts.contact(next, next);
+    assert.deepEqual(await acts.counts(next), [20, 0, 17, 0, 3, 0]);
+    const call = { agreement, serverId: acts.idOf(next) };
+    const { codes } = value(await repeatCodes(world.clearinghouse.context, call));
+    const pack = codes.find(({ kind }) => kind === 'held-key-pack');
+    await acts.typeCode(next, pack?.code ?? '', { from: acts.idOf(third) });
+    assert.deepEqual(await acts.counts(next), [22, 0, 17, 0, 5, 0]);
   });
 
   it('undone at the desk meanwhile, its release sends the CALs to the publisher, and to nobody twice', async () => {

@@ -281,6 +281,20 @@ export async function grantsOf(tx: ReadTx, aid: string): Promise<readonly GrantR
   );
 }
 
+/**
+ * The first position of the held chain of each line that a move by messages has been granted and its source not
+ * been heard to release, while its target has not reported to have it.
+ */
+export async function unreleasedFrom(tx: ReadTx, aid: string): Promise<ReadonlyMap<number, number>> {
+  const rows = await tx.all<{ line: number; from: number }>(
+    `select g.line, min(g.k_before) as "from" from grants g join moves m on m.id = g.move
+     where g.aid = ? and g.kind = 'held' and g.k_after > g.k_before and m.carrier = 'online'
+       and m.state in ('granted', 'aborting') group by g.line`,
+    aid,
+  );
+  return new Map(rows.map(({ line, from }) => [line, from]));
+}
+
 /** Grants by their ids. */
 export async function findGrants(tx: ReadTx, ids: readonly string[]): Promise<readonly GrantRow[]> {
   const places = ids.map(() => '?').join(', ');

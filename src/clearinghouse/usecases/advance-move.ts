@@ -37,6 +37,7 @@ import { lapsePostings } from './lapse.ts';
 import { freezeBody, moveBody, toldList } from './move-body.ts';
 import { newId } from './new-id.ts';
 import { checkNotDead, livingAuthority, openAuthority } from './open-authority.ts';
+import { isReadable } from './readable-grants.ts';
 
 export interface MoveHappening {
   readonly move: MoveRow;
@@ -294,7 +295,9 @@ async function readOut(
   const { deeds } = doing;
   const k = await grantPart(tx, { move, authority: authority.value, kind, deeds, nowMs });
   const living = await checkNotDead(tx, move.target);
-  if (living.ok) deeds.codes.push(moveCode(context, { move, authority: authority.value, kind, k }));
+  const readable = await isReadable(tx, authority.value.aid, { line: move.line, kind, kAfter: k });
+  if (living.ok && readable)
+    deeds.codes.push(moveCode(context, { move, authority: authority.value, kind, k }));
   return ok(null);
 }
 

@@ -16,6 +16,7 @@ import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
 import type { Confirmed } from './desk-confirm.ts';
 import { leasesOfCode } from './lease-ends.ts';
+import { livingAuthority } from './open-authority.ts';
 import { takeFreeze } from './take-freeze.ts';
 
 /**
@@ -83,7 +84,7 @@ export async function confirmReleased(
   const next =
     move.carrier === 'online' && ['granted', 'installed'].includes(move.state)
       ? nextByMessage(move)
-      : nextAfterRelease(codes, authority);
+      : ((await nextWithheld(tx, move, codes)) ?? nextAfterRelease(codes, authority));
   return ok(deskAnswer(codes, next, moveNumbers(released.value.move, read)));
 }
 
@@ -194,6 +195,26 @@ function nextByMessage({ agreement, source, target }: MoveRow): string {
     'The move is finished here: the target gets its CALs at its next contact, or by file. Where neither reaches it, read ' +
     `them out: calyx desk repeat --agreement ${agreement} --server-id ${target}. The caller types each code on the new ` +
     `license server: calyx server install --code CODE --from ${source}`
+  );
+}
+
+/**
+ * What is said where the key pack of the held CALs of a living target cannot be read out, because other CALs with
+ * holders are on their way to it by message (`readableGrants`).
+ */
+async function nextWithheld(
+  tx: WriteTx,
+  move: MoveRow,
+  codes: readonly CodeView[],
+): Promise<string | undefined> {
+  const { agreement, target, state, held } = move;
+  const owed = held > 0 && ['frozen', 'granted', 'dead-wait'].includes(state);
+  if (!owed || codes.some(({ kind }) => kind === 'held-key-pack')) return undefined;
+  if (!(await livingAuthority(tx, target, agreement)).ok) return undefined;
+  const first = codes.length === 0 ? '' : 'Read out the CAL Key Pack ID. ';
+  return (
+    `${first}The key pack of the CALs that have holders can be read out when the new license server has had contact, ` +
+    `since others come to it by message: calyx desk repeat --agreement ${agreement} --server-id ${target}`
   );
 }
 

@@ -21,7 +21,6 @@ import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove, pageMoves } from '../../store/clearinghouse-rows.ts';
-import { chainsOf, grantsOf } from '../../store/committed-server-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
 import { findDeadSource, waitingDeclaration } from '../../store/dead-source-rows.ts';
 import { findLapse } from '../../store/lapse-rows.ts';
@@ -34,6 +33,7 @@ import { viewDeadSource } from './dead-source-view.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
 import { livingAuthority } from './open-authority.ts';
+import { laterRead, readableGrants } from './readable-grants.ts';
 import { settleDue } from './settle-due.ts';
 import { fencedUntil, stakeOf } from './settle-fenced.ts';
 
@@ -129,8 +129,8 @@ export async function showMove(
 
 /**
  * The current code of each chain of a server again: whoever is given its License Server ID may read
- * them, because the books have moved already (protocol §3.6). Refused: `server-unknown`, `not-activated`,
- * `server-declared-dead`.
+ * them, because the books have moved already (protocol §3.6). Of CALs that have holders only what their source
+ * has given up (`readableGrants`). Refused: `server-unknown`, `not-activated`, `server-declared-dead`.
  */
 export async function repeatCodes(
   context: ClearinghouseContext,
@@ -146,17 +146,13 @@ export async function repeatCodes(
     const add = (reveal: Reveal): void => {
       codes.push(viewCode(context, authority, reveal));
     };
-    const grants = await grantsOf(tx, authority.aid);
-    for (const chain of await chainsOf(tx, authority.aid)) {
-      const last = grants.filter((grant) => grant.line === chain.line && grant.kind === chain.kind).at(-1);
-      if (last === undefined || chain.k === 0) continue;
-      const move = { source: last.source ?? '', line: chain.line };
-      codes.push(moveCode(context, { move, authority, kind: chain.kind, k: chain.k }));
+    const { grants, withheld } = await readableGrants(tx, authority);
+    for (const { line, kind, kAfter: k, source } of grants) {
+      codes.push(moveCode(context, { move: { source: source ?? '', line }, authority, kind, k }));
     }
     if (authority.horizonE > 0) add({ kind: 'horizon', k: authority.horizonE });
     if (authority.basis === 'slot') add({ kind: 'activation', slot: authority.slot ?? activationChain });
-    return ok(
-      deskAnswer(codes, 'Read out the code that the caller misses; a code typed twice changes nothing.', {}),
-    );
+    const read = 'Read out the code that the caller misses; a code typed twice changes nothing.';
+    return ok(deskAnswer(codes, withheld ? `${read} ${laterRead}` : read, {}));
   });
 }
