@@ -13,6 +13,7 @@ import { listMoves, startMove } from '../src/server/usecases/start-move.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
 import { assertSound, codesOf } from './audit/bundles.ts';
 import * as acts from './world/acts.ts';
+import type { Pair } from './world/dead.ts';
 import {
   ask,
   assertAll,
@@ -292,5 +293,57 @@ describe('a dead source by telephone and by file', () => {
     value(await applyAnswerFile(at.target.context, await acts.answerTo(at.world, at.target)));
     assert.deepEqual(await acts.counts(at.target), [10, 0, 0, 0, 10, 0]);
     await assertAll(at.world);
+  });
+
+  describe('is declared by message, and a key pack of it is typed before its grant has come', () => {
+    const packOf = async ({ world, target }: Pair): Promise<string> => {
+      const call = { agreement, serverId: acts.idOf(target) };
+      const { codes } = value(await repeatCodes(world.clearinghouse.context, call));
+      return codes.find(({ kind }) => kind.endsWith('key-pack'))?.code ?? '';
+    };
+
+    it('the grant follows, is reported, and brings nothing twice', async () => {
+      const at = await pair();
+      const { source, target } = at;
+      const id = await declare(at);
+      await passTime(at, id, 'horizon');
+      assert.equal(await stateAt(at, id), 'fenced');
+      await acts.typeCode(target, await packOf(at), { from: acts.idOf(source) });
+      assert.deepEqual(await acts.counts(target), [10, 0, 0, 0, 10, 0]);
+      assert.deepEqual([await stateAt(at, id), await stateOn(target, id)], ['fenced', 'dead-wait']);
+      await acts.contact(target, target);
+      assert.deepEqual([await stateAt(at, id), await stateOn(target, id)], ['closed', 'closed']);
+      assert.deepEqual(await acts.counts(target), [10, 0, 0, 0, 10, 0]);
+      await assertAll(at.world);
+    });
+
+    it('released early, who is known here has one of them first', async () => {
+      const at = await pair();
+      const { source, target, held } = at;
+      const id = await declare(at);
+      assert.equal(value(await ask(target, 'ws-1', held[0])).kind, 'temporary');
+      value(await approveMove(at.world.clearinghouse.context, { move: id, by: 'Ben' }));
+      await acts.typeCode(target, await packOf(at), { from: acts.idOf(source) });
+      assert.deepEqual(await acts.counts(target), [10, 0, 10, 0, 0, 0]);
+      await acts.contact(target, target);
+      assert.deepEqual([await stateAt(at, id), await stateOn(target, id)], ['closed', 'closed']);
+      assert.deepEqual(await acts.counts(target), [10, 0, 9, 0, 1, 0]);
+      assert.deepEqual(value(await ask(target, 'ws-1')).origin, held[0]?.origin);
+      await assertAll(at.world);
+    });
+
+    it('and its source has frozen after all: it is any other move, and gives up before others are served', async () => {
+      const at = await pair();
+      const { source, target } = at;
+      const id = await declare(at);
+      await acts.contact(source, source);
+      assert.equal(await stateAt(at, id), 'granted');
+      await acts.typeCode(target, await packOf(at));
+      assert.deepEqual(await acts.counts(target), [7, 0, 7, 0, 0, 0]);
+      await acts.contact(target, target, source, source, target);
+      assert.deepEqual([await stateAt(at, id), await stateOn(target, id)], ['closed', 'closed']);
+      assert.deepEqual(await acts.counts(target), [10, 0, 7, 0, 3, 0]);
+      await assertAll(at.world);
+    });
   });
 });

@@ -135,9 +135,11 @@ export async function openReserves(
   );
 }
 
+/** What comes for a reserve that is there already is added to it, and it opens on the later day. */
 export async function insertReserve(tx: WriteTx, row: ReserveRow): Promise<void> {
   await tx.run(
-    'insert into reserves (id, line_id, source, amount, opens_at) values (?, ?, ?, ?, ?)',
+    `insert into reserves (id, line_id, source, amount, opens_at) values (?, ?, ?, ?, ?)
+     on conflict (id) do update set amount = amount + excluded.amount, opens_at = max(opens_at, excluded.opens_at)`,
     row.id,
     row.lineId,
     row.source,

@@ -181,7 +181,7 @@ const byTelephone: readonly Mutant[] = [
     patches: [
       {
         file: 'server/usecases/apply-key-pack-code.ts',
-        find: 'const reserve = source === null ? null : (dead?.move ?? newId(context));',
+        find: 'const reserve = source === null ? null : (dead?.id ?? newId(context));',
         replace: 'const reserve = null;',
       },
       {

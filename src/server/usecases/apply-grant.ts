@@ -6,6 +6,7 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { msOfIso } from '../../core/time.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
+import { findDeclared } from '../../store/gap-rows.ts';
 import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ReservationRow } from '../../store/reserve-rows.ts';
@@ -30,6 +31,8 @@ export interface GrantedMove {
   readonly alsoFrom: readonly string[];
   readonly free: Proof;
   readonly held: Proof;
+  /** Of the units that it brings, those without a holder. */
+  readonly unissued: number;
   /** Of a source that no longer functions: when none of its leases can run any more; null for one that works. */
   readonly opensAt: number | null;
   readonly nowMs: number;
@@ -63,8 +66,16 @@ export async function applyGrant(
   }
   const { opensAt } = grant;
   if (opensAt === null) return ok(postings);
-  const came = { free: free.value.added, held: held.value.added };
+  // Divided when its key pack was typed, with the day that was counted from then.
+  if (held.value.added === 0 && (await findDeclared(tx, grant.move))?.state === 'granted')
+    return ok(postings);
+  const came = { free: free.value.added || (await cameByCode(tx, grant)), held: held.value.added };
   return ok([...postings, ...(await divideDead(tx, { ...grant, ...came, line, opensAt }))]);
+}
+
+/** Of unissued units that a code has brought before their grant: as many as nobody has been given since. */
+async function cameByCode(tx: WriteTx, { line, unissued }: GrantedMove): Promise<number> {
+  return Math.min(unissued, await tx.balance(accountsOf(line).unissued));
 }
 
 /**

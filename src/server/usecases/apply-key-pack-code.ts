@@ -11,11 +11,11 @@ import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
-import type { DeclaredRow } from '../../store/gap-rows.ts';
 import { openDeclaration } from '../../store/gap-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { findAppliedReveal, listAuthorities, listLines } from '../../store/server-authority-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
 import { findServerMove, updateServerMove } from '../../store/server-rows.ts';
 import { freePool } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
@@ -59,7 +59,7 @@ export async function applyKeyPackCode(
     if (!clock.ok) return clock;
     const { line } = found.value;
     if (input.confirmed) {
-      const dead = await openDead(context, tx, { line, from: input.from });
+      const dead = await openDead(context, tx, { line, code, from: input.from, nowMs });
       const of = { source: source.value, alsoFrom: alsoFrom.value, dead, nowMs };
       return install(context, tx, { ...found.value, ...of });
     }
@@ -268,13 +268,13 @@ async function install(
   of: Found & {
     readonly source: Source | null;
     readonly alsoFrom: readonly string[];
-    /** Declared here by telephone: what comes is for the holders of that source first. */
-    readonly dead: DeclaredRow | undefined;
+    /** The move of its declaration: what comes is for the holders of that source first. */
+    readonly dead: ServerMoveRow | undefined;
     readonly nowMs: number;
   },
 ): Promise<Result<CodeOutcome, Refusal>> {
   const { source, alsoFrom, proof, dead, nowMs } = of;
-  const reserve = source === null ? null : (dead?.move ?? newId(context));
+  const reserve = source === null ? null : (dead?.id ?? newId(context));
   const { line, added, installed } = await installProof(context, tx, {
     line: of.line,
     proof,
@@ -285,7 +285,7 @@ async function install(
   });
   if (dead !== undefined) {
     const came = source === null ? { free: added, held: 0 } : { free: 0, held: added };
-    await takeDead(context, tx, { line, move: dead.move, ...came, nowMs });
+    await takeDead(context, tx, { line, move: dead, ...came, nowMs });
   } else if (source !== null && reserve !== null) {
     const from = { source: source.licenseServerId, alsoFrom };
     await openReserveFor(context, tx, { line, ...from, reserve, added, nowMs });
@@ -304,38 +304,53 @@ async function install(
   );
 }
 
-/** The declaration by telephone of the source that was typed with the code: held, or released early. */
+/**
+ * The declaration that a code is of, by the source that was typed with it: held, or released early. Where it went by
+ * message the grant comes by message as well and divides what there is; but a held key pack of a source whose horizon
+ * has passed is for nobody else before that source's last lease must have ended, however it comes (protocol §2.5).
+ */
 async function openDead(
   context: ServerContext,
   tx: WriteTx,
-  { line, from }: { readonly line: LineRow; readonly from: string | undefined },
-): Promise<DeclaredRow | undefined> {
+  of: {
+    readonly line: LineRow;
+    readonly code: Code;
+    readonly from: string | undefined;
+    readonly nowMs: number;
+  },
+): Promise<ServerMoveRow | undefined> {
+  const { line, code, from, nowMs } = of;
   const source = from === undefined ? undefined : normalizeLicenseServerId(context.digest, from);
   if (source === undefined || !source.ok) return undefined;
   const declared = await openDeclaration(tx, { lineId: line.id, source: source.value });
-  return declared?.state === 'waiting' ? declared : undefined;
+  if (declared?.state !== 'waiting') return undefined;
+  const move = await findServerMove(tx, declared.move);
+  const isItsOwn = code.kind === 'held-key-pack' && declared.horizon !== null && declared.horizon <= nowMs;
+  return move?.carrier === 'telephone' || isItsOwn ? move : undefined;
 }
 
-/** Units of a dead source for its holders: those who showed a token are named, and the move is over here. */
+/**
+ * Units of a dead source for its holders: those who showed a token are named, and the move is over here; one by
+ * message when its grant has been here, and the clearinghouse has heard so.
+ */
 async function takeDead(
   context: ServerContext,
   tx: WriteTx,
   of: {
     readonly line: LineRow;
-    readonly move: string;
+    readonly move: ServerMoveRow;
     readonly free: number;
     readonly held: number;
     readonly nowMs: number;
   },
 ): Promise<void> {
-  const { line, free, held, nowMs } = of;
-  const move = await findServerMove(tx, of.move);
-  if (move === undefined) return;
+  const { line, move, free, held, nowMs } = of;
   // By code nobody tells the horizon: the last lease can have begun today (protocol §2.5).
   const opensAt = nowMs + longestLeaseMs;
   const { source, id } = move;
   const postings = await divideDead(tx, { line, move: id, source, free, held, opensAt, nowMs });
-  await updateServerMove(tx, { ...move, state: 'closed', unissued: free, held, updatedAt: nowMs });
+  if (move.carrier === 'telephone')
+    await updateServerMove(tx, { ...move, state: 'closed', unissued: free, held, updatedAt: nowMs });
   if (postings.length === 0) return;
   const { agreement, line: number } = line;
   await tx.post({

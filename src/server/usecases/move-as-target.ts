@@ -61,6 +61,7 @@ export async function onGrant(
     source: body.source,
     holders: holders.value,
     alsoFrom: body.alsoFrom ?? [],
+    unissued: body.unissued,
     opensAt: body.opensAt === undefined ? null : msOf(body.opensAt),
     nowMs,
     free: { chain: 'free', k: body.free.k, value: freeValue },

@@ -83,6 +83,7 @@ async function takeGrant(
     source: body.source,
     holders: [],
     alsoFrom: [],
+    unissued: body.unissued,
     nowMs,
     opensAt: null,
     free: { chain: 'free', k: body.free.k, value: free },
