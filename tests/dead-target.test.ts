@@ -23,6 +23,7 @@ import {
   passTime,
   stateAt,
   statement,
+  stateOn,
 } from './world/dead.ts';
 import { agreement, refusalOf, value } from './world/world.ts';
 
@@ -72,9 +73,11 @@ describe('a move to a server that is declared dead', () => {
     assert.match(awaited.text, new RegExp(deadSource?.opensAt.slice(0, 10) ?? '-'));
     await acts.contact(old);
     assert.equal((await acts.permanent(old, 'ws-1')).kind, 'permanent');
-    // A copy of it that turns up changes nothing.
+    // A copy of it that turns up changes nothing; it gives everything up, what was on trial there too.
     await acts.contact(source, source);
     assert.equal(await stateAt(at, move), 'aborting');
+    assert.deepEqual(await acts.counts(source), [0, 0, 0, 0, 0, 0]);
+    assert.equal(await stateOn(source, move), 'relinquished');
     await assertAll(world);
     await passTime(at, dead, 'opensAt');
     await acts.contact(old, old);
@@ -132,6 +135,10 @@ describe('a move to a server that is declared dead', () => {
     assert.deepEqual([await stateAt(at, move), await stateAt(at, dead)], ['closed', 'closed']);
     // The licenses that it renewed until now run on: nobody else has these CALs before they have ended.
     assert.deepEqual(await acts.counts(target), [10, 0, 0, 0, 10, 0]);
+    // That its source had released them it hears with its own end, if it comes back.
+    await acts.contact(source, source);
+    assert.deepEqual(await acts.counts(source), [0, 0, 0, 0, 0, 0]);
+    assert.equal(await stateOn(source, move), 'closed');
     world.clock.advanceDays(90);
     await acts.contact(target);
     assert.equal((await acts.permanent(target, 'ws-9')).kind, 'permanent');

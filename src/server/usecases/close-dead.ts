@@ -12,7 +12,9 @@ import {
   findServerMove,
   insertServerMove,
   openFreeze,
+  provisionalMove,
   savePeer,
+  sharedMove,
   updateServerMove,
 } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
@@ -48,6 +50,7 @@ export async function closeAsDead(
   const frozen = await openFreeze(tx, agreement, fenced.line);
   // What it had frozen goes to the target of this move, whoever it had been frozen for.
   if (frozen !== undefined) await unfreeze(context, tx, { line, row: frozen });
+  await endArrivals(tx, { line, nowMs: context.clock.nowMs() });
   const known = await findServerMove(tx, move);
   const id = known === undefined ? move : newId(context);
   const taken = await freezeUnits(tx, { line, move: id, quantity: 'all' });
@@ -78,6 +81,23 @@ export async function closeAsDead(
   }
   const { product, type } = line;
   await noteEvent(context, tx, { number: 5032, data: { generation, count, product, type, target } });
+}
+
+/**
+ * Moves to here whose end was not heard of: the clearinghouse has undone them or counted them among the CALs of this
+ * server, so that what they brought leaves with the others, and bars nothing.
+ */
+async function endArrivals(
+  tx: WriteTx,
+  { line, nowMs }: { readonly line: LineRow; readonly nowMs: number },
+): Promise<void> {
+  const { agreement, line: number } = line;
+  for (;;) {
+    const row = (await provisionalMove(tx, agreement, number)) ?? (await sharedMove(tx, agreement, number));
+    if (row === undefined) return;
+    const state = row.state === 'provisional' ? 'relinquished' : 'closed';
+    await updateServerMove(tx, { ...row, state, updatedAt: nowMs });
+  }
 }
 
 /**
