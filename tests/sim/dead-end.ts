@@ -8,7 +8,9 @@ import { startDeskMove } from '../../src/clearinghouse/usecases/start-move.ts';
 import { dayMs, msOfIso } from '../../src/core/time.ts';
 import { findServer } from '../../src/store/committed-server-rows.ts';
 import { agreement, product } from '../world/world.ts';
+import { setUp } from './carry-on.ts';
 import { bringBack } from './dead.ts';
+import { grantedAway } from './risk.ts';
 import type { Sim, SimServer } from './sim.ts';
 import { requestId } from './sim.ts';
 
@@ -23,29 +25,44 @@ export async function bringAllBack(sim: Sim): Promise<void> {
 /** Servers that may be given something. */
 async function openServers(sim: Sim): Promise<readonly SimServer[]> {
   const open: SimServer[] = [];
+  const fenced = await fencedIds(sim);
   for (const server of sim.servers) {
     const known = await sim.clearinghouse.store.read((tx) => findServer(tx, server.id));
-    if (known?.state === 'ok') open.push(server);
+    if (known?.state === 'ok' && !fenced.has(server.id)) open.push(server);
   }
   return open;
 }
 
+/** License servers that are closed for good, whether they are there or not. */
+async function fencedIds(sim: Sim): Promise<ReadonlySet<string>> {
+  return new Set((await grantedAway(sim)).map(({ source }) => source));
+}
+
+/** Where nobody is left who can be given anything, a new license server is made on one of the machines. */
+export async function someoneIsThere(sim: Sim): Promise<string> {
+  if ((await openServers(sim)).length > 1) return 'there is a license server for all CALs';
+  const place = await sim.replace();
+  return place === undefined ? 'no license server is left' : setUp(sim, place, 'wire');
+}
+
 /**
- * Declares what is gone for good, for whoever is there; a declaration for somebody who can be given nothing is
- * given up, and so is one of a server that is back, by telephone at once, else when it has had its time to
- * freeze. Then the last of their horizons is waited for.
+ * Declares what is gone for good, and of what is closed for good the CALs that it has left, for whoever is there; a
+ * declaration for somebody who can be given nothing is given up, and so is one of a server that is back, by
+ * telephone at once, else when it has had its time to freeze. Then the last of their horizons is waited for.
  */
 export async function settleDead(sim: Sim, had: { readonly time: boolean }): Promise<string> {
   const ch = sim.clearinghouse.context;
   const open = await openServers(sim);
+  const fenced = await fencedIds(sim);
   const isOpen = (id: string): boolean => open.some((server) => server.id === id);
-  const isBack = (id: string): boolean => sim.servers.some((server) => server.id === id);
+  const isBack = (id: string): boolean => !fenced.has(id) && sim.servers.some((server) => server.id === id);
   for (const { id, state, source, target, carrier } of await allMoves(sim)) {
     if (state !== 'dead-wait') continue;
     if (!isOpen(target) || ((carrier === 'telephone' || had.time) && isBack(source)))
       await cancelMove(ch, id);
   }
-  for (const [index, { id: from }] of sim.gone.entries()) {
+  const closed = sim.servers.filter(({ id }) => fenced.has(id));
+  for (const [index, { id: from }] of [...sim.gone, ...closed].entries()) {
     for (const type of ['device', 'user'] as const) {
       const to = open[index % open.length]?.id;
       if (to === undefined) continue;
@@ -59,5 +76,6 @@ export async function settleDead(sim: Sim, had: { readonly time: boolean }): Pro
     .map(({ deadSource }) => msOfIso(deadSource?.horizon ?? '') ?? 0);
   sim.nowMs = Math.max(sim.nowMs, ...horizons.map((at) => at + dayMs));
   sim.latestMs = Math.max(sim.latestMs, sim.nowMs);
-  return `${sim.gone.length} servers are gone, and ${horizons.length} horizons are waited for`;
+  const words = `${sim.gone.length} servers are gone, and ${closed.length} closed for good`;
+  return `${words}; ${horizons.length} horizons are waited for`;
 }
