@@ -1,13 +1,12 @@
 /**
  * Seeds whose servers fail and are declared dead, and seeds whose moves take weeks (tests/sim/profile.ts). Their
- * steps are long, and after some hundred of them little is left to happen. Where servers are gone for good the people
- * of the end (tests/sim/end.ts) do not yet do all that is awaited of them, so those seeds are looked at step by step alone.
+ * steps are long, and after some hundred of them little is left to happen.
  */
 import { checkMany } from './sim/wide.ts';
 
-await checkMany(1000, 30, { steps: 120, ending: false });
-await checkMany(6000, 60, { steps: 60, ending: false });
-await checkMany(8000, 30, { steps: 60, ending: false });
+await checkMany(1000, 30, { steps: 120 });
+await checkMany(6000, 60, { steps: 60 });
+await checkMany(8000, 30, { steps: 60 });
 await checkMany(9000, 30, { steps: 60 });
 await checkMany(4000, 10, { steps: 150 });
 await checkMany(4500, 10, { steps: 150 });
