@@ -30,10 +30,28 @@ export function unheardOf(away: readonly GrantedAway[], server: SimServer, line:
   return away.find((each) => each.source === server.id && each.line === line)?.units ?? 0;
 }
 
+const selectBehind = `with recursive behind (source, granted_at) as (
+    select source, granted_at from dead_sources where move = ?
+    union
+    select d.source, d.granted_at from behind b join moves m on m.target = b.source
+      join dead_sources d on d.move = m.id and d.line = ? and d.granted_at <= b.granted_at and d.opens_at >= ?
+  ) select source from behind`;
+
+/**
+ * The source of an early release, and of the servers that were declared dead before it and left their CALs to it those
+ * whose leases may still run: their CALs were released with its own.
+ */
+async function releasedWith(sim: Sim, move: string, line: number): Promise<ReadonlySet<string>> {
+  const rows = await sim.clearinghouse.store.read((tx) =>
+    tx.all<{ source: string }>(selectBehind, move, line, sim.nowMs),
+  );
+  return new Set(rows.map(({ source }) => source));
+}
+
 /**
  * How many holders there may be beyond the units of a line, by what the clearinghouse shows as at risk now: of
  * an early release those who have licenses of the source and of nobody else; of an ordinary one, of these, those
- * whom it has renewed past its horizon, which their licenses say.
+ * whom it has renewed past its horizon, which their licenses say. Nobody is counted twice.
  */
 export async function atRisk(
   sim: Sim,
@@ -41,11 +59,15 @@ export async function atRisk(
 ): Promise<number> {
   const { nowMs, latestMs } = sim;
   const risks = await sim.clearinghouse.store.read((tx) => risksOf(tx, agreement, nowMs));
+  const counted = new Set<string>();
   let most = 0;
-  for (const { source, line, riskUnits, riskFrom, approvedAt } of risks) {
+  for (const { move, source, line, riskUnits, riskFrom, approvedAt } of risks) {
     if (line !== of.line || (riskFrom ?? 0) > latestMs) continue;
-    const known = sim.tokens.servedOnlyBy(source, { line: of.type, nowMs: latestMs });
-    most += Math.min(riskUnits, approvedAt === null ? known.late : known.all);
+    const issuers = approvedAt === null ? new Set([source]) : await releasedWith(sim, move, line);
+    const known = sim.tokens.servedOnlyBy(issuers, { line: of.type, nowMs: latestMs });
+    const others = (approvedAt === null ? known.late : known.all).filter((sub) => !counted.has(sub));
+    for (const sub of others) counted.add(sub);
+    most += Math.min(riskUnits, others.length);
   }
   return most;
 }

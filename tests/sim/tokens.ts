@@ -114,16 +114,17 @@ export class TokenBook {
     }
   }
 
-  /** Holders of a line all of whose living licenses are of one server; and those of them who have one that is late. */
+  /** Holders of a line all of whose living licenses are of these servers; and those of them who have one that is late. */
   servedOnlyBy(
-    issuer: string,
+    issuers: ReadonlySet<string>,
     of: { readonly line: string; readonly nowMs: number },
-  ): { readonly all: number; readonly late: number } {
+  ): { readonly all: readonly string[]; readonly late: readonly string[] } {
     const alive = (this.#lines.get(of.line) ?? []).filter((each) => isAlive(each, of.nowMs));
-    const served = [...Map.groupBy(alive, ({ sub }) => sub).values()].filter((theirs) =>
-      theirs.every((each) => each.issuer === issuer),
+    const served = [...Map.groupBy(alive, ({ sub }) => sub)].filter(([, theirs]) =>
+      theirs.every((each) => issuers.has(each.issuer)),
     );
-    return { all: served.length, late: served.filter((theirs) => theirs.some(({ late }) => late)).length };
+    const late = served.filter(([, theirs]) => theirs.some((each) => each.late));
+    return { all: served.map(([sub]) => sub), late: late.map(([sub]) => sub) };
   }
 
   /** How many different holders have a living permanent license of a line. */
