@@ -54,5 +54,15 @@ export const fixedSeeds: readonly FixedSeed[] = [
     steps: 1000,
     why: 'an end that was told once more counted as given up what had come to the server since',
   },
+  {
+    seed: 1011,
+    steps: 120,
+    why: 'a key pack was typed before the grant of a declaration by message, which nobody reported then',
+  },
+  {
+    seed: 1027,
+    steps: 120,
+    why: 'a server that came back kept the CALs of a line to which a move had not ended',
+  },
   ...[1, 3, 19, 31, 83, 2, 4, 5, 6, 7, 9, 10, 11].map((seed) => ({ seed, steps: 400, why: any })),
 ];
