@@ -79,3 +79,15 @@ export async function settleDead(sim: Sim, had: { readonly time: boolean }): Pro
   const words = `${sim.gone.length} servers are gone, and ${closed.length} closed for good`;
   return `${words}; ${horizons.length} horizons are waited for`;
 }
+
+/** What was on its way to a server that is closed for good goes back when its last license must have ended: until then. */
+export async function awaitLapses(sim: Sim): Promise<string> {
+  const moves = await allMoves(sim);
+  const going = moves.filter(({ state }) => state === 'aborting' || state === 'returning');
+  const days = moves
+    .filter(({ source }) => going.some(({ target }) => target === source))
+    .map(({ deadSource }) => msOfIso(deadSource?.opensAt ?? '') ?? 0);
+  sim.nowMs = Math.max(sim.nowMs, ...days.map((at) => at + dayMs));
+  sim.latestMs = Math.max(sim.latestMs, sim.nowMs);
+  return `${going.length} moves are being undone, and ${days.length} days are waited for`;
+}

@@ -8,7 +8,7 @@ import { dayMs } from '../../src/core/time.ts';
 import { checkAudit } from './audited.ts';
 import { checkGiven, checkStep } from './books.ts';
 import { cancelIdle, carryOn, openAgain, readEverything, typeAgain } from './carry-on.ts';
-import { bringAllBack, settleDead, someoneIsThere } from './dead-end.ts';
+import { awaitLapses, bringAllBack, settleDead, someoneIsThere } from './dead-end.ts';
 import { contact } from './post.ts';
 import type { Sim } from './sim.ts';
 import { nameOf } from './sim.ts';
@@ -39,6 +39,7 @@ export async function endQuietly(sim: Sim, say: (words: string) => void): Promis
     if (round > 0) say(await cancelIdle(sim));
     say(await someoneIsThere(sim));
     if (round === 1 || round === 4) say(await settleDead(sim, { time: round > 1 }));
+    if (round > readUntil) say(await awaitLapses(sim));
     for (const server of sim.servers) {
       say(await readEverything(sim, server));
       say(await typeAgain(sim, server));
