@@ -111,13 +111,13 @@ function addressesOf({ clearinghouse }: Rehearsal): readonly KnownAddress[] {
 
 /** Rehearses what the same command without --dry-run would declare. Refused as that would be. */
 export async function rehearseDead(cli: Cli, api: ApiClient, options: MoveOptions): Promise<Outcome> {
-  const { from, agreement, product, type } = deadLineOf(options);
+  const { agreement, ...dead } = deadLineOf(options);
   const { statement } = options;
   const { method } = await readStatus(api);
   const telephone = options.requestOut === undefined && method === 'telephone';
   const way = telephone ? 'telephone' : wayOf(options);
   const body = {
-    ...{ from, product, type, by: telephone ? 'telephone' : 'message' },
+    ...{ ...dead, by: telephone ? 'telephone' : 'message' },
     ...(agreement === undefined ? {} : { agreement }),
     ...(statement === undefined ? {} : { statement }),
   };
@@ -133,14 +133,8 @@ export async function rehearseDead(cli: Cli, api: ApiClient, options: MoveOption
     showAsks(page, asks);
     if (!rehearsal.clearinghouse.reached) {
       const { target, source } = rehearsal;
-      const line = {
-        product,
-        type,
-        from: source,
-        to: target.licenseServerId,
-        agreement: rehearsal.agreement,
-      };
-      const words = deskWords(line, statement);
+      const ends = { from: source, to: target.licenseServerId, agreement: rehearsal.agreement };
+      const words = deskWords({ ...dead, ...ends }, statement);
       page
         .next('Its side is shown at the desk, which changes nothing either:')
         .verbatim(commandLine('calyx', 'desk', 'move', ...words, '--dry-run'));

@@ -16,11 +16,12 @@ import { readStatus } from './server-answers.ts';
 import { answerCommand, writeRequestFile } from './server-files.ts';
 import type { MoveOptions } from './server-move-order.ts';
 import { lineOf } from './server-move-order.ts';
+import type { Sources } from './server-typed-code.ts';
+import { sourcesOf } from './server-typed-code.ts';
 import { serverCommand } from './server-words.ts';
 
 /** The source, and which of its CALs are to come here. */
-export interface DeadLine {
-  readonly from: string;
+export interface DeadLine extends Sources {
   readonly agreement: string | undefined;
   readonly product: string;
   readonly type: string;
@@ -42,7 +43,7 @@ export function deadLineOf(options: MoveOptions): DeadLine {
   if (quantity !== 'all') {
     throw new WrongUsage('It cannot keep a part: --quantity all.');
   }
-  return { from, agreement, ...line };
+  return { ...sourcesOf(from), agreement, ...line };
 }
 
 /** The same with the statement, which may be missing in a rehearsal alone. */

@@ -75,7 +75,10 @@ export function register(group: Command, cli: Cli): void {
     )
     .option('--status', 'list the moves that this server knows of')
     .addOption(new Option('--reason <reason>', 'why').choices(['replaced', 'dead']).default('replaced'))
-    .option('--from <id>', 'on the target: the source that no longer functions, with --reason dead')
+    .option(
+      '--from <id>',
+      'on the target: the source that no longer functions, with --reason dead; with commas, servers that its CALs had come from',
+    )
     .option('--statement <text>', 'with --reason dead: "NAME: what happened"')
     .option('--dry-run', 'rehearse: say what would happen, on the real books, and change nothing')
     .action(cli.run(async (options: MoveOptions) => move(cli, options)));

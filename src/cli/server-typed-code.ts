@@ -16,8 +16,13 @@ export interface TypedCode {
   readonly from?: string | undefined;
 }
 
-/** `--from A,B`: the source of a held key pack, and behind it servers that CALs had come to it from. */
-function sourcesOf(typed: string): { readonly from: string; readonly alsoFrom?: readonly string[] } {
+/** A source, as `--from A,B` names it, and behind it servers that CALs had come to it from. */
+export interface Sources {
+  readonly from: string;
+  readonly alsoFrom?: readonly string[];
+}
+
+export function sourcesOf(typed: string): Sources {
   const [from = '', ...alsoFrom] = typed.split(',').map((each) => each.trim());
   return alsoFrom.length === 0 ? { from } : { from, alsoFrom };
 }

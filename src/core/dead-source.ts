@@ -160,6 +160,14 @@ export function isSamePerson(one: string, other: string): boolean {
 /** A token that ended longer ago than this opens no gap license any more (protocol §1.5). */
 export const gapTokenMs = 90 * dayMs;
 
+/**
+ * Since when a server may have moved CALs away whose holders still show its tokens: none is longer than the longest
+ * lease, and one that has ended shows its holder for a while.
+ */
+export function shownSince(nowMs: number): number {
+  return nowMs - longestLeaseMs - gapTokenMs;
+}
+
 /** Whether a token of a dead source still shows its holder to be one of its present holders. */
 export function showsHolder(expiresAtMs: number, nowMs: number): boolean {
   return nowMs - expiresAtMs <= gapTokenMs;

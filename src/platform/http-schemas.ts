@@ -19,6 +19,8 @@ export const CalTypeName = text(16, 'device, user or concurrent');
 export const AgreementNumber = text(64, 'Agreement or enrollment number');
 export const CodeText = text(200, 'A code in either form: 35 characters or 54 digits');
 export const ServerId = text(64, 'A License Server ID');
+/** Further servers whose holders are served beside those of the one that is named first. */
+export const AlsoFrom = Type.Optional(Type.Array(ServerId, { maxItems: 64 }));
 export const Quantity = Type.Integer({ minimum: 1, description: 'How many CALs' });
 export const QuantityOrAll = Type.Union([Quantity, Type.Literal('all')]);
 /** Also an empty one: what is wrong with a file is said in the words for files. */

@@ -39,7 +39,7 @@ const QuantityOrAll = Type.Union([Quantity, Type.Literal('all')]);
 const Line = { agreement: AgreementNumber, line: LineNumber };
 const Leases = Type.Array(closed({ sub: Holder.properties.sub, leaseEnd: Time }));
 const Holders = Type.Array(Holder);
-/** Servers whose CALs had come to the source for holders whom it does not know by name: they may ask the target. */
+/** Servers whose CALs had come to the source for holders whom it does not know by name, or who were never there: they may ask the target. */
 const AlsoFrom = Type.Optional(Type.Array(LicenseServerIdText, { maxItems: 64 }));
 const Statement = Type.String({ minLength: 1, maxLength: 1000 });
 /** The number of a part of a long list. */
@@ -310,6 +310,7 @@ const clearinghouseBodies = {
     units: Units,
     horizon: Time,
     opensAt: Time,
+    alsoFrom: AlsoFrom,
   }),
   /** The source has spoken after all: it keeps its units. */
   'source-lives': closed({}),

@@ -1,5 +1,6 @@
 /** Sources that were declared to function no longer, at the clearinghouse: plain SQL, no rules. */
 import type { MoveState } from '../core/move.ts';
+import type { MoveRow } from './clearinghouse-rows.ts';
 import type { ReadTx, WriteTx } from './port.ts';
 
 export interface DeadSourceRow {
@@ -98,6 +99,32 @@ export async function waitingForTheDead(tx: ReadTx, nowMs: number): Promise<read
     nowMs,
   );
   return rows.map((row) => row.move);
+}
+
+/** A message names so many (`protocol/messages.ts`). */
+const mostEarlier = 64;
+
+/**
+ * The servers that CALs of a line had come to a dead source from, whichever way and however many servers ago: their
+ * holders may never have gone there. Not those of moves that have ended before `sinceMs`, nor the move's own target.
+ */
+export async function earlierSources(
+  tx: ReadTx,
+  of: Pick<MoveRow, 'agreement' | 'line' | 'source' | 'target'> & { readonly sinceMs: number },
+): Promise<readonly string[]> {
+  const rows = await tx.all<{ server: string }>(
+    `with recursive came as (
+       select source, target from moves where agreement = ? and line = ?
+         and (state in ('granted', 'installed', 'committed', 'fenced') or (state = 'closed' and updated_at >= ?))
+     ), earlier (server) as (
+       select ?
+       union
+       select came.source from came join earlier on came.target = earlier.server
+     )
+     select server from earlier where server not in (?, ?) order by server limit ${mostEarlier}`,
+    ...[of.agreement, of.line, of.sinceMs, of.source, of.source, of.target],
+  );
+  return rows.map(({ server }) => server);
 }
 
 /** When early releases of an agreement were approved. */

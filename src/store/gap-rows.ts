@@ -33,6 +33,38 @@ export async function openDeclaration(
   );
 }
 
+/** Servers whose CALs had gone on to a dead source, as far as they are known. */
+export async function addEarlierSources(
+  tx: WriteTx,
+  move: string,
+  sources: readonly string[],
+): Promise<void> {
+  for (const source of sources) {
+    await tx.run(
+      'insert into earlier_sources (move, source) values (?, ?) on conflict do nothing',
+      move,
+      source,
+    );
+  }
+}
+
+/** A declaration concerns the holders of its source, and those of the servers that CALs had come to it from. */
+const concerns =
+  '(d.source = ? or exists (select 1 from earlier_sources e where e.move = d.move and e.source = ?))';
+
+/** Whether the CALs of a server's holders wait for a dead source, or for the end of all leases that it gave. */
+export async function waitsForDead(
+  tx: ReadTx,
+  of: { readonly lineId: number; readonly source: string; readonly nowMs: number },
+): Promise<boolean> {
+  const row = await tx.get(
+    `select 1 as found from dead_sources d where d.line_id = ? and ${concerns}
+       and (d.state = 'waiting' or (d.state = 'granted' and d.opens_at > ?)) limit 1`,
+    ...[of.lineId, of.source, of.source, of.nowMs],
+  );
+  return row !== undefined;
+}
+
 /** Whether any source was ever declared dead here: where none was, nobody looks for one. */
 export async function hasDeclared(tx: ReadTx): Promise<boolean> {
   return (await tx.get('select 1 as found from dead_sources limit 1')) !== undefined;
@@ -48,16 +80,15 @@ export async function leasesEndOf(tx: ReadTx, lineId: number, source: string): P
   return row?.at ?? 0;
 }
 
-/** Until when the units of a source wait for its leases to end; null where that is not known or over. */
+/** Until when the units of a server's holders wait for the leases of a dead source to end; null where that is not known or over. */
 export async function waitsUntil(
   tx: ReadTx,
   of: { readonly lineId: number; readonly source: string },
 ): Promise<number | null> {
   const row = await tx.get<{ at: number | null }>(
-    `select max(opens_at) as at from dead_sources
-     where line_id = ? and source = ? and state in ('waiting', 'granted')`,
-    of.lineId,
-    of.source,
+    `select max(d.opens_at) as at from dead_sources d
+     where d.line_id = ? and ${concerns} and d.state in ('waiting', 'granted')`,
+    ...[of.lineId, of.source, of.source],
   );
   return row?.at ?? null;
 }
@@ -116,16 +147,19 @@ export async function hadGap(tx: ReadTx, lineId: number, sub: string): Promise<b
   return row !== undefined;
 }
 
-/** Holders of a source who wait for its units, those first whose shown token ends first. */
+/**
+ * Holders who wait for the units of a dead source: its own, those first whose shown token ends first, then those of
+ * the servers that CALs had come to it from.
+ */
 export async function waitingGaps(
   tx: ReadTx,
-  of: { readonly lineId: number; readonly source: string },
+  of: Pick<DeclaredRow, 'move' | 'lineId' | 'source'>,
 ): Promise<readonly GapRow[]> {
   return tx.all<GapRow>(
-    `select ${gapColumns} from gap_licenses where line_id = ? and source = ? and upgraded_at is null
-       and reserved_at is null order by lease_end, id`,
-    of.lineId,
-    of.source,
+    `select ${gapColumns} from gap_licenses where line_id = ? and upgraded_at is null and reserved_at is null
+       and (source = ? or source in (select source from earlier_sources where move = ?))
+     order by source <> ?, lease_end, id`,
+    ...[of.lineId, of.source, of.move, of.source],
   );
 }
 

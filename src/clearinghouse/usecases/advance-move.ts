@@ -14,7 +14,6 @@ import { advance } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
-import { isoTime } from '../../core/time.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
 import { agreementLines } from '../../store/agreement-rows.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
@@ -31,7 +30,13 @@ import { cancelBody, partId } from './cancel-body.ts';
 import { chainRoom } from './decide-grant.ts';
 import type { CodeView } from './desk-answer.ts';
 import { viewCode } from './desk-answer.ts';
-import { declarationOf, fenceSource, quarantinePostings, sourceDeadBody } from './fence-source.ts';
+import {
+  deadHolders,
+  declarationOf,
+  fenceSource,
+  quarantinePostings,
+  sourceDeadBody,
+} from './fence-source.ts';
 import type { LapseEffect } from './lapse.ts';
 import { lapsePostings } from './lapse.ts';
 import { freezeBody, moveBody, toldList } from './move-body.ts';
@@ -350,7 +355,7 @@ async function bodyOf(
   if (message === 'grant') return grantBody(context, tx, doing);
   if (message === 'cancel') return ok(await cancelBody(context, tx, doing.move));
   if (message === 'freeze') return ok(await freezeBody(tx, doing.move));
-  if (message === 'source-dead') return ok(sourceDeadBody(await declarationOf(tx, doing.move)));
+  if (message === 'source-dead') return ok(await sourceDeadBody(tx, doing.move, doing.nowMs));
   return ok(await moveBody(context, tx, { ...doing, message }));
 }
 
@@ -389,8 +394,6 @@ async function grantBody(
     heldChain: proof(heldChain(move.line), held),
     provisional: true,
     hold: move.hold,
-    ...(event === 'horizon-passed' || event === 'early-release'
-      ? { opensAt: isoTime((await declarationOf(tx, move)).opensAt) }
-      : {}),
+    ...(event === 'horizon-passed' || event === 'early-release' ? await deadHolders(tx, move, nowMs) : {}),
   });
 }

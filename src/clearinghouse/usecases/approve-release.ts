@@ -21,7 +21,7 @@ import type { MoveOutcome } from './advance-move.ts';
 import { grantDead, grantPassed } from './dead-source.ts';
 import type { DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
-import { declarationOf } from './fence-source.ts';
+import { declarationOf, earlierOf } from './fence-source.ts';
 import { settleFenced } from './settle-fenced.ts';
 
 /**
@@ -78,7 +78,8 @@ async function approve(
   // Those of moves that were under way, too: they do not wait for it any more either.
   const { riskUnits: unitsAtRisk, riskUntil } = await declarationOf(tx, move);
   const until = isoTime(riskUntil ?? nowMs);
-  const answer = answerOf(granted.value, { by, unitsAtRisk, until });
+  const from = [move.source, ...(await earlierOf(tx, move, nowMs))].join(',');
+  const answer = answerOf(granted.value, { by, unitsAtRisk, until }, from);
   await tx.post({
     log: agreement,
     kind: 'early-release-approved',
@@ -93,11 +94,12 @@ async function approve(
 function answerOf(
   { move, codes }: MoveOutcome,
   told: { readonly by: string; readonly unitsAtRisk: number; readonly until: string },
+  sources: string,
 ): DeskAnswer {
   const next =
     codes.length === 0
       ? (move.state === 'aborted' ? awaitedNothing : awaited(move.state, move.carrier)).text
-      : `Read out the CAL Key Pack ID. The caller types on the new license server: calyx server install --code CODE --from ${move.source}`;
+      : `Read out the CAL Key Pack ID. The caller types on the new license server: calyx server install --code CODE --from ${sources}`;
   const { id, state, source: from, target: to } = move;
   return deskAnswer(codes, next, { move: id, state, from, to, ...told });
 }

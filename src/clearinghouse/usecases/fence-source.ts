@@ -3,6 +3,7 @@
  * quarantine, and it is fenced off when they are granted. Whether that may be is decided in `dead-source.ts`.
  */
 import { clearinghouseAccount } from '../../core/account.ts';
+import { shownSince } from '../../core/dead-source.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Posting } from '../../core/ledger.ts';
 import { isoTime } from '../../core/time.ts';
@@ -16,7 +17,7 @@ import {
   saveServer,
 } from '../../store/committed-server-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
-import { declarationsOf, findDeadSource } from '../../store/dead-source-rows.ts';
+import { declarationsOf, earlierSources, findDeadSource } from '../../store/dead-source-rows.ts';
 import type { OutgoingMessage, ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
@@ -55,9 +56,25 @@ export function quarantinePostings(
 }
 
 /** What the target is told when its declaration was taken in. */
-export function sourceDeadBody(declared: DeadSourceRow): JsonObject {
-  const { agreement, line, source, units, horizon, opensAt } = declared;
-  return { agreement, line, source, units, horizon: isoTime(horizon), opensAt: isoTime(opensAt) };
+export async function sourceDeadBody(tx: ReadTx, move: MoveRow, nowMs: number): Promise<JsonObject> {
+  const { agreement, line, source, units, horizon } = await declarationOf(tx, move);
+  const waits = await deadHolders(tx, move, nowMs);
+  return { agreement, line, source, units, horizon: isoTime(horizon), ...waits };
+}
+
+/** The servers that CALs had come to a dead source from, whose holders may still show their licenses. */
+export function earlierOf(tx: ReadTx, move: MoveRow, nowMs: number): Promise<readonly string[]> {
+  return earlierSources(tx, { ...move, sinceMs: shownSince(nowMs) });
+}
+
+/**
+ * What a message says of the holders of a dead source: when none of them has a license of it any more, and whose
+ * holders belong to them though they were never there.
+ */
+export async function deadHolders(tx: ReadTx, move: MoveRow, nowMs: number): Promise<JsonObject> {
+  const { opensAt } = await declarationOf(tx, move);
+  const alsoFrom = await earlierOf(tx, move, nowMs);
+  return { opensAt: isoTime(opensAt), ...(alsoFrom.length === 0 ? {} : { alsoFrom }) };
 }
 
 /**

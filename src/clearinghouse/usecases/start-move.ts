@@ -29,6 +29,7 @@ import type { Declaration } from './dead-source.ts';
 import { declareDead, endReservedMove } from './dead-source.ts';
 import type { DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
+import { earlierOf } from './fence-source.ts';
 import { freezeBody } from './move-body.ts';
 import { newId } from './new-id.ts';
 import { livingAuthority, openAuthority } from './open-authority.ts';
@@ -75,7 +76,10 @@ export async function startDeskMove(
       if (!started.ok) return started;
       const { move } = started.value;
       const declaration = move.state === 'dead-wait' ? await findDeadSource(tx, id) : undefined;
-      const next = declaration === undefined ? awaited(move.state, 'telephone').text : deadNext(declaration);
+      const next =
+        declaration === undefined
+          ? awaited(move.state, 'telephone').text
+          : deadNext(declaration, await earlierOf(tx, move, move.startedAt));
       const answer = deskAnswer([], next, {
         ...{ move: id, state: move.state, product, type, quantity, from, to },
       });
@@ -109,7 +113,7 @@ function deskDeclaration(order: MoveOrder): Result<Declaration | null, Refusal> 
   return ok({ ...statement.value, enteredBy: by === '' ? null : by });
 }
 
-function deadNext({ units, horizon, opensAt }: DeadSourceRow): string {
+function deadNext({ units, horizon, opensAt, source }: DeadSourceRow, earlier: readonly string[]): string {
   if (units === 0) {
     return (
       'The source has nothing but what is under way. Unless it speaks, the moves to and from it end without it when its ' +
@@ -120,7 +124,11 @@ function deadNext({ units, horizon, opensAt }: DeadSourceRow): string {
   return (
     `The CALs wait until the horizon of the source (${isoDate(horizon)}) has passed. Then read their key pack out ` +
     `(calyx desk repeat); on the target they are for the holders of the source at once, for others after ${isoDate(opensAt)} ` +
-    'or 89 days after the code is typed, whichever is later. A second person may release them earlier: calyx desk approve.'
+    'or 89 days after the code is typed, whichever is later. A second person may release them earlier: calyx desk approve.' +
+    (earlier.length === 0
+      ? ''
+      : ' Holders of servers that CALs had come to it from may never have been there: for them the caller declares it with ' +
+        `--from ${[source, ...earlier].join(',')}`)
   );
 }
 

@@ -7,6 +7,7 @@ import type { App } from '../../platform/http.ts';
 import { sendRefusal, sendResult } from '../../platform/http-problem.ts';
 import {
   AgreementNumber,
+  AlsoFrom,
   answer,
   body,
   CalTypeName,
@@ -270,7 +271,7 @@ function addCodes(app: App, context: ServerContext): void {
           code: CodeText,
           quantity: Type.Optional(Quantity),
           from: Type.Optional(ServerId),
-          alsoFrom: Type.Optional(Type.Array(ServerId, { maxItems: 64 })),
+          alsoFrom: AlsoFrom,
           confirmed: Type.Boolean(),
         }),
         response: { 200: answer({ kind: Type.String() }) },

@@ -4,6 +4,7 @@ import type { App } from '../../platform/http.ts';
 import { sendResult } from '../../platform/http-problem.ts';
 import {
   AgreementNumber,
+  AlsoFrom,
   answer,
   body,
   CalTypeName,
@@ -104,6 +105,7 @@ function addDeadSource(app: App, context: ServerContext): void {
         body: body({
           ...LineFields,
           from: ServerId,
+          alsoFrom: AlsoFrom,
           statement: DeadStatement,
           by: Type.Enum(['message', 'telephone']),
         }),
@@ -132,6 +134,7 @@ function addDeadSource(app: App, context: ServerContext): void {
         body: body({
           ...LineFields,
           from: ServerId,
+          alsoFrom: AlsoFrom,
           statement: Type.Optional(DeadStatement),
           by: Type.Enum(['message', 'telephone']),
         }),

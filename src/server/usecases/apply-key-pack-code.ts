@@ -31,7 +31,7 @@ import { newId } from './new-id.ts';
 import { openReserveFor } from './reserve.ts';
 import { checkTime } from './seen-time.ts';
 import type { KnownServer } from './whose-code.ts';
-import { knownServers, slotsOfKits, whyNotActivated } from './whose-code.ts';
+import { knownServers, readServerIds, slotsOfKits, whyNotActivated } from './whose-code.ts';
 
 interface Found {
   readonly line: LineRow;
@@ -46,7 +46,7 @@ export async function applyKeyPackCode(
 ): Promise<Result<CodeOutcome, Refusal>> {
   const source = readSource(context, code, input.from);
   if (!source.ok) return source;
-  const alsoFrom = readAlsoFrom(context, input.alsoFrom ?? []);
+  const alsoFrom = readServerIds(context, input.alsoFrom ?? []);
   if (!alsoFrom.ok) return alsoFrom;
   const nowMs = context.clock.nowMs();
   // Only an installation is remembered under its key; what a code would do may be asked any time.
@@ -91,17 +91,6 @@ function readSource(
     return err({ code: 'source-wrong', licenseServerId });
   }
   return ok({ licenseServerId, value: value.value });
-}
-
-/** Further servers whose holders the units are for; this one may be among them. */
-function readAlsoFrom(context: ServerContext, typed: readonly string[]): Result<readonly string[], Refusal> {
-  const sources: string[] = [];
-  for (const each of typed) {
-    const id = normalizeLicenseServerId(context.digest, each);
-    if (!id.ok) return id;
-    sources.push(id.value);
-  }
-  return ok(sources);
 }
 
 interface Search {
@@ -285,7 +274,7 @@ async function install(
   });
   if (dead !== undefined) {
     const came = source === null ? { free: added, held: 0 } : { free: 0, held: added };
-    await takeDead(context, tx, { line, move: dead, ...came, nowMs });
+    await takeDead(context, tx, { line, move: dead, alsoFrom, ...came, nowMs });
   } else if (source !== null && reserve !== null) {
     const from = { source: source.licenseServerId, alsoFrom };
     await openReserveFor(context, tx, { line, ...from, reserve, added, nowMs });
@@ -339,16 +328,17 @@ async function takeDead(
   of: {
     readonly line: LineRow;
     readonly move: ServerMoveRow;
+    readonly alsoFrom: readonly string[];
     readonly free: number;
     readonly held: number;
     readonly nowMs: number;
   },
 ): Promise<void> {
-  const { line, move, free, held, nowMs } = of;
+  const { line, move, alsoFrom, free, held, nowMs } = of;
   // By code nobody tells the horizon: the last lease can have begun today (protocol §2.5).
   const opensAt = nowMs + longestLeaseMs;
   const { source, id } = move;
-  const postings = await divideDead(tx, { line, move: id, source, free, held, opensAt, nowMs });
+  const postings = await divideDead(tx, { line, move: id, source, alsoFrom, free, held, opensAt, nowMs });
   if (move.carrier === 'telephone')
     await updateServerMove(tx, { ...move, state: 'closed', unissued: free, held, updatedAt: nowMs });
   if (postings.length === 0) return;

@@ -11,6 +11,7 @@ import type { MessageOf } from '../../protocol/envelope.ts';
 import { msOf } from '../../protocol/schema.ts';
 import type { GapRow } from '../../store/gap-rows.ts';
 import {
+  addEarlierSources,
   endDeclaration,
   findDeclared,
   markReserved,
@@ -39,13 +40,14 @@ export async function onSourceDead(
   const declared = await findDeclared(tx, id);
   if (move === undefined || declared === undefined) return err({ code: 'move-unknown', move: id });
   if (move.state !== 'requested') return ok(null);
-  const { horizon, opensAt, units, source } = message.body;
+  const { horizon, opensAt, units, source, alsoFrom = [] } = message.body;
   const nowMs = context.clock.nowMs();
   await updateServerMove(tx, { ...move, state: 'dead-wait', updatedAt: nowMs });
   await saveDeclared(tx, {
     ...declared,
     ...{ horizon: msOf(horizon), opensAt: msOf(opensAt), state: 'waiting' },
   });
+  await addEarlierSources(tx, id, alsoFrom);
   await settleRequest(tx, { id: `move:${id}`, state: 'done', answer: JSON.stringify({ units, horizon }) });
   const { product, type } = move;
   const data = { source, count: units, product, type, horizon: isoDate(msOf(horizon)) };
@@ -75,6 +77,8 @@ export interface DeadUnits {
   readonly line: LineRow;
   readonly move: string;
   readonly source: string;
+  /** Servers that CALs had come to it from. */
+  readonly alsoFrom: readonly string[];
   /** Units that the free chain and the held chain have brought. */
   readonly free: number;
   readonly held: number;
@@ -89,7 +93,7 @@ export interface DeadUnits {
  * released early or have ended). Answers what is to be posted beyond the units themselves.
  */
 export async function divideDead(tx: WriteTx, dead: DeadUnits): Promise<readonly Posting[]> {
-  const { line, move, source, free, held, opensAt, nowMs } = dead;
+  const { line, move, source, alsoFrom, free, held, opensAt, nowMs } = dead;
   const accounts = accountsOf(line);
   const postings: Posting[] = [];
   if (held > 0) await insertReserve(tx, { id: move, lineId: line.id, source, amount: held, opensAt });
@@ -97,11 +101,14 @@ export async function divideDead(tx: WriteTx, dead: DeadUnits): Promise<readonly
   if (settled > 0) {
     postings.push({ kind: 'transfer', debit: accounts.reserved, credit: accounts.unissued, amount: settled });
   }
-  const waiting = await waitingGaps(tx, { lineId: line.id, source });
-  // Whose lease there has ended has no claim on a unit by name: a source that lived on may have given it to
-  // somebody else, who has a better one. Its gap license runs until that cannot be any more; where units were
-  // released early it is given a free one like everybody else.
-  const claims = waiting.filter((gap) => gap.leaseEnd > nowMs || opensAt < nowMs);
+  const declared = await findDeclared(tx, move);
+  if (declared !== undefined) await addEarlierSources(tx, move, alsoFrom);
+  const waiting = await waitingGaps(tx, { move, lineId: line.id, source });
+  // Whose lease there has ended has no claim on a unit by name: a source that lived on may have given it to somebody
+  // else, who has a better one. Nor has one who shows a token of a server before it: whether that very unit came along
+  // nobody can tell. Their gap licenses run until no lease of the source can run any more; where units were released
+  // early they are given a free one like everybody else.
+  const claims = waiting.filter((gap) => (gap.source === source && gap.leaseEnd > nowMs) || opensAt < nowMs);
   const named = claims.slice(0, Math.max(free, held - settled));
   for (const gap of named) await reserveFor(tx, dead, gap);
   if (named.length > 0 && held > 0) await drawReserve(tx, move, named.length);
@@ -110,7 +117,6 @@ export async function divideDead(tx: WriteTx, dead: DeadUnits): Promise<readonly
     const amount = named.length;
     postings.push({ kind: 'transfer', debit: accounts.unissued, credit: accounts.reserved, amount });
   }
-  const declared = await findDeclared(tx, move);
   if (declared !== undefined) await saveDeclared(tx, { ...declared, opensAt, state: 'granted' });
   return postings;
 }

@@ -8,9 +8,10 @@ import { parseStatement } from '../../core/dead-source.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
-import { saveDeclared } from '../../store/gap-rows.ts';
+import { addEarlierSources, saveDeclared } from '../../store/gap-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
 import {
   findServerMove,
   insertRequest,
@@ -27,10 +28,13 @@ import { moveRow } from './move-row.ts';
 import type { MoveView } from './move-view.ts';
 import { viewMove } from './move-view.ts';
 import { newId } from './new-id.ts';
+import { readServerIds } from './whose-code.ts';
 
 export interface DeadOrder {
   readonly agreement: string | undefined;
   readonly from: string;
+  /** Servers that CALs had come to it from, as far as the administrator knows them: the clearinghouse names them by message. */
+  readonly alsoFrom?: readonly string[] | undefined;
   readonly product: string;
   readonly type: string;
   /** "NAME: what happened". */
@@ -85,6 +89,8 @@ export async function declareIn(
   }
   const statement = parseStatement(order.statement);
   if (!statement.ok) return statement;
+  const alsoFrom = readServerIds(context, order.alsoFrom ?? []);
+  if (!alsoFrom.ok) return alsoFrom;
   const found = await findNamedLine(tx, { ...order, agreement: agreement.value });
   if (!found.ok) return found;
   const { line } = found.value;
@@ -96,8 +102,10 @@ export async function declareIn(
       move.line === line.line &&
       move.source === source.value,
   );
-  if (open !== undefined) return ok(await viewMove(context, tx, { move: open, resumed: true }));
-  return ok(await enter(context, tx, { order, line, source: source.value, statement: statement.value }));
+  const move =
+    open ?? (await enter(context, tx, { order, line, source: source.value, statement: statement.value }));
+  await addEarlierSources(tx, move.id, alsoFrom.value);
+  return ok(await viewMove(context, tx, { move, resumed: open !== undefined }));
 }
 
 async function enter(
@@ -109,7 +117,7 @@ async function enter(
     readonly source: string;
     readonly statement: { readonly by: string; readonly text: string };
   },
-): Promise<MoveView> {
+): Promise<ServerMoveRow> {
   const { order, line, source, statement } = of;
   const nowMs = context.clock.nowMs();
   const id = newId(context);
@@ -143,5 +151,5 @@ async function enter(
     outbox: byMessage ? [await outgoing(tx, { id: request, type: 'move-request', move: id, body })] : [],
     body: { agreement, line: line.line, move: id, source, by: statement.by, statement: statement.text },
   });
-  return viewMove(context, tx, { move, resumed: false });
+  return move;
 }

@@ -1,11 +1,11 @@
 /**
- * Gap licenses (protocol §1.5): whoever shows a token of a source that this server knows to be dead works
- * on until the CALs of that source are here, and need not show the token again.
+ * Gap licenses (protocol §1.5): whoever shows a token of a source that this server knows to be dead, or of one whose
+ * CALs had gone on to it, works on until the CALs of that source are here, and need not show the token again.
  */
 import { showsHolder } from '../../core/dead-source.ts';
 import { isoDate } from '../../core/time.ts';
 import type { GapRow } from '../../store/gap-rows.ts';
-import { findGap, hadGap, insertGap, openDeclaration, updateGap, waitsUntil } from '../../store/gap-rows.ts';
+import { findGap, hadGap, insertGap, updateGap, waitsForDead, waitsUntil } from '../../store/gap-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import type { ServerContext } from '../context.ts';
@@ -53,8 +53,8 @@ export async function gapFor(
       return { row, open: null, remembered, until };
     }
     if (shown?.sub !== sub || !showsHolder(shown.expiresAt, nowMs)) continue;
-    const declared = await openDeclaration(tx, { lineId: line.id, source: shown.source });
-    if (declared?.state !== 'waiting' || (await hadGap(tx, line.id, sub))) continue;
+    const waits = await waitsForDead(tx, { lineId: line.id, source: shown.source, nowMs });
+    if (!waits || (await hadGap(tx, line.id, sub))) continue;
     return { row: null, open: { line, shown }, remembered: null, until: null };
   }
   return noGap;

@@ -118,7 +118,7 @@ async function declare(
   if (!played.ok) return played;
   const { move, line } = played.value;
   const { agreement, product, type, carrier, source } = move;
-  const place = { lineId: line.id, source };
+  const place = { move: id, lineId: line.id, source };
   return ok({
     ...{ agreement, product, type, carrier, source },
     resumes: resumed ? await resumesOf(context, tx, move) : null,
@@ -178,7 +178,9 @@ async function playGrant(
     ...{ pool: free > 0 ? freePool : id, nowMs },
   });
   const brought = bringIn(line, free > 0 ? 'unissued' : 'reserved', units);
-  const divided = await divideDead(tx, { line, move: id, source, free, held, opensAt: opensAtMs, nowMs });
+  const divided = await divideDead(tx, {
+    ...{ line, move: id, source, alsoFrom: [], free, held, opensAt: opensAtMs, nowMs },
+  });
   const postings = [brought, ...divided];
   await tx.post({ log: serverLog, kind: 'rehearsed', id: newId(context), at: nowMs, body: {}, postings });
   return ok(await countsOf(context, tx, declared.value));

@@ -2,8 +2,10 @@
  * Whose a code is that does nothing here: what is known of other servers and of the slots of our kits, so
  * that a refusal can name the server that the code was made for.
  */
-import { licenseServerIdValue } from '../../core/code.ts';
+import { licenseServerIdValue, normalizeLicenseServerId } from '../../core/code.ts';
 import type { Refusal } from '../../core/refusal.ts';
+import type { Result } from '../../core/result.ts';
+import { ok } from '../../core/result.ts';
 import type { Authority } from '../../protocol/authority.ts';
 import { authorityOfSlot, readStoredKit } from '../../protocol/authority.ts';
 import type { ReadTx } from '../../store/port.ts';
@@ -24,6 +26,20 @@ export async function knownServers(context: ServerContext, tx: ReadTx): Promise<
     const value = licenseServerIdValue(context.digest, licenseServerId);
     return value.ok ? [{ licenseServerId, value: value.value, name }] : [];
   });
+}
+
+/** Further servers that were typed, whose holders are served as well; this one may be among them. Refused: IDs that are none. */
+export function readServerIds(
+  context: ServerContext,
+  typed: readonly string[],
+): Result<readonly string[], Refusal> {
+  const ids: string[] = [];
+  for (const each of typed) {
+    const id = normalizeLicenseServerId(context.digest, each);
+    if (!id.ok) return id;
+    ids.push(id.value);
+  }
+  return ok(ids);
 }
 
 /** Every slot of our kits, as the server that was activated with it has it: anchors are public. */
