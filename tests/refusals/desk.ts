@@ -7,8 +7,18 @@ import { grantKeyPack } from '../../src/clearinghouse/usecases/desk-key-pack.ts'
 import { repeatCodes } from '../../src/clearinghouse/usecases/desk-moves.ts';
 import { makeKit } from '../../src/clearinghouse/usecases/make-kit.ts';
 import { addProduct } from '../../src/clearinghouse/usecases/products.ts';
+import type { MoveOrder } from '../../src/clearinghouse/usecases/start-move.ts';
+import { startDeskMove } from '../../src/clearinghouse/usecases/start-move.ts';
 import type { OpenServer } from '../../src/server/app.ts';
-import { activationCode, idOf, newRequest, permanents, setUp } from '../world/acts.ts';
+import {
+  activateByContact,
+  activationCode,
+  idOf,
+  installByContact,
+  newRequest,
+  permanents,
+  setUp,
+} from '../world/acts.ts';
 import type { World } from '../world/world.ts';
 import { agreement, makeWorld, product, value } from '../world/world.ts';
 import type { Attempt, Row } from './table.ts';
@@ -18,6 +28,8 @@ interface Stage {
   readonly world: World;
   readonly server: OpenServer;
   readonly stranger: OpenServer;
+  /** A source that was declared dead, as that was entered. */
+  readonly declared: MoveOrder;
 }
 
 const open = 'OPEN-77';
@@ -37,7 +49,23 @@ async function makeStage(): Promise<Stage> {
   value(await activateByTelephone(context, { agreement: open, serverId: idOf(server) }));
   for (const name of ['LS-2', 'LS-3', 'LS-4']) await activationCode(world, await world.addServer(name));
   const stranger = await world.addServer('LS-5', { kit: true });
-  return { world, server, stranger };
+  return { world, server, stranger, declared: await declareOne(world) };
+}
+
+async function declareOne(world: World): Promise<MoveOrder> {
+  const pack = { agreement: 'NO-KIT', product, type: 'user' } as const;
+  const [dead, next] = [
+    await world.addServer('LS-DEAD', { connected: true }),
+    await world.addServer('LS-NEXT', { connected: true }),
+  ];
+  for (const server of [dead, next]) await activateByContact(server, pack.agreement);
+  await installByContact(dead, { ...pack, quantity: 1 });
+  const declared: MoveOrder = {
+    ...{ ...pack, from: idOf(dead), to: idOf(next), quantity: 'all' },
+    ...{ reason: 'dead', statement: 'Ann Lee: the disk failed', by: 'Ben Roe', requestId: 'dead' },
+  };
+  value(await startDeskMove(world.clearinghouse.context, declared));
+  return declared;
 }
 
 /** A key pack that would be granted but for what is changed. */
@@ -264,6 +292,23 @@ const keys: readonly Row<Stage>[] = [
     },
     refused: { code: 'idempotency-key-reused' },
   },
+  ...(
+    [
+      ['another statement', { statement: 'Ann Lee: it burnt' }],
+      ['another person who enters it', { by: 'Cat Ode' }],
+      ['another reason', { reason: 'replaced' }],
+    ] as const
+  ).map(
+    ([what, change]): Row<Stage> => ({
+      name: `the idempotency key of a dead source with ${what}`,
+      attempt: async (stage) => {
+        // Entered again as it was, it is the same declaration.
+        value(await startDeskMove(stage.world.clearinghouse.context, stage.declared));
+        return () => startDeskMove(stage.world.clearinghouse.context, { ...stage.declared, ...change });
+      },
+      refused: { code: 'idempotency-key-reused' },
+    }),
+  ),
   {
     name: 'the idempotency key of an agreement for another quantity',
     attempt: async (stage) => {

@@ -412,6 +412,19 @@ const moves: readonly Row<Stage>[] = [
     refused: { code: 'idempotency-key-reused' },
     recorded,
   },
+  {
+    name: 'a declaration under the id of the move that its source had asked for',
+    attempt: says(next, (stage) => ({
+      t: 'move-request',
+      move: stage.moves.reserved,
+      body: {
+        ...{ ...wish, ...dead, quantity: 5 },
+        ...{ source: acts.idOf(stage.other), target: acts.idOf(stage.next) },
+      },
+    })),
+    refused: { code: 'idempotency-key-reused' },
+    recorded,
+  },
 ];
 
 /** Bodies that no honest program can send, in messages that are signed as they should be. */

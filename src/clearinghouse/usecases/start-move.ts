@@ -2,6 +2,7 @@
 import { clearinghouseAccount } from '../../core/account.ts';
 import { checkRequest, findLine } from '../../core/agreement.ts';
 import { base64url, firstBytes, utf8 } from '../../core/bytes.ts';
+import { canonicalJson } from '../../core/canonical.ts';
 import { licenseServerIdValue, normalizeLicenseServerId } from '../../core/code.ts';
 import { parseStatement } from '../../core/dead-source.ts';
 import type { Carrier, MoveReason } from '../../core/move.ts';
@@ -59,7 +60,7 @@ export interface MoveOrder extends MoveAsked {
 /**
  * A move by telephone. Nothing is frozen yet: the caller freezes on the source and reads the code.
  * Refused: `agreement-unknown`, program fields, `line-unknown`, ids, `server-unknown`, `not-activated`,
- * `invalid-input` (a dead source without a statement), and what `startMove` refuses.
+ * `invalid-input` (a dead source without a statement), `idempotency-key-reused`, and what `startMove` refuses.
  */
 export async function startDeskMove(
   context: ClearinghouseContext,
@@ -68,9 +69,11 @@ export async function startDeskMove(
   const start = deskStart(context, order);
   if (!start.ok) return start;
   const { id, from, to, agreement, product, type, quantity } = start.value;
-  const requestDigest = [from, to, agreement, product, type, quantity].join(' ');
+  const { reason, declaration: declares } = start.value;
+  const declared = declares === null ? null : { ...declares };
+  const asked = { from, to, agreement, product, type, quantity: `${quantity}`, reason, declared };
   return context.store.write((tx) => {
-    const key = { id: `move:${order.requestId}`, requestDigest };
+    const key = { id: `move:${order.requestId}`, requestDigest: canonicalJson(asked) };
     return once<DeskAnswer>(tx, key, async () => {
       const started = await beginMove(context, tx, start.value);
       if (!started.ok) return started;
@@ -271,11 +274,14 @@ function startedEntry(move: MoveRow): Omit<Entry, 'id'> {
   return { log: agreement, kind: 'move-started', at: startedAt, body };
 }
 
-/** Whether an id stands for the same move as before: the same units between the same servers. */
-function isSame(row: MoveRow, start: OnlineOrder): boolean {
-  const same = (name: 'agreement' | 'product' | 'type' | 'quantity'): boolean => row[name] === start[name];
+/** Whether an id stands for the same move as before: the same units between the same servers, for the same reason. */
+async function isSame(tx: WriteTx, row: MoveRow, start: OnlineOrder): Promise<boolean> {
+  const names = ['agreement', 'product', 'type', 'quantity', 'reason'] as const;
   const ends = row.source === start.from && row.target === start.to;
-  return ends && same('agreement') && same('product') && same('type') && same('quantity');
+  if (!ends || names.some((name) => row[name] !== start[name])) return false;
+  const declared = await findDeadSource(tx, row.id);
+  const { by, text } = start.declaration ?? {};
+  return declared?.declaredBy === by && declared?.statement === text;
 }
 
 /** The move a license server asked for: entered, and the freeze sent to the source. */
@@ -286,7 +292,8 @@ export async function startOnlineMove(
 ): Promise<Result<MoveRow, Refusal>> {
   const present = await findMove(tx, start.id);
   if (present !== undefined) {
-    return isSame(present, start) ? ok(present) : err({ code: 'idempotency-key-reused', id: start.id });
+    const same = await isSame(tx, present, start);
+    return same ? ok(present) : err({ code: 'idempotency-key-reused', id: start.id });
   }
   for (const id of [start.from, start.to]) {
     const value = licenseServerIdValue(context.digest, id);
