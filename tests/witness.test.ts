@@ -20,7 +20,7 @@ import { findServer } from '../src/store/committed-server-rows.ts';
 import { writeMeta } from '../src/store/meta-rows.ts';
 import type { Store } from '../src/store/port.ts';
 import { pageEvents } from '../src/store/server-rows.ts';
-import { auditOf, clearinghouseBundle, codesOf, serverBundle } from './audit/bundles.ts';
+import { assertSound, auditOf, clearinghouseBundle, codesOf, serverBundle } from './audit/bundles.ts';
 import * as acts from './world/acts.ts';
 import type { World } from './world/world.ts';
 import { agreement, makeWorld, product, value } from './world/world.ts';
@@ -47,10 +47,13 @@ async function assertWitnessed(world: World, server: OpenServer): Promise<void> 
     [own]: [key(own, 'log', publicKey), key(clearinghouseOrigin(publisher), 'witness', issueKey.publicKey)],
     [agreementLog]: [key(agreementLog, 'log', issueKey.publicKey), key(own, 'witness', publicKey)],
   };
-  const there = await rows(world.clearinghouse.store);
+  const there = await world.clearinghouse.store.read(listCheckpoints);
   const here = await rows(server.store);
   for (const [origin, known] of Object.entries(keys)) {
-    const [one, other] = [there.get(origin), here.get(origin)];
+    // Of the agreement's journal the clearinghouse has what each of its servers has cosigned.
+    const witness = origin === own ? clearinghouseOrigin(publisher) : own;
+    const one = there.find((row) => row.origin === origin && row.witness === witness);
+    const other = here.get(origin);
     assert.ok(one !== undefined && other !== undefined, origin);
     assert.equal(one.conflict, null);
     assert.equal(other.conflict, null);
@@ -100,6 +103,43 @@ it('does so by files, and an answer file that comes late or twice is no fork', a
   await assertWitnessed(world, server);
   const { state } = await stateOf(world, server);
   assert.equal(state, 'ok');
+  await world.close();
+});
+
+it('does so with one answer file for both servers of a move: each takes its own, and is cosigned when it asks', async () => {
+  const world = await makeWorld(1000, { kit: false });
+  const old = await acts.addConnected(world, 'LS-OLD', 5);
+  const next = await acts.addConnected(world, 'LS-NEW', 0);
+  await acts.permanent(old, 'ws-1');
+  await acts.contact(old, next);
+  const notesOf = async (server: OpenServer): Promise<readonly (string | undefined)[]> => [
+    (await rows(server.store)).get(agreementLog)?.note,
+    (await rows(world.clearinghouse.store)).get(serverOrigin(acts.idOf(server)))?.note,
+  ];
+  const both = async (answer: string): Promise<void> => {
+    for (const each of [next, old, next]) await applyAnswerFile(each.context, answer);
+  };
+  await acts.askMove(old, next);
+  value(await applyAnswerFile(old.context, await acts.answerTo(world, old)));
+  const before = await notesOf(next);
+  const [other, grant] = [await notesOf(old), await acts.answerTo(world, old)];
+  await both(grant);
+  // The grant has come to the other server, of which nothing was heard: its journals stand where they were.
+  assert.deepEqual(await acts.counts(next), [5, 0, 4, 0, 1, 0]);
+  assert.deepEqual(await notesOf(next), before);
+  assert.ok((await notesOf(old)).every((note, at) => note !== undefined && note !== other[at]));
+  await assertWitnessed(world, old);
+  for (const asks of [next, old]) {
+    const stood = await notesOf(asks);
+    const answer = await acts.answerTo(world, asks);
+    await both(answer);
+    await both(grant);
+    assert.ok((await notesOf(asks)).every((note, at) => note !== stood[at]));
+    await assertWitnessed(world, asks);
+  }
+  assert.deepEqual(await acts.counts(old), [0, 0, 0, 0, 0, 0]);
+  await assertSound(world);
+  for (const server of [old, next]) assert.equal((await stateOf(world, server)).state, 'ok');
   await world.close();
 });
 
