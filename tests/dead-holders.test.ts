@@ -6,6 +6,7 @@ import { approveMove } from '../src/clearinghouse/usecases/approve-release.ts';
 import { repeatCodes } from '../src/clearinghouse/usecases/desk-moves.ts';
 import { startDeskMove } from '../src/clearinghouse/usecases/start-move.ts';
 import { isoTime, msOfIso } from '../src/core/time.ts';
+import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { applyAnswerFile } from '../src/server/usecases/apply-message.ts';
 import { declareDead } from '../src/server/usecases/declare-dead.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
@@ -271,6 +272,46 @@ describe('a dead source by telephone and by file', () => {
     );
     const own = value(await ask(target, 'ws-1'));
     assert.deepEqual([own.kind, own.origin], ['permanent', held.origin]);
+    await assertAll(world);
+  });
+
+  it('is released early by a key pack that was typed without its source, and then with it', async () => {
+    const world = await newWorld(1000);
+    const source = await world.addServer('LS-OLD', { kit: true });
+    const target = await world.addServer('LS-NEW', { kit: true });
+    await acts.setUp(world, source, 10);
+    await acts.setUp(world, target, 0);
+    const from = acts.idOf(source);
+    const own = await acts.packCode(world, target, { quantity: 2 });
+    assert.equal('waitingFor' in (await acts.typeCode(target, own)), false);
+    world.clock.advanceDays(1);
+    const held = await acts.permanent(source, 'ws-1');
+    value(await declareDead(target.context, { agreement, from, ...line, statement, by: 'telephone' }));
+    value(await ask(target, 'ws-1', held));
+    const { context } = world.clearinghouse;
+    const started = value(
+      await startDeskMove(context, {
+        ...{ agreement, from, to: acts.idOf(target), ...line, quantity: 'all' },
+        ...{ reason: 'dead', statement, requestId: acts.newRequest() },
+      }),
+    );
+    const move = String(started['move']);
+    const code = value(await approveMove(context, { move, by: 'Ben' })).code ?? '';
+    const stateHere = async () => (await listMoves(target.context)).map(({ state }) => state);
+    const first = await acts.typeCode(target, code);
+    assert.partialDeepStrictEqual(first, { added: 10, installed: 12, waitingFor: [from] });
+    assert.deepEqual(await stateHere(), ['dead-wait']);
+    // What was typed before the declaration is none of it, whatever is said of it; nor is the code one of another source.
+    const typed = (text: string, source: string, confirmed = true) =>
+      applyCode(target.context, { text, from: source, confirmed });
+    assert.equal(refusalOf(await typed(own, from)).code, 'already-applied');
+    assert.equal(refusalOf(await typed(code, acts.idOf(target))).code, 'already-applied');
+    assert.partialDeepStrictEqual(value(await typed(code, from, false)), { applied: false, added: 0 });
+    assert.deepEqual(await stateHere(), ['dead-wait']);
+    assert.partialDeepStrictEqual(value(await typed(code, from)), { applied: true, added: 0, installed: 12 });
+    assert.deepEqual(await stateHere(), ['closed']);
+    const was = refusalOf(await typed(code, from));
+    assert.partialDeepStrictEqual(was, { code: 'already-applied', added: 10 });
     await assertAll(world);
   });
 

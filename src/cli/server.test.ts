@@ -379,6 +379,17 @@ describe('server move from a server that no longer functions', () => {
     }
     assert.equal(await stateOf('file-to'), 'dead-wait');
   });
+
+  it('says of a key pack that is typed without a source how it is typed with it, which ends the waiting', async () => {
+    const [source, target] = [await idOf('file-from'), await idOf('file-to')];
+    const code = ['server', 'install', '--code', await keyPack(target, 1)];
+    const { exit, stdout } = await run('file-to', ...code, '--yes');
+    assert.equal(exit, 0);
+    assert.match(stdout.replaceAll(/\s+/g, ' '), new RegExp(`--code CODE --from ${source}`));
+    assert.equal(await stateOf('file-to'), 'dead-wait');
+    assert.equal((await done('file-to', ...code, '--from', source))['added'], 0);
+    assert.equal(await stateOf('file-to'), 'closed');
+  });
 });
 
 describe('lists', () => {

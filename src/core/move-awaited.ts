@@ -105,7 +105,8 @@ const keyPackOfDead: Awaited = {
   from: 'clearinghouse',
   text:
     'When the horizon of the source has passed, or a second person has released its CALs earlier, the ' +
-    'clearinghouse reads their key pack out. Type it here: calyx server install --code CODE --from ID.',
+    'clearinghouse reads their key pack out. Type it here: calyx server install --code CODE --from ID (again with --from, ' +
+    'if it was typed without).',
 };
 
 const held: Readonly<Record<MoveAtServer['role'], Awaited>> = {

@@ -65,6 +65,16 @@ export async function waitsForDead(
   return row !== undefined;
 }
 
+/** The sources whose key pack is awaited on a line, which the desk reads out. */
+export async function waitingByTelephone(tx: ReadTx, lineId: number): Promise<readonly string[]> {
+  const rows = await tx.all<{ source: string }>(
+    `select d.source from dead_sources d join moves m on m.id = d.move
+     where d.line_id = ? and d.state = 'waiting' and m.carrier = 'telephone' order by m.started_at, m.id`,
+    lineId,
+  );
+  return rows.map(({ source }) => source);
+}
+
 /** Whether any source was ever declared dead here: where none was, nobody looks for one. */
 export async function hasDeclared(tx: ReadTx): Promise<boolean> {
   return (await tx.get('select 1 as found from dead_sources limit 1')) !== undefined;

@@ -39,6 +39,8 @@ export type CodeOutcome =
       readonly type: string;
       readonly added: number;
       readonly installed: number;
+      /** Dead sources whose key pack is awaited, where none was named: it may be this one, and is to be typed again then. */
+      readonly waitingFor?: readonly string[];
     }
   | { readonly kind: 'horizon'; readonly agreement: string; readonly horizon: string };
 

@@ -3,20 +3,18 @@
  * what it would add, and installs it once that is confirmed.
  */
 import { base64url } from '../../core/bytes.ts';
-import { longestLeaseMs } from '../../core/cal.ts';
 import { findAppliedPosition, findPosition, maskValue, searchLimit } from '../../core/chain.ts';
 import type { Code } from '../../core/code.ts';
-import { formatLicenseServerId, licenseServerIdValue, normalizeLicenseServerId } from '../../core/code.ts';
+import { formatLicenseServerId, licenseServerIdValue } from '../../core/code.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
-import { openDeclaration } from '../../store/gap-rows.ts';
+import { waitingByTelephone } from '../../store/gap-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
-import type { LineRow } from '../../store/server-authority-rows.ts';
+import type { AppliedReveal, LineRow } from '../../store/server-authority-rows.ts';
 import { findAppliedReveal, listAuthorities, listLines } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
-import { findServerMove, updateServerMove } from '../../store/server-rows.ts';
 import { freePool } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { administerOnce } from './administer-once.ts';
@@ -24,9 +22,9 @@ import type { Proof } from './advance-chain.ts';
 import { chainOf, installProof } from './advance-chain.ts';
 import { linesOf } from './apply-activation-code.ts';
 import type { CodeInput, CodeOutcome } from './apply-code.ts';
-import { divideDead } from './dead-source.ts';
+import { openDead, takeDead } from './dead-key-pack.ts';
 import { noteEvent } from './events.ts';
-import { accountsOf, serverLog } from './license-token.ts';
+import { accountsOf } from './license-token.ts';
 import { newId } from './new-id.ts';
 import { openReserveFor } from './reserve.ts';
 import { checkTime } from './seen-time.ts';
@@ -52,16 +50,17 @@ export async function applyKeyPackCode(
   // Only an installation is remembered under its key; what a code would do may be asked any time.
   const order = input.confirmed ? input : { ...input, requestId: undefined };
   const search: Search = { code, source: source.value, quantity: input.quantity };
+  const asked = { ...input, alsoFrom: alsoFrom.value };
   const outcome = await administerOnce<CodeOutcome>(context, { act: 'install-code', order }, async (tx) => {
     const found = await findProof(context, tx, search);
-    if (!found.ok) return found;
+    if (!found.ok) return (await saidLater(context, tx, { search, input: asked, nowMs })) ?? found;
     const clock = await checkTime(context, tx, nowMs);
     if (!clock.ok) return clock;
     const { line } = found.value;
     if (input.confirmed) {
       const dead = await openDead(context, tx, { line, code, from: input.from, nowMs });
       const of = { source: source.value, alsoFrom: alsoFrom.value, dead, nowMs };
-      return install(context, tx, { ...found.value, ...of });
+      return install(context, tx, { ...found.value, ...of, from: input.from });
     }
     return ok(await preview(tx, code, found.value));
   });
@@ -113,7 +112,7 @@ async function findProof(
   const held = search.code.kind === 'held-key-pack';
   const sources = held ? await sourcesOf(context, tx, search) : [null];
   const applied = await findApplied(context, tx, { lines, search, sources });
-  if (applied !== null) return err(applied);
+  if (applied !== null) return err(await firstNumbers(tx, applied));
   if (held && search.source === null) return err({ code: 'source-needed' });
   const found = findAhead(context, { lines, search, lsidValue: context.lsidValue, source: search.source });
   if (found !== null) return activeOnly(tx, found);
@@ -168,12 +167,18 @@ function findAhead(context: ServerContext, attempt: Attempt): Found | null {
   return null;
 }
 
+/** What a code has brought that was typed before; no record where a later one had overtaken it. */
+interface Applied {
+  readonly line: LineRow;
+  readonly record: AppliedReveal | undefined;
+}
+
 /** A position at or below the present one: typed before, or overtaken by a later code. */
 async function findApplied(
   context: ServerContext,
   tx: ReadTx,
   of: Pick<Attempt, 'lines' | 'search'> & { readonly sources: readonly (Source | null)[] },
-): Promise<Refusal | null> {
+): Promise<Applied | null> {
   const { search, sources } = of;
   const { lsidValue } = context;
   const values = sources.map((source) => unmask(context, { search, lsidValue, source }));
@@ -187,17 +192,50 @@ async function findApplied(
       chain: place.chain,
       value: base64url(position.value),
     });
-    return {
-      code: 'already-applied',
-      product: line.product,
-      type: line.type,
-      added: record?.added ?? 0,
-      installed: record?.installed ?? (await tx.balance(accountsOf(line).installed)),
-      at: record === undefined ? '' : isoTime(record.at),
-    };
+    return { line, record };
   }
   return null;
 }
+
+async function firstNumbers(tx: ReadTx, { line, record }: Applied): Promise<Refusal> {
+  return {
+    code: 'already-applied',
+    product: line.product,
+    type: line.type,
+    added: record?.added ?? 0,
+    installed: record?.installed ?? (await tx.balance(accountsOf(line).installed)),
+    at: record === undefined ? '' : isoTime(record.at),
+  };
+}
+
+/**
+ * Typed again with the source that was left out the first time, the key pack of a dead source which a second person
+ * released early is for the holders of that one: what it had brought and nobody has. undefined: it is no such code.
+ */
+async function saidLater(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly search: Search; readonly input: SourcedInput; readonly nowMs: number },
+): Promise<Result<CodeOutcome, Refusal> | undefined> {
+  const { search, input, nowMs } = of;
+  if (search.code.kind !== 'key-pack') return undefined;
+  const lines = await listLines(tx);
+  const { line, record } = (await findApplied(context, tx, { lines, search, sources: [null] })) ?? {};
+  const { code } = search;
+  const move = line && (await openDead(context, tx, { line, code, from: input.from, nowMs }));
+  if (line === undefined || record === undefined || move === undefined || record.at < move.startedAt)
+    return undefined;
+  const accounts = accountsOf(line);
+  const free = Math.min(record.added, await tx.balance(accounts.unissued));
+  if (input.confirmed) {
+    const { alsoFrom } = input;
+    await takeDead(context, tx, { line, move, alsoFrom, free, held: 0, nowMs });
+  }
+  const installed = await tx.balance(accounts.installed);
+  return ok(outcome('key-pack', { line, added: 0, installed, applied: input.confirmed }));
+}
+
+type SourcedInput = CodeInput & { readonly alsoFrom: readonly string[] };
 
 /**
  * Which of the servers known here the code is meant for, under a slot of one of our kits. That takes up
@@ -256,13 +294,15 @@ async function install(
   tx: WriteTx,
   of: Found & {
     readonly source: Source | null;
+    /** As it was typed, which a key pack of unissued CALs has only where its source no longer functions. */
+    readonly from: string | undefined;
     readonly alsoFrom: readonly string[];
     /** The move of its declaration: what comes is for the holders of that source first. */
     readonly dead: ServerMoveRow | undefined;
     readonly nowMs: number;
   },
 ): Promise<Result<CodeOutcome, Refusal>> {
-  const { source, alsoFrom, proof, dead, nowMs } = of;
+  const { source, from, alsoFrom, proof, dead, nowMs } = of;
   const reserve = source === null ? null : (dead?.id ?? newId(context));
   const { line, added, installed } = await installProof(context, tx, {
     line: of.line,
@@ -276,8 +316,8 @@ async function install(
     const came = source === null ? { free: added, held: 0 } : { free: 0, held: added };
     await takeDead(context, tx, { line, move: dead, alsoFrom, ...came, nowMs });
   } else if (source !== null && reserve !== null) {
-    const from = { source: source.licenseServerId, alsoFrom };
-    await openReserveFor(context, tx, { line, ...from, reserve, added, nowMs });
+    const sources = { source: source.licenseServerId, alsoFrom };
+    await openReserveFor(context, tx, { line, ...sources, reserve, added, nowMs });
   }
   const data = { product: line.product, type: line.type, added, installed, agreement: line.agreement };
   await noteEvent(context, tx, {
@@ -288,63 +328,8 @@ async function install(
     const moved = { count: added, product: line.product, type: line.type, source: source.licenseServerId };
     await noteEvent(context, tx, { number: dead === undefined ? 89 : 93, data: moved });
   }
-  return ok(
-    outcome(source === null ? 'key-pack' : 'held-key-pack', { line, added, installed, applied: true }),
-  );
-}
-
-/**
- * The declaration that a code is of, by the source that was typed with it: held, or released early. Where it went by
- * message the grant comes by message as well and divides what there is; but a held key pack of a source whose horizon
- * has passed is for nobody else before that source's last lease must have ended, however it comes (protocol §2.5).
- */
-async function openDead(
-  context: ServerContext,
-  tx: WriteTx,
-  of: {
-    readonly line: LineRow;
-    readonly code: Code;
-    readonly from: string | undefined;
-    readonly nowMs: number;
-  },
-): Promise<ServerMoveRow | undefined> {
-  const { line, code, from, nowMs } = of;
-  const source = from === undefined ? undefined : normalizeLicenseServerId(context.digest, from);
-  if (source === undefined || !source.ok) return undefined;
-  const declared = await openDeclaration(tx, { lineId: line.id, source: source.value });
-  if (declared?.state !== 'waiting') return undefined;
-  const move = await findServerMove(tx, declared.move);
-  const isItsOwn = code.kind === 'held-key-pack' && declared.horizon !== null && declared.horizon <= nowMs;
-  return move?.carrier === 'telephone' || isItsOwn ? move : undefined;
-}
-
-/**
- * Units of a dead source for its holders: those who showed a token are named, and the move is over here; one by
- * message when its grant has been here, and the clearinghouse has heard so.
- */
-async function takeDead(
-  context: ServerContext,
-  tx: WriteTx,
-  of: {
-    readonly line: LineRow;
-    readonly move: ServerMoveRow;
-    readonly alsoFrom: readonly string[];
-    readonly free: number;
-    readonly held: number;
-    readonly nowMs: number;
-  },
-): Promise<void> {
-  const { line, move, alsoFrom, free, held, nowMs } = of;
-  // By code nobody tells the horizon: the last lease can have begun today (protocol §2.5).
-  const opensAt = nowMs + longestLeaseMs;
-  const { source, id } = move;
-  const postings = await divideDead(tx, { line, move: id, source, alsoFrom, free, held, opensAt, nowMs });
-  if (move.carrier === 'telephone')
-    await updateServerMove(tx, { ...move, state: 'closed', unissued: free, held, updatedAt: nowMs });
-  if (postings.length === 0) return;
-  const { agreement, line: number } = line;
-  await tx.post({
-    ...{ log: serverLog, kind: 'reserve-settled', id: newId(context), at: nowMs, postings },
-    body: { agreement, line: number, source },
-  });
+  const kind = source === null ? 'key-pack' : 'held-key-pack';
+  const done = outcome(kind, { line, added, installed, applied: true });
+  const waits = from === undefined ? await waitingByTelephone(tx, line.id) : [];
+  return ok(waits.length === 0 ? done : { ...done, waitingFor: waits });
 }

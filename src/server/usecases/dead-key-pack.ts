@@ -1,0 +1,69 @@
+/** The key pack of a source that was declared dead here, which says nothing of that but what is typed with it (protocol §2.5). */
+import { longestLeaseMs } from '../../core/cal.ts';
+import type { Code } from '../../core/code.ts';
+import { normalizeLicenseServerId } from '../../core/code.ts';
+import { openDeclaration } from '../../store/gap-rows.ts';
+import type { WriteTx } from '../../store/port.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
+import { findServerMove, updateServerMove } from '../../store/server-rows.ts';
+import type { ServerContext } from '../context.ts';
+import { divideDead } from './dead-source.ts';
+import { serverLog } from './license-token.ts';
+import { newId } from './new-id.ts';
+
+/**
+ * The declaration that a code is of, by the source that was typed with it: held, or released early. Where it went by
+ * message the grant comes by message as well and divides what there is; but a held key pack of a source whose horizon
+ * has passed is for nobody else before that source's last lease must have ended, however it comes (protocol §2.5).
+ */
+export async function openDead(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly code: Code;
+    readonly from: string | undefined;
+    readonly nowMs: number;
+  },
+): Promise<ServerMoveRow | undefined> {
+  const { line, code, from, nowMs } = of;
+  const source = from === undefined ? undefined : normalizeLicenseServerId(context.digest, from);
+  if (source === undefined || !source.ok) return undefined;
+  const declared = await openDeclaration(tx, { lineId: line.id, source: source.value });
+  if (declared?.state !== 'waiting') return undefined;
+  const move = await findServerMove(tx, declared.move);
+  const isItsOwn = code.kind === 'held-key-pack' && declared.horizon !== null && declared.horizon <= nowMs;
+  return move?.carrier === 'telephone' || isItsOwn ? move : undefined;
+}
+
+/**
+ * Units of a dead source for its holders: those who showed a token are named, and the move is over here; one by
+ * message when its grant has been here, and the clearinghouse has heard so.
+ */
+export async function takeDead(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly move: ServerMoveRow;
+    readonly alsoFrom: readonly string[];
+    readonly free: number;
+    readonly held: number;
+    readonly nowMs: number;
+  },
+): Promise<void> {
+  const { line, move, alsoFrom, free, held, nowMs } = of;
+  // By code nobody tells the horizon: the last lease can have begun today (protocol §2.5).
+  const opensAt = nowMs + longestLeaseMs;
+  const { source, id } = move;
+  const postings = await divideDead(tx, { line, move: id, source, alsoFrom, free, held, opensAt, nowMs });
+  if (move.carrier === 'telephone')
+    await updateServerMove(tx, { ...move, state: 'closed', unissued: free, held, updatedAt: nowMs });
+  if (postings.length === 0) return;
+  const { agreement, line: number } = line;
+  await tx.post({
+    ...{ log: serverLog, kind: 'reserve-settled', id: newId(context), at: nowMs, postings },
+    body: { agreement, line: number, source },
+  });
+}
