@@ -9,6 +9,7 @@ import { confirmByTelephone } from '../src/clearinghouse/usecases/desk-confirm.t
 import { repeatCodes } from '../src/clearinghouse/usecases/desk-moves.ts';
 import { startDeskMove } from '../src/clearinghouse/usecases/start-move.ts';
 import type { OpenServer } from '../src/server/app.ts';
+import { readStatus } from '../src/server/usecases/status.ts';
 import { freezeByTelephone, releaseByTelephone } from '../src/server/usecases/telephone-move.ts';
 import * as acts from './world/acts.ts';
 import type { Pair } from './world/dead.ts';
@@ -73,11 +74,14 @@ describe('a move to a server that is declared dead', () => {
     assert.match(awaited.text, new RegExp(deadSource?.opensAt.slice(0, 10) ?? '-'));
     await acts.contact(old);
     assert.equal((await acts.permanent(old, 'ws-1')).kind, 'permanent');
-    // A copy of it that turns up changes nothing; it gives everything up, what was on trial there too.
+    // A copy of it that turns up changes nothing.
+    assert.equal(await stateOn(source, move), 'provisional');
     await acts.contact(source, source);
     assert.equal(await stateAt(at, move), 'aborting');
-    assert.deepEqual(await acts.counts(source), [0, 0, 0, 0, 0, 0]);
+    // It has nothing any more, and waits for nobody.
     assert.equal(await stateOn(source, move), 'relinquished');
+    assert.deepEqual(await acts.counts(source), [0, 0, 0, 0, 0, 0]);
+    assert.deepEqual((await readStatus(source.context)).openMoves, []);
     await assertAll(world);
     await passTime(at, dead, 'opensAt');
     await acts.contact(old, old);
@@ -142,6 +146,10 @@ describe('a move to a server that is declared dead', () => {
     world.clock.advanceDays(90);
     await acts.contact(target);
     assert.equal((await acts.permanent(target, 'ws-9')).kind, 'permanent');
+    assert.equal(await stateOn(source, move), 'final');
+    await acts.contact(source, source);
+    assert.equal(await stateOn(source, move), 'closed');
+    assert.deepEqual(await acts.counts(source), [0, 0, 0, 0, 0, 0]);
     await assertAll(world);
   });
 

@@ -386,6 +386,32 @@ describe('the report by file and by telephone', { concurrency: 1 }, () => {
   });
 });
 
+for (const dies of ['source', 'target'] as const) {
+  it(`does not wait for the ${dies} of a move that was declared dead before it had stated it`, async () => {
+    const { world, old, next, third } = await connectedWorld();
+    const move = await start(old, next, 30);
+    await acts.contact(old, old, next, next, old);
+    // It is not heard of again. The other end states what it has when the move has ended there: a target when its
+    // source is taken for closed.
+    const [dead, lives] = dies === 'source' ? [old, next] : [next, old];
+    await rounds(3, lives);
+    const missing = dies === 'source' ? ['source', 'target'] : ['target'];
+    assert.deepEqual((await atDesk(world, move)).missing, missing);
+    const order = { agreement, from: acts.idOf(dead), product, type, statement: 'Ann Lee: it burnt' };
+    const declared = value(await declareDead(third.context, { ...order, by: 'message' }));
+    await acts.contact(third);
+    assert.deepEqual((await atDesk(world, move)).missing, missing);
+    const { deadSource } = value(await showMove(world.clearinghouse.context, declared.id));
+    world.clock.set((msOfIso(deadSource?.horizon ?? '') ?? 0) + 1000);
+    await acts.contact(third);
+    await rounds(3, lives);
+    const report = await atDesk(world, move);
+    assert.deepEqual([report.verdict, report.findings, report.missing], ['ok', [], []]);
+    await assertConserved(world);
+    await world.close();
+  });
+}
+
 it('of a source that no longer functions: nothing is waited for that can never come', async () => {
   const { world, old, next } = await connectedWorld();
   const before = await acts.permanent(old, 'ws-1');

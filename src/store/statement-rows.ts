@@ -41,7 +41,20 @@ export async function settleStatements(tx: WriteTx, move: string): Promise<void>
   await tx.run('update statements set due = 0 where move = ? and due = 1', move);
 }
 
-/** Moves about which a server has stated something that the clearinghouse has not answered yet. */
+/** Moves that were stated while a server was still to state them, which never will, are stated anew. */
+export async function stateWithout(tx: WriteTx, licenseServerId: string): Promise<void> {
+  const silent = (side: 'source' | 'target'): string =>
+    `select id from moves m where m.${side} = ? and not exists
+       (select 1 from statements s where s.move = m.id and s.side = '${side}')`;
+  await tx.run(
+    `update statements set due = 1 where side = 'clearinghouse'
+       and (move in (${silent('source')}) or move in (${silent('target')}))`,
+    licenseServerId,
+    licenseServerId,
+  );
+}
+
+/** Moves about which the clearinghouse has not stated what it would say now. */
 export async function dueStatements(tx: ReadTx): Promise<readonly string[]> {
   const rows = await tx.all<{ move: string }>('select distinct move from statements where due = 1 limit 100');
   return rows.map((row) => row.move);

@@ -19,6 +19,7 @@ import {
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
 import { declarationsOf, earlierSources, findDeadSource } from '../../store/dead-source-rows.ts';
 import type { OutgoingMessage, ReadTx, WriteTx } from '../../store/port.ts';
+import { stateWithout } from '../../store/statement-rows.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { addressField } from '../server-address.ts';
@@ -97,6 +98,7 @@ export async function fenceSource(
   await saveServer(tx, { ...server, state: 'closed', generation: fenced });
   const waiting = await tx.outbox(move.source, 10_000);
   if (waiting.length > 0) await tx.acknowledge(waiting.map((row) => row.id));
+  await stateWithout(tx, move.source);
   return closeMessage(context, tx, {
     source: move.source,
     moves: [...earlier.map((row) => row.move), move.id],

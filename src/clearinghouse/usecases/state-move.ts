@@ -34,6 +34,7 @@ import { outgoing } from '../send.ts';
 import { wasGranted } from './cancel-body.ts';
 import { grantedUnits } from './close-authority.ts';
 import { newId } from './new-id.ts';
+import { fencedUntil } from './settle-fenced.ts';
 
 /** The trust list in force, which this program has signed itself. */
 function trustListOf(context: ClearinghouseContext): TrustList {
@@ -176,9 +177,10 @@ async function claimsOf(
 async function silentSides(tx: ReadTx, move: MoveRow): Promise<('source' | 'target')[]> {
   const silent: ('source' | 'target')[] = [];
   const undone = move.state === 'aborted';
-  const gone = move.reason === 'dead' && (await findServer(tx, move.source))?.state === 'closed';
-  if (gone || (undone && move.unissued + move.held === 0)) silent.push('source');
-  if (undone && !(await wasGranted(tx, move))) silent.push('target');
+  const gone = async (end: 'source' | 'target'): Promise<boolean> =>
+    (await fencedUntil(tx, move[end])) !== undefined;
+  if ((await gone('source')) || (undone && move.unissued + move.held === 0)) silent.push('source');
+  if ((await gone('target')) || (undone && !(await wasGranted(tx, move)))) silent.push('target');
   return silent;
 }
 
@@ -250,6 +252,7 @@ export async function reportMove(
   context: ClearinghouseContext,
   id: string,
 ): Promise<Result<ReportView, Refusal>> {
+  await stateDueMoves(context);
   const found = await context.store.read(async (tx) => {
     const move = await findMove(tx, id);
     if (move === undefined) return undefined;
@@ -288,6 +291,5 @@ export async function updateReport(
   });
   if (!taken.ok) return taken;
   if (call.fresh) await stateMove(context, call.move);
-  else await stateDueMoves(context);
   return reportMove(context, call.move);
 }

@@ -3,6 +3,7 @@
  * CALs are another's. It gives them up, refers their holders there, and is never activated again.
  */
 import type { BodyOf } from '../../protocol/messages.ts';
+import { endDeclaration } from '../../store/gap-rows.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
@@ -12,9 +13,9 @@ import {
   findServerMove,
   insertServerMove,
   openFreeze,
-  provisionalMove,
+  openServerMoves,
   savePeer,
-  sharedMove,
+  settleRequest,
   updateServerMove,
 } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
@@ -23,6 +24,7 @@ import { freezeUnits, releaseUnits, unfreezeUnits } from './freeze.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
+import { settleUndo } from './open-undo.ts';
 
 type Fenced = NonNullable<BodyOf<'close'>['moves']>[number];
 
@@ -32,6 +34,31 @@ const fencedKey = 'fenced-by';
 export async function fencedBy(tx: ReadTx): Promise<string | undefined> {
   return readMeta(tx, fencedKey);
 }
+
+/**
+ * Nothing is heard any more of what was open here: what came on trial has gone back without this server, what was its
+ * own it gives up with the rest, and what it had asked for is over. None of it may stand in the way of that, nor be
+ * waited for. What it has frozen, `closeAsDead` gives up.
+ */
+export async function endOpenMoves(context: ServerContext, tx: WriteTx): Promise<void> {
+  const updatedAt = context.clock.nowMs();
+  for (const row of await openServerMoves(tx)) {
+    const state = endOf[row.state];
+    if (state === undefined) continue;
+    await updateServerMove(tx, { ...row, state, updatedAt });
+    if (state !== 'undone') continue;
+    await settleRequest(tx, { id: `move:${row.id}`, state: 'done', answer: '{}' });
+    await settleUndo(tx, row.id);
+    await endDeclaration(tx, row.id);
+  }
+}
+
+const endOf: Readonly<Record<string, ServerMoveRow['state'] | undefined>> = {
+  provisional: 'relinquished',
+  final: 'closed',
+  requested: 'undone',
+  'dead-wait': 'undone',
+};
 
 /** Gives up the line of a move whose target has its CALs already. */
 export async function closeAsDead(
@@ -50,7 +77,6 @@ export async function closeAsDead(
   const frozen = await openFreeze(tx, agreement, fenced.line);
   // What it had frozen goes to the target of this move, whoever it had been frozen for.
   if (frozen !== undefined) await unfreeze(context, tx, { line, row: frozen });
-  await endArrivals(tx, { line, nowMs: context.clock.nowMs() });
   const known = await findServerMove(tx, move);
   const id = known === undefined ? move : newId(context);
   const taken = await freezeUnits(tx, { line, move: id, quantity: 'all' });
@@ -81,23 +107,6 @@ export async function closeAsDead(
   }
   const { product, type } = line;
   await noteEvent(context, tx, { number: 5032, data: { generation, count, product, type, target } });
-}
-
-/**
- * Moves to here whose end was not heard of: the clearinghouse has undone them or counted them among the CALs of this
- * server, so that what they brought leaves with the others, and bars nothing.
- */
-async function endArrivals(
-  tx: WriteTx,
-  { line, nowMs }: { readonly line: LineRow; readonly nowMs: number },
-): Promise<void> {
-  const { agreement, line: number } = line;
-  for (;;) {
-    const row = (await provisionalMove(tx, agreement, number)) ?? (await sharedMove(tx, agreement, number));
-    if (row === undefined) return;
-    const state = row.state === 'provisional' ? 'relinquished' : 'closed';
-    await updateServerMove(tx, { ...row, state, updatedAt: nowMs });
-  }
 }
 
 /**

@@ -23,7 +23,7 @@ import type { ServerContext } from '../context.ts';
 import { raiseGeneration } from '../generation.ts';
 import { checkProof, horizonOf, installProof, takeHorizon } from './advance-chain.ts';
 import { applyCertificate } from './apply-certificate.ts';
-import { closeAsDead, fencedBy } from './close-dead.ts';
+import { closeAsDead, endOpenMoves, fencedBy } from './close-dead.ts';
 import { noteEvent } from './events.ts';
 import { handleMoveMessage } from './move-messages.ts';
 import { checkTime, noteAnswered } from './seen-time.ts';
@@ -131,6 +131,7 @@ async function handleClosed(
   for (const authority of await listAuthorities(tx))
     await setAuthorityState(tx, authority.aid, 'deactivated');
   const moves = message.body.moves ?? [];
+  if (moves.length > 0) await endOpenMoves(context, tx);
   for (const fenced of moves) await closeAsDead(context, tx, { fenced, generation });
   if (moves.length === 0) await noteEvent(context, tx, { number: 5020, data: { generation } });
   return ok(null);
