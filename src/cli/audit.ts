@@ -5,12 +5,12 @@ import type { AuditResult } from '../audit/audit.ts';
 import type { JsonObject } from '../core/json.ts';
 import { nodeDigest } from '../platform/digest.ts';
 import { Failure } from '../platform/failure.ts';
+import { when } from '../protocol/problem-words.ts';
 import { fileFailure, readTextFile } from './local-files.ts';
 import type { Cli } from './main.ts';
 import { done, unsound } from './outcome.ts';
 import type { Column, Page } from './page.ts';
 import { readRoot } from './root-key.ts';
-import { when } from './server-words.ts';
 
 interface AuditCommand {
   readonly tokens?: string;

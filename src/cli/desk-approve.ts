@@ -1,5 +1,6 @@
 /** `calyx desk approve`: the second person's yes to an early release, after what is at risk was shown. */
 import type { Command } from 'commander';
+import { when } from '../protocol/problem-words.ts';
 import { pathOf } from './client.ts';
 import { askDesk, deskOutcome } from './desk-answer.ts';
 import type { DeskMove } from './desk-move-view.ts';
@@ -7,7 +8,6 @@ import { moveRow } from './desk-move-view.ts';
 import type { Cli } from './main.ts';
 import type { Outcome } from './outcome.ts';
 import { done } from './outcome.ts';
-import { when } from './server-words.ts';
 
 /** What may happen, in one sentence that can be answered. */
 function question({ deadSource, source }: DeskMove): string {

@@ -1,6 +1,8 @@
 /** A move as the desk shows it. */
+
+import { when } from '../protocol/problem-words.ts';
 import type { Cell } from './page.ts';
-import { waitsSince, when } from './server-words.ts';
+import { waitsSince } from './server-words.ts';
 
 export type DeskMove = {
   readonly id: string;

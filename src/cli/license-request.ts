@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { JsonObject } from '../core/json.ts';
 import { isoTime } from '../core/time.ts';
 import { systemClock } from '../platform/clock.ts';
+import { when } from '../protocol/problem-words.ts';
 import { parseBaseUrl } from './client-http.ts';
 import { commandLine } from './command-words.ts';
 import type { License, Obtained } from './license-follow.ts';
@@ -15,7 +16,6 @@ import type { Cli } from './main.ts';
 import type { Outcome } from './outcome.ts';
 import { done, Refused, Unreachable } from './outcome.ts';
 import type { Page } from './page.ts';
-import { when } from './server-words.ts';
 
 interface RequestOptions extends HolderOptions {
   readonly store?: string;

@@ -11,13 +11,13 @@ import type { VerifiedLicense } from '../protocol/license-bundle.ts';
 import { readLicenseBundle, verifyLicense } from '../protocol/license-bundle.ts';
 import { readPayload } from '../protocol/paseto.ts';
 import { refusedBody } from '../protocol/problem.ts';
+import { when } from '../protocol/problem-words.ts';
 import { readTextFile } from './local-files.ts';
 import type { Cli } from './main.ts';
 import type { Outcome } from './outcome.ts';
 import { done, Refused } from './outcome.ts';
 import type { Cell, Page } from './page.ts';
 import { readRoot } from './root-key.ts';
-import { when } from './server-words.ts';
 
 interface ShowOptions {
   readonly root?: string;

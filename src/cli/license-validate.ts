@@ -1,11 +1,11 @@
 /** `calyx license validate`: reports that the holder has really signed in. */
 import type { Command } from 'commander';
+import { when } from '../protocol/problem-words.ts';
 import { commandLine } from './command-words.ts';
 import type { HolderOptions } from './license-holder.ts';
 import { holderOf, licensePath, withHolderOptions, withLicenseServer } from './license-holder.ts';
 import type { Cli } from './main.ts';
 import { done } from './outcome.ts';
-import { when } from './server-words.ts';
 
 type Validated = { readonly validated: boolean; readonly expiresAt: string };
 

@@ -4,11 +4,11 @@ import type { Refusal } from '../core/refusal.ts';
 import { secondMs } from '../core/time.ts';
 import { version } from '../platform/version.ts';
 import { refusedBody } from '../protocol/problem.ts';
+import { when } from '../protocol/problem-words.ts';
 import { Refused } from './outcome.ts';
 import type { Cell, Column, Page } from './page.ts';
 import type { MoveOptions } from './server-move-order.ts';
 import type { KnownAddress, Reach } from './server-move-target.ts';
-import { when } from './server-words.ts';
 
 export type Counts = Readonly<
   Record<'installed' | 'issued' | 'unissued' | 'held' | 'reserved' | 'quarantined', number>

@@ -1,9 +1,9 @@
 /** `calyx server events`: the System log of a license server, page by page. */
 import type { Command } from 'commander';
 import type { JsonObject } from '../core/json.ts';
+import { when } from '../protocol/problem-words.ts';
 import { lists } from './list-options.ts';
 import type { Cli } from './main.ts';
-import { when } from './server-words.ts';
 
 type Event = JsonObject & {
   readonly id: number;

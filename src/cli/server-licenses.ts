@@ -1,10 +1,10 @@
 /** `calyx server licenses`: who holds which CAL, page by page. */
 import type { Command } from 'commander';
 import type { JsonObject } from '../core/json.ts';
+import { when } from '../protocol/problem-words.ts';
 import { lists } from './list-options.ts';
 import type { Cli } from './main.ts';
 import type { Column } from './page.ts';
-import { when } from './server-words.ts';
 
 export type License = JsonObject & {
   readonly product: string;

@@ -7,6 +7,7 @@ import { secondMs } from '../core/time.ts';
 import { systemClock } from '../platform/clock.ts';
 import { Failure } from '../platform/failure.ts';
 import { refusedBody } from '../protocol/problem.ts';
+import { when } from '../protocol/problem-words.ts';
 import type { ApiClient } from './client.ts';
 import { pathOf } from './client.ts';
 import { nextCommand } from './command-words.ts';
@@ -24,7 +25,7 @@ import { orderOf, orderWords } from './server-move-order.ts';
 import type { Target } from './server-move-target.ts';
 import { targetOf } from './server-move-target.ts';
 import { whileReached } from './server-move-unreached.ts';
-import { calsOf, serverCommand, when } from './server-words.ts';
+import { calsOf, serverCommand } from './server-words.ts';
 
 /** How long one contact may be held back by the clearinghouse, milliseconds. */
 export const contactWaitMs = 2 * secondMs;

@@ -1,10 +1,12 @@
 /** The moves that a license server knows of, as a list for people. */
+
+import { when } from '../protocol/problem-words.ts';
 import type { ApiClient } from './client.ts';
 import type { Outcome } from './outcome.ts';
 import { done } from './outcome.ts';
 import type { Column, Page } from './page.ts';
 import type { MoveView } from './server-answers.ts';
-import { waitsSince, when } from './server-words.ts';
+import { waitsSince } from './server-words.ts';
 
 const columns: readonly Column[] = [
   { title: 'Started' },

@@ -1,4 +1,6 @@
 /** The telephone move on its source: freezing and giving up, each told by a code (protocol §3.6). */
+
+import { when } from '../protocol/problem-words.ts';
 import type { ApiClient } from './client.ts';
 import { commandLine } from './command-words.ts';
 import type { Cli } from './main.ts';
@@ -12,7 +14,7 @@ import { listMoves } from './server-move-status.ts';
 import { targetOf } from './server-move-target.ts';
 import { frozenAdvice } from './server-move-unreached.ts';
 import { showTold } from './server-told.ts';
-import { calsOf, heldInstallCommand, otherServerCommand, serverCommand, when } from './server-words.ts';
+import { calsOf, heldInstallCommand, otherServerCommand, serverCommand } from './server-words.ts';
 
 const agreementField = ({ agreement }: MoveOptions) => (agreement === undefined ? {} : { agreement });
 

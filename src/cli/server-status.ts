@@ -1,11 +1,12 @@
 /** `calyx server status`: what a license server is, what it holds, and what is due. */
 import type { Command } from 'commander';
+import { when } from '../protocol/problem-words.ts';
 import type { Cli } from './main.ts';
 import { done } from './outcome.ts';
 import type { Page } from './page.ts';
 import type { Status } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
-import { agreementOf, packTable, serverCommand, spokenId, waitsSince, when } from './server-words.ts';
+import { agreementOf, packTable, serverCommand, spokenId, waitsSince } from './server-words.ts';
 
 const activations: Readonly<Record<Status['activation'], string>> = {
   'not-activated': 'not activated (temporary licenses only)',

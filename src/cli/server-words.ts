@@ -92,11 +92,6 @@ export function calsOf(of: {
   return `${cals(of.count)} of ${of.product} per ${of.type}`;
 }
 
-/** `2026-11-24 15:43 UTC`. */
-export function when(iso: string): string {
-  return iso.replace('T', ' ').replace(/(?::\d\d(?:\.\d+)?)?Z$/, ' UTC');
-}
-
 /** How long a move has waited, and the reminder that it has reached; nothing of one that is over. */
 export function waitsSince(move: {
   readonly ageDays: number;

@@ -25,9 +25,9 @@ export function cals(count: number): string {
   return count === 1 ? '1 CAL' : `${count} CALs`;
 }
 
-/** "2026-11-24 15:04:05 UTC", from the form that refusals carry. */
+/** "2026-11-24 15:04 UTC", wherever people read a time; to the second it stands in `--json`. */
 export function when(iso: string): string {
-  return iso.replace('T', ' ').replace('Z', ' UTC');
+  return iso.replace('T', ' ').replace(/(?::\d\d(?:\.\d+)?)?Z$/, ' UTC');
 }
 
 /** "a", "a or b", "a, b or c". */
