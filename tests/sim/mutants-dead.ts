@@ -76,7 +76,7 @@ export const deadSources: readonly Mutant[] = [
     patches: [
       {
         file: 'server/usecases/dead-source.ts',
-        find: 'const claims = waiting.filter((gap) => gap.leaseEnd > nowMs || opensAt < nowMs);',
+        find: 'const claims = waiting.filter((gap) => (gap.source === source && gap.leaseEnd > nowMs) || opensAt < nowMs);',
         replace: 'const claims = waiting;',
       },
     ],
