@@ -67,7 +67,7 @@ export const deadSources: readonly Mutant[] = [
         replace: 'const shown = shownForHolder(candidates, asked.shown ?? asked.ended, subIn)',
       },
     ],
-    caught: { seed: 1018, checker: 'one holder per origin' },
+    caught: { seed: 1019, checker: 'one holder per origin' },
   },
   {
     name: 'D4',
@@ -80,7 +80,7 @@ export const deadSources: readonly Mutant[] = [
         replace: 'const claims = waiting;',
       },
     ],
-    caught: { seed: 1018, checker: 'one holder per origin' },
+    caught: { seed: 1005, checker: 'one holder per origin' },
   },
   {
     name: 'D5',
