@@ -50,8 +50,8 @@ async function releasedWith(sim: Sim, move: string, line: number): Promise<Reado
 
 /**
  * How many holders there may be beyond the units of a line, by what the clearinghouse shows as at risk now: of
- * an early release those who have licenses of the source and of nobody else; of an ordinary one, of these, those
- * whom it has renewed past its horizon, which their licenses say. Nobody is counted twice.
+ * an early release those who have licenses of the source, and of nobody else but of such sources; of an ordinary one,
+ * of these, those whom it has renewed past its horizon, which their licenses say. Nobody is counted twice.
  */
 export async function atRisk(
   sim: Sim,
@@ -60,14 +60,20 @@ export async function atRisk(
   const { nowMs, latestMs } = sim;
   const risks = await sim.clearinghouse.store.read((tx) => risksOf(tx, agreement, nowMs));
   const counted = new Set<string>();
-  let most = 0;
-  for (const { move, source, line, riskUnits, riskFrom, approvedAt } of risks) {
+  const shown: { readonly issuers: ReadonlySet<string>; readonly early: boolean; readonly units: number }[] =
+    [];
+  for (const { move, source, line, riskUnits: units, riskFrom, approvedAt } of risks) {
     if (line !== of.line || (riskFrom ?? 0) > latestMs) continue;
-    const issuers = approvedAt === null ? new Set([source]) : await releasedWith(sim, move, line);
-    const known = sim.tokens.servedOnlyBy(issuers, { line: of.type, nowMs: latestMs });
-    const others = (approvedAt === null ? known.late : known.all).filter((sub) => !counted.has(sub));
+    const early = approvedAt !== null;
+    shown.push({ units, early, issuers: early ? await releasedWith(sim, move, line) : new Set([source]) });
+  }
+  const among = new Set(shown.flatMap(({ issuers }) => [...issuers]));
+  let most = 0;
+  for (const { issuers, early, units } of shown) {
+    const known = sim.tokens.servedOnlyBy(issuers, { line: of.type, nowMs: latestMs, among });
+    const others = (early ? known.all : known.late).filter((sub) => !counted.has(sub));
     for (const sub of others) counted.add(sub);
-    most += Math.min(riskUnits, others.length);
+    most += Math.min(units, others.length);
   }
   return most;
 }

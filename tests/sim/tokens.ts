@@ -114,16 +114,20 @@ export class TokenBook {
     }
   }
 
-  /** Holders of a line all of whose living licenses are of these servers; and those of them who have one that is late. */
+  /**
+   * Holders of a line who have a living license of these servers, and none of anybody but `among`; and those of them
+   * whose license of these servers is late.
+   */
   servedOnlyBy(
     issuers: ReadonlySet<string>,
-    of: { readonly line: string; readonly nowMs: number },
+    of: { readonly line: string; readonly nowMs: number; readonly among: ReadonlySet<string> },
   ): { readonly all: readonly string[]; readonly late: readonly string[] } {
     const alive = (this.#lines.get(of.line) ?? []).filter((each) => isAlive(each, of.nowMs));
-    const served = [...Map.groupBy(alive, ({ sub }) => sub)].filter(([, theirs]) =>
-      theirs.every((each) => issuers.has(each.issuer)),
+    const theirsOf = (theirs: readonly HeldToken[]) => theirs.filter(({ issuer }) => issuers.has(issuer));
+    const served = [...Map.groupBy(alive, ({ sub }) => sub)].filter(
+      ([, theirs]) => theirs.every(({ issuer }) => of.among.has(issuer)) && theirsOf(theirs).length > 0,
     );
-    const late = served.filter(([, theirs]) => theirs.some((each) => each.late));
+    const late = served.filter(([, theirs]) => theirsOf(theirs).some((each) => each.late));
     return { all: served.map(([sub]) => sub), late: late.map(([sub]) => sub) };
   }
 
