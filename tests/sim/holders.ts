@@ -60,7 +60,7 @@ export async function ask(sim: Sim, asking: Asking): Promise<string> {
   }
   const { code } = answer.error;
   const why = code === 'source-token-invalid' ? ` (${answer.error.problem})` : '';
-  const own = mine.find((each) => each.issuer === server.id && each.endsMs > sim.latestMs);
+  const own = mine.find((each) => each.issuer === server.id && each.endsMs > sim.latestMs && !each.resigned);
   if (own !== undefined && code !== 'license-moved' && code !== 'deactivated') {
     throw new Violation('holders keep working', `${words}: ${code}, with unit ${own.unit} of it still alive`);
   }
@@ -210,7 +210,10 @@ const giveUp: Act = async (sim) => {
   const type = anyType(sim);
   const holder = anyHolder(sim, type);
   const given = await returnLicense(server.program.context, { product, type, holder });
-  if (given.ok) await revoke(sim, server, holder);
+  if (given.ok) {
+    sim.tokens.resign(holder, { line: type, issuer: server.id });
+    await revoke(sim, server, holder);
+  }
   return `${holder} gives its license back to ${server.name}: ${given.ok ? 'done' : given.error.code}`;
 };
 

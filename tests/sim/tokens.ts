@@ -30,6 +30,8 @@ export interface HeldToken {
   readonly late: boolean;
   /** Given back by its holder: on the list of revoked tokens. */
   returned: boolean;
+  /** Of a license that its holder has given back: whoever verifies it still takes it, and its server owes nothing for it. */
+  resigned: boolean;
 }
 
 interface Claims {
@@ -79,7 +81,7 @@ export class TokenBook {
         sub,
         jti,
       },
-      ...{ endsMs: Date.parse(exp), late, returned: false },
+      ...{ endsMs: Date.parse(exp), late, returned: false, resigned: false },
     };
     this.#among({ places: this.#byUnit, what: 'unit', name: `${issuer}/${line}/${unit}` }, held, nowMs);
     if (given.early) this.#early.add(`${line}/${origin}`);
@@ -105,6 +107,11 @@ export class TokenBook {
   /** What a holder still has, the newest last. */
   of(holder: string, line: string): readonly HeldToken[] {
     return (this.#byHolder.get(holder) ?? []).filter((each) => each.line === line && !each.returned);
+  }
+
+  /** A holder has given its license back to a server; those from before a renewal are on no list. */
+  resign(holder: string, of: { readonly line: string; readonly issuer: string }): void {
+    for (const each of this.of(holder, of.line)) if (each.issuer === of.issuer) each.resigned = true;
   }
 
   /** Tokens that a server has on its list: everybody who verifies one refuses it. */
