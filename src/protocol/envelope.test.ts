@@ -122,6 +122,7 @@ const bodies: Readonly<Record<MessageType, JsonObject>> = {
     parts: 1,
     free: reveal,
     heldChain: reveal,
+    heldBefore: [{ kBefore: 0, kAfter: 14, source: source.kid }],
     provisional: true,
     hold: false,
   },

@@ -6,7 +6,6 @@ import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import { licenseServerId } from '../../core/code.ts';
 import type { ConfirmationKind } from '../../core/confirmation.ts';
 import { firstKey } from '../../core/confirmation.ts';
-import type { JsonObject } from '../../core/json.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -21,7 +20,6 @@ import {
   chainsOf,
   findGrantedAuthority,
   findServer,
-  grantsOf,
   saveChain,
   saveGrantedAuthority,
   saveServer,
@@ -32,6 +30,7 @@ import { outgoing } from '../send.ts';
 import { anchorsOf } from '../signer.ts';
 import { idValue } from '../stored-ids.ts';
 import { carryOver } from './close-authority.ts';
+import { heldPacks } from './grant-proofs.ts';
 import type { Handling } from './handle-message.ts';
 import { newId } from './new-id.ts';
 import { checkNotDead } from './open-authority.ts';
@@ -89,7 +88,7 @@ export async function activateServer(
       re: message.id,
       certificate: certified.document,
       horizon: null,
-      heldBefore: await heldBefore(tx, before),
+      heldBefore: before === undefined ? [] : await heldPacks(tx, before.aid),
     },
   });
   await tx.post({
@@ -308,21 +307,10 @@ export async function certifyAgain(
       re: newId(context),
       certificate: authority.document,
       horizon: null,
-      heldBefore: await heldBefore(tx, before),
+      heldBefore: await heldPacks(tx, before.aid),
     },
   });
   return { authority, message };
-}
-
-/** The held key packs that were read out under the authority before, in the order of their positions. */
-async function heldBefore(
-  tx: WriteTx,
-  before: GrantedAuthorityRow | undefined,
-): Promise<readonly JsonObject[]> {
-  if (before === undefined) return [];
-  return (await grantsOf(tx, before.aid)).flatMap(({ kind, carrier, line, kBefore, kAfter, source }) =>
-    kind === 'held' && carrier === 'telephone' && source !== null ? [{ line, kBefore, kAfter, source }] : [],
-  );
 }
 
 /** Units ever granted under the authority before, by line: unit numbers go on, they never start again. */

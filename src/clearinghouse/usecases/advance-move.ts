@@ -4,9 +4,7 @@
  */
 import { clearinghouseAccount } from '../../core/account.ts';
 import { mostUnits } from '../../core/agreement.ts';
-import { base64url } from '../../core/bytes.ts';
 import type { Reveal } from '../../core/chain.ts';
-import { freeChain, heldChain } from '../../core/chain.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { AccountId, Posting } from '../../core/ledger.ts';
 import type { MoveEffect, MoveEvent } from '../../core/move.ts';
@@ -23,8 +21,8 @@ import { findGrantedAuthority, findGrants } from '../../store/committed-server-r
 import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
-import { grantUnits, revealAt } from '../signer.ts';
-import { idBytes, idValue } from '../stored-ids.ts';
+import { grantUnits } from '../signer.ts';
+import { idValue } from '../stored-ids.ts';
 import { certifyAgain } from './activate-server.ts';
 import { cancelBody, partId } from './cancel-body.ts';
 import { chainRoom } from './decide-grant.ts';
@@ -37,6 +35,7 @@ import {
   quarantinePostings,
   sourceDeadBody,
 } from './fence-source.ts';
+import { grantProofs } from './grant-proofs.ts';
 import type { LapseEffect } from './lapse.ts';
 import { lapsePostings } from './lapse.ts';
 import { freezeBody, moveBody, toldList } from './move-body.ts';
@@ -375,11 +374,7 @@ async function grantBody(
   if (line === undefined) {
     return err({ code: 'line-unknown', agreement: move.agreement, product: move.product, type: move.type });
   }
-  const aid = idBytes(authority.value.aid);
-  const proof = (chain: number, k: number): JsonObject => ({
-    k,
-    value: base64url(revealAt(context, { aid, chain, k })),
-  });
+  const { aid } = authority.value;
   return ok({
     agreement: move.agreement,
     line: move.line,
@@ -390,8 +385,7 @@ async function grantBody(
     held: move.held,
     ...(await toldList(context, tx, { ...doing, list })),
     ...(alsoFrom.length === 0 ? {} : { alsoFrom }),
-    free: proof(freeChain(move.line), free),
-    heldChain: proof(heldChain(move.line), held),
+    ...(await grantProofs(context, tx, { aid, line: move.line, free, held })),
     provisional: true,
     hold: move.hold,
     ...(event === 'horizon-passed' || event === 'early-release' ? await deadHolders(tx, move, nowMs) : {}),

@@ -3,16 +3,12 @@
  * reached takes it in and gives it back in one step; else later positions of its chains would bring
  * these units all the same (protocol §2.2).
  */
-import { base64url } from '../../core/bytes.ts';
-import { freeChain, heldChain } from '../../core/chain.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
-import type { GrantRow } from '../../store/committed-server-rows.ts';
 import { findGrants } from '../../store/committed-server-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
-import { revealAt } from '../signer.ts';
-import { idBytes } from '../stored-ids.ts';
+import { grantProofs } from './grant-proofs.ts';
 
 /** The id of the grant of one part of a move. */
 export function partId(move: Pick<MoveRow, 'id'>, kind: 'free' | 'held'): string {
@@ -34,14 +30,9 @@ export async function cancelBody(
   const free = grants.find((grant) => grant.kind === 'free');
   const held = grants.find((grant) => grant.kind === 'held');
   if (free === undefined || held === undefined) throw new Error(`Move ${move.id} was never granted.`);
-  const proof = ({ aid, kAfter: k }: GrantRow, chain: number): JsonObject => ({
-    k,
-    value: base64url(revealAt(context, { aid: idBytes(aid), chain, k })),
-  });
   const { agreement, line, source, unissued, held: count } = move;
   return {
     ...{ agreement, line, source, unissued, held: count, aid: free.aid },
-    free: proof(free, freeChain(line)),
-    heldChain: proof(held, heldChain(line)),
+    ...(await grantProofs(context, tx, { aid: free.aid, line, free: free.kAfter, held: held.kAfter })),
   };
 }

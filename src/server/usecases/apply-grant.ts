@@ -1,5 +1,6 @@
 /** Takes the grant of a move in: free units into the pool, held ones into reservations for their holders. */
 import { longestLeaseMs } from '../../core/cal.ts';
+import { walkDown } from '../../core/chain.ts';
 import type { Posting } from '../../core/ledger.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
@@ -16,8 +17,10 @@ import type { LineRow } from '../../store/server-authority-rows.ts';
 import { freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import type { Proof } from './advance-chain.ts';
-import { bringIn, checkProof, takeProof } from './advance-chain.ts';
+import { bringIn, chainOf, checkProof, takeProof } from './advance-chain.ts';
+import { openDead } from './dead-key-pack.ts';
 import { divideDead } from './dead-source.ts';
+import { installHeld } from './held-key-pack.ts';
 import { accountsOf } from './license-token.ts';
 
 type Holder = BodyOf<'grant'>['holders'][number];
@@ -31,6 +34,8 @@ export interface GrantedMove {
   readonly alsoFrom: readonly string[];
   readonly free: Proof;
   readonly held: Proof;
+  /** Held key packs below it on the held chain, typed or not, in the order of their positions. */
+  readonly heldBefore: NonNullable<BodyOf<'grant'>['heldBefore']>;
   /** Of the units that it brings, those without a holder. */
   readonly unissued: number;
   /** Of a source that no longer functions: when none of its leases can run any more; null for one that works. */
@@ -48,21 +53,23 @@ export async function applyGrant(
   if (!free.ok) return free;
   const held = checkProof(context, grant.line, grant.held);
   if (!held.ok) return held;
-  if (held.value.added > 0 && grant.holders.length > held.value.added) {
+  const packs = untypedPacks(grant);
+  const others = packs.reduce((sum, { kBefore, kAfter }) => sum + kAfter - kBefore, 0);
+  if (held.value.added > 0 && grant.holders.length > held.value.added - others) {
     return err({ code: 'message-invalid', problem: 'it names more holders than it brings units for' });
   }
   const postings: Posting[] = [];
-  let line = grant.line;
+  let line = await installPacks(context, tx, { grant, packs });
   if (free.value.added > 0) {
     const taken = await takeProof(tx, { line, proof: grant.free, pool: freePool, nowMs: grant.nowMs });
     line = taken.line;
     postings.push(bringIn(line, 'unissued', taken.added));
   }
-  if (held.value.added > 0) {
-    const taken = await takeProof(tx, { line, proof: grant.held, pool: grant.move, nowMs: grant.nowMs });
-    line = taken.line;
-    postings.push(bringIn(line, 'reserved', taken.added));
-    if (grant.opensAt === null) postings.push(...(await reserveFor(tx, { ...grant, added: taken.added })));
+  const own = held.value.added - others;
+  if (own > 0) {
+    line = await takeHeldTo(context, tx, { grant, line, k: grant.held.k });
+    postings.push(bringIn(line, 'reserved', own));
+    if (grant.opensAt === null) postings.push(...(await reserveFor(tx, { ...grant, added: own })));
   }
   const { opensAt } = grant;
   if (opensAt === null) return ok(postings);
@@ -71,6 +78,59 @@ export async function applyGrant(
     return ok(postings);
   const came = { free: free.value.added || (await cameByCode(tx, grant)), held: held.value.added };
   return ok([...postings, ...(await divideDead(tx, { ...grant, ...came, line, opensAt }))]);
+}
+
+type HeldPack = GrantedMove['heldBefore'][number];
+
+/** The held key packs below a grant that were never typed, each as far as it was not counted here. */
+function untypedPacks({ line, held, heldBefore }: GrantedMove): readonly HeldPack[] {
+  return heldBefore
+    .map((pack) => ({ ...pack, kBefore: Math.max(pack.kBefore, line.heldK) }))
+    .filter(({ kBefore, kAfter }) => kBefore < kAfter && kAfter <= held.k);
+}
+
+/**
+ * Installs them as if they had been typed, each for the holders of its own source: as the grant's they would wait for
+ * the holders of another one, and the code would bring nothing any more.
+ */
+async function installPacks(
+  context: ServerContext,
+  tx: WriteTx,
+  { grant, packs }: { readonly grant: GrantedMove; readonly packs: readonly HeldPack[] },
+): Promise<LineRow> {
+  const { nowMs } = grant;
+  let { line } = grant;
+  for (const { kBefore, kAfter, source } of packs) {
+    // What lies between is of a move by messages whose own grant has not come: it waits as this one's does.
+    line = await takeHeldTo(context, tx, { grant, line, k: kBefore });
+    const proof = heldProofAt(context, { grant, line, k: kAfter });
+    const declared = await openDead(context, tx, { line, kind: 'held-key-pack', from: source, nowMs });
+    // One that was declared by message has its own grant to come.
+    const dead = declared?.carrier === 'telephone' ? declared : undefined;
+    const pack = { proof, source, alsoFrom: [], carrier: 'online', dead, nowMs } as const;
+    line = (await installHeld(context, tx, { line, ...pack })).line;
+  }
+  return line;
+}
+
+interface HeldPlace {
+  readonly grant: GrantedMove;
+  readonly line: LineRow;
+  readonly k: number;
+}
+
+/** The proof of a position of the held chain at or below that of the grant, which proves it. */
+function heldProofAt(context: ServerContext, { grant, line, k }: HeldPlace): Proof {
+  const { aid, chain } = chainOf(line, 'held');
+  return { chain: 'held', k, value: walkDown(context.digest, { aid, chain, from: grant.held, to: k }) };
+}
+
+/** Takes units of the held chain for the holders of the grant; none where the line is there already. */
+async function takeHeldTo(context: ServerContext, tx: WriteTx, place: HeldPlace): Promise<LineRow> {
+  const { grant, line, k } = place;
+  if (k <= line.heldK) return line;
+  const proof = heldProofAt(context, place);
+  return (await takeProof(tx, { line, proof, pool: grant.move, nowMs: grant.nowMs })).line;
 }
 
 /** Of unissued units that a code has brought before their grant: as many as nobody has been given since. */

@@ -18,15 +18,14 @@ import type { ServerMoveRow } from '../../store/server-rows.ts';
 import { freePool } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { administerOnce } from './administer-once.ts';
-import type { Proof } from './advance-chain.ts';
+import type { Proof, Taken } from './advance-chain.ts';
 import { chainOf, installProof } from './advance-chain.ts';
 import { linesOf } from './apply-activation-code.ts';
 import type { CodeInput, CodeOutcome } from './apply-code.ts';
 import { openDead, takeDead } from './dead-key-pack.ts';
 import { noteEvent } from './events.ts';
+import { installHeld } from './held-key-pack.ts';
 import { accountsOf } from './license-token.ts';
-import { newId } from './new-id.ts';
-import { openReserveFor } from './reserve.ts';
 import { checkTime } from './seen-time.ts';
 import type { KnownServer } from './whose-code.ts';
 import { knownServers, readServerIds, slotsOfKits, whyNotActivated } from './whose-code.ts';
@@ -58,7 +57,7 @@ export async function applyKeyPackCode(
     if (!clock.ok) return clock;
     const { line } = found.value;
     if (input.confirmed) {
-      const dead = await openDead(context, tx, { line, code, from: input.from, nowMs });
+      const dead = await openDead(context, tx, { line, kind: code.kind, from: input.from, nowMs });
       const of = { source: source.value, alsoFrom: alsoFrom.value, dead, nowMs };
       return install(context, tx, { ...found.value, ...of, from: input.from });
     }
@@ -222,7 +221,7 @@ async function saidLater(
   const lines = await listLines(tx);
   const { line, record } = (await findApplied(context, tx, { lines, search, sources: [null] })) ?? {};
   const { code } = search;
-  const move = line && (await openDead(context, tx, { line, code, from: input.from, nowMs }));
+  const move = line && (await openDead(context, tx, { line, kind: code.kind, from: input.from, nowMs }));
   if (line === undefined || record === undefined || move === undefined || record.at < move.startedAt)
     return undefined;
   const accounts = accountsOf(line);
@@ -302,34 +301,29 @@ async function install(
     readonly nowMs: number;
   },
 ): Promise<Result<CodeOutcome, Refusal>> {
-  const { source, from, alsoFrom, proof, dead, nowMs } = of;
-  const reserve = source === null ? null : (dead?.id ?? newId(context));
-  const { line, added, installed } = await installProof(context, tx, {
-    line: of.line,
-    proof,
-    pool: reserve ?? freePool,
-    to: source === null ? 'unissued' : 'reserved',
-    told: { carrier: 'telephone', source: source?.licenseServerId ?? null },
-    nowMs,
-  });
-  if (dead !== undefined) {
-    const came = source === null ? { free: added, held: 0 } : { free: 0, held: added };
-    await takeDead(context, tx, { line, move: dead, alsoFrom, ...came, nowMs });
-  } else if (source !== null && reserve !== null) {
-    const sources = { source: source.licenseServerId, alsoFrom };
-    await openReserveFor(context, tx, { line, ...sources, reserve, added, nowMs });
-  }
-  const data = { product: line.product, type: line.type, added, installed, agreement: line.agreement };
-  await noteEvent(context, tx, {
-    number: 5000,
-    data: source === null ? data : { ...data, source: source.licenseServerId },
-  });
-  if (source !== null) {
-    const moved = { count: added, product: line.product, type: line.type, source: source.licenseServerId };
-    await noteEvent(context, tx, { number: dead === undefined ? 89 : 93, data: moved });
+  const { source, from, alsoFrom, dead, nowMs } = of;
+  const { line, added, installed } =
+    source === null
+      ? await installFree(context, tx, of)
+      : await installHeld(context, tx, { ...of, source: source.licenseServerId, carrier: 'telephone' });
+  if (source === null && dead !== undefined) {
+    await takeDead(context, tx, { line, move: dead, alsoFrom, free: added, held: 0, nowMs });
   }
   const kind = source === null ? 'key-pack' : 'held-key-pack';
   const done = outcome(kind, { line, added, installed, applied: true });
   const waits = from === undefined ? await waitingByTelephone(tx, line.id) : [];
   return ok(waits.length === 0 ? done : { ...done, waitingFor: waits });
+}
+
+async function installFree(
+  context: ServerContext,
+  tx: WriteTx,
+  of: Found & { readonly nowMs: number },
+): Promise<Taken> {
+  const told = { carrier: 'telephone', source: null };
+  const taken = await installProof(context, tx, { ...of, pool: freePool, to: 'unissued', told });
+  const { line, added, installed } = taken;
+  const { product, type, agreement } = line;
+  await noteEvent(context, tx, { number: 5000, data: { product, type, added, installed, agreement } });
+  return taken;
 }

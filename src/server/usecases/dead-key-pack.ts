@@ -1,6 +1,6 @@
 /** The key pack of a source that was declared dead here, which says nothing of that but what is typed with it (protocol §2.5). */
 import { longestLeaseMs } from '../../core/cal.ts';
-import type { Code } from '../../core/code.ts';
+import type { CodeKind } from '../../core/code.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
 import { openDeclaration } from '../../store/gap-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
@@ -22,18 +22,18 @@ export async function openDead(
   tx: WriteTx,
   of: {
     readonly line: LineRow;
-    readonly code: Code;
+    readonly kind: CodeKind;
     readonly from: string | undefined;
     readonly nowMs: number;
   },
 ): Promise<ServerMoveRow | undefined> {
-  const { line, code, from, nowMs } = of;
+  const { line, kind, from, nowMs } = of;
   const source = from === undefined ? undefined : normalizeLicenseServerId(context.digest, from);
   if (source === undefined || !source.ok) return undefined;
   const declared = await openDeclaration(tx, { lineId: line.id, source: source.value });
   if (declared?.state !== 'waiting') return undefined;
   const move = await findServerMove(tx, declared.move);
-  const isItsOwn = code.kind === 'held-key-pack' && declared.horizon !== null && declared.horizon <= nowMs;
+  const isItsOwn = kind === 'held-key-pack' && declared.horizon !== null && declared.horizon <= nowMs;
   return move?.carrier === 'telephone' || isItsOwn ? move : undefined;
 }
 

@@ -66,6 +66,7 @@ export async function onGrant(
     nowMs,
     free: { chain: 'free', k: body.free.k, value: freeValue },
     held: { chain: 'held', k: body.heldChain.k, value: heldValue },
+    heldBefore: body.heldBefore ?? [],
   });
   if (!granted.ok) return granted;
   await enterGrant(context, tx, { body, id, move, line, postings: granted.value });

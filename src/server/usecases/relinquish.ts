@@ -88,6 +88,7 @@ async function takeGrant(
     opensAt: null,
     free: { chain: 'free', k: body.free.k, value: free },
     held: { chain: 'held', k: body.heldChain.k, value: held },
+    heldBefore: body.heldBefore ?? [],
   });
   if (!granted.ok) return granted;
   await tx.post({

@@ -1,0 +1,48 @@
+/**
+ * What a grant and its undoing prove, and what of it belongs to others: both chains of a line may have gone on
+ * since the license server was last told, by key packs that were read out and are not typed yet.
+ */
+import { base64url } from '../../core/bytes.ts';
+import { freeChain, heldChain } from '../../core/chain.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { grantsOf } from '../../store/committed-server-rows.ts';
+import type { ReadTx } from '../../store/port.ts';
+import type { ClearinghouseContext } from '../context.ts';
+import { revealAt } from '../signer.ts';
+import { idBytes } from '../stored-ids.ts';
+
+/** A held key pack by telephone: its place on the held chain of a line, and whose holders it is for. */
+export type HeldPack = JsonObject & {
+  readonly line: number;
+  readonly kBefore: number;
+  readonly kAfter: number;
+  readonly source: string;
+};
+
+/** The held key packs by telephone of an authority, in the order of their positions. */
+export async function heldPacks(tx: ReadTx, aid: string): Promise<readonly HeldPack[]> {
+  return (await grantsOf(tx, aid)).flatMap(({ kind, carrier, line, kBefore, kAfter, source }) =>
+    kind === 'held' && carrier === 'telephone' && source !== null ? [{ line, kBefore, kAfter, source }] : [],
+  );
+}
+
+/** The proofs of both chains up to the positions of a grant, with the held key packs below them. */
+export async function grantProofs(
+  context: ClearinghouseContext,
+  tx: ReadTx,
+  of: { readonly aid: string; readonly line: number; readonly free: number; readonly held: number },
+): Promise<JsonObject> {
+  const proof = (chain: number, k: number): JsonObject => ({
+    k,
+    value: base64url(revealAt(context, { aid: idBytes(of.aid), chain, k })),
+  });
+  const below = (await heldPacks(tx, of.aid)).filter(
+    ({ line, kAfter }) => line === of.line && kAfter <= of.held,
+  );
+  const heldBefore = below.map(({ kBefore, kAfter, source }) => ({ kBefore, kAfter, source }));
+  return {
+    free: proof(freeChain(of.line), of.free),
+    heldChain: proof(heldChain(of.line), of.held),
+    ...(heldBefore.length === 0 ? {} : { heldBefore }),
+  };
+}
