@@ -89,3 +89,30 @@ it('typed in time, it is not brought a second time', async () => {
   await serveAll();
   assert.deepEqual(await acts.counts(target), [5, 3, 0, 0, 2, 0]);
 });
+
+it('a later key pack by telephone takes it along: typed after all, its holders are served from that reserve', async () => {
+  await acts.moveByTelephone(world, { from: b, to: target });
+  assert.deepEqual(await acts.counts(target), [5, 0, 0, 0, 5, 0]);
+  const typed = { from: acts.idOf(a) };
+  for (const _ of ['once', 'twice']) {
+    const told = await acts.typeCode(target, untyped, typed);
+    assert.ok(told.kind === 'held-key-pack');
+    assert.deepEqual([told.added, told.installed], [0, 5]);
+  }
+  assert.equal((await acts.permanent(target, 'stranger')).kind, 'temporary');
+  await serveAll();
+  assert.deepEqual(await acts.counts(target), [5, 3, 0, 0, 2, 0]);
+});
+
+it('of holders who came early to the one that took it along, the CALs they had used are free again', async () => {
+  await acts.installByContact(target, { quantity: 1 });
+  const [shown] = had;
+  assert.ok(shown !== undefined);
+  await acts.permanent(target, 'a-1', acts.sourceOf(shown));
+  await acts.moveByTelephone(world, { from: b, to: target });
+  assert.deepEqual(await acts.counts(target), [6, 1, 0, 0, 5, 0]);
+  await acts.typeCode(target, untyped, { from: acts.idOf(a) });
+  assert.deepEqual(await acts.counts(target), [6, 1, 1, 0, 4, 0]);
+  await serveAll();
+  assert.deepEqual(await acts.counts(target), [6, 3, 1, 0, 2, 0]);
+});

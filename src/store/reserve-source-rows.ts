@@ -63,6 +63,15 @@ export async function reserveThatCameBack(
   );
 }
 
+/** The reserve of a line that came at a moment: it opens when the longest lease of that moment must have ended. */
+export async function reserveOf(tx: ReadTx, lineId: number, cameMs: number): Promise<ReserveRow | undefined> {
+  return tx.get<ReserveRow>(
+    `select ${reserveColumns} from reserves r where r.line_id = ? and r.opens_at = ? order by r.amount desc, r.id limit 1`,
+    lineId,
+    cameMs + longestLeaseMs,
+  );
+}
+
 /** The newest move out of here that has frozen or taken some of a reserve. */
 export async function onwardFrom(tx: ReadTx, reserve: string): Promise<ServerMoveRow | undefined> {
   const row = await tx.get<{ id: string }>(

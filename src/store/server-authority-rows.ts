@@ -246,6 +246,20 @@ export async function findAppliedReveal(
   );
 }
 
+/** The first position above `k` that a code or a message has brought a chain to. */
+export async function findOvertaking(
+  tx: ReadTx,
+  { aid, chain, k }: Pick<AppliedReveal, 'aid' | 'chain' | 'k'>,
+): Promise<AppliedReveal | undefined> {
+  return tx.get<AppliedReveal>(
+    `select aid, chain, k, value, added, installed, at from applied_reveals
+     where aid = ? and chain = ? and k > ? order by k limit 1`,
+    aid,
+    chain,
+    k,
+  );
+}
+
 export async function insertAppliedReveal(tx: WriteTx, row: AppliedReveal): Promise<void> {
   await tx.run(
     'insert into applied_reveals (aid, chain, k, value, added, installed, at) values (?, ?, ?, ?, ?, ?, ?)',

@@ -12,8 +12,14 @@ import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
 import { waitingByTelephone } from '../../store/gap-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
+import { reserveOf } from '../../store/reserve-source-rows.ts';
 import type { AppliedReveal, LineRow } from '../../store/server-authority-rows.ts';
-import { findAppliedReveal, listAuthorities, listLines } from '../../store/server-authority-rows.ts';
+import {
+  findAppliedReveal,
+  findOvertaking,
+  listAuthorities,
+  listLines,
+} from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import { freePool } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
@@ -26,6 +32,7 @@ import { openDead, takeDead } from './dead-key-pack.ts';
 import { noteEvent } from './events.ts';
 import { installHeld } from './held-key-pack.ts';
 import { accountsOf } from './license-token.ts';
+import { serveOvertaken } from './reserve.ts';
 import { checkTime } from './seen-time.ts';
 import type { KnownServer } from './whose-code.ts';
 import { knownServers, readServerIds, slotsOfKits, whyNotActivated } from './whose-code.ts';
@@ -52,7 +59,12 @@ export async function applyKeyPackCode(
   const asked = { ...input, alsoFrom: alsoFrom.value };
   const outcome = await administerOnce<CodeOutcome>(context, { act: 'install-code', order }, async (tx) => {
     const found = await findProof(context, tx, search);
-    if (!found.ok) return (await saidLater(context, tx, { search, input: asked, nowMs })) ?? found;
+    if (!found.ok)
+      return (
+        (await saidLater(context, tx, { search, input: asked, nowMs })) ??
+        (await overtaken(context, tx, { search, input: asked, nowMs })) ??
+        found
+      );
     const clock = await checkTime(context, tx, nowMs);
     if (!clock.ok) return clock;
     const { line } = found.value;
@@ -170,6 +182,7 @@ function findAhead(context: ServerContext, attempt: Attempt): Found | null {
 interface Applied {
   readonly line: LineRow;
   readonly record: AppliedReveal | undefined;
+  readonly place: Pick<AppliedReveal, 'aid' | 'chain' | 'k'>;
 }
 
 /** A position at or below the present one: typed before, or overtaken by a later code. */
@@ -191,7 +204,7 @@ async function findApplied(
       chain: place.chain,
       value: base64url(position.value),
     });
-    return { line, record };
+    return { line, record, place: { aid: line.aid, chain: place.chain, k: position.k } };
   }
   return null;
 }
@@ -232,6 +245,31 @@ async function saidLater(
   }
   const installed = await tx.balance(accounts.installed);
   return ok(outcome('key-pack', { line, added: 0, installed, applied: input.confirmed }));
+}
+
+/**
+ * A held key pack that a later one of another source was typed before: its CALs are in the reserve of that one, which
+ * serves its holders too from now on. undefined: it is no such code.
+ */
+async function overtaken(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly search: Search; readonly input: SourcedInput; readonly nowMs: number },
+): Promise<Result<CodeOutcome, Refusal> | undefined> {
+  const { search, input, nowMs } = of;
+  const { source } = search;
+  if (source === null) return undefined;
+  const lines = await listLines(tx);
+  const found = await findApplied(context, tx, { lines, search, sources: [source] });
+  if (found === null || found.record !== undefined) return undefined;
+  const { line } = found;
+  const later = await findOvertaking(tx, found.place);
+  const reserve = later && (await reserveOf(tx, line.id, later.at));
+  if (reserve === undefined) return undefined;
+  const sources = [source.licenseServerId, ...input.alsoFrom];
+  if (input.confirmed) await serveOvertaken(context, tx, { line, reserve, sources, nowMs });
+  const installed = await tx.balance(accountsOf(line).installed);
+  return ok(outcome('held-key-pack', { line, added: 0, installed, applied: input.confirmed }));
 }
 
 type SourcedInput = CodeInput & { readonly alsoFrom: readonly string[] };

@@ -2,7 +2,8 @@
 import { longestLeaseMs } from '../../core/cal.ts';
 import { countsAgainstReserve, markInherited, takenOverEarly } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
-import { insertReserve } from '../../store/reserve-rows.ts';
+import type { ReserveRow } from '../../store/reserve-rows.ts';
+import { drawReserve, insertReserve } from '../../store/reserve-rows.ts';
 import { addReserveSources } from '../../store/reserve-source-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { savePeer } from '../../store/server-rows.ts';
@@ -28,23 +29,53 @@ export async function openReserveFor(
     readonly nowMs: number;
   },
 ): Promise<void> {
+  const { line, source, alsoFrom, reserve, added, nowMs } = of;
+  const opensAt = nowMs + longestLeaseMs;
+  await insertReserve(tx, { id: reserve, lineId: line.id, source, amount: added, opensAt });
+  await savePeer(tx, { licenseServerId: source, name: null, url: null });
+  await addReserveSources(tx, reserve, alsoFrom);
+  const sources = [source, ...alsoFrom];
+  await countEarly(context, tx, { line, source, sources, reserve, most: added, nowMs });
+}
+
+/** A held key pack that the one of a reserve has overtaken: that reserve serves the holders of its sources as well. */
+export async function serveOvertaken(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly reserve: ReserveRow;
+    readonly sources: readonly string[];
+    readonly nowMs: number;
+  },
+): Promise<void> {
+  const { line, sources, nowMs } = of;
+  const { id: reserve, source, amount: most } = of.reserve;
+  await addReserveSources(tx, reserve, sources);
+  for (const each of sources) await savePeer(tx, { licenseServerId: each, name: null, url: null });
+  await countEarly(context, tx, { line, source, sources, reserve, most, nowMs });
+}
+
+async function countEarly(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly source: string;
+    readonly sources: readonly string[];
+    readonly reserve: string;
+    readonly most: number;
+    readonly nowMs: number;
+  },
+): Promise<void> {
   const { line, source, reserve, nowMs } = of;
-  const came = await Promise.all([source, ...of.alsoFrom].map((each) => takenOverEarly(tx, line.id, each)));
+  const came = await Promise.all(of.sources.map((each) => takenOverEarly(tx, line.id, each)));
   const early = came
     .flat()
     .filter((license) => countsAgainstReserve(license, nowMs))
-    .slice(0, of.added);
-  const amount = of.added - early.length;
-  await insertReserve(tx, {
-    id: reserve,
-    lineId: line.id,
-    source,
-    amount,
-    opensAt: nowMs + longestLeaseMs,
-  });
-  await addReserveSources(tx, reserve, of.alsoFrom);
-  await savePeer(tx, { licenseServerId: source, name: null, url: null });
+    .slice(0, of.most);
   if (early.length === 0) return;
+  await drawReserve(tx, reserve, early.length);
   for (const license of early) await markInherited(tx, license.id, null);
   await shiftUnits(tx, { lineId: line.id, from: reserve, to: freePool, amount: early.length });
   const accounts = accountsOf(line);
