@@ -1,6 +1,6 @@
 /**
  * A move of many CALs between real processes, with users who go on renewing at the source:
- *   npm run bench:move [-- --json] [--sizes 25000,50000,100000,200000] [--runs 3] [--rate 200]
+ *   npm run bench:move [-- --json] [--sizes 12500,25000,50000,100000] [--runs 3] [--rate 200]
  *
  * Six of ten CALs are issued. Told is the time of each phase, as the three journals have it, how long
  * renewals took meanwhile, the processor time and the most memory that each process ever had. Time on the wall
@@ -12,6 +12,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { checkOneMove } from '../src/core/split.ts';
+import { problemOf } from '../src/protocol/problem.ts';
 import type { Happened } from './move-program.ts';
 import type { Renewal } from './move-renewals.ts';
 import { Renewals } from './move-renewals.ts';
@@ -21,7 +23,7 @@ import { agreement, issueTo, makeWorld, pathOf, product } from './move-world.ts'
 const { values: options } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
-    sizes: { type: 'string', default: '25000,50000,100000,200000' },
+    sizes: { type: 'string', default: '12500,25000,50000,100000' },
     runs: { type: 'string', default: '1' },
     /** Renewals a second. */
     rate: { type: 'string', default: '200' },
@@ -80,9 +82,17 @@ async function endOf(program: Program, log: string, kind: string): Promise<numbe
   }
 }
 
+/** Throws where the move does not come to its end: one that is refused or undone is waited for in vain. */
 async function untilClosed(world: World, id: string): Promise<void> {
   for (const program of [world.source, world.target]) {
-    while ((await program.call('GET', `/v1/admin/moves/${id}`))['state'] !== 'closed') await sleep(100);
+    for (;;) {
+      const { state, awaited } = await program.call('GET', `/v1/admin/moves/${id}`);
+      if (state === 'closed') break;
+      if (['refused', 'undone', 'relinquished'].includes(String(state))) {
+        throw new Error(`move ${id} is ${state}: ${JSON.stringify(awaited)}`);
+      }
+      await sleep(100);
+    }
   }
 }
 
@@ -197,7 +207,7 @@ async function measure(units: number): Promise<Measured> {
   const dir = mkdtempSync(join(tmpdir(), 'calyx-move-'));
   const world = await makeWorld(dir, units);
   try {
-    const issued = Math.round(units * issuedShare);
+    const issued = issuedOf(units);
     const few = await fill(world, issued);
     const shareBefore = coreShare();
     const renewals = new Renewals(world.source.port, few.map(pathOf), Number(options.rate));
@@ -257,7 +267,17 @@ function median(numbers: readonly number[]): number {
   );
 }
 
-const sizes = (options.sizes ?? '').split(',').map(Number);
+const issuedOf = (units: number): number => Math.round(units * issuedShare);
+
+/** Of more than one move brings nothing can be told: they go in several. */
+function checkSize(units: number): number {
+  const held = issuedOf(units);
+  const fits = checkOneMove({ unissued: units - held, held });
+  if (fits.ok) return units;
+  throw new Error(`--sizes ${units}: ${problemOf(fits.error).message}`);
+}
+
+const sizes = (options.sizes ?? '').split(',').map(Number).map(checkSize);
 const measured: Measured[] = [];
 for (let run = 0; run < Number(options.runs); run += 1) {
   for (const size of sizes) {

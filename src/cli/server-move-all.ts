@@ -3,6 +3,7 @@
  * deactivation in the end. What was begun is gone on with: the moves are the servers' own, and a key pack
  * that has moved is not here any more.
  */
+import { quantityAtOnce } from '../core/split.ts';
 import { secondMs } from '../core/time.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { ApiClient } from './client.ts';
@@ -47,6 +48,21 @@ export function packsToMove(status: Status, { agreement }: MoveOptions): readonl
   );
 }
 
+/** How much of a key pack goes with one move: all of it, unless that is more than a move brings. */
+export function quantityOf({ unissued, issued, reserved, quarantined }: Pack): number | 'all' {
+  return quantityAtOnce({ unissued, held: issued + reserved + quarantined });
+}
+
+/** What is said of key packs of which more is to follow; nothing where there are none. */
+export function followingText(
+  orders: readonly { readonly product: string; readonly type: string; readonly quantity: number | 'all' }[],
+): string | null {
+  const [first] = orders.filter(({ quantity }) => quantity !== 'all');
+  if (first === undefined) return null;
+  const { product, type, quantity } = first;
+  return `${quantity} of ${product} per ${type} go with this move, and the others by further moves when it is done.`;
+}
+
 /**
  * The open moves out of this server. One that goes elsewhere or another way has to end first: `move-open`; a
  * move by message that has frozen nothing yet goes on by telephone.
@@ -85,7 +101,7 @@ async function startAll(api: ApiClient, options: MoveOptions, target: Target): P
   for (const pack of packsToMove(await readStatus(api), options)) {
     if (open.some((move) => sameLine(pack, move))) continue;
     const { agreement, product, type } = pack;
-    const order = { to: target.licenseServerId, agreement, product, type, quantity: 'all' } as const;
+    const order = { to: target.licenseServerId, agreement, product, type, quantity: quantityOf(pack) };
     moves.push(await startMove(api, options, { target, watched: false, order }));
   }
   return moves;
@@ -248,8 +264,10 @@ async function allByFile(
   const moves = await startAll(api, options, target);
   if (moves.length === 0) throw Refused.of({ code: 'move-more-than-there-is', asked: 0, available: 0 });
   const requestFile = await writeRequestFile(api, options.requestOut);
+  const following = followingText(moves);
   return done({ moves, requestFile, target: target.licenseServerId }, (page) => {
     showMoves(page, moves);
+    if (following !== null) page.text(`${following} Give this command again then.`);
     showRoute(page, cli, { requestFile, move: moves[0] });
   });
 }
@@ -262,7 +280,7 @@ async function allFrozen(cli: Cli, api: ApiClient, options: MoveOptions): Promis
   const open = await openMoves(api, { options, target, carrier: 'telephone' });
   const status = await readStatus(api);
   const packs = packsToMove(status, options).filter((pack) => !open.some((move) => sameLine(pack, move)));
-  const orders = [...open, ...packs.map((pack) => ({ ...pack, quantity: 'all' as const }))];
+  const orders = [...open, ...packs.map((pack) => ({ ...pack, quantity: quantityOf(pack) }))];
   if (orders.length === 0) throw Refused.of({ code: 'move-more-than-there-is', asked: 0, available: 0 });
   const codes: Frozen[] = [];
   for (const { agreement, product, type, quantity } of orders) {
@@ -272,6 +290,7 @@ async function allFrozen(cli: Cli, api: ApiClient, options: MoveOptions): Promis
   }
   const sum = (pick: 'unissued' | 'held'): number => codes.reduce((total, code) => total + code[pick], 0);
   const fields = { codes, unissued: sum('unissued'), held: sum('held'), target: target.licenseServerId };
+  const following = followingText(orders);
   return done(fields, (page) => {
     page.title(
       `The CALs of ${codes.length === 1 ? '1 key pack' : `${codes.length} key packs`} are frozen for the move.`,
@@ -286,14 +305,17 @@ async function allFrozen(cli: Cli, api: ApiClient, options: MoveOptions): Promis
       page.text(calsOf({ ...told, count: told.unissued + told.held }));
       showTold(page, told);
     }
-    page
-      .next(
-        'Type each CAL Key Pack ID that you are given (it begins with 6 or 7) on the new license server, and try it there. Then deactivate this one, which gives all of them up:',
-      )
-      .verbatim([
-        otherServerCommand('install', '--code', 'CODE'),
-        serverCommand(cli, 'deactivate', '--code-out'),
-      ]);
+    if (following !== null) page.text(`${following} Give this command again then.`);
+    const typed =
+      'Type each CAL Key Pack ID that you are given (it begins with 6 or 7) on the new license server, and try it there. Then ';
+    const install = otherServerCommand('install', '--code', 'CODE');
+    if (following === null) {
+      page.next(`${typed}deactivate this one, which gives all of them up:`);
+      page.verbatim([install, serverCommand(cli, 'deactivate', '--code-out')]);
+    } else {
+      page.next(`${typed}give them up here, product by product:`);
+      page.verbatim([install, serverCommand(cli, 'move', '--release', '--product', 'P', '--type', 'T')]);
+    }
   });
 }
 

@@ -23,7 +23,7 @@ import {
   wayOf,
 } from './rehearsal-page.ts';
 import { readStatus } from './server-answers.ts';
-import { packsToMove } from './server-move-all.ts';
+import { followingText, packsToMove, quantityOf } from './server-move-all.ts';
 import type { MoveOptions, MoveOrder } from './server-move-order.ts';
 import { allOrderOf, orderOf } from './server-move-order.ts';
 import type { KnownAddress, Reach } from './server-move-target.ts';
@@ -166,7 +166,10 @@ async function ordersOf(api: ApiClient, options: MoveOptions): Promise<readonly 
   if (options.all !== true) return [orderOf(options)];
   const packs = packsToMove(await readStatus(api), options);
   if (packs.length === 0) throw Refused.of({ code: 'move-more-than-there-is', asked: 0, available: 0 });
-  return packs.map(({ agreement, product, type }) => ({ agreement, product, type, quantity: 'all' }));
+  return packs.map((pack) => {
+    const { agreement, product, type } = pack;
+    return { agreement, product, type, quantity: quantityOf(pack) };
+  });
 }
 
 /** Where the target may be reached: as it has told the clearinghouse, or as it was told here before. */
@@ -199,7 +202,9 @@ export async function rehearseMove(cli: Cli, api: ApiClient, options: MoveOption
   const named = await targetOf(cli, to);
   const way = wayOf(options);
   const rehearsals: Rehearsal[] = [];
-  for (const { agreement, product, type, quantity } of await ordersOf(api, options)) {
+  const orders = await ordersOf(api, options);
+  const following = options.all === true ? followingText(orders) : null;
+  for (const { agreement, product, type, quantity } of orders) {
     const body = {
       ...{ product, type, quantity, to: named.licenseServerId, hold: options.hold === true },
       carrier: way === 'telephone' ? 'telephone' : 'online',
@@ -222,6 +227,7 @@ export async function rehearseMove(cli: Cli, api: ApiClient, options: MoveOption
   return done({ dryRun: true, way, versions: { here: version }, moves }, (page) => {
     page.title('A rehearsal: nothing was changed.');
     for (const move of moves) showOne(page, move, reached);
+    if (following !== null) page.text(following);
     if (options.deactivate === true) page.text('Then this license server would be deactivated.');
     page.next('To do it, give the same command without --dry-run.');
   });

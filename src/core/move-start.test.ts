@@ -100,6 +100,11 @@ describe('startMove', () => {
       { quantity: 'all', committed: 0, unfinished: true },
       { code: 'move-more-than-there-is', asked: 0, available: 0 },
     ],
+    [
+      'more than a move brings, however they are divided',
+      { quantity: 131_071, committed: 200_000 },
+      { code: 'move-too-large', asked: 131_071, most: 65_535 },
+    ],
     ['no quantity', { quantity: 0 }, { code: 'quantity-invalid', quantity: 0, most: 100 }],
     ['half a CAL', { quantity: 1.5 }, { code: 'quantity-invalid', quantity: 1.5, most: 100 }],
   ];

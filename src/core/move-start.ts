@@ -1,4 +1,5 @@
 /** Whether a move may begin (protocol §2.2, §2.4); what becomes of it then is the table of move.ts. */
+import { chainLength, freeChain } from './chain.ts';
 import type { Carrier, MoveReason, MoveState, MoveStep } from './move.ts';
 import type { Refusal } from './refusal.ts';
 import type { Result } from './result.ts';
@@ -26,7 +27,7 @@ export interface MoveWish {
  * Starts a move. One from a source that no longer functions starts like any other, and is declared so at
  * once (`declare-dead`); it takes the whole line, and does not wait for what the source had begun: a server
  * freezes for one move at a time (§2.4, rule 6), and this one will never freeze again. Refused:
- * move-to-itself, move-open, server-declared-dead, quantity-invalid, invalid-input, move-more-than-there-is.
+ * move-to-itself, move-open, server-declared-dead, quantity-invalid, move-too-large, invalid-input, move-more-than-there-is.
  */
 export function startMove(wish: MoveWish): Result<MoveStep, Refusal> {
   const { source, target, quantity, committed, open, carrier } = wish;
@@ -47,6 +48,10 @@ export function startMove(wish: MoveWish): Result<MoveStep, Refusal> {
   if (asked > committed || (committed === 0 && !(dead && wish.unfinished))) {
     return err({ code: 'move-more-than-there-is', asked, available: committed });
   }
+  const most = chainLength(freeChain(0));
+  // Whatever the split: there is a chain for each kind, and none brings more. Of all there is, only the source knows it.
+  if (quantity !== 'all' && quantity > 2 * most)
+    return err({ code: 'move-too-large', asked: quantity, most });
   // What has frozen for another move freezes for no second one; where it lives, that move goes on.
   const freezes = carrier === 'online' && (open === null || open.state === 'returning');
   const effects = freezes ? [{ do: 'send', to: 'source', message: 'freeze' } as const] : [];

@@ -157,6 +157,16 @@ export type Refusal =
       readonly asked: number;
       readonly available: number;
     }
+  /** More than `most` unissued CALs, or more than that with holders: no grant can bring them (protocol §3.4). */
+  | { readonly code: 'move-too-large'; readonly asked: number; readonly most: number }
+  /** A chain of the target has `left` positions, and cannot be renewed: by telephone, or in a kit slot. */
+  | {
+      readonly code: 'chains-used-up';
+      readonly licenseServerId: string;
+      readonly agreement: string;
+      readonly asked: number;
+      readonly left: number;
+    }
   | { readonly code: 'move-open'; readonly move: string; readonly state: string }
   /** An undo was asked for here and is not answered yet: to give up what it brings back would lose it. */
   | { readonly code: 'undo-open'; readonly move: string; readonly target: string }

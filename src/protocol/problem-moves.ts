@@ -7,6 +7,8 @@ type MoveCodes = Extract<
   RefusalCode,
   | 'move-to-itself'
   | 'move-more-than-there-is'
+  | 'move-too-large'
+  | 'chains-used-up'
   | 'move-open'
   | 'undo-open'
   | 'move-unknown'
@@ -48,6 +50,22 @@ const moveWords: WordsFor<MoveCodes> = {
       available === 0
         ? 'See what the source has (calyx server packs) and what is under way (calyx desk moves).'
         : `Move at most ${available}, or everything: calyx server move … --quantity all.`,
+  }),
+  'move-too-large': ({ asked, most }) => ({
+    status: 409,
+    title: 'Too many for one move',
+    message: `${cals(asked)} are too many for one move: it brings at most ${most} unissued CALs and ${most} that have holders or are reserved. Nothing was frozen.`,
+    next:
+      `Move at most ${most} at a time: give the command with --quantity ${most}, and again when that move is done, until ` +
+      'all have moved. calyx server move --all does so by itself.',
+  }),
+  'chains-used-up': ({ licenseServerId, agreement, asked, left }) => ({
+    status: 409,
+    title: 'No room left for so many on the target',
+    message: `${cals(asked)} are to be granted to ${licenseServerId}; its kit slot, or what can be read out to it, has room for ${left} more of this product.`,
+    next:
+      'With a certificate it has room again. Where it has only a kit slot, activate it over a connection or by file: calyx ' +
+      `server activate --agreement ${agreement} --request-out FILE. Else let the move go over a connection or by file.`,
   }),
   'move-open': ({ move, state }) => ({
     status: 409,

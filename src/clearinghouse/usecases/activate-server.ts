@@ -24,7 +24,7 @@ import {
   saveGrantedAuthority,
   saveServer,
 } from '../../store/committed-server-rows.ts';
-import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
+import type { OutgoingMessage, ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { anchorsOf } from '../signer.ts';
@@ -113,8 +113,18 @@ async function checkTimely(
     const heard = await checkHeard(tx, message, before);
     if (!heard.ok) return heard;
   }
-  // What it was granted for the holders of a source and has not taken in would come as open units, for anybody.
-  const grant = await grantUnderWay(tx, { target: message.from.id, agreement: message.body.agreement });
+  return checkRenewable(tx, { licenseServerId: message.from.id, agreement: message.body.agreement });
+}
+
+/**
+ * Whether a certificate can be renewed now. Refused: `move-open` while a grant is under way to its server: what that
+ * brings for holders, and has not been taken in, would come with the new certificate as open units, for anybody.
+ */
+export async function checkRenewable(
+  tx: ReadTx,
+  { licenseServerId, agreement }: Pick<GrantedAuthorityRow, 'licenseServerId' | 'agreement'>,
+): Promise<Result<null, Refusal>> {
+  const grant = await grantUnderWay(tx, { target: licenseServerId, agreement });
   return grant === undefined ? ok(null) : err({ code: 'move-open', move: grant.id, state: grant.state });
 }
 

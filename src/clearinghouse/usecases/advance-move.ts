@@ -3,7 +3,6 @@
  * into postings, messages and codes in one transaction. Nothing here decides.
  */
 import { clearinghouseAccount } from '../../core/account.ts';
-import { mostUnits } from '../../core/agreement.ts';
 import type { Reveal } from '../../core/chain.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { AccountId, Posting } from '../../core/ledger.ts';
@@ -23,9 +22,7 @@ import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { grantUnits } from '../signer.ts';
 import { idValue } from '../stored-ids.ts';
-import { certifyAgain } from './activate-server.ts';
 import { cancelBody, partId } from './cancel-body.ts';
-import { chainRoom } from './decide-grant.ts';
 import type { CodeView } from './desk-answer.ts';
 import { viewCode } from './desk-answer.ts';
 import {
@@ -40,8 +37,9 @@ import type { LapseEffect } from './lapse.ts';
 import { lapsePostings } from './lapse.ts';
 import { freezeBody, moveBody, toldList } from './move-body.ts';
 import { newId } from './new-id.ts';
-import { checkNotDead, livingAuthority, openAuthority } from './open-authority.ts';
+import { checkNotDead } from './open-authority.ts';
 import { isReadable } from './readable-grants.ts';
+import { roomyAuthority } from './roomy-authority.ts';
 
 export interface MoveHappening {
   readonly move: MoveRow;
@@ -228,6 +226,8 @@ function checkCovered(asked: number, available: number): Result<null, Refusal> {
   return err({ code: 'move-more-than-there-is', asked, available });
 }
 
+const bothKinds = ['free', 'held'] as const;
+
 /** Grants a part of the move to the target under its chains. */
 async function grantPart(
   tx: WriteTx,
@@ -256,36 +256,6 @@ async function grantPart(
   return k;
 }
 
-/**
- * The target's authority, with room for both parts on its chains: a certificate is renewed where they
- * are used up (or lack the line), and leaves before the grant. A kit slot cannot be renewed.
- */
-async function roomyAuthority(
-  context: ClearinghouseContext,
-  tx: WriteTx,
-  { move, event, deeds, nowMs }: Doing,
-): Promise<Result<GrantedAuthorityRow, Refusal>> {
-  // A release has happened, whatever became of the target: what it brings goes with the target's other units.
-  const given = event === 'released' || (event === 'horizon-passed' && move.state !== 'dead-wait');
-  const told = given && move.carrier === 'telephone';
-  const authority = await (told ? openAuthority : livingAuthority)(tx, move.target, move.agreement);
-  if (!authority.ok) return authority;
-  let most = mostUnits;
-  for (const kind of ['free', 'held'] as const) {
-    const room = await chainRoom(tx, authority.value, { line: move.line, kind });
-    if (!room.ok) return room;
-    most = Math.min(most, room.value);
-  }
-  const wanted = Math.max(move.unissued, move.held);
-  if (wanted <= most) return authority;
-  if (authority.value.basis === 'slot' || move.carrier === 'telephone' || wanted > mostUnits) {
-    return err({ code: 'quantity-invalid', quantity: wanted, most });
-  }
-  const renewed = await certifyAgain(context, tx, { before: authority.value, nowMs });
-  deeds.outbox.push(renewed.message);
-  return ok(renewed.authority);
-}
-
 async function readOut(
   context: ClearinghouseContext,
   tx: WriteTx,
@@ -294,7 +264,11 @@ async function readOut(
   const { move, code, nowMs } = doing;
   const kind = code === 'key-pack' ? 'free' : 'held';
   if ((kind === 'free' ? move.unissued : move.held) === 0) return ok(null);
-  const authority = await roomyAuthority(context, tx, doing);
+  const authority = await roomyAuthority(context, tx, {
+    ...{ ...doing, outbox: doing.deeds.outbox },
+    // Before the first code is read out there has to be room for the second one, too.
+    kinds: doing.event === 'grant' ? bothKinds : [kind],
+  });
   if (!authority.ok) return authority;
   const { deeds } = doing;
   const k = await grantPart(tx, { move, authority: authority.value, kind, deeds, nowMs });
@@ -365,7 +339,7 @@ async function grantBody(
   doing: Doing,
 ): Promise<Result<JsonObject, Refusal>> {
   const { move, deeds, nowMs, event, holders = [], alsoFrom = [] } = doing;
-  const authority = await roomyAuthority(context, tx, doing);
+  const authority = await roomyAuthority(context, tx, { ...doing, outbox: deeds.outbox, kinds: bothKinds });
   if (!authority.ok) return authority;
   const free = await grantPart(tx, { move, authority: authority.value, kind: 'free', deeds, nowMs });
   const held = await grantPart(tx, { move, authority: authority.value, kind: 'held', deeds, nowMs });

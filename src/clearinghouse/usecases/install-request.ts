@@ -13,7 +13,7 @@ import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { revealAt } from '../signer.ts';
 import { idBytes } from '../stored-ids.ts';
-import { certifyAgain } from './activate-server.ts';
+import { certifyAgain, checkRenewable } from './activate-server.ts';
 import type { GrantDecision } from './decide-grant.ts';
 import { commitUnits, decideGrant } from './decide-grant.ts';
 import type { Handling } from './handle-message.ts';
@@ -51,7 +51,7 @@ export async function installRequest(
   return ok(null);
 }
 
-/** Renews the certificate where its chains cannot carry the quantity; a kit slot cannot be renewed. */
+/** Renews the certificate where its chains cannot carry the quantity; a kit slot cannot be renewed. Refused: as `checkRenewable`. */
 async function makeRoom(
   context: ClearinghouseContext,
   tx: WriteTx,
@@ -71,6 +71,8 @@ async function makeRoom(
       most: authority.basis === 'slot' ? of.room : mostUnits,
     });
   }
+  const timely = await checkRenewable(tx, authority);
+  if (!timely.ok) return timely;
   const renewed = await certifyAgain(context, tx, { before: authority, nowMs });
   return ok({ authority: renewed.authority, certificate: [renewed.message] });
 }

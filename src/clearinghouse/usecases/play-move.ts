@@ -4,6 +4,7 @@
  */
 import { clearinghouseAccount } from '../../core/account.ts';
 import { findLine } from '../../core/agreement.ts';
+import { chainLength, freeChain } from '../../core/chain.ts';
 import { earlyReleasesLeft, riskOf } from '../../core/dead-source.ts';
 import type { MoveEvent } from '../../core/move.ts';
 import { checkCalType } from '../../core/product.ts';
@@ -91,7 +92,9 @@ async function playFreeze(
   const { move, plan } = of;
   if (move.state !== 'reserved') return ok({ move, books: await booksOf(tx, move) });
   const all = move.quantity === 'all' ? (await booksOf(tx, move)).source : move.quantity;
-  const split = plan.frozen ?? { unissued: all, held: 0 };
+  const unissued = Math.min(all, chainLength(freeChain(move.line)));
+  // Only the source knows how they are divided: where it is not asked, so that most of them would fit.
+  const split = plan.frozen ?? { unissued, held: all - unissued };
   const nowMs = context.clock.nowMs();
   const frozen = await takeFreeze(context, tx, { move: { ...move, ...split }, nowMs });
   return frozen.ok ? ok({ move: frozen.value.move, books: await booksOf(tx, move) }) : frozen;

@@ -26,7 +26,7 @@ export type DeskRehearsal = Omit<PlayedMove, 'entered'> & {
 };
 
 /**
- * What a source would freeze is not known here, so that all that is asked for counts as unissued. What will be
+ * What a source would freeze is not known here, so that what is asked for counts as unissued, as far as a chain goes. What will be
  * said of a dead source need not be known yet. Refused: whatever the move would be refused, now or later.
  */
 export async function rehearseDeskMove(

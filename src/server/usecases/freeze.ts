@@ -6,8 +6,8 @@ import type { AccountId, Posting } from '../../core/ledger.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
-import type { FreezeSplit } from '../../core/split.ts';
-import { splitFreeze } from '../../core/split.ts';
+import type { FreezeSplit, FreezeState } from '../../core/split.ts';
+import { checkOneMove, roomAfter, splitFreeze } from '../../core/split.ts';
 import type { HeldHolder } from '../../store/held-rows.ts';
 import { holdBetween, issuedAfter, nextToHold } from '../../store/held-rows.ts';
 import { holdLicenses, setHeldLicenses } from '../../store/license-rows.ts';
@@ -48,7 +48,7 @@ export async function freezeUnits(
 ): Promise<Result<Frozen, Refusal>> {
   const free = await checkFree(tx, order.line);
   if (!free.ok) return free;
-  const split = await splitOf(tx, order.line, order.quantity);
+  const split = await splitOf(tx, order.line, { wanted: order.quantity });
   if (!split.ok) return split;
   const { issued: amount } = split.value;
   const held = await holdLicenses(tx, { lineId: order.line.id, move: order.move, amount });
@@ -69,7 +69,7 @@ export async function checkFree(tx: WriteTx, line: LineRow): Promise<Result<null
 /**
  * Freezes the next part of a move: all that is unissued, so that nobody new gets any of it from the first
  * part on, and a few hundred licenses; what is reserved or quarantined comes with the last part. Refused:
- * `move-more-than-there-is`.
+ * `move-more-than-there-is`, and with the first part `move-too-large`.
  */
 export async function freezePart(
   tx: WriteTx,
@@ -78,13 +78,20 @@ export async function freezePart(
     readonly move: string;
     readonly wanted: number | 'all';
     readonly part: number;
+    /** What the parts before have taken. */
+    readonly taken: Pick<FreezeSplit, 'unissued' | 'held'>;
     /** The license that was frozen last, where all are frozen in the order of their ids. */
     readonly cursor: number;
   },
 ): Promise<Result<FrozenPart, Refusal>> {
   const { line, move, part: number, cursor } = order;
-  const whole = await splitOf(tx, line, order.wanted);
+  const whole = await splitOf(tx, line, {
+    wanted: order.wanted,
+    ...(number === 0 ? {} : { room: roomAfter(order.taken) }),
+  });
   if (!whole.ok) return whole;
+  const fits = number === 0 ? checkOneMove(whole.value) : ok(null);
+  if (!fits.ok) return fits;
   const complete = whole.value.issued <= partSize;
   const split = complete
     ? whole.value
@@ -123,19 +130,28 @@ async function holdNext(
   return licenses;
 }
 
-async function splitOf(
+/** What a freeze would take now. Refused: as `splitFreeze`. */
+export async function plannedSplit(
   tx: WriteTx,
   line: LineRow,
-  wanted: number | 'all',
+  order: Pick<FreezeState, 'wanted' | 'room'>,
 ): Promise<Result<FreezeSplit, Refusal>> {
   const accounts = accountsOf(line);
-  const split = splitFreeze({
+  return splitFreeze({
     unissued: await tx.balance(accounts.unissued),
     issued: await tx.balance(accounts.issued),
     reserved: await tx.balance(accounts.reserved),
     quarantined: await tx.balance(accounts.quarantined),
-    wanted,
+    ...order,
   });
+}
+
+async function splitOf(
+  tx: WriteTx,
+  line: LineRow,
+  order: Pick<FreezeState, 'wanted' | 'room'>,
+): Promise<Result<FreezeSplit, Refusal>> {
+  const split = await plannedSplit(tx, line, order);
   if (!split.ok || split.value.held === 0) return split;
   // Whom the source of an earlier move still renews cannot go on: the end of that lease would be told to this
   // server alone, and the next one would give the unit to somebody else when the lease that it knows has ended.

@@ -106,7 +106,7 @@ async function freezeNext(
   const so = move.unissued + move.held;
   const wanted = move.quantity === 'all' ? 'all' : move.quantity - so;
   const { parts: number, cursor } = progress;
-  const part = await freezePart(tx, { line, move: move.id, wanted, part: number, cursor });
+  const part = await freezePart(tx, { line, move: move.id, wanted, part: number, taken: move, cursor });
   if (!part.ok)
     throw new Error(`Move ${move.id} was to freeze ${wanted} more: ${JSON.stringify(part.error)}`);
   const { split } = part.value;

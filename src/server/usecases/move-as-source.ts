@@ -6,6 +6,7 @@ import type { SourceState } from '../../core/move-servers.ts';
 import { advanceSource, checkFreeze } from '../../core/move-servers.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import { err, ok } from '../../core/result.ts';
+import { quantityAtOnce } from '../../core/split.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
@@ -22,7 +23,7 @@ import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { noteEvent } from './events.ts';
 import type { FrozenPart } from './freeze.ts';
-import { checkFree, freezePart } from './freeze.ts';
+import { checkFree, freezePart, plannedSplit } from './freeze.ts';
 import { serverLog } from './license-token.ts';
 import { beginRelease, enterPart, releaseWhole } from './long-move.ts';
 import type { Handled, On } from './move-messages.ts';
@@ -64,22 +65,35 @@ export async function onFreeze(
     open: open === undefined ? null : { id: open.id, state: 'frozen' },
   });
   const free = allowed.ok ? await checkFree(tx, line) : allowed;
-  const frozen = free.ok
-    ? await freezePart(tx, { line, move: id, wanted: quantity, part: 0, cursor: 0 })
-    : free;
+  const wanted = move === undefined ? await asMuchAsGoes(tx, line, quantity) : quantity;
+  const order = { line, move: id, wanted, part: 0, taken: { unissued: 0, held: 0 }, cursor: 0 };
+  const frozen = free.ok ? await freezePart(tx, order) : free;
   if (!frozen.ok) return decline(context, tx, { message, id, move, line, refusal: frozen.error });
-  await enterFreeze(context, tx, { message, id, move, line, frozen: frozen.value });
+  await enterFreeze(context, tx, { message, id, move, line, quantity: wanted, frozen: frozen.value });
   return ok(null);
+}
+
+/**
+ * Nobody here has asked for this move: its target took this server for one that functions no longer. That it does
+ * must not wait for somebody who names a smaller number; what is left stays here, to be moved like anything else.
+ */
+async function asMuchAsGoes(tx: WriteTx, line: LineRow, quantity: number | 'all'): Promise<number | 'all'> {
+  const all = await plannedSplit(tx, line, { wanted: 'all' });
+  return quantity === 'all' && all.ok ? quantityAtOnce(all.value) : quantity;
 }
 
 /** The freeze in the books of this server, and its receipt on the way. */
 async function enterFreeze(
   context: ServerContext,
   tx: WriteTx,
-  of: Freezing & { readonly line: LineRow; readonly frozen: FrozenPart },
+  of: Freezing & {
+    readonly line: LineRow;
+    readonly quantity: number | 'all';
+    readonly frozen: FrozenPart;
+  },
 ): Promise<void> {
-  const { id, move, line, frozen } = of;
-  const { quantity, target, address } = of.message.body;
+  const { id, move, line, quantity, frozen } = of;
+  const { target, address } = of.message.body;
   const { unissued, held, reserved, quarantined } = frozen.split;
   const nowMs = context.clock.nowMs();
   const row = moveRow(

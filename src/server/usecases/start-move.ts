@@ -7,6 +7,7 @@ import { normalizeLicenseServerId } from '../../core/code.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
+import { checkOneMove } from '../../core/split.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
@@ -23,8 +24,9 @@ import {
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { findNamedLine } from './find-line.ts';
+import { plannedSplit } from './freeze.ts';
 import { keyedId } from './keyed-id.ts';
-import { accountsOf, serverLog } from './license-token.ts';
+import { serverLog } from './license-token.ts';
 import { moveRow } from './move-row.ts';
 import type { MoveView } from './move-view.ts';
 import { viewMove } from './move-view.ts';
@@ -51,7 +53,7 @@ export interface MoveOrder {
 /**
  * Starts a move, or goes on with the open one of the same quantity to the same target. Refused:
  * `agreement-missing`, `move-to-itself`, `line-unknown`, `not-activated`, `move-more-than-there-is`,
- * `move-open`, `invalid-input` (a source that no longer functions is declared so on the target).
+ * `move-too-large`, `move-open`, `invalid-input` (a source that no longer functions is declared so on the target).
  */
 export async function startMove(
   context: ServerContext,
@@ -135,18 +137,9 @@ async function checkAmount(
   tx: WriteTx,
   line: LineRow,
   quantity: number | 'all',
-): Promise<Result<number, Refusal>> {
-  const accounts = accountsOf(line);
-  const available = (await tx.balance(accounts.installed)) - (await tx.balance(accounts.held));
-  if (quantity === 'all') {
-    return available > 0 ? ok(available) : err({ code: 'move-more-than-there-is', asked: 0, available });
-  }
-  if (!Number.isSafeInteger(quantity) || quantity < 1) {
-    return err({ code: 'quantity-invalid', quantity, most: available });
-  }
-  return quantity <= available
-    ? ok(quantity)
-    : err({ code: 'move-more-than-there-is', asked: quantity, available });
+): Promise<Result<null, Refusal>> {
+  const planned = await plannedSplit(tx, line, { wanted: quantity });
+  return planned.ok ? checkOneMove(planned.value) : planned;
 }
 
 async function begin(context: ServerContext, tx: WriteTx, of: Asking): Promise<ServerMoveRow> {

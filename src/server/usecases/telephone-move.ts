@@ -8,6 +8,7 @@ import { allLines } from '../../core/confirmation.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
+import { checkOneMove } from '../../core/split.ts';
 import { dayMs, isoTime } from '../../core/time.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { AuthorityRow, LineRow } from '../../store/server-authority-rows.ts';
@@ -56,8 +57,7 @@ export type ToldAct = ConfirmationView & {
  * Freezes units for a move and answers the code to read. While a freeze of the line is open, the same
  * command prints its code again. The same move that was asked for by message, and has frozen nothing yet, is
  * taken back: it goes by telephone from now on. Refused: `move-to-itself`, ids, `line-unknown`, `not-activated`,
- * `deactivated`, `move-open`, `move-more-than-there-is`, `quantity-invalid` (65,535 at most by telephone),
- * `answer-pending` while a certificate is under way, `clock-behind`.
+ * `deactivated`, `move-open`, `move-more-than-there-is`, `move-too-large`, `answer-pending` while a certificate is under way, `clock-behind`.
  */
 export async function freezeByTelephone(
   context: ServerContext,
@@ -116,9 +116,8 @@ async function freezeAndTell(
   const frozen = await freezeUnits(tx, { line, move: id, quantity });
   if (!frozen.ok) return frozen;
   const { unissued, held, reserved, quarantined } = frozen.value.split;
-  if (tooMuchToTell(unissued) || tooMuchToTell(held)) {
-    return err({ code: 'quantity-invalid', quantity: unissued + held, most: 65_535 });
-  }
+  const fits = checkOneMove(frozen.value.split);
+  if (!fits.ok) return fits;
   const source = context.licenseServerId;
   const begun = { id, role: 'source', carrier: 'telephone', quantity, source, target } as const;
   const amounts = { unissued, held, reserved, quarantined };
