@@ -173,6 +173,19 @@ export async function waitingGaps(
   );
 }
 
+/** Whether somebody else has a CAL of this first issue here, or one is reserved for them. */
+export async function isOthers(
+  tx: ReadTx,
+  of: { readonly lineId: number; readonly origin: string; readonly sub: string },
+): Promise<boolean> {
+  const row = await tx.get(
+    `select 1 as found where exists (select 1 from licenses where line_id = ? and origin = ? and sub <> ? and ended = 0)
+       or exists (select 1 from reservations where line_id = ? and origin = ? and sub <> ? and state = 'reserved')`,
+    ...[of.lineId, of.origin, of.sub, of.lineId, of.origin, of.sub],
+  );
+  return row !== undefined;
+}
+
 export async function insertGap(tx: WriteTx, row: Omit<GapRow, 'id'>): Promise<void> {
   await tx.run(
     `insert into gap_licenses (line_id, product, holder, sub, source_sub, source, origin, lease_end, jti,

@@ -5,7 +5,15 @@
 import { showsHolder } from '../../core/dead-source.ts';
 import { isoDate } from '../../core/time.ts';
 import type { GapRow } from '../../store/gap-rows.ts';
-import { findGap, hadGap, insertGap, updateGap, waitsForDead, waitsUntil } from '../../store/gap-rows.ts';
+import {
+  findGap,
+  hadGap,
+  insertGap,
+  isOthers,
+  updateGap,
+  waitsForDead,
+  waitsUntil,
+} from '../../store/gap-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import type { ServerContext } from '../context.ts';
@@ -49,7 +57,9 @@ export async function gapFor(
       const { source, origin, leaseEnd: expiresAt } = row;
       const until = await waitsUntil(tx, { lineId: line.id, source });
       const counts = expiresAt > nowMs || (until !== null && until <= nowMs);
-      const remembered = counts ? { source, sub, origin, expiresAt } : null;
+      // After its lease the source may have given that very unit to somebody else, who has come here with it.
+      const gone = counts && expiresAt <= nowMs && (await isOthers(tx, { lineId: line.id, origin, sub }));
+      const remembered = counts && !gone ? { source, sub, origin, expiresAt } : null;
       return { row, open: null, remembered, until };
     }
     if (shown?.sub !== sub || !showsHolder(shown.expiresAt, nowMs)) continue;
