@@ -180,14 +180,14 @@ const byTelephone: readonly Mutant[] = [
     rule: 'The held part of a move by telephone is a reserve, not free units',
     patches: [
       {
-        file: 'server/usecases/apply-key-pack-code.ts',
-        find: 'const reserve = source === null ? null : (dead?.id ?? newId(context));',
-        replace: 'const reserve = null;',
+        file: 'server/usecases/held-key-pack.ts',
+        find: "pool: reserve, to: 'reserved', told",
+        replace: "pool: '', to: 'unissued', told",
       },
       {
-        file: 'server/usecases/apply-key-pack-code.ts',
-        find: "to: source === null ? 'unissued' : 'reserved',",
-        replace: "to: 'unissued',",
+        file: 'server/usecases/held-key-pack.ts',
+        find: '  if (dead === undefined)\n    await openReserveFor(',
+        replace: '  if (dead === undefined)\n    void ((..._: readonly unknown[]) => reserve)(',
       },
     ],
     caught: { seed: 4002, checker: 'I5' },
