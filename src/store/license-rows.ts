@@ -179,7 +179,10 @@ export async function heldLicenses(tx: ReadTx, move: string): Promise<readonly L
   );
 }
 
-/** Licenses taken over from `source` out of this server's own units, before its reserve arrived. */
+/**
+ * Licenses taken over from `source` out of this server's own units, before its reserve arrived. One that is frozen to go
+ * on is not among them: it goes as what it is, and its holder, whom the source may renew, has a place in what arrives.
+ */
 export async function takenOverEarly(
   tx: ReadTx,
   lineId: number,
@@ -187,7 +190,7 @@ export async function takenOverEarly(
 ): Promise<readonly LicenseRow[]> {
   return tx.all<LicenseRow>(
     `select ${columns} from licenses l where l.line_id = ? and l.ended = 0
-       and l.early_source = ? order by l.id`,
+       and l.early_source = ? and l.state <> 'held' order by l.id`,
     lineId,
     source,
   );

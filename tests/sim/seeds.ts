@@ -64,5 +64,10 @@ export const fixedSeeds: readonly FixedSeed[] = [
     steps: 120,
     why: 'a server that came back kept the CALs of a line to which a move had not ended',
   },
+  {
+    seed: 99_313_213,
+    steps: 1000,
+    why: 'a holder who had come early was counted among those of a grant while already on the way to a third server',
+  },
   ...[1, 3, 19, 31, 83, 2, 4, 5, 6, 7, 9, 10, 11].map((seed) => ({ seed, steps: 400, why: any })),
 ];
