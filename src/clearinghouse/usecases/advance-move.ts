@@ -16,13 +16,13 @@ import { agreementLines } from '../../store/agreement-rows.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { updateMove } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
-import { findGrantedAuthority, findGrants } from '../../store/committed-server-rows.ts';
+import { findGrantedAuthority } from '../../store/committed-server-rows.ts';
 import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { grantUnits } from '../signer.ts';
 import { idValue } from '../stored-ids.ts';
-import { cancelBody, partId } from './cancel-body.ts';
+import { cancelBody, grantsOfMove, partId } from './cancel-body.ts';
 import type { CodeView } from './desk-answer.ts';
 import { viewCode } from './desk-answer.ts';
 import {
@@ -202,7 +202,7 @@ async function postingOf(
 
 /** What its target had installed by a code and given up already is in nobody's hands: it goes to hand. */
 async function givenUpPostings(tx: WriteTx, move: MoveRow): Promise<readonly Posting[]> {
-  const grants = await findGrants(tx, [partId(move, 'free'), partId(move, 'held')]);
+  const grants = await grantsOfMove(tx, move);
   const amount = grants.reduce((sum, { givenUp }) => sum + givenUp, 0);
   if (amount === 0) return [];
   const debit = await committedTo(tx, move, 'target');

@@ -5,6 +5,7 @@
  */
 import type { JsonObject } from '../../core/json.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
+import type { GrantRow } from '../../store/committed-server-rows.ts';
 import { findGrants } from '../../store/committed-server-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
@@ -15,9 +16,14 @@ export function partId(move: Pick<MoveRow, 'id'>, kind: 'free' | 'held'): string
   return `${move.id}/${kind}`;
 }
 
+/** What the target of a move was granted of it: its free part, its held part, or what there is of them. */
+export function grantsOfMove(tx: ReadTx, move: Pick<MoveRow, 'id'>): Promise<readonly GrantRow[]> {
+  return findGrants(tx, [partId(move, 'free'), partId(move, 'held')]);
+}
+
 /** Whether the target of a move was ever granted any of it. */
 export async function wasGranted(tx: ReadTx, move: MoveRow): Promise<boolean> {
-  return (await findGrants(tx, [partId(move, 'free'), partId(move, 'held')])).length > 0;
+  return (await grantsOfMove(tx, move)).length > 0;
 }
 
 /** Throws where the move was never granted by message: there is nothing to undo then (a bug). */
@@ -26,7 +32,7 @@ export async function cancelBody(
   tx: ReadTx,
   move: MoveRow,
 ): Promise<JsonObject> {
-  const grants = await findGrants(tx, [partId(move, 'free'), partId(move, 'held')]);
+  const grants = await grantsOfMove(tx, move);
   const free = grants.find((grant) => grant.kind === 'free');
   const held = grants.find((grant) => grant.kind === 'held');
   if (free === undefined || held === undefined) throw new Error(`Move ${move.id} was never granted.`);

@@ -11,7 +11,6 @@ import type { ChainRow, GrantedAuthorityRow, GrantRow } from '../../store/commit
 import {
   chainsOf,
   findGrantedAuthority,
-  findGrants,
   findServer,
   markGivenUp,
   saveGrantedAuthority,
@@ -19,7 +18,7 @@ import {
 } from '../../store/committed-server-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
-import { partId } from './cancel-body.ts';
+import { grantsOfMove } from './cancel-body.ts';
 import { newId } from './new-id.ts';
 
 /**
@@ -95,7 +94,7 @@ async function comingGrants(
   const grants: GrantRow[] = [];
   for (const move of await openMovesTo(tx, licenseServerId)) {
     if (move.agreement !== agreement || !isInTransit(move.state)) continue;
-    grants.push(...(await findGrants(tx, [partId(move, 'free'), partId(move, 'held')])));
+    grants.push(...(await grantsOfMove(tx, move)));
   }
   return grants;
 }
