@@ -161,9 +161,12 @@ interface Lost {
   readonly type: LineType;
   /** Of the move that the declaration has begun. */
   readonly id: string;
+  readonly horizonMs: number;
+  readonly opensAtMs: number;
+  readonly words: string;
 }
 
-/** Its line is cut, and another server declares it dead at once. */
+/** Its line is cut, and another server declares it dead at once; in words alone where nobody hears of it, or its horizon is too far away. */
 async function loseLine(sim: Sim): Promise<Lost | string> {
   const source = sim.chance.pick(sim.servers);
   if (source.condition !== 'up') return `${source.name} has failed before`;
@@ -174,7 +177,13 @@ async function loseLine(sim: Sim): Promise<Lost | string> {
   const done = await declareDead(target.program.context, { ...order, by: 'message' });
   if (!done.ok) return `${target.name} declares ${source.name}, whose line is cut, dead: ${outcome(done)}`;
   await contact(sim, target);
-  return { source, target, type, id: done.value.id };
+  const { id } = done.value;
+  const words = `the line of ${source.name} is cut, and ${target.name} declares it dead per ${type}`;
+  const deadSource = (await declared(sim)).find((move) => move.id === id)?.deadSource;
+  if (deadSource == null) return `${words}, and is not heard`;
+  const horizonMs = msOfIso(deadSource.horizon) ?? 0;
+  if (horizonMs - sim.nowMs > longestWaitMs) return words;
+  return { source, target, type, id, horizonMs, opensAtMs: msOfIso(deadSource.opensAt) ?? 0, words };
 }
 
 /** Somebody does not wait, or the administrator of the source gets through by telephone; often neither. */
@@ -204,12 +213,7 @@ async function interfere(
 const lostLine: Act = async (sim) => {
   const lost = await loseLine(sim);
   if (typeof lost === 'string') return lost;
-  const { source, target, type } = lost;
-  const words = `the line of ${source.name} is cut, and ${target.name} declares it dead per ${type}`;
-  const { deadSource } = (await declared(sim)).find(({ id }) => id === lost.id) ?? {};
-  if (deadSource == null) return `${words}, and is not heard`;
-  const horizonMs = msOfIso(deadSource.horizon) ?? 0;
-  if (horizonMs - sim.nowMs > longestWaitMs) return words;
+  const { source, target, type, horizonMs, opensAtMs, words } = lost;
   const ends = { from: source, to: target, type };
   await liveOn(sim, horizonMs - 9 * dayMs);
   const what = sim.chance.pick(['early', 'horizon', 'nothing', 'nothing'] as const);
@@ -217,8 +221,11 @@ const lostLine: Act = async (sim) => {
   await come(sim, ends);
   const meanwhile = await interfere(sim, lost, what);
   const heard: string[] = [];
-  for (const day of ['horizon', 'opensAt'] as const) {
-    await liveOn(sim, (msOfIso(deadSource[day]) ?? 0) + sim.chance.pick([minuteMs, hourMs, 20 * dayMs]));
+  for (const [day, atMs] of [
+    ['horizon', horizonMs],
+    ['opensAt', opensAtMs],
+  ] as const) {
+    await liveOn(sim, atMs + sim.chance.pick([minuteMs, hourMs, 20 * dayMs]));
     heard.push(`after the ${day} ${await contact(sim, target)}`);
     await come(sim, ends);
     if (what !== 'early' && sim.chance.happens(0.5)) break;
@@ -233,17 +240,12 @@ const lostLine: Act = async (sim) => {
 const leaveEarly: Act = async (sim) => {
   const lost = await loseLine(sim);
   if (typeof lost === 'string') return lost;
-  const { source: from, target: to, type } = lost;
-  const words = `the line of ${from.name} is cut, and its holders per ${type} go to ${to.name}`;
-  const { deadSource } = (await declared(sim)).find(({ id }) => id === lost.id) ?? {};
-  if (deadSource == null) return `${words}, which is not heard`;
-  const horizonMs = msOfIso(deadSource.horizon) ?? 0;
-  if (horizonMs - sim.nowMs > longestWaitMs) return words;
+  const { source: from, target: to, type, horizonMs, words } = lost;
   await turnTo(sim, { from, to, type });
   await liveOn(sim, horizonMs + hourMs);
   const heard = await contact(sim, to);
   await comeTo(sim, { to, type });
-  return `${words}; after the horizon ${heard}`;
+  return `${words}; its holders go there, and after the horizon ${heard}`;
 };
 
 export const deaths = {
