@@ -100,6 +100,22 @@ it('can be deactivated again by message although nobody has heard of the first t
   await world.close();
 });
 
+it('what it got between two deactivations by message, both still on their way, comes back as well', async () => {
+  const world = await makeWorld(100);
+  const server = await world.addServer('LS', { kit: true, connected: true });
+  const code = await acts.activationCode(world, server);
+  await acts.typeCode(server, code);
+  value(await deactivateServer(server.context, { returnUnissued: true, by: 'message' }));
+  await acts.typeCode(server, code);
+  await acts.install(world, server, { quantity: 10 });
+  value(await deactivateServer(server.context, { returnUnissued: true, by: 'message' }));
+  await acts.contact(server, server);
+  assert.deepEqual(await acts.books(world), [100, 0, 0]);
+  await assertConserved(world);
+  await assertSound(world);
+  await world.close();
+});
+
 for (const alsoRead of [0, 5]) {
   const others = alsoRead === 0 ? '' : ', and those that were read out and never typed stay committed';
   it(`CALs typed before their source released them, and given up, are in hand when it does${others}`, async () => {

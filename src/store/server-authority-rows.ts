@@ -153,11 +153,13 @@ export interface LineRow {
   readonly heldK: number;
   readonly heldValue: string;
   readonly lastUnit: number;
+  /** Until when no license of it lapses: a telephone move took a part, and who its holders are nobody knows. */
+  readonly namelessUntil: number | null;
 }
 
 const lineColumns = `id, agreement, line, aid, product, product_name as "productName", family, version, type,
   open_units as "openUnits", free_k as "freeK", free_value as "freeValue", held_k as "heldK",
-  held_value as "heldValue", last_unit as "lastUnit"`;
+  held_value as "heldValue", last_unit as "lastUnit", nameless_until as "namelessUntil"`;
 
 export async function listLines(tx: ReadTx): Promise<readonly LineRow[]> {
   return tx.all<LineRow>(`select ${lineColumns} from lines order by agreement, line`);
@@ -179,8 +181,11 @@ export async function findLineById(tx: ReadTx, id: number): Promise<LineRow | un
   return tx.get<LineRow>(`select ${lineColumns} from lines where id = ?`, id);
 }
 
+/** What `saveLine` writes; the rest of a line comes with what is done with it. */
+export type NewLine = Omit<LineRow, 'id' | 'lastUnit' | 'namelessUntil'>;
+
 /** Adds a line, or moves a known one to a new authority with its chains started afresh. */
-export async function saveLine(tx: WriteTx, row: Omit<LineRow, 'id' | 'lastUnit'>): Promise<void> {
+export async function saveLine(tx: WriteTx, row: NewLine): Promise<void> {
   await tx.run(
     `insert into lines (agreement, line, aid, product, product_name, family, version, type, open_units,
        free_k, free_value, held_k, held_value, last_unit)

@@ -69,5 +69,15 @@ export const fixedSeeds: readonly FixedSeed[] = [
     steps: 1000,
     why: 'a holder who had come early was counted among those of a grant while already on the way to a third server',
   },
+  {
+    seed: 89_192_092,
+    steps: 1000,
+    why: 'after a telephone move of a part, a CAL that stayed was given away while its holder had one that went',
+  },
+  {
+    seed: 53_713_013,
+    steps: 1000,
+    why: 'what a server gave back was refused, because its last words of the time before arrived first',
+  },
   ...[1, 3, 19, 31, 83, 2, 4, 5, 6, 7, 9, 10, 11].map((seed) => ({ seed, steps: 400, why: any })),
 ];

@@ -177,12 +177,12 @@ export async function deskMove(
 /** A whole move by telephone, every code read and typed; answers what the release told. */
 export async function moveByTelephone(
   world: World,
-  ends: { readonly from: OpenServer; readonly to: OpenServer },
+  ends: { readonly from: OpenServer; readonly to: OpenServer; readonly quantity?: number },
 ): Promise<ToldAct> {
-  const { from, to } = ends;
+  const { from, to, quantity = 'all' } = ends;
   const device = { product, type: 'device' } as const;
   await deskMove(world, ends);
-  const frozen = value(await freezeByTelephone(from.context, { ...device, to: idOf(to), quantity: 'all' }));
+  const frozen = value(await freezeByTelephone(from.context, { ...device, to: idOf(to), quantity }));
   const free = await confirm(world, frozen.code);
   if (free.code !== undefined && free.code !== null) await typeCode(to, free.code);
   const told = value(await releaseByTelephone(from.context, device));

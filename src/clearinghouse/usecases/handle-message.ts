@@ -3,7 +3,7 @@ import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
-import { findServer, saveServer } from '../../store/committed-server-rows.ts';
+import { findGrantedAuthority, findServer, saveServer } from '../../store/committed-server-rows.ts';
 import { waitingAmong } from '../../store/outbox-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
@@ -12,7 +12,6 @@ import { activateServer } from './activate-server.ts';
 import { handleDeactivate } from './handle-deactivate.ts';
 import { handleMoveMessage } from './handle-move-message.ts';
 import { installRequest } from './install-request.ts';
-import { openAuthority } from './open-authority.ts';
 import { returnUnits } from './return-units.ts';
 
 export interface Handling<Of extends Message = Message> {
@@ -70,10 +69,14 @@ async function handleContact(tx: WriteTx, { message, nowMs }: Handling<MessageOf
   return ok(null);
 }
 
+/**
+ * Whoever gives something up needs nobody's leave. Also not under an authority that is closed: the server may
+ * have typed its code again and given back what it then had, before its last words of the time before arrived.
+ */
 async function handleReturn(tx: WriteTx, { message, nowMs }: Handling<MessageOf<'return'>>): Handled {
   const { agreement, line, quantity } = message.body;
-  const authority = await openAuthority(tx, message.from.id, agreement);
-  if (!authority.ok) return authority;
-  const given = { authority: authority.value, line, amount: quantity };
+  const authority = await findGrantedAuthority(tx, message.from.id, agreement);
+  if (authority === undefined) return err({ code: 'not-activated', agreement });
+  const given = { authority, line, amount: quantity };
   return returnUnits(tx, { ...given, id: message.id, carrier: 'online', nowMs });
 }

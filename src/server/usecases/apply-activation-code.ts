@@ -11,7 +11,7 @@ import { isoDate, msOfIso } from '../../core/time.ts';
 import type { Authority } from '../../protocol/authority.ts';
 import { authorityOfSlot, readStoredKit } from '../../protocol/authority.ts';
 import type { WriteTx } from '../../store/port.ts';
-import type { AuthorityRow, KitRow, LineRow } from '../../store/server-authority-rows.ts';
+import type { AuthorityRow, KitRow, NewLine } from '../../store/server-authority-rows.ts';
 import {
   findAuthority,
   insertAuthority,
@@ -165,7 +165,7 @@ async function enterAuthority(
 }
 
 /** The lines of an authority, their chains at the anchors. */
-export function linesOf(authority: Authority): readonly Omit<LineRow, 'id' | 'lastUnit'>[] {
+export function linesOf(authority: Authority): readonly NewLine[] {
   return authority.lines.map((entry, line) => ({
     agreement: authority.agreement,
     line,

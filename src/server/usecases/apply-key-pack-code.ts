@@ -285,7 +285,7 @@ async function findOther(context: ServerContext, search: Search): Promise<KnownS
     servers: await knownServers(context, tx),
     slots: await slotsOfKits(context, tx),
   }));
-  const lines = slots.flatMap(linesOf).map((line) => ({ ...line, id: -1, lastUnit: 0 }));
+  const lines = slots.flatMap(linesOf).map((line) => ({ ...line, id: -1, lastUnit: 0, namelessUntil: null }));
   const own: Source = { licenseServerId: context.licenseServerId, value: context.lsidValue };
   const sources = search.code.kind === 'key-pack' ? [null] : [search.source, own];
   for (const server of servers) {

@@ -338,7 +338,7 @@ async function makeLicense(
     issuedAt: nowMs,
     renewedAt: nowMs,
     expiresAt,
-    leaseEnd: Math.max(expiresAt, known),
+    leaseEnd: Math.max(expiresAt, known, line.namelessUntil ?? 0),
   };
 }
 

@@ -59,11 +59,13 @@ const mostRevoked = 1000;
 
 /**
  * Whether the holder may have another living token of this unit than the one that is revoked: from the
- * server that it came over from (protocol §2.4, rule 1), or its own from before a renewal.
+ * server that it came over from (protocol §2.4, rule 1), or its own from before a renewal. Or another CAL,
+ * which it has drawn where a telephone move took a part of the line: then the lease goes beyond the token.
  */
 function mayHaveOthers(context: ServerContext, license: LicenseRow): boolean {
   const first = `${context.licenseServerId}/${license.unit}`;
-  return license.origin !== first || license.renewedAt !== license.issuedAt;
+  const { origin, renewedAt, issuedAt, leaseEnd, expiresAt } = license;
+  return origin !== first || renewedAt !== issuedAt || leaseEnd > expiresAt;
 }
 
 async function takeBack(

@@ -136,8 +136,9 @@ export async function settleTakeOver(tx: WriteTx, takeOver: TakeOver, nowMs: num
   };
   await honorToken(tx, honored);
   await drawReserve(tx, reserve.id, 1);
-  // One that no longer functions told nobody whom it renewed after this token.
+  // One that no longer functions told nobody whom it renewed after this token. And who has drawn here may draw
+  // once more where a part of the reserve has gone on to: until it opens, its unit is nobody else's.
   const leasesEnd = await leasesEndOf(tx, reserve.lineId, shown.source);
-  const leaseEnd = Math.max(shown.expiresAt, leasesEnd);
+  const leaseEnd = Math.max(shown.expiresAt, leasesEnd, reserve.opensAt);
   return { origin: shown.origin, waitsFor: null, pool: reserve.id, leaseEnd };
 }

@@ -2,6 +2,8 @@
  * The administrator's decisions on the source of a telephone move: freeze, release, give back, report
  * (protocol §3.6). Each is decided here and only told; giving up rights needs nobody's permission.
  */
+
+import { longestLeaseMs } from '../../core/cal.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
 import type { ConfirmationKind } from '../../core/confirmation.ts';
 import { allLines } from '../../core/confirmation.ts';
@@ -10,6 +12,7 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { checkOneMove } from '../../core/split.ts';
 import { dayMs, isoTime } from '../../core/time.ts';
+import { keepLeases } from '../../store/nameless-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { AuthorityRow, LineRow } from '../../store/server-authority-rows.ts';
 import { listAuthorities } from '../../store/server-authority-rows.ts';
@@ -245,6 +248,9 @@ export async function release(
   },
 ): Promise<void> {
   const { line, move, nowMs, code } = of;
+  // A code names nobody: whose CAL stays here can have one of those that go, and must not leave its own to
+  // somebody else as long as a license of those whose CALs went can run (protocol §2.4, rule 5).
+  if (move.held > 0) await keepLeases(tx, line.id, nowMs + longestLeaseMs);
   if (move.carrier === 'online') return releaseWhole(context, tx, { line, move, code });
   const postings = await releaseUnits(tx, { line, move });
   await updateServerMove(tx, { ...move, state: 'closed', updatedAt: nowMs });

@@ -1,0 +1,140 @@
+/**
+ * A telephone move takes a part of what is issued, and no code says whose. Somebody whose CAL has stayed can have
+ * one of those that went; its own goes to nobody else as long as a license of those who went can run.
+ */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, it } from 'node:test';
+import { longestLeaseMs } from '../src/core/cal.ts';
+import { dayMs } from '../src/core/time.ts';
+import type { OpenServer } from '../src/server/app.ts';
+import { sweepLapsed } from '../src/server/usecases/reclaim.ts';
+import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
+import { requestLicense } from '../src/server/usecases/request-license.ts';
+import { returnLicense } from '../src/server/usecases/return-license.ts';
+import { assertSound } from './audit/bundles.ts';
+import * as acts from './world/acts.ts';
+import { assertConserved } from './world/conserved.ts';
+import type { World } from './world/world.ts';
+import { makeWorld, product, value } from './world/world.ts';
+
+const longestDays = longestLeaseMs / dayMs;
+
+let world: World;
+let a: OpenServer;
+let b: OpenServer;
+let c: OpenServer;
+
+beforeEach(async () => {
+  world = await makeWorld(50);
+  [a, b, c] = (await Promise.all(
+    ['LS-A', 'LS-B', 'LS-C'].map((name) => world.addServer(name, { kit: true, connected: true })),
+  )) as [OpenServer, OpenServer, OpenServer];
+  for (const server of [a, b, c]) await acts.connect(server, 0);
+});
+
+afterEach(async () => {
+  await assertConserved(world);
+  await assertSound(world);
+  await world.close();
+});
+
+async function giveBack(server: OpenServer, holder: string): Promise<void> {
+  value(await returnLicense(server.context, { product, type: 'device', holder }));
+}
+
+/** What somebody new ends up with, who has signed in. */
+async function kindFor(server: OpenServer, holder: string): Promise<string> {
+  return (await acts.permanent(server, holder)).kind;
+}
+
+/** LS-A has two holders, a day apart: the move by telephone takes one, the other one stays. */
+async function splitLine(): Promise<{ readonly went: LicenseAnswer; readonly stayed: LicenseAnswer }> {
+  await acts.installByContact(a, { quantity: 2 });
+  const first = await acts.permanent(a, 'ws-1');
+  const second = await acts.permanent(a, 'ws-2');
+  await acts.moveByTelephone(world, { from: a, to: b, quantity: 1 });
+  assert.deepEqual(await acts.counts(a), [1, 1, 0, 0, 0, 0]);
+  const answer = await requestLicense(a.context, { product, type: 'device', holder: 'ws-1' });
+  return !answer.ok ? { went: first, stayed: second } : { went: second, stayed: first };
+}
+
+const nameOf = (license: LicenseAnswer): string => (license.origin?.endsWith('/1') ? 'ws-1' : 'ws-2');
+
+it('gives the CAL of one who stayed, and drew one that went, to nobody else while others may run', async () => {
+  const { stayed } = await splitLine();
+  const name = nameOf(stayed);
+  assert.equal((await acts.permanent(b, name, acts.sourceOf(stayed))).origin, stayed.origin);
+  // It lets its own lapse: on its last day but one, the license of the one who went may still run.
+  world.clock.advanceDays(longestDays - 1);
+  await acts.contact(a, b);
+  assert.equal(await kindFor(a, 'ws-3'), 'temporary');
+  assert.deepEqual(await acts.counts(a), [1, 1, 0, 0, 0, 0]);
+  world.clock.advanceDays(2);
+  await acts.contact(a, b);
+  assert.equal(await kindFor(a, 'ws-4'), 'permanent');
+});
+
+it('keeps a CAL that is given back as long', async () => {
+  const { stayed } = await splitLine();
+  const name = nameOf(stayed);
+  await acts.permanent(b, name, acts.sourceOf(stayed));
+  await giveBack(a, name);
+  assert.equal(await kindFor(a, 'ws-3'), 'temporary');
+  world.clock.advanceDays(longestDays + 1);
+  await acts.contact(a, b);
+  assert.equal(await kindFor(a, 'ws-4'), 'permanent');
+});
+
+it('keeps one that was given out after the move as long', async () => {
+  await splitLine();
+  await acts.installByContact(a, { quantity: 1 });
+  const later = await acts.permanent(a, 'ws-3');
+  await acts.permanent(b, 'ws-3', acts.sourceOf(later));
+  await giveBack(a, 'ws-3');
+  assert.equal(await kindFor(a, 'ws-4'), 'temporary');
+  assert.deepEqual(await acts.counts(a), [2, 2, 0, 0, 0, 0]);
+});
+
+it('tells it where one who stayed moves on by name', async () => {
+  const { stayed } = await splitLine();
+  const name = nameOf(stayed);
+  await acts.permanent(b, name, acts.sourceOf(stayed));
+  await acts.askMove(a, c);
+  await acts.contact(a, a, c, c, a, a, c);
+  world.clock.advanceDays(longestDays - 1);
+  await acts.contact(a, b, c);
+  value(await sweepLapsed(c.context, 100));
+  assert.equal(await kindFor(c, 'ws-3'), 'temporary');
+  assert.deepEqual(await acts.counts(c), [1, 0, 0, 0, 1, 0]);
+});
+
+it('gives a CAL that was given back at once to the next one where a move took nobody along', async () => {
+  await acts.installByContact(a, { quantity: 2 });
+  await acts.permanent(a, 'ws-1');
+  await acts.moveByTelephone(world, { from: a, to: b, quantity: 1 });
+  await giveBack(a, 'ws-1');
+  assert.equal(await kindFor(a, 'ws-2'), 'permanent');
+});
+
+it('keeps what somebody has drawn on a reserve until it opens: a part of it may have gone on', async () => {
+  await acts.installByContact(a, { quantity: 3 });
+  const first = await acts.permanent(a, 'ws-1');
+  await acts.permanents(a, ['ws-2', 'ws-3']);
+  await acts.moveByTelephone(world, { from: a, to: b });
+  await acts.askMove(b, c, { quantity: 2 });
+  await acts.contact(b, b, c, c, b, b, c);
+  await acts.permanent(b, 'ws-1', acts.sourceOf(first));
+  await acts.permanent(c, 'ws-1', acts.sourceOf(first));
+  assert.deepEqual(
+    [await acts.counts(b), await acts.counts(c)],
+    [
+      [1, 1, 0, 0, 0, 0],
+      [2, 1, 0, 0, 1, 0],
+    ],
+  );
+  world.clock.advanceDays(longestDays - 1);
+  await giveBack(b, 'ws-1');
+  assert.equal(await kindFor(b, 'ws-4'), 'temporary');
+  world.clock.advanceDays(2);
+  assert.equal(await kindFor(b, 'ws-5'), 'permanent');
+});
