@@ -15,9 +15,9 @@ import type { ReadTx } from '../../src/store/port.ts';
 import { checkFrozen } from './frozen.ts';
 import type { Program } from './program.ts';
 import type { GrantedAway } from './risk.ts';
-import { atRisk, grantedAway, unheardOf } from './risk.ts';
+import { atRisk, grantedAway, isAtRisk, unheardOf } from './risk.ts';
 import type { Sim, SimServer } from './sim.ts';
-import { Violation } from './tokens.ts';
+import { twoHolders, Violation } from './tokens.ts';
 
 /** What a journal says so far, replayed entry by entry. */
 export interface BookCheck {
@@ -242,6 +242,9 @@ export async function checkStep(sim: Sim): Promise<void> {
   if (touched) {
     await checkGiven(sim, false);
     await checkFrozen(sim);
+  }
+  for (const shared of sim.tokens.takeShared()) {
+    if (!(await isAtRisk(sim, shared))) throw twoHolders('origin', shared);
   }
   await checkHolders(sim);
 }

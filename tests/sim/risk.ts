@@ -5,6 +5,7 @@
 import { risksOf } from '../../src/store/dead-source-rows.ts';
 import { agreement } from '../world/world.ts';
 import type { Sim, SimServer } from './sim.ts';
+import type { Shared } from './tokens.ts';
 
 /** Units of a line that are another's because who has them was declared dead. */
 export interface GrantedAway {
@@ -76,4 +77,19 @@ export async function atRisk(
     most += Math.min(units, others.length);
   }
   return most;
+}
+
+/**
+ * Whether one of two licenses of one origin is of a source that was declared dead and lives, and stands in the books as
+ * at risk: what was released early it may give to others, and past its horizon it renews.
+ */
+export async function isAtRisk(sim: Sim, { held, other }: Shared): Promise<boolean> {
+  const risks = await sim.clearinghouse.store.read((tx) => risksOf(tx, agreement, sim.nowMs));
+  for (const { move, source, line, riskFrom, approvedAt } of risks) {
+    if (held.line !== (line === 0 ? 'device' : 'user') || (riskFrom ?? 0) > sim.latestMs) continue;
+    const early = approvedAt !== null;
+    const issuers = early ? await releasedWith(sim, move, line) : new Set([source]);
+    if ([held, other].some((each) => issuers.has(each.issuer) && (early || each.late))) return true;
+  }
+  return false;
 }

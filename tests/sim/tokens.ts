@@ -51,6 +51,13 @@ interface Place {
   readonly name: string;
 }
 
+/** Living licenses of one origin that name different holders. */
+export interface Shared {
+  readonly name: string;
+  readonly held: HeldToken;
+  readonly other: HeldToken;
+}
+
 export class TokenBook {
   readonly #byHolder = new Map<string, HeldToken[]>();
   readonly #byUnit = new Map<string, HeldToken[]>();
@@ -61,10 +68,11 @@ export class TokenBook {
    * take-over): a unit of that server stands behind them, and the first one is free for others.
    */
   readonly #early = new Set<string>();
+  #shared: Shared[] = [];
 
   /**
-   * Takes a permanent license in. Fails where it and another living one are of one unit or one origin,
-   * and name different holders. `nowMs` is the latest time that any clock has shown.
+   * Takes a permanent license in. Fails where it and another living one are of one unit, and name different
+   * holders; those of one origin `takeShared` tells. `nowMs` is the latest time that any clock has shown.
    */
   take(given: { holder: string; token: string; bundle: unknown; early: boolean }, nowMs: number): HeldToken {
     const claims = readPayload(given.token) as unknown as Claims;
@@ -97,11 +105,18 @@ export class TokenBook {
     const alive = (at.places.get(at.name) ?? []).filter((each) => isAlive(each, nowMs));
     const other = alive.find((each) => each.sub !== held.sub);
     if (other !== undefined && !this.#early.has(at.name)) {
-      const until = new Date(other.endsMs).toISOString();
-      const whose = `${held.holder} has ${at.name}, and ${other.holder} has it until ${until}`;
-      throw new Violation(`one holder per ${at.what}`, whose);
+      const shared = { name: at.name, held, other };
+      if (at.what === 'unit') throw twoHolders(at.what, shared);
+      this.#shared.push(shared);
     }
     at.places.set(at.name, [...alive.filter((each) => each.jti !== held.jti), held]);
+  }
+
+  /** Origins that two holders have had at once since this was asked last. */
+  takeShared(): readonly Shared[] {
+    const shared = this.#shared;
+    this.#shared = [];
+    return shared;
   }
 
   /** What a holder still has, the newest last. */
@@ -143,6 +158,12 @@ export class TokenBook {
     const alive = (this.#lines.get(line) ?? []).filter((each) => isAlive(each, nowMs));
     return new Set(alive.map((each) => each.sub)).size;
   }
+}
+
+export function twoHolders(what: 'unit' | 'origin', { name, held, other }: Shared): Violation {
+  const until = new Date(other.endsMs).toISOString();
+  const whose = `${held.holder} has ${name}, and ${other.holder} has it until ${until}`;
+  return new Violation(`one holder per ${what}`, whose);
 }
 
 const isAlive = (held: HeldToken, nowMs: number): boolean => !held.returned && held.endsMs > nowMs;
