@@ -1,6 +1,8 @@
 /** Holders who come to the target of a telephone move before its reserve does, on real stores. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { dayMs } from '../src/core/time.ts';
+import type { OpenServer } from '../src/server/app.ts';
 import { sweepLapsed } from '../src/server/usecases/reclaim.ts';
 import { freezeByTelephone, releaseByTelephone } from '../src/server/usecases/telephone-move.ts';
 import * as acts from './world/acts.ts';
@@ -34,5 +36,35 @@ it('counts nobody against a reserve whose place at the source went to somebody e
   assert.deepEqual(await acts.counts(next), [2, 1, 0, 0, 1, 0]);
   assert.equal((await acts.permanent(next, 'ws-2', acts.sourceOf(second))).origin, second.origin);
   assert.deepEqual(await acts.counts(next), [2, 2, 0, 0, 0, 0]);
+  await world.close();
+});
+
+/** The same server with its leases drawn so. */
+function drawing(server: OpenServer, between: (low: number, high: number) => number): OpenServer {
+  return { ...server, context: { ...server.context, random: { ...server.context.random, between } } };
+}
+
+it('gives nobody the CAL of one who came early while the source may have renewed it after', async () => {
+  const world = await makeWorld();
+  const old = await world.addServer('LS-OLD', { kit: true });
+  const next = await world.addServer('LS-NEW', { kit: true });
+  await acts.setUp(world, old, 1);
+  await acts.setUp(world, next, 1);
+  const longest = drawing(old, (_low, high) => high);
+  const first = await acts.permanent(longest, 'ws-1');
+  world.clock.advanceDays(60);
+  const shortest = drawing(next, (low) => low);
+  const early = await acts.permanent(shortest, 'ws-1', acts.sourceOf(first));
+  const daysTo = (end: string): number => Math.floor((Date.parse(end) - world.clock.nowMs()) / dayMs);
+  // It goes back to the source, which renews it and gives it up while the token that was shown still runs.
+  world.clock.advanceDays(daysTo(first.expiresAt) - 5);
+  const renewed = await acts.permanent(longest, 'ws-1');
+  assert.equal(renewed.status, 'renewed');
+  await acts.moveByTelephone(world, { from: old, to: next });
+  assert.deepEqual(await acts.counts(next), [2, 1, 1, 0, 0, 0]);
+  assert.equal((await acts.permanent(next, 'ws-2')).kind, 'permanent');
+  world.clock.advanceDays(daysTo(early.expiresAt) + 1);
+  assert.ok(daysTo(renewed.expiresAt) > 0);
+  assert.equal((await acts.permanent(next, 'ws-3')).kind, 'temporary');
   await world.close();
 });

@@ -80,6 +80,11 @@ export const fixedSeeds: readonly FixedSeed[] = [
     why: 'what a server gave back was refused, because its last words of the time before arrived first',
   },
   {
+    seed: 54_250_550,
+    steps: 1000,
+    why: 'a holder who came early went back and was renewed by the source, and its CAL at the target was free before',
+  },
+  {
     seed: 54_081_381,
     steps: 1000,
     why: 'the checker: of an early release the source gave the unit to somebody else, which stands in the books as at risk',

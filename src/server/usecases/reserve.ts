@@ -1,5 +1,6 @@
 /** Units that came here for holders who are not named: they wait for them until the last lease has ended. */
 import { longestLeaseMs } from '../../core/cal.ts';
+import { extendLease } from '../../store/held-rows.ts';
 import { countsAgainstReserve, markInherited, takenOverEarly } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ReserveRow } from '../../store/reserve-rows.ts';
@@ -35,7 +36,7 @@ export async function openReserveFor(
   await savePeer(tx, { licenseServerId: source, name: null, url: null });
   await addReserveSources(tx, reserve, alsoFrom);
   const sources = [source, ...alsoFrom];
-  await countEarly(context, tx, { line, source, sources, reserve, most: added, nowMs });
+  await countEarly(context, tx, { line, source, sources, reserve, opensAt, most: added, nowMs });
 }
 
 /** A held key pack that the one of a reserve has overtaken: that reserve serves the holders of its sources as well. */
@@ -50,10 +51,10 @@ export async function serveOvertaken(
   },
 ): Promise<void> {
   const { line, sources, nowMs } = of;
-  const { id: reserve, source, amount: most } = of.reserve;
+  const { id: reserve, source, opensAt, amount: most } = of.reserve;
   await addReserveSources(tx, reserve, sources);
   for (const each of sources) await savePeer(tx, { licenseServerId: each, name: null, url: null });
-  await countEarly(context, tx, { line, source, sources, reserve, most, nowMs });
+  await countEarly(context, tx, { line, source, sources, reserve, opensAt, most, nowMs });
 }
 
 async function countEarly(
@@ -64,11 +65,12 @@ async function countEarly(
     readonly source: string;
     readonly sources: readonly string[];
     readonly reserve: string;
+    readonly opensAt: number;
     readonly most: number;
     readonly nowMs: number;
   },
 ): Promise<void> {
-  const { line, source, reserve, nowMs } = of;
+  const { line, source, reserve, opensAt, nowMs } = of;
   const came = await Promise.all(of.sources.map((each) => takenOverEarly(tx, line.id, each)));
   const early = came
     .flat()
@@ -76,7 +78,11 @@ async function countEarly(
     .slice(0, of.most);
   if (early.length === 0) return;
   await drawReserve(tx, reserve, early.length);
-  for (const license of early) await markInherited(tx, license.id, null);
+  for (const license of early) {
+    await markInherited(tx, license.id, null);
+    // The source may have renewed it after the token that was shown, until it released.
+    await extendLease(tx, license.id, Math.max(license.leaseEnd, opensAt));
+  }
   await shiftUnits(tx, { lineId: line.id, from: reserve, to: freePool, amount: early.length });
   const accounts = accountsOf(line);
   await tx.post({
