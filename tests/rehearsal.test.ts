@@ -98,6 +98,16 @@ describe('a rehearsal', () => {
     assert.equal(told.holders.named, 1);
   });
 
+  it('by telephone of some who have holders says until when what stays is kept for theirs', async () => {
+    const keptDays = async (order: { readonly quantity: number | 'all' }): Promise<number | null> => {
+      const { keptUntil } = value(await rehearse({ ...order, carrier: 'telephone' }));
+      return keptUntil === null ? null : Math.round((Date.parse(keptUntil) - world.clock.nowMs()) / dayMs);
+    };
+    assert.deepEqual([await keptDays({ quantity: 18 }), await keptDays({ quantity: 'all' })], [89, null]);
+    assert.equal(await keptDays({ quantity: 17 }), null);
+    assert.equal(value(await rehearse({ quantity: 18 })).keptUntil, null);
+  });
+
   it('by telephone says whether the desk has entered the move', async () => {
     const told = value(await rehearse({ quantity: 5, carrier: 'telephone' }));
     assert.ok(told.clearinghouse.reached);

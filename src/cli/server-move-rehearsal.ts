@@ -46,6 +46,7 @@ type Rehearsal = JsonObject & {
     readonly firstLeaseEnd: string | null;
     readonly lastLeaseEnd: string | null;
   };
+  readonly keptUntil: string | null;
   readonly source: {
     readonly licenseServerId: string;
     readonly horizon: string | null;
@@ -111,6 +112,14 @@ function holdersText({ holders, held }: Rehearsal): string {
   return `${holders.named} by name; ${leases}${nameless}. All of them go on working, and keep their CALs`;
 }
 
+/** What a move by telephone of a part means for those whose CALs stay. */
+function keptRows({ keptUntil, source }: Rehearsal): readonly (readonly [string, Cell])[] {
+  if (keptUntil === null) return [];
+  const { issued, reserved } = source.after;
+  const stay = `${cals(issued + reserved)} with holders; no code tells whose went, so`;
+  return [['Staying here', `${stay} what they leave is given to nobody else before ${when(keptUntil)}`]];
+}
+
 /** Whether the target was reached, at which address; and when the clearinghouse heard of it, where that is known. */
 function targetText(clearinghouse: ClearinghouseSide, target: Reach): string {
   const heard =
@@ -130,6 +139,7 @@ function factsOf(shown: Shown, target: Reach): readonly (readonly [string, Cell]
   const horizon = (clearinghouse.reached ? clearinghouse.target.horizon : null) ?? 'not known';
   return [
     ['Concerned', holdersText(shown)],
+    ...keptRows(shown),
     ['Horizon', `here ${source.horizon ?? 'none'}, target ${horizon}`],
     clearinghouseRow(clearinghouse),
     ['Target', targetText(clearinghouse, target)],

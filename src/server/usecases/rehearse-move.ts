@@ -14,6 +14,7 @@ import type { BodyOf } from '../../protocol/messages.ts';
 import { heldLicenses } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { frozenReservations } from '../../store/reserve-rows.ts';
+import { findLineById } from '../../store/server-authority-rows.ts';
 import { findPeer, findRequest, findServerMove, listServerMoves } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { freezeRest, releaseWhole } from './long-move.ts';
@@ -52,6 +53,8 @@ export type Rehearsal = {
     readonly firstLeaseEnd: string | null;
     readonly lastLeaseEnd: string | null;
   };
+  /** Until when what stays with holders is given to nobody else: by telephone nobody tells whose CALs went. */
+  readonly keptUntil: string | null;
   readonly source: {
     readonly licenseServerId: string;
     readonly horizon: string | null;
@@ -102,6 +105,8 @@ async function play(
   if (move.carrier === 'online') await releaseWhole(context, tx, { line, move });
   else await release(context, tx, { line, move, nowMs, code: { aid: line.aid, seq: 0 } });
   const after = await countsOf(context, tx, move);
+  const staysNameless = move.carrier === 'telephone' && move.held > 0 && after.issued + after.reserved > 0;
+  const kept = staysNameless ? await findLineById(tx, line.id) : undefined;
   const { awaited } = await viewMove(context, tx, { move, resumed: true });
   return ok({
     ...{ agreement: move.agreement, product, type: move.type, carrier: move.carrier },
@@ -116,6 +121,7 @@ async function play(
       firstLeaseEnd: isoOrNull(named[0]),
       lastLeaseEnd: isoOrNull(named.at(-1)),
     },
+    keptUntil: isoOrNull(kept?.namelessUntil ?? undefined),
     source: {
       licenseServerId: context.licenseServerId,
       horizon: await horizonHere(context, tx, move.agreement),
