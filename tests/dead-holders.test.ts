@@ -278,6 +278,43 @@ describe('a dead source by telephone and by file', () => {
     await assertAll(world);
   });
 
+  it('ends on the target also where its key pack was overtaken by a later one, which serves its holders', async () => {
+    const world = await newWorld(1000);
+    const source = await world.addServer('LS-OLD', { kit: true });
+    const other = await world.addServer('LS-OTHER', { kit: true });
+    const target = await world.addServer('LS-NEW', { kit: true });
+    await acts.setUp(world, source, 1);
+    await acts.setUp(world, other, 2);
+    await acts.setUp(world, target, 0);
+    const from = acts.idOf(source);
+    const held = await acts.permanent(source, 'ws-1');
+    await acts.permanents(other, ['ws-2', 'ws-3']);
+    value(await declareDead(target.context, { agreement, from, ...line, statement, by: 'telephone' }));
+    assert.equal(value(await ask(target, 'ws-1', held)).kind, 'temporary');
+    const { context } = world.clearinghouse;
+    const started = value(
+      await startDeskMove(context, {
+        ...{ agreement, from, to: acts.idOf(target), ...line, quantity: 'all' },
+        ...{ reason: 'dead', statement, requestId: acts.newRequest() },
+      }),
+    );
+    const at = { world, source, target };
+    await passTime(at, String(started['move']), 'horizon');
+    assert.equal(await stateAt(at, String(started['move'])), 'closed');
+    const { codes } = value(await repeatCodes(context, { agreement, serverId: acts.idOf(target) }));
+    const pack = codes.find((code) => code.kind === 'held-key-pack')?.code ?? '';
+    await acts.moveByTelephone(world, { from: other, to: target });
+    assert.deepEqual(await acts.counts(target), [3, 0, 0, 0, 3, 0]);
+    assert.partialDeepStrictEqual(await acts.typeCode(target, pack, { from }), { added: 0, installed: 3 });
+    assert.deepEqual(
+      (await listMoves(target.context)).map((move) => move.state),
+      ['closed'],
+    );
+    world.clock.advanceDays(90);
+    assert.equal((await acts.permanent(target, 'ws-1')).kind, 'permanent');
+    await assertAll(world);
+  });
+
   it('is released early by a key pack for anybody', async () => {
     const world = await newWorld(1000);
     const source = await world.addServer('LS-OLD', { kit: true });

@@ -93,6 +93,8 @@ it('typed in time, it is not brought a second time', async () => {
 it('a later key pack by telephone takes it along: typed after all, its holders are served from that reserve', async () => {
   await acts.moveByTelephone(world, { from: b, to: target });
   assert.deepEqual(await acts.counts(target), [5, 0, 0, 0, 5, 0]);
+  const unsaid = refusalOf(await applyCode(target.context, { text: untyped, confirmed: true }));
+  assert.equal(unsaid.code, 'source-needed');
   const typed = { from: acts.idOf(a) };
   for (const _ of ['once', 'twice']) {
     const told = await acts.typeCode(target, untyped, typed);

@@ -123,8 +123,12 @@ async function findProof(
   const held = search.code.kind === 'held-key-pack';
   const sources = held ? await sourcesOf(context, tx, search) : [null];
   const applied = await findApplied(context, tx, { lines, search, sources });
-  if (applied !== null) return err(await firstNumbers(tx, applied));
-  if (held && search.source === null) return err({ code: 'source-needed' });
+  const isSaid = !held || search.source !== null;
+  // One that a later code has overtaken was never typed: with its source it serves that one's holders.
+  if (applied !== null && (isSaid || applied.record !== undefined)) {
+    return err(await firstNumbers(tx, applied));
+  }
+  if (!isSaid) return err({ code: 'source-needed' });
   const found = findAhead(context, { lines, search, lsidValue: context.lsidValue, source: search.source });
   if (found !== null) return activeOnly(tx, found);
   // Whose the mask is cannot be seen: of what can be wrong, the source that was typed is the likeliest.
@@ -266,8 +270,18 @@ async function overtaken(
   const later = await findOvertaking(tx, found.place);
   const reserve = later && (await reserveOf(tx, line.id, later.at));
   if (reserve === undefined) return undefined;
-  const sources = [source.licenseServerId, ...input.alsoFrom];
-  if (input.confirmed) await serveOvertaken(context, tx, { line, reserve, sources, nowMs });
+  if (input.confirmed) {
+    const { from, alsoFrom } = input;
+    await serveOvertaken(context, tx, {
+      line,
+      reserve,
+      sources: [source.licenseServerId, ...alsoFrom],
+      nowMs,
+    });
+    // Of a source that no longer functions nothing else will come: its move is over here as well.
+    const move = await openDead(context, tx, { line, kind: search.code.kind, from, nowMs });
+    if (move !== undefined) await takeDead(context, tx, { line, move, alsoFrom, free: 0, held: 0, nowMs });
+  }
   const installed = await tx.balance(accountsOf(line).installed);
   return ok(outcome('held-key-pack', { line, added: 0, installed, applied: input.confirmed }));
 }
