@@ -17,8 +17,8 @@ export interface GrantedAway {
 const selectAway = `select source, line, sum(units) as units from (
     select source, line, units from dead_sources where granted_at is not null
     union all
-    select target as source, line, unissued + held as units from moves where state = 'aborted'
-      and target in (select source from dead_sources where granted_at is not null)
+    select target as source, line, unissued + held as units from moves
+      where (state = 'aborted' or (state = 'closed' and id in (select move from lapses))) and target in (select source from dead_sources where granted_at is not null)
   ) group by source, line`;
 
 /** What was granted to others, and what was on its way to a server that is fenced off and went back when its leases had ended. */

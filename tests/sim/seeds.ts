@@ -85,6 +85,11 @@ export const fixedSeeds: readonly FixedSeed[] = [
     why: 'a holder who came early went back and was renewed by the source, and its CAL at the target was free before',
   },
   {
+    seed: 44_001_101,
+    steps: 1000,
+    why: 'the checker: a fenced server typed a code of a move whose source released after the fence, to hand',
+  },
+  {
     seed: 54_081_381,
     steps: 1000,
     why: 'the checker: of an early release the source gave the unit to somebody else, which stands in the books as at risk',
