@@ -1,6 +1,6 @@
 /**
  * The promises about books, looked at after every step for every program that wrote: sums, journals that
- * replay to the balances, licenses and unit numbers as the books count them, and never more out there than
+ * replay to the balances, licenses, reserves and unit numbers as the books count them, and never more out there than
  * the clearinghouse has given (protocol §1.3).
  */
 import {
@@ -101,6 +101,8 @@ interface LicenseCount {
   readonly issued: number;
   readonly held: number;
   readonly units: number;
+  /** For holders who have not come yet, by name and without. */
+  readonly reserved: number;
 }
 
 const countLicenses = `select l.agreement, l.line,
@@ -108,7 +110,9 @@ const countLicenses = `select l.agreement, l.line,
     where u.line_id = l.id and u.pool = '' and u.first_unit <= u.last_unit) as free,
   (select count(*) from licenses c where c.line_id = l.id and c.state = 'issued') as issued,
   (select count(*) from licenses c where c.line_id = l.id and c.state = 'held') as held,
-  (select count(distinct c.unit) from licenses c where c.line_id = l.id and c.state in ('issued', 'held')) as units
+  (select count(distinct c.unit) from licenses c where c.line_id = l.id and c.state in ('issued', 'held')) as units,
+  (select count(*) from reservations r where r.line_id = l.id and r.state = 'reserved')
+    + (select coalesce(sum(r.amount), 0) from reserves r where r.line_id = l.id) as reserved
   from lines l`;
 
 async function checkServer(sim: Sim, server: SimServer): Promise<void> {
@@ -123,6 +127,7 @@ async function checkServer(sim: Sim, server: SimServer): Promise<void> {
     if (count.issued !== line.issued || count.held > line.held) throw new Violation('licenses', licensed);
     if (count.units !== count.issued + count.held) throw new Violation('unit numbers', licensed);
     if (count.free !== line.unissued) throw new Violation('unit numbers', licensed);
+    if (count.reserved !== line.reserved) throw new Violation('reserves', licensed);
   }
 }
 

@@ -41,6 +41,12 @@ async function checkServer(name: string, store: Store): Promise<readonly LineCou
         id,
       );
       assert.equal(free?.total ?? 0, line.unissued, what);
+      const waiting = await tx.get<{ total: number }>(
+        `select (select count(*) from reservations where line_id = l.id and state = 'reserved')
+           + (select coalesce(sum(amount), 0) from reserves where line_id = l.id) as total from lines l where id = ?`,
+        id,
+      );
+      assert.equal(waiting?.total ?? 0, line.reserved, what);
       counts.push({ key: `${line.agreement}/${line.line}`, usable: line.installed - line.held });
     }
     return counts;

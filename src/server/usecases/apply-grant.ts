@@ -54,8 +54,9 @@ export async function applyGrant(
   const held = checkProof(context, grant.line, grant.held);
   if (!held.ok) return held;
   const packs = untypedPacks(grant);
-  const others = packs.reduce((sum, { kBefore, kAfter }) => sum + kAfter - kBefore, 0);
-  if (held.value.added > 0 && grant.holders.length > held.value.added - others) {
+  // Those of the packs are others'.
+  const own = packs.reduce((left, { kBefore, kAfter }) => left - (kAfter - kBefore), held.value.added);
+  if (held.value.added > 0 && grant.holders.length > own) {
     return err({ code: 'message-invalid', problem: 'it names more holders than it brings units for' });
   }
   const postings: Posting[] = [];
@@ -65,7 +66,6 @@ export async function applyGrant(
     line = taken.line;
     postings.push(bringIn(line, 'unissued', taken.added));
   }
-  const own = held.value.added - others;
   if (own > 0) {
     line = await takeHeldTo(context, tx, { grant, line, k: grant.held.k });
     postings.push(bringIn(line, 'reserved', own));
@@ -74,9 +74,8 @@ export async function applyGrant(
   const { opensAt } = grant;
   if (opensAt === null) return ok(postings);
   // Divided when its key pack was typed, with the day that was counted from then.
-  if (held.value.added === 0 && (await findDeclared(tx, grant.move))?.state === 'granted')
-    return ok(postings);
-  const came = { free: free.value.added || (await cameByCode(tx, grant)), held: held.value.added };
+  if (own === 0 && (await findDeclared(tx, grant.move))?.state === 'granted') return ok(postings);
+  const came = { free: await ownFree(tx, grant, free.value.added), held: own };
   return ok([...postings, ...(await divideDead(tx, { ...grant, ...came, line, opensAt }))]);
 }
 
@@ -133,9 +132,12 @@ async function takeHeldTo(context: ServerContext, tx: WriteTx, place: HeldPlace)
   return (await takeProof(tx, { line, proof, pool: grant.move, nowMs: grant.nowMs })).line;
 }
 
-/** Of unissued units that a code has brought before their grant: as many as nobody has been given since. */
-async function cameByCode(tx: WriteTx, { line, unissued }: GrantedMove): Promise<number> {
-  return Math.min(unissued, await tx.balance(accountsOf(line).unissued));
+/**
+ * Its own unissued units, without those of other key packs that its proof has brought along; and where a code has
+ * brought them before the grant, as many as nobody has been given since.
+ */
+async function ownFree(tx: WriteTx, { line, unissued }: GrantedMove, added: number): Promise<number> {
+  return Math.min(unissued, added + (await tx.balance(accountsOf(line).unissued)));
 }
 
 /**

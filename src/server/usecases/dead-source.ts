@@ -109,7 +109,7 @@ export async function divideDead(tx: WriteTx, dead: DeadUnits): Promise<readonly
   // nobody can tell. Their gap licenses run until no lease of the source can run any more; where units were released
   // early they are given a free one like everybody else.
   const claims = waiting.filter((gap) => (gap.source === source && gap.leaseEnd > nowMs) || opensAt < nowMs);
-  const named = claims.slice(0, Math.max(free, held - settled));
+  const named = claims.slice(0, held > 0 ? held - settled : free);
   for (const gap of named) await reserveFor(tx, dead, gap);
   if (named.length > 0 && held > 0) await drawReserve(tx, move, named.length);
   if (named.length > 0 && held === 0) {
