@@ -113,41 +113,45 @@ describe('holders of a dead source', () => {
     await assertAll(at.world);
   });
 
-  it('have a unit of another first issue where the one that they had went to somebody else meanwhile', async () => {
-    const world = await newWorld(10, { kit: false });
-    const source = await world.addServer('LS-OLD', { connected: true });
-    const target = await world.addServer('LS-NEW', { connected: true });
-    await acts.connect(source, 2);
-    await acts.connect(target, 0);
-    const at = { world, source, target };
-    const first = await acts.permanent(source, 'ws-1');
-    world.clock.advanceDays(30);
-    await acts.permanent(source, 'ws-3');
-    world.clock.set((msOfIso(first.expiresAt) ?? 0) + 1000);
-    await acts.contact(source, target);
-    const second = await acts.permanent(source, 'ws-2');
-    assert.equal(second.origin, first.origin);
-    const id = await declare(at);
-    for (const [holder, license] of [
-      ['ws-1', first],
-      ['ws-2', second],
-    ] as const) {
-      assert.equal(value(await ask(target, holder, license)).kind, 'temporary');
-    }
-    await passTime(at, id, 'horizon');
-    await acts.contact(target, target);
-    for (const holder of ['ws-1', 'ws-2']) value(await ask(target, holder));
-    await passTime(at, id, 'opensAt');
-    await acts.contact(target);
-    const licenses = [value(await ask(target, 'ws-2')), value(await ask(target, 'ws-1'))];
-    assert.deepEqual(
-      licenses.map(({ kind }) => kind),
-      ['permanent', 'permanent'],
-    );
-    assert.equal(licenses[0]?.origin, second.origin);
-    assert.notEqual(licenses[1]?.origin, second.origin);
-    await assertAll(world);
-  });
+  for (const when of ['before the last lease has ended', 'after that'] as const) {
+    it(`have a unit of another first issue where the one that they had went to somebody else: they come ${when}`, async () => {
+      const world = await newWorld(10, { kit: false });
+      const source = await world.addServer('LS-OLD', { connected: true });
+      const target = await world.addServer('LS-NEW', { connected: true });
+      await acts.connect(source, 2);
+      await acts.connect(target, 0);
+      const at = { world, source, target };
+      const first = await acts.permanent(source, 'ws-1');
+      world.clock.advanceDays(30);
+      await acts.permanent(source, 'ws-3');
+      world.clock.set((msOfIso(first.expiresAt) ?? 0) + 1000);
+      await acts.contact(source, target);
+      const second = await acts.permanent(source, 'ws-2');
+      assert.equal(second.origin, first.origin);
+      const id = await declare(at);
+      for (const [holder, license] of [
+        ['ws-1', first],
+        ['ws-2', second],
+      ] as const) {
+        assert.equal(value(await ask(target, holder, license)).kind, 'temporary');
+      }
+      if (when !== 'after that') {
+        await passTime(at, id, 'horizon');
+        await acts.contact(target, target);
+        for (const holder of ['ws-1', 'ws-2']) value(await ask(target, holder));
+      }
+      await passTime(at, id, 'opensAt');
+      await acts.contact(target, target);
+      const licenses = [value(await ask(target, 'ws-2')), value(await ask(target, 'ws-1'))];
+      assert.deepEqual(
+        licenses.map(({ kind }) => kind),
+        ['permanent', 'permanent'],
+      );
+      assert.equal(licenses[0]?.origin, second.origin);
+      assert.notEqual(licenses[1]?.origin, second.origin);
+      await assertAll(world);
+    });
+  }
 
   it('need no unit of their own to be users', async () => {
     const world = await newWorld(10, { kit: false });

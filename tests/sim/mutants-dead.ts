@@ -76,8 +76,13 @@ export const deadSources: readonly Mutant[] = [
     patches: [
       {
         file: 'server/usecases/dead-source.ts',
-        find: 'const claims = waiting.filter((gap) => (gap.source === source && gap.leaseEnd > nowMs) || opensAt < nowMs);',
-        replace: 'const claims = waiting;',
+        find: '(gap) => (gap.source === source && gap.leaseEnd > nowMs) || opensAt < nowMs,',
+        replace: '() => true,',
+      },
+      {
+        file: 'server/usecases/dead-source.ts',
+        find: 'const claims = await withoutOthers(tx, dead, entitled);',
+        replace: 'const claims = entitled;',
       },
     ],
     caught: { seed: 1005, checker: 'one holder per origin' },

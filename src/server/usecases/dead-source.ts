@@ -14,6 +14,7 @@ import {
   addEarlierSources,
   endDeclaration,
   findDeclared,
+  isOthers,
   markReserved,
   saveDeclared,
   waitingGaps,
@@ -108,7 +109,10 @@ export async function divideDead(tx: WriteTx, dead: DeadUnits): Promise<readonly
   // else, who has a better one. Nor has one who shows a token of a server before it: whether that very unit came along
   // nobody can tell. Their gap licenses run until no lease of the source can run any more; where units were released
   // early they are given a free one like everybody else.
-  const claims = waiting.filter((gap) => (gap.source === source && gap.leaseEnd > nowMs) || opensAt < nowMs);
+  const entitled = waiting.filter(
+    (gap) => (gap.source === source && gap.leaseEnd > nowMs) || opensAt < nowMs,
+  );
+  const claims = await withoutOthers(tx, dead, entitled);
   const named = claims.slice(0, held > 0 ? held - settled : free);
   for (const gap of named) await reserveFor(tx, dead, gap);
   if (named.length > 0 && held > 0) await drawReserve(tx, move, named.length);
@@ -119,6 +123,29 @@ export async function divideDead(tx: WriteTx, dead: DeadUnits): Promise<readonly
   }
   if (declared !== undefined) await saveDeclared(tx, { ...declared, opensAt, state: 'granted' });
   return postings;
+}
+
+/**
+ * Leaves those out whose lease has ended and whose CAL, of the same first issue, somebody else has shown here with a later
+ * lease, or has: the source had given it to them since. They get one of another first issue, like everybody else.
+ */
+async function withoutOthers(
+  tx: WriteTx,
+  { line, nowMs }: DeadUnits,
+  gaps: readonly GapRow[],
+): Promise<readonly GapRow[]> {
+  const latest = new Map<string, number>();
+  for (const { origin, leaseEnd } of gaps)
+    latest.set(origin, Math.max(leaseEnd, latest.get(origin) ?? leaseEnd));
+  const claims: GapRow[] = [];
+  for (const gap of gaps) {
+    const { origin, leaseEnd, sourceSub: sub } = gap;
+    const ended = leaseEnd <= nowMs;
+    const later = ended && leaseEnd < (latest.get(origin) ?? leaseEnd);
+    const gone = later || (ended && (await isOthers(tx, { lineId: line.id, origin, sub })));
+    if (!gone) claims.push(gap);
+  }
+  return claims;
 }
 
 /**
