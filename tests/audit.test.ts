@@ -7,14 +7,11 @@ import { msOfIso } from '../src/core/time.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { applyAnswerFile } from '../src/server/usecases/apply-message.ts';
 import { declareDead } from '../src/server/usecases/declare-dead.ts';
+import { returnByTelephone } from '../src/server/usecases/give-back.ts';
 import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
 import { returnLicense } from '../src/server/usecases/return-license.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
-import {
-  freezeByTelephone,
-  releaseByTelephone,
-  returnByTelephone,
-} from '../src/server/usecases/telephone-move.ts';
+import { freezeByTelephone, releaseByTelephone } from '../src/server/usecases/telephone-move.ts';
 import { listCheckpoints } from '../src/store/checkpoint-rows.ts';
 import type { Bundles } from './audit/bundles.ts';
 import { assertSound, auditOf, clearinghouseBundle, codesOf, worldBundles } from './audit/bundles.ts';

@@ -18,6 +18,7 @@ import type { OpenServer } from '../src/server/app.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { settleByContact } from '../src/server/usecases/contact.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
+import { returnByTelephone } from '../src/server/usecases/give-back.ts';
 import { requestFile } from '../src/server/usecases/outbox.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { requestInstall } from '../src/server/usecases/requests.ts';
@@ -25,11 +26,7 @@ import { returnLicense, validateLicense } from '../src/server/usecases/return-li
 import { addKit } from '../src/server/usecases/settings.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
-import {
-  freezeByTelephone,
-  releaseByTelephone,
-  returnByTelephone,
-} from '../src/server/usecases/telephone-move.ts';
+import { freezeByTelephone, releaseByTelephone } from '../src/server/usecases/telephone-move.ts';
 import { findServer } from '../src/store/committed-server-rows.ts';
 import * as acts from './world/acts.ts';
 import { assertConserved } from './world/conserved.ts';

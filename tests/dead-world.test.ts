@@ -11,10 +11,11 @@ import { problemOf } from '../src/protocol/problem.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { declareDead } from '../src/server/usecases/declare-dead.ts';
+import { returnByTelephone } from '../src/server/usecases/give-back.ts';
 import { requestActivation } from '../src/server/usecases/requests.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
-import { freezeByTelephone, returnByTelephone } from '../src/server/usecases/telephone-move.ts';
+import { freezeByTelephone } from '../src/server/usecases/telephone-move.ts';
 import { undoMove } from '../src/server/usecases/undo-move.ts';
 import * as acts from './world/acts.ts';
 import {

@@ -18,15 +18,12 @@ import type { OpenServer } from '../src/server/app.ts';
 import { applyAnswerFile } from '../src/server/usecases/apply-message.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { declareDead } from '../src/server/usecases/declare-dead.ts';
+import { returnByTelephone } from '../src/server/usecases/give-back.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
 import { reportMove, stateLine, updateReport } from '../src/server/usecases/state-move.ts';
-import {
-  freezeByTelephone,
-  releaseByTelephone,
-  returnByTelephone,
-} from '../src/server/usecases/telephone-move.ts';
+import { freezeByTelephone, releaseByTelephone } from '../src/server/usecases/telephone-move.ts';
 import { undoMove } from '../src/server/usecases/undo-move.ts';
 import * as acts from './world/acts.ts';
 import { assertConserved } from './world/conserved.ts';

@@ -12,16 +12,13 @@ import type { OpenServer } from '../src/server/app.ts';
 import { applyAnswerFile, applyMessages } from '../src/server/usecases/apply-message.ts';
 import { contactClearinghouse } from '../src/server/usecases/contact.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
+import { returnByTelephone } from '../src/server/usecases/give-back.ts';
 import { sealOutbox } from '../src/server/usecases/outbox.ts';
 import { sweepLapsed } from '../src/server/usecases/reclaim.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { validateLicense } from '../src/server/usecases/return-license.ts';
 import { listMoves } from '../src/server/usecases/start-move.ts';
-import {
-  freezeByTelephone,
-  releaseByTelephone,
-  returnByTelephone,
-} from '../src/server/usecases/telephone-move.ts';
+import { freezeByTelephone, releaseByTelephone } from '../src/server/usecases/telephone-move.ts';
 import { undoMove } from '../src/server/usecases/undo-move.ts';
 import * as acts from './world/acts.ts';
 import { assertConserved } from './world/conserved.ts';

@@ -9,12 +9,12 @@ import type { OpenServer } from '../src/server/app.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { settleByContact } from '../src/server/usecases/contact.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
+import { returnByTelephone } from '../src/server/usecases/give-back.ts';
 import { requestActivation } from '../src/server/usecases/requests.ts';
 import {
   freezeByTelephone,
   heartbeatByTelephone,
   releaseByTelephone,
-  returnByTelephone,
 } from '../src/server/usecases/telephone-move.ts';
 import * as acts from './world/acts.ts';
 import { assertConserved } from './world/conserved.ts';

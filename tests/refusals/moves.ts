@@ -6,6 +6,7 @@ import type { MoveOrder as DeskOrder } from '../../src/clearinghouse/usecases/st
 import { startDeskMove } from '../../src/clearinghouse/usecases/start-move.ts';
 import type { OpenServer } from '../../src/server/app.ts';
 import { deactivateServer } from '../../src/server/usecases/deactivate.ts';
+import { returnByTelephone } from '../../src/server/usecases/give-back.ts';
 import { requestActivation, requestInstall } from '../../src/server/usecases/requests.ts';
 import { addKit, setMethod } from '../../src/server/usecases/settings.ts';
 import type { MoveOrder } from '../../src/server/usecases/start-move.ts';
@@ -14,7 +15,6 @@ import {
   freezeByTelephone,
   heartbeatByTelephone,
   releaseByTelephone,
-  returnByTelephone,
 } from '../../src/server/usecases/telephone-move.ts';
 import * as acts from '../world/acts.ts';
 import type { World } from '../world/world.ts';

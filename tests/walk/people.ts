@@ -14,6 +14,7 @@ import type { OpenServer } from '../../src/server/app.ts';
 import { applyCode } from '../../src/server/usecases/apply-code.ts';
 import { applyMessages } from '../../src/server/usecases/apply-message.ts';
 import { deactivateServer } from '../../src/server/usecases/deactivate.ts';
+import { returnByTelephone } from '../../src/server/usecases/give-back.ts';
 import { sealOutbox } from '../../src/server/usecases/outbox.ts';
 import { sweepLapsed } from '../../src/server/usecases/reclaim.ts';
 import { requestLicense } from '../../src/server/usecases/request-license.ts';
@@ -24,7 +25,6 @@ import {
   freezeByTelephone,
   heartbeatByTelephone,
   releaseByTelephone,
-  returnByTelephone,
 } from '../../src/server/usecases/telephone-move.ts';
 import { undoMove } from '../../src/server/usecases/undo-move.ts';
 import type { Chance } from '../kill/random.ts';

@@ -18,15 +18,11 @@ import { Address } from '../../protocol/schema.ts';
 import type { ServerContext } from '../context.ts';
 import { hastenContact } from '../usecases/contact.ts';
 import { declareDead } from '../usecases/declare-dead.ts';
+import { returnByTelephone } from '../usecases/give-back.ts';
 import { rehearseDead } from '../usecases/rehearse-dead.ts';
 import { rehearseMove } from '../usecases/rehearse-move.ts';
 import { listMoves, noteSeen, showMove, startMove } from '../usecases/start-move.ts';
-import {
-  freezeByTelephone,
-  heartbeatByTelephone,
-  releaseByTelephone,
-  returnByTelephone,
-} from '../usecases/telephone-move.ts';
+import { freezeByTelephone, heartbeatByTelephone, releaseByTelephone } from '../usecases/telephone-move.ts';
 import { undoMove } from '../usecases/undo-move.ts';
 
 const LineFields = { product: ProductId, type: CalTypeName, agreement: Type.Optional(AgreementNumber) };

@@ -2,6 +2,7 @@
  * Deactivation: releases what is frozen, gives back what is unissued, and closes. The document's step
  * 10; by telephone it prints one code for each agreement (protocol §3.6, kind 5).
  */
+
 import type { ConfirmationKind } from '../../core/confirmation.ts';
 import { allLines } from '../../core/confirmation.ts';
 import type { JsonObject } from '../../core/json.ts';
@@ -10,12 +11,7 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { AuthorityRow, LineRow } from '../../store/server-authority-rows.ts';
-import {
-  findAuthority,
-  linesOfAgreement,
-  listAuthorities,
-  setAuthorityState,
-} from '../../store/server-authority-rows.ts';
+import { linesOfAgreement, listAuthorities, setAuthorityState } from '../../store/server-authority-rows.ts';
 import type { ConfirmationRow, ServerMoveRow } from '../../store/server-rows.ts';
 import {
   insertRequest,
@@ -34,13 +30,14 @@ import { outgoing } from '../send.ts';
 import type { ConfirmationView } from './confirm.ts';
 import { confirmAct, tooMuchToTell, viewConfirmation } from './confirm.ts';
 import { noteEvent } from './events.ts';
+import { authorityNow, giveAllBack } from './give-back.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { releaseWhole } from './long-move.ts';
 import { newId } from './new-id.ts';
 import { checkGivenUp } from './open-undo.ts';
 import { administer } from './server-facts.ts';
 import { stateEndedMoves } from './state-move.ts';
-import { giveBack, nextCode, release } from './telephone-move.ts';
+import { nextCode, release, releaseAndTell } from './telephone-move.ts';
 
 export interface Deactivation {
   /** Gives back what is unissued first; without it anything left is refused. */
@@ -98,13 +95,22 @@ export async function deactivateServer(
     }
     const request = order.by === 'message' ? await sendDeactivate(context, tx, { active, nowMs }) : null;
     await nextGeneration(tx);
-    return ok(closedBy(codes, request));
+    return ok(
+      closedBy(
+        codes,
+        request,
+        codes.filter(({ kind }) => kind !== 'returned'),
+      ),
+    );
   });
 }
 
-/** What was told, with the sums of the codes that close an agreement. */
-function closedBy(codes: readonly ConfirmationView[], request: string | null): Deactivated {
-  const closing = codes.filter((code) => code.kind === 'deactivated');
+/** What was told, with the sums of the codes that close an agreement (`closing`). */
+function closedBy(
+  codes: readonly ConfirmationView[],
+  request: string | null,
+  closing: readonly ConfirmationView[] = codes.filter(({ kind }) => kind === 'deactivated'),
+): Deactivated {
   const sum = (pick: 'unissued' | 'held'): number => closing.reduce((total, code) => total + code[pick], 0);
   const alsoFrom = [...new Set(codes.flatMap((code) => code.alsoFrom))].sort();
   return { codes, request, unissued: sum('unissued'), held: sum('held'), alsoFrom };
@@ -173,7 +179,10 @@ async function remaining(
   return left;
 }
 
-/** Gives back, releases and closes one agreement; the sums of its freezes are what its code tells. */
+/**
+ * Gives back, releases and closes one agreement; the sums of its freezes are what its code tells, or a code for each of
+ * them where the sums are too much for one.
+ */
 async function closeHolding(
   context: ServerContext,
   tx: WriteTx,
@@ -186,12 +195,19 @@ async function closeHolding(
   let held = 0;
   let releases = 0;
   for (const { line } of holding.lines) {
-    const returned = await returnLeft(context, tx, { line, authority: await fresh(tx, aid), by, nowMs });
+    const returned = await returnLeft(context, tx, {
+      line,
+      authority: await authorityNow(tx, aid),
+      by,
+      nowMs,
+    });
     if (!returned.ok) return returned;
     codes.push(...returned.value);
   }
-  const code = nextCode(await fresh(tx, aid));
-  for (const { line, freeze } of holding.lines) {
+  const apart = by === 'telephone' && isTooMuchFor(freezesOf([holding]));
+  if (apart) codes.push(...(await releaseApart(context, tx, { holding, nowMs })));
+  const code = nextCode(await authorityNow(tx, aid));
+  for (const { line, freeze } of apart ? [] : holding.lines) {
     if (freeze === undefined) continue;
     if (by === 'telephone') await release(context, tx, { line, move: freeze, nowMs, code });
     else await releaseWhole(context, tx, { line, move: freeze });
@@ -200,10 +216,7 @@ async function closeHolding(
     releases += 1;
   }
   if (by === 'telephone') {
-    if (tooMuchToTell(unissued) || tooMuchToTell(held)) {
-      return err({ code: 'quantity-invalid', quantity: unissued + held, most: 65_535 });
-    }
-    const authority = await fresh(tx, aid);
+    const authority = await authorityNow(tx, aid);
     const act = {
       authority,
       kind: 'deactivated',
@@ -227,11 +240,27 @@ async function closeHolding(
   return ok(codes);
 }
 
-/** The authority as it is now: each code made for it moves its ratchet on. */
-async function fresh(tx: WriteTx, aid: string): Promise<AuthorityRow> {
-  const row = await findAuthority(tx, aid);
-  if (row === undefined) throw new Error('An authority vanished while it was being closed.');
-  return row;
+/** Releases each move with a code of its own. */
+async function releaseApart(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly holding: Holding; readonly nowMs: number },
+): Promise<readonly ConfirmationView[]> {
+  const { holding, nowMs } = of;
+  const codes: ConfirmationView[] = [];
+  for (const { line, freeze: move } of holding.lines) {
+    if (move === undefined) continue;
+    const authority = await authorityNow(tx, holding.authority.aid);
+    codes.push(await releaseAndTell(context, tx, { line, authority, move, nowMs }));
+  }
+  return codes;
+}
+
+/** Whether the sums of some freezes are more than one code can tell; each of them is not (core/split.ts). */
+function isTooMuchFor(freezes: readonly ServerMoveRow[]): boolean {
+  const sum = (pick: 'unissued' | 'held'): number =>
+    freezes.reduce((total, freeze) => total + freeze[pick], 0);
+  return tooMuchToTell(sum('unissued')) || tooMuchToTell(sum('held'));
 }
 
 async function returnLeft(
@@ -248,10 +277,7 @@ async function returnLeft(
   const accounts = accountsOf(line);
   const quantity = await tx.balance(accounts.unissued);
   if (quantity === 0) return ok([]);
-  if (of.by === 'telephone') {
-    const given = await giveBack(context, tx, { line, authority: of.authority, quantity, nowMs });
-    return given.ok ? ok([given.value]) : given;
-  }
+  if (of.by === 'telephone') return giveAllBack(context, tx, { ...of, quantity });
   const id = newId(context);
   await shiftUnits(tx, { lineId: line.id, from: freePool, to: id, amount: quantity });
   await dropUnits(tx, line.id, id);

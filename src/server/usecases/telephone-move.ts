@@ -1,5 +1,5 @@
 /**
- * The administrator's decisions on the source of a telephone move: freeze, release, give back, report
+ * The administrator's decisions on the source of a telephone move: freeze, release, report
  * (protocol §3.6). Each is decided here and only told; giving up rights needs nobody's permission.
  */
 
@@ -22,12 +22,10 @@ import {
   isWaiting,
   listConfirmations,
   openFreeze,
-  provisionalMove,
   requestedMove,
   savePeer,
   updateServerMove,
 } from '../../store/server-rows.ts';
-import { dropUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import type { Keyed } from './administer-once.ts';
 import { administerOnce } from './administer-once.ts';
@@ -37,10 +35,10 @@ import { noteEvent } from './events.ts';
 import type { LineName } from './find-line.ts';
 import { findNamedLine } from './find-line.ts';
 import { freezeUnits, releaseUnits } from './freeze.ts';
-import { accountsOf, serverLog } from './license-token.ts';
+import { serverLog } from './license-token.ts';
 import type { ToldCode } from './long-move.ts';
 import { releaseWhole } from './long-move.ts';
-import { readProgress, unfinishedFreeze } from './move-progress.ts';
+import { readProgress } from './move-progress.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
 import { checkGivenUp } from './open-undo.ts';
@@ -146,7 +144,7 @@ async function freezeAndTell(
  * Whether a code that is made now can still be read later: a certificate that is under way will start
  * another ratchet. Refused: `answer-pending`.
  */
-async function checkReadable(tx: WriteTx): Promise<Result<null, Refusal>> {
+export async function checkReadable(tx: WriteTx): Promise<Result<null, Refusal>> {
   const pending = await isWaiting(tx, 'activate');
   return pending ? err({ code: 'answer-pending', waitingFor: 'the certificate' }) : ok(null);
 }
@@ -199,19 +197,37 @@ export async function releaseByTelephone(
     if (tooMuchToTell(unissued) || tooMuchToTell(held)) {
       return err({ code: 'quantity-invalid', quantity: unissued + held, most: 65_535 });
     }
-    await release(context, tx, { line, move, nowMs, code: nextCode(authority) });
-    const told = await confirmAct(context, tx, {
-      authority,
-      kind: 'released',
-      line: line.line,
-      unissued,
-      held,
-      counts: { releases: 1 },
-      move: move.id,
-      nowMs,
-    });
+    const told = await releaseAndTell(context, tx, { line, authority, move, nowMs });
     return ok({ ...told, product: line.product, type: line.type, move: move.id });
   });
+}
+
+/** Releases one frozen move with a code of its own; it must not be too much for one. */
+export async function releaseAndTell(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly authority: AuthorityRow;
+    readonly move: ServerMoveRow;
+    readonly nowMs: number;
+  },
+): Promise<ConfirmationView> {
+  const { line, authority, move, nowMs } = of;
+  await release(context, tx, { line, move, nowMs, code: nextCode(authority) });
+  const { id, unissued, held } = move;
+  const counts = { releases: 1 };
+  const act = {
+    authority,
+    kind: 'released',
+    line: line.line,
+    unissued,
+    held,
+    counts,
+    move: id,
+    nowMs,
+  } as const;
+  return confirmAct(context, tx, act);
 }
 
 async function lastRelease(
@@ -269,78 +285,6 @@ export async function release(
     },
   });
   await noteEvent(context, tx, { number: 5002, data: moveEvent(move) });
-}
-
-/**
- * Gives unissued CALs back to the publisher. Refused: `move-more-than-there-is`, `quantity-invalid`, and
- * `move-open` while a move to here is not final, whose units could not be told from the others.
- */
-export async function returnByTelephone(
-  context: ServerContext,
-  order: Keyed & LineName & { readonly quantity: number },
-): Promise<Result<ToldAct, Refusal>> {
-  const nowMs = context.clock.nowMs();
-  return administerOnce<ToldAct>(context, { act: 'return', order }, async (tx) => {
-    const found = await findNamedLine(tx, order);
-    if (!found.ok) return found;
-    const readable = await checkReadable(tx);
-    if (!readable.ok) return readable;
-    const given = await giveBack(context, tx, { ...found.value, quantity: order.quantity, nowMs });
-    if (!given.ok) return given;
-    const { product, type } = found.value.line;
-    return ok({ ...given.value, product, type });
-  });
-}
-
-export async function giveBack(
-  context: ServerContext,
-  tx: WriteTx,
-  of: {
-    readonly line: LineRow;
-    readonly authority: AuthorityRow;
-    readonly quantity: number;
-    readonly nowMs: number;
-  },
-): Promise<Result<ConfirmationView, Refusal>> {
-  const { line, authority, quantity, nowMs } = of;
-  const accounts = accountsOf(line);
-  const coming = await provisionalMove(tx, line.agreement, line.line);
-  // What it brought is in transit in the books of the clearinghouse, which would refuse to take it back.
-  if (coming !== undefined) return err({ code: 'move-open', move: coming.id, state: coming.state });
-  const freezing = await unfinishedFreeze(tx, line);
-  if (freezing !== undefined) return err({ code: 'move-open', move: freezing.id, state: freezing.state });
-  const unissued = await tx.balance(accounts.unissued);
-  if (!Number.isSafeInteger(quantity) || quantity < 1 || tooMuchToTell(quantity)) {
-    return err({ code: 'quantity-invalid', quantity, most: Math.min(unissued, 65_535) });
-  }
-  if (quantity > unissued)
-    return err({ code: 'move-more-than-there-is', asked: quantity, available: unissued });
-  const id = newId(context);
-  await shiftUnits(tx, { lineId: line.id, from: freePool, to: id, amount: quantity });
-  await dropUnits(tx, line.id, id);
-  await tx.post({
-    log: serverLog,
-    kind: 'given-back',
-    id,
-    at: nowMs,
-    body: { agreement: line.agreement, line: line.line, amount: quantity },
-    postings: [{ kind: 'transfer', debit: accounts.unissued, credit: accounts.installed, amount: quantity }],
-  });
-  await noteEvent(context, tx, {
-    number: 5007,
-    data: { count: quantity, product: line.product, type: line.type },
-  });
-  const told = await confirmAct(context, tx, {
-    authority,
-    kind: 'returned',
-    line: line.line,
-    unissued: quantity,
-    held: 0,
-    counts: { returns: 1 },
-    move: null,
-    nowMs,
-  });
-  return ok(told);
 }
 
 /** The yearly report, one code for each agreement. Refused: `not-activated`, `agreement-missing`. */
