@@ -199,10 +199,11 @@ async function stayedBehind(sim: Sim, { type, holder }: Asking, origin: string):
   return row !== undefined && ['issued', 'expired'].includes(row.state);
 }
 
-async function revoke(sim: Sim, server: SimServer, holder: string): Promise<void> {
+/** What a server has on its list is nobody's any more, also where it was killed before it could say that it is given back. */
+export async function revokeListed(sim: Sim, server: SimServer): Promise<void> {
   const { store } = server.program;
   const rows = await store.read((tx) => tx.all<{ jti: string }>('select jti from revoked_tokens'));
-  sim.tokens.revoke(holder, new Set(rows.map(({ jti }) => jti)));
+  sim.tokens.revoke(new Set(rows.map(({ jti }) => jti)));
 }
 
 const giveUp: Act = async (sim) => {
@@ -210,10 +211,7 @@ const giveUp: Act = async (sim) => {
   const type = anyType(sim);
   const holder = anyHolder(sim, type);
   const given = await returnLicense(server.program.context, { product, type, holder });
-  if (given.ok) {
-    sim.tokens.resign(holder, { line: type, issuer: server.id });
-    await revoke(sim, server, holder);
-  }
+  if (given.ok) sim.tokens.resign(holder, { line: type, issuer: server.id });
   return `${holder} gives its license back to ${server.name}: ${given.ok ? 'done' : given.error.code}`;
 };
 

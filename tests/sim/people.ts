@@ -12,6 +12,7 @@ import type { Refusal } from '../../src/core/refusal.ts';
 import type { Result } from '../../src/core/result.ts';
 import { applyCode } from '../../src/server/usecases/apply-code.ts';
 import { deactivateServer } from '../../src/server/usecases/deactivate.ts';
+import { returnByTelephone } from '../../src/server/usecases/give-back.ts';
 import { requestActivation, requestInstall } from '../../src/server/usecases/requests.ts';
 import { setMethod } from '../../src/server/usecases/settings.ts';
 import { listMoves as listOwnMoves, startMove } from '../../src/server/usecases/start-move.ts';
@@ -20,7 +21,6 @@ import {
   freezeByTelephone,
   heartbeatByTelephone,
   releaseByTelephone,
-  returnByTelephone,
 } from '../../src/server/usecases/telephone-move.ts';
 import { undoMove } from '../../src/server/usecases/undo-move.ts';
 import { findServer } from '../../src/store/committed-server-rows.ts';

@@ -10,7 +10,7 @@ import { carryOn, setUp } from './carry-on.ts';
 import { chanceOf, pickWeighted } from './chances.ts';
 import { deaths } from './dead.ts';
 import { endQuietly } from './end.ts';
-import { holders } from './holders.ts';
+import { holders, revokeListed } from './holders.ts';
 import { makeSim } from './make-sim.ts';
 import { overlaps } from './overlap.ts';
 import type { Act } from './people.ts';
@@ -127,6 +127,9 @@ async function oneStep(sim: Sim, name: ActName): Promise<string> {
     words = `${name}: no answer`;
   }
   words += await startAgain(sim);
+  if (name === 'giveUp') {
+    for (const server of sim.servers.filter(({ program }) => program.isUp)) await revokeListed(sim, server);
+  }
   lookAtClocks(sim);
   await checkStep(sim);
   return words;

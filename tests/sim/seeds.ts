@@ -90,6 +90,11 @@ export const fixedSeeds: readonly FixedSeed[] = [
     why: 'the checker: a fenced server typed a code of a move whose source released after the fence, to hand',
   },
   {
+    seed: 87_123_023,
+    steps: 200,
+    why: 'the checker: a server was killed before it could say that a license was given back, and had it on its list',
+  },
+  {
     seed: 54_081_381,
     steps: 1000,
     why: 'the checker: of an early release the source gave the unit to somebody else, which stands in the books as at risk',

@@ -130,8 +130,8 @@ export class TokenBook {
   }
 
   /** Tokens that a server has on its list: everybody who verifies one refuses it. */
-  revoke(holder: string, jtis: ReadonlySet<string>): void {
-    for (const each of this.#byHolder.get(holder) ?? []) {
+  revoke(jtis: ReadonlySet<string>): void {
+    for (const each of [...this.#byHolder.values()].flat()) {
       if (jtis.has(each.jti)) each.returned = true;
     }
   }
