@@ -109,6 +109,24 @@ it('a certificate is renewed for its age, once, and what was issued under it is 
   await world.close();
 });
 
+it('a renewal that arrives late does not stop an activation that was asked for since', async () => {
+  const world = await makeWorld(100, { kit: false });
+  const server = await world.addServer('LS', { connected: true });
+  await acts.connect(server, 10);
+  // Renewed for its age, and the answer does not arrive.
+  world.clock.advanceDays(360);
+  await acts.answerTo(world, server);
+  value(await deactivateServer(server.context, { returnUnissued: true, by: 'message' }));
+  value(await requestActivation(server.context, { agreement }));
+  await acts.contact(server, server);
+  assert.equal((await readStatus(server.context)).activation, 'activated');
+  await acts.installByContact(server, { quantity: 3 });
+  assert.deepEqual(await acts.counts(server), [3, 0, 3, 0, 0, 0]);
+  await assertConserved(world);
+  await assertSound(world);
+  await world.close();
+});
+
 it('a deactivation by telephone is heard before the server is certified again', async () => {
   const world = await makeWorld(100, { kit: true });
   const server = await world.addServer('LS', { kit: true, connected: true });

@@ -95,6 +95,11 @@ export const fixedSeeds: readonly FixedSeed[] = [
     why: 'the checker: a server was killed before it could say that a license was given back, and had it on its list',
   },
   {
+    seed: 6002,
+    steps: 1000,
+    why: 'a renewed certificate that came late took the one-time key of an activation that was asked for since',
+  },
+  {
     seed: 54_081_381,
     steps: 1000,
     why: 'the checker: of an early release the source gave the unit to somebody else, which stands in the books as at risk',

@@ -74,7 +74,6 @@ export async function applyCertificate(
   await enterLines(tx, authority);
   await bringOpenUnits(context, tx, { authority, before, heldBefore: message.body.heldBefore, nowMs });
   const generation = await raiseGeneration(tx, gen);
-  await writeMeta(tx, `one-time-key:${agreement}`, '');
   const answer = JSON.stringify({ agreement, generation });
   await settleRequest(tx, { id: message.body.re, state: 'done', answer });
   await noteEvent(context, tx, {
@@ -109,6 +108,8 @@ async function confirmationOf(
   if (sealed === undefined || sealed.length === 0 || other === undefined) return undefined;
   const ikm = context.agreeWith(context.box.unseal('one-time-key', sealed), other);
   if (ikm === undefined) return undefined;
+  // Once, and only here: a renewal that was on its way leaves the key of what was asked since alone.
+  await writeMeta(tx, `one-time-key:${agreement}`, '');
   const k0 = firstKey(context.digest, ikm, context.lsidValue);
   const confirmationKey = context.box.seal('confirmation', k0);
   return { confirmationKey, confirmationSeq: 0, freezes: 0, releases: 0, returns: 0 };
