@@ -49,6 +49,19 @@ async function releasedWith(sim: Sim, move: string, line: number): Promise<Reado
   return new Set(rows.map(({ source }) => source));
 }
 
+/** Server and pseudonym of those whose only licenses of a line there have left with moves. */
+async function movedAway(sim: Sim, line: number): Promise<ReadonlySet<string>> {
+  const moved = new Set<string>();
+  for (const { program, id } of sim.servers.filter((server) => server.program.isUp)) {
+    const rows = await program.store.read((tx) => tx.all<{ sub: string }>(selectMoved, line));
+    for (const { sub } of rows) moved.add(`${id} ${sub}`);
+  }
+  return moved;
+}
+
+const selectMoved = `select l.sub from licenses l join lines n on n.id = l.line_id where n.line = ?
+  group by l.line_id, l.sub having max(l.state in ('issued', 'held')) = 0 and max(l.state = 'released') = 1`;
+
 /**
  * How many holders there may be beyond the units of a line, by what the clearinghouse shows as at risk now: of
  * an early release those who have licenses of the source, and of nobody else but of such sources; of an ordinary one,
@@ -69,9 +82,10 @@ export async function atRisk(
     shown.push({ units, early, issuers: early ? await releasedWith(sim, move, line) : new Set([source]) });
   }
   const among = new Set(shown.flatMap(({ issuers }) => [...issuers]));
+  const moved = shown.length === 0 ? new Set<string>() : await movedAway(sim, of.line);
   let most = 0;
   for (const { issuers, early, units } of shown) {
-    const known = sim.tokens.servedOnlyBy(issuers, { line: of.type, nowMs: latestMs, among });
+    const known = sim.tokens.servedOnlyBy(issuers, { line: of.type, nowMs: latestMs, among, moved });
     const others = (early ? known.all : known.late).filter((sub) => !counted.has(sub));
     for (const sub of others) counted.add(sub);
     most += Math.min(units, others.length);

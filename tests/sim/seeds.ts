@@ -100,6 +100,11 @@ export const fixedSeeds: readonly FixedSeed[] = [
     why: 'a renewed certificate that came late took the one-time key of an activation that was asked for since',
   },
   {
+    seed: 95_861_061,
+    steps: 120,
+    why: 'the checker: what a move has taken from its source is at risk where it went, though the old token still runs',
+  },
+  {
     seed: 54_081_381,
     steps: 1000,
     why: 'the checker: of an early release the source gave the unit to somebody else, which stands in the books as at risk',

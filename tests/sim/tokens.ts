@@ -138,13 +138,21 @@ export class TokenBook {
 
   /**
    * Holders of a line who have a living license of these servers, and none of anybody but `among`; and those of them
-   * whose license of these servers is late.
+   * whose license of these servers is late. What a move has taken from its issuer (`moved`) is none of that one.
    */
   servedOnlyBy(
     issuers: ReadonlySet<string>,
-    of: { readonly line: string; readonly nowMs: number; readonly among: ReadonlySet<string> },
+    of: {
+      readonly line: string;
+      readonly nowMs: number;
+      readonly among: ReadonlySet<string>;
+      readonly moved: ReadonlySet<string>;
+    },
   ): { readonly all: readonly string[]; readonly late: readonly string[] } {
-    const alive = (this.#lines.get(of.line) ?? []).filter((each) => isAlive(each, of.nowMs));
+    const alive = (this.#lines.get(of.line) ?? []).filter(
+      (each) =>
+        isAlive(each, of.nowMs) && (of.among.has(each.issuer) || !of.moved.has(`${each.issuer} ${each.sub}`)),
+    );
     const theirsOf = (theirs: readonly HeldToken[]) => theirs.filter(({ issuer }) => issuers.has(issuer));
     const served = [...Map.groupBy(alive, ({ sub }) => sub)].filter(
       ([, theirs]) => theirs.every(({ issuer }) => of.among.has(issuer)) && theirsOf(theirs).length > 0,
