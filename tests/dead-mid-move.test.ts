@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
+import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
 import { approveMove } from '../src/clearinghouse/usecases/approve-release.ts';
 import { cancelMove } from '../src/clearinghouse/usecases/cancel-move.ts';
 import { repeatCodes } from '../src/clearinghouse/usecases/desk-moves.ts';
@@ -210,6 +211,7 @@ describe('a source that died in the middle of a move and comes back', () => {
     await acts.connect(source, 10);
     await acts.installByContact(source, { type: 'user', quantity: 5 });
     await acts.connect(target, 0);
+    await acts.permanents(source, ['ws-1', 'ws-2']);
     const at = { world, source, target };
     const move = await acts.askMove(source, target);
     await acts.contact(source, source, target, target);
@@ -221,6 +223,15 @@ describe('a source that died in the middle of a move and comes back', () => {
     await passTime(at, dead, 'horizon');
     await acts.contact(target, target);
     assert.equal(await stateAt(at, move), 'closed');
+    // What it may renew of that line past its horizon, should it live, is shown beside what was released early.
+    const { atRisk } = value(await showAgreement(world.clearinghouse.context, agreement));
+    assert.deepEqual(
+      atRisk.map(({ move: of, line, units }) => [of, line, units]),
+      [
+        [dead, 1, 5],
+        [move, 0, 2],
+      ],
+    );
     await assertAll(world);
   });
 });

@@ -136,18 +136,43 @@ export async function approvalsOf(tx: ReadTx, agreement: string): Promise<readon
   return rows.map((row) => row.at);
 }
 
-/** Declarations of an agreement whose units may have two holders at some time from now on. */
-export async function risksOf(
-  tx: ReadTx,
-  agreement: string,
-  nowMs: number,
-): Promise<readonly DeadSourceRow[]> {
-  return tx.all<DeadSourceRow>(
-    `select ${columns} from dead_sources d where d.agreement = ? and d.risk_units > 0 and d.risk_until >= ?
-     order by d.risk_from, d.move`,
-    agreement,
-    nowMs,
+/** Units that may have two holders for a time. */
+export interface RiskRow
+  extends Pick<
+    DeadSourceRow,
+    'move' | 'line' | 'source' | 'riskUnits' | 'riskFrom' | 'riskUntil' | 'approvedAt' | 'seenAt'
+  > {}
+
+/** What is at risk under an agreement now, or will be: of declarations, and of moves that a fence ended for other lines. */
+export async function risksOf(tx: ReadTx, agreement: string, nowMs: number): Promise<readonly RiskRow[]> {
+  return tx.all<RiskRow>(
+    `select d.move, d.line, d.source, d.risk_units as "riskUnits", d.risk_from as "riskFrom",
+       d.risk_until as "riskUntil", d.approved_at as "approvedAt", d.seen_at as "seenAt"
+     from dead_sources d where d.agreement = ? and d.risk_units > 0 and d.risk_until >= ?
+     union all
+     select f.move, f.line, f.source, f.units, f.risk_from, f.risk_until, null,
+       (select max(s.seen_at) from dead_sources s where s.source = f.source)
+     from fenced_risks f where f.agreement = ? and f.risk_until >= ?
+     order by 5, 1`,
+    ...[agreement, nowMs, agreement, nowMs],
   );
+}
+
+/** Of a move that ended because its source was fenced off for another line; false where it stands there already. */
+export async function insertFencedRisk(
+  tx: WriteTx,
+  row: Pick<DeadSourceRow, 'move' | 'agreement' | 'line' | 'source'> & {
+    readonly units: number;
+    readonly fromMs: number;
+    readonly untilMs: number;
+  },
+): Promise<boolean> {
+  const rows = await tx.run(
+    `insert into fenced_risks (move, agreement, line, source, units, risk_from, risk_until)
+     values (?, ?, ?, ?, ?, ?, ?) on conflict (move) do nothing`,
+    ...[row.move, row.agreement, row.line, row.source, row.units, row.fromMs, row.untilMs],
+  );
+  return rows > 0;
 }
 
 export async function saveDeadSource(tx: WriteTx, row: DeadSourceRow): Promise<void> {

@@ -105,6 +105,11 @@ export const fixedSeeds: readonly FixedSeed[] = [
     why: 'the checker: what a move has taken from its source is at risk where it went, though the old token still runs',
   },
   {
+    seed: 87_211_111,
+    steps: 120,
+    why: 'what a server fenced off for one line could renew of a move of another line was not shown as at risk',
+  },
+  {
     seed: 54_081_381,
     steps: 1000,
     why: 'the checker: of an early release the source gave the unit to somebody else, which stands in the books as at risk',

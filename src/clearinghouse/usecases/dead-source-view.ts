@@ -1,6 +1,6 @@
 /** A source that was declared to function no longer, as desk and agreement show it. */
 import { isoTime } from '../../core/time.ts';
-import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
+import type { DeadSourceRow, RiskRow } from '../../store/dead-source-rows.ts';
 
 export type RiskView = {
   readonly move: string;
@@ -36,7 +36,7 @@ export type DeadSourceView = {
 
 const time = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
 
-export function viewRisk(row: DeadSourceRow): RiskView {
+export function viewRisk(row: RiskRow): RiskView {
   const { move, line, riskUnits: units } = row;
   const from = isoTime(row.riskFrom ?? 0);
   const until = isoTime(row.riskUntil ?? 0);

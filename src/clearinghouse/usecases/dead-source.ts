@@ -4,7 +4,6 @@
  */
 import { clearinghouseAccount } from '../../core/account.ts';
 import { longestLeaseMs } from '../../core/cal.ts';
-import type { Risk } from '../../core/dead-source.ts';
 import { endingOf, opensAtMs, riskOf, splitGrant } from '../../core/dead-source.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
@@ -23,6 +22,7 @@ import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import type { MoveOutcome } from './advance-move.ts';
 import { advanceMove } from './advance-move.ts';
+import { enterRisk } from './enter-risk.ts';
 import { declarationOf } from './fence-source.ts';
 import { newId } from './new-id.ts';
 import { settleMovesFrom, settleMovesTo, stakeOf, unfinishedMoves } from './settle-fenced.ts';
@@ -138,23 +138,9 @@ export async function grantDead(
     ...{ riskUnits: risk.units, riskFrom: risk.fromMs, riskUntil: risk.untilMs },
     ...{ units, grantedAt: nowMs },
   });
-  if (risk.units > 0) await enterRisk(context, tx, { declared, risk, nowMs });
+  await enterRisk(context, tx, { ...declared, risk, nowMs });
   const codes = await settleMovesFrom(context, tx, { ...move, nowMs });
   return ok({ ...granted.value, codes: [...granted.value.codes, ...codes] });
-}
-
-/** What is at risk, and for how long, in the words of the journal: an auditor has no other. */
-async function enterRisk(
-  context: ClearinghouseContext,
-  tx: WriteTx,
-  of: { readonly declared: DeadSourceRow; readonly risk: Risk; readonly nowMs: number },
-): Promise<void> {
-  const { move, agreement, source, line } = of.declared;
-  const { units, fromMs, untilMs } = of.risk;
-  await tx.post({
-    ...{ log: agreement, kind: 'units-at-risk', id: newId(context), at: of.nowMs },
-    body: { move, source, line, units, from: isoTime(fromMs), until: isoTime(untilMs) },
-  });
 }
 
 /**

@@ -3,17 +3,24 @@
  * (protocol §2.5): nothing is heard of it any more, so what it was to say is taken for said, and no move waits
  * for the dead for ever. What that is, `core/fenced-end.ts` says.
  */
+import { riskOf } from '../../core/dead-source.ts';
 import { saidForFenced, unitsAtStake } from '../../core/fenced-end.ts';
 import { isInTransit, isOver } from '../../core/move.ts';
 import { ok } from '../../core/result.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove, openMovesFrom, openMovesTo } from '../../store/clearinghouse-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
-import { declarationsOf, fencedWithMoves, waitingForTheDead } from '../../store/dead-source-rows.ts';
+import {
+  declarationsOf,
+  fencedWithMoves,
+  insertFencedRisk,
+  waitingForTheDead,
+} from '../../store/dead-source-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { advanceMove } from './advance-move.ts';
 import type { CodeView } from './desk-answer.ts';
+import { enterRisk } from './enter-risk.ts';
 import { leasesUntil } from './lease-ends.ts';
 
 type Place = Pick<MoveRow, 'source' | 'agreement' | 'line'>;
@@ -74,17 +81,43 @@ export async function settleMovesFrom(
   const fences = await fencesOf(tx, source);
   const codes: CodeView[] = [];
   for (const move of await openMovesFrom(tx, source)) {
+    const sameLine = fences.some(isOn(move));
     const event = saidForFenced({
-      ...{ state: move.state, end: 'source', sameLine: fences.some(isOn(move)) },
+      ...{ state: move.state, end: 'source', sameLine },
       horizonPassed: fences.some(({ horizon }) => horizon < nowMs),
     });
     if (event === null) continue;
-    const leases = await leasesUntil(tx, move, Math.max(...fences.map(({ opensAt }) => opensAt)));
+    const opensAtMs = Math.max(...fences.map(({ opensAt }) => opensAt));
+    const leases = await leasesUntil(tx, move, opensAtMs);
     // One that cannot be settled is no reason not to grant the others: it is tried again (`settleFenced`).
     const done = await advanceMove(context, tx, { move, event, nowMs, leases });
-    if (done.ok && move.target === target) codes.push(...done.value.codes);
+    if (!done.ok) continue;
+    if (move.target === target) codes.push(...done.value.codes);
+    // Those of its own line are counted with its declaration.
+    if (!sameLine) await noteRisk(context, tx, { move, fences, opensAtMs, nowMs });
   }
   return codes;
+}
+
+/** Should it live, a fenced source renews the holders of what it had frozen past the day on which that is open to others. */
+async function noteRisk(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: {
+    readonly move: MoveRow;
+    readonly fences: readonly DeadSourceRow[];
+    readonly opensAtMs: number;
+    readonly nowMs: number;
+  },
+): Promise<void> {
+  const { move, fences, opensAtMs, nowMs } = of;
+  const { id, agreement, line, source } = move;
+  const units = unitsAtStake({ ...move, end: 'source' });
+  const sunsetMs = Math.max(...fences.map(({ sunset }) => sunset));
+  const risk = riskOf({ units, opensAtMs, sunsetMs, nowMs, early: false });
+  if (risk.units === 0) return;
+  const isNew = await insertFencedRisk(tx, { move: id, agreement, line, source, ...risk });
+  if (isNew) await enterRisk(context, tx, { move: id, agreement, line, source, risk, nowMs });
 }
 
 /** When the last license of a server that is fenced off must have ended; undefined for one that is not. */
