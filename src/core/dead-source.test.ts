@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   awaitedDead,
+  awaitedEarlierGrant,
+  awaitedGrantable,
   checkEarlyRelease,
   earlyReleasesLeft,
   endingOf,
@@ -139,5 +141,19 @@ describe('awaitedDead', () => {
     assert.equal(before.from, 'source');
     assert.match(before.text, /2026-05-31.*2026-08-28/);
     assert.equal(awaitedDead({ ...ending, nowMs: Date.UTC(2026, 5, 1) }).from, 'clearinghouse');
+  });
+});
+
+describe('what is due and cannot be granted yet', () => {
+  it('waits for the target to take in what came before', () => {
+    const waits = awaitedEarlierGrant({ id: 'm-1', target: 'LS-NEW' });
+    assert.equal(waits.from, 'target');
+    assert.match(waits.text, /LS-NEW.*move m-1/);
+  });
+
+  it('says what is in the way, and what helps', () => {
+    const waits = awaitedGrantable({ message: 'It is closed.', next: 'Open it.' });
+    assert.equal(waits.from, 'clearinghouse');
+    assert.match(waits.text, /It is closed\. Open it\. .*calyx desk cancel/);
   });
 });

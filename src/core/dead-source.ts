@@ -193,3 +193,35 @@ export function awaitedDead(of: {
     '(calyx desk approve).';
   return { from: 'source', text };
 }
+
+/** What waits for an earlier grant to the same target: its certificate is renewed for these units when that is taken in. */
+export function awaitedEarlierGrant({
+  id,
+  target,
+}: {
+  readonly id: string;
+  readonly target: string;
+}): Awaited {
+  const text =
+    `License server ${target} is to install the CALs that it was granted before (move ${id}) and to report it, at its ` +
+    'next contact or by file. These come next, by themselves.';
+  return { from: 'target', text };
+}
+
+/** The same on the target, which has taken the first CALs of that source in. */
+export const awaitedRest: Awaited = {
+  from: 'clearinghouse',
+  text:
+    'More CALs of this source than one grant brings are still to come. The clearinghouse grants the next when it has heard ' +
+    'that those before are installed: at the next contact of this server, or by its file.',
+};
+
+/** What could be granted, and the target can be granted nothing: why, and what helps, in the words of the refusal. */
+export function awaitedGrantable(why: { readonly message: string; readonly next: string }): Awaited {
+  return {
+    from: 'clearinghouse',
+    text:
+      `The CALs are due, and are granted as soon as that is possible. ${why.message} ${why.next} The move can also be ` +
+      'undone: calyx desk cancel.',
+  };
+}

@@ -62,7 +62,7 @@ const moveWords: WordsFor<MoveCodes> = {
   'chains-used-up': ({ licenseServerId, agreement, asked, left }) => ({
     status: 409,
     title: 'No room left for so many on the target',
-    message: `${cals(asked)} are to be granted to ${licenseServerId}; its kit slot, or what can be read out to it, has room for ${left} more of this product.`,
+    message: `${licenseServerId} is to be granted ${cals(asked)}; its kit slot, or what can be read out to it, has room for ${left} more of this product.`,
     next:
       'With a certificate it has room again. Where it has only a kit slot, activate it over a connection or by file: calyx ' +
       `server activate --agreement ${agreement} --request-out FILE. Else let the move go over a connection or by file.`,

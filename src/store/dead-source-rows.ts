@@ -63,16 +63,16 @@ export async function waitingDeclaration(
   );
 }
 
-/** Moves that wait for a horizon which has passed. */
-export async function passedDeclarations(tx: ReadTx, nowMs: number): Promise<readonly string[]> {
+/** Declarations that wait for nothing any more: the horizon has passed, or a second person has not waited for it. */
+export async function dueDeclarations(tx: ReadTx, nowMs: number): Promise<readonly DeadSourceRow[]> {
   const state: MoveState = 'dead-wait';
-  const rows = await tx.all<{ move: string }>(
-    `select d.move from dead_sources d join moves m on m.id = d.move
-     where d.horizon < ? and d.granted_at is null and m.state = ? order by d.declared_at, d.move`,
+  return tx.all<DeadSourceRow>(
+    `select ${columns} from dead_sources d join moves m on m.id = d.move
+     where (d.horizon < ? or d.approved_at is not null) and d.granted_at is null and m.state = ?
+     order by d.declared_at, d.move`,
     nowMs,
     state,
   );
-  return rows.map((row) => row.move);
 }
 
 /** Servers that were fenced off, and whose horizon has passed, with moves that wait for them to release. */
@@ -127,10 +127,11 @@ export async function earlierSources(
   return rows.map(({ server }) => server);
 }
 
-/** When early releases of an agreement were approved. */
+/** When early releases of an agreement were approved: one approval counts once, in however many moves the units come. */
 export async function approvalsOf(tx: ReadTx, agreement: string): Promise<readonly number[]> {
   const rows = await tx.all<{ at: number }>(
-    'select approved_at as at from dead_sources where agreement = ? and approved_at is not null',
+    `select distinct source, line, approved_at as at from dead_sources
+     where agreement = ? and approved_at is not null`,
     agreement,
   );
   return rows.map((row) => row.at);

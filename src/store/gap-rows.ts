@@ -75,6 +75,19 @@ export async function waitingByTelephone(tx: ReadTx, lineId: number): Promise<re
   return rows.map(({ source }) => source);
 }
 
+/** A declaration of a source on a line that holds, whether it waits or its units were granted. */
+export async function holdingDeclaration(
+  tx: ReadTx,
+  of: { readonly lineId: number; readonly source: string },
+): Promise<DeclaredRow | undefined> {
+  return tx.get<DeclaredRow>(
+    `select ${declaredColumns} from dead_sources where line_id = ? and source = ? and state in ('waiting', 'granted')
+     order by move limit 1`,
+    of.lineId,
+    of.source,
+  );
+}
+
 /** Whether any source was ever declared dead here: where none was, nobody looks for one. */
 export async function hasDeclared(tx: ReadTx): Promise<boolean> {
   return (await tx.get('select 1 as found from dead_sources limit 1')) !== undefined;

@@ -152,14 +152,21 @@ export async function drawReserve(tx: WriteTx, id: string, amount: number): Prom
   await tx.run('update reserves set amount = amount - ? where id = ?', amount, id);
 }
 
-/** Whether a token of this origin was honored for a reserve before, whichever server gave it. */
+/**
+ * Whether a token of this origin was honored for a reserve before, whichever server gave it. What came of a source that
+ * no longer functions is one reserve, in however many parts it came.
+ */
 export async function wasHonored(
   tx: ReadTx,
   key: { readonly origin: string; readonly reserve: string },
 ): Promise<boolean> {
   const row = await tx.get<{ at: number }>(
-    'select at from honored_tokens where origin = ? and reserve = ?',
+    `select at from honored_tokens where origin = ? and (reserve = ? or reserve in (
+       select other.move from dead_sources own join dead_sources other
+         on other.line_id = own.line_id and other.source = own.source and other.state = 'granted'
+       where own.move = ? and own.state = 'granted')) limit 1`,
     key.origin,
+    key.reserve,
     key.reserve,
   );
   return row !== undefined;

@@ -12,7 +12,12 @@ import { isoTime } from '../../core/time.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove } from '../../store/clearinghouse-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
-import { approvalsOf, findDeadSource, saveDeadSource } from '../../store/dead-source-rows.ts';
+import {
+  approvalsOf,
+  findDeadSource,
+  saveDeadSource,
+  waitingDeclaration,
+} from '../../store/dead-source-rows.ts';
 import type { OnceKey } from '../../store/once.ts';
 import { once } from '../../store/once.ts';
 import type { WriteTx } from '../../store/port.ts';
@@ -40,7 +45,9 @@ export async function approveMove(
     const declared = await findDeadSource(tx, move.id);
     const approvedBy = declared?.approvedBy ?? null;
     const again = approvedBy !== null && isSamePerson(approvedBy, call.by);
-    if (declared === undefined || (move.state !== 'dead-wait' && !again)) {
+    // What follows a move that was released early waits for its target alone.
+    const waits = move.state === 'dead-wait' && approvedBy === null;
+    if (declared === undefined || !(waits || (again && move.state !== 'dead-wait'))) {
       return err({ code: 'move-state', move: move.id, state: move.state, act: 'approve' });
     }
     // A move is released early once: its own name is what the act is known again by.
@@ -76,7 +83,9 @@ async function approve(
   const granted = await grantDead(context, tx, { move, event: 'early-release', nowMs });
   if (!granted.ok) return granted;
   // Those of moves that were under way, too: they do not wait for it any more either.
-  const { riskUnits: unitsAtRisk, riskUntil } = await declarationOf(tx, move);
+  const { riskUnits, riskUntil } = await declarationOf(tx, move);
+  // More than one grant brings follows as soon as this is taken in, at the same risk.
+  const unitsAtRisk = riskUnits + ((await waitingDeclaration(tx, move))?.units ?? 0);
   const until = isoTime(riskUntil ?? nowMs);
   const from = [move.source, ...(await earlierOf(tx, move, nowMs))].join(',');
   const answer = answerOf(granted.value, { by, unitsAtRisk, until }, from);

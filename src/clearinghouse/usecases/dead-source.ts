@@ -10,21 +10,29 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
-import { findMove, lastArrival, movesOnLine, openMovesTo } from '../../store/clearinghouse-rows.ts';
+import {
+  findMove,
+  insertMove,
+  lastArrival,
+  movesOnLine,
+  openMovesTo,
+} from '../../store/clearinghouse-rows.ts';
 import {
   authoritiesOfServer,
   findGrantedAuthority,
   supersededAuthorities,
 } from '../../store/committed-server-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
-import { declarationsOf, passedDeclarations, saveDeadSource } from '../../store/dead-source-rows.ts';
+import { declarationsOf, dueDeclarations, saveDeadSource } from '../../store/dead-source-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import type { MoveOutcome } from './advance-move.ts';
 import { advanceMove } from './advance-move.ts';
 import { enterRisk } from './enter-risk.ts';
 import { declarationOf } from './fence-source.ts';
+import { startedEntry } from './move-started.ts';
 import { newId } from './new-id.ts';
+import { mostByOneGrant } from './roomy-authority.ts';
 import { settleMovesFrom, settleMovesTo, stakeOf, unfinishedMoves } from './settle-fenced.ts';
 
 /** What a server has of one product and type under an agreement. */
@@ -72,34 +80,85 @@ export async function declareDead(
   if (ending === null) return err({ code: 'not-activated', agreement: move.agreement });
   const { agreement, line, source, id } = move;
   const { by: declaredBy, text: statement, enteredBy } = declaration;
-  const opensAt = opensAtMs(ending);
-  const row: DeadSourceRow = {
-    ...{ move: id, agreement, line, source, pending: `${id}/dead`, units, statement, declaredBy, enteredBy },
-    ...{ declaredAt: nowMs, horizon: ending.horizonMs, sunset: ending.sunsetMs, opensAt },
+  const declared: DeadSourceRow = {
+    ...{ move: id, agreement, line, source, pending: pendingOf(id), units, statement, declaredBy, enteredBy },
+    ...{ declaredAt: nowMs, horizon: ending.horizonMs, sunset: ending.sunsetMs, opensAt: opensAtMs(ending) },
     ...{ approvedBy: null, approvedAt: null, grantedAt: null, riskUnits: 0, riskFrom: null, riskUntil: null },
     ...{ seenAt: null, seenCount: 0, seenSaid: null },
   };
-  await saveDeadSource(tx, row);
+  return enterDeclaration(context, tx, { move, declared, follows: null, nowMs });
+}
+
+const pendingOf = (move: string): string => `${move}/dead`;
+
+/** The declaration in books and journal; `follows` names the move by which the units before these were granted. */
+async function enterDeclaration(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: {
+    readonly move: MoveRow;
+    readonly declared: DeadSourceRow;
+    readonly follows: string | null;
+    readonly nowMs: number;
+  },
+): Promise<Result<MoveRow, Refusal>> {
+  const { move, declared, follows, nowMs } = of;
+  const { agreement, source, line, units, declaredBy: by, statement, enteredBy, horizon, opensAt } = declared;
+  await saveDeadSource(tx, declared);
   await tx.post({
     log: agreement,
     kind: 'source-declared-dead',
     id: newId(context),
     at: nowMs,
     body: {
-      ...{ move: id, source, line, units, by: declaredBy, statement },
+      ...{ move: move.id, source, line, units, by, statement },
       ...(enteredBy === null ? {} : { enteredBy }),
-      ...{ horizon: isoTime(ending.horizonMs), opensAt: isoTime(opensAt) },
+      ...{ horizon: isoTime(horizon), opensAt: isoTime(opensAt) },
+      ...(follows === null ? {} : { follows }),
     },
   });
-  const declared = await advanceMove(context, tx, { move, event: 'declare-dead', nowMs });
-  return declared.ok ? ok(declared.value.move) : declared;
+  const entered = await advanceMove(context, tx, { move, event: 'declare-dead', nowMs });
+  return entered.ok ? ok(entered.value.move) : entered;
 }
 
 /**
- * Grants the units of a dead source, by its horizon or earlier: all of them, and the source is fenced off.
- * What it had frozen for other moves and never released is settled with it. Refused: what the target of
- * the grant refuses (`not-activated`, `server-closed`, `quantity-invalid`, …), and `move-open` where a move to it
- * is not released; then it goes on waiting.
+ * What one grant could not bring of a dead source waits in a move of its own, under the same statement, until the target
+ * has taken in what came before. It is entered with the grant: so no unit is left that nobody waits for.
+ */
+async function declareRest(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly granted: MoveRow; readonly units: number; readonly nowMs: number },
+): Promise<void> {
+  const { granted, units, nowMs } = of;
+  if (units === 0) return;
+  const before = await declarationOf(tx, granted);
+  const id = newId(context);
+  const move: MoveRow = {
+    ...{ ...granted, id, state: 'reserved', unissued: 0, held: 0, verified: false },
+    sourceGeneration: await generationOf(tx, granted),
+    ...{ startedAt: nowMs, updatedAt: nowMs },
+  };
+  await insertMove(tx, move);
+  await tx.post({ ...startedEntry(move), id: `move:${id}` });
+  const entered = await enterDeclaration(context, tx, {
+    move,
+    declared: {
+      ...before,
+      ...{ move: id, pending: pendingOf(id), units, declaredAt: nowMs, grantedAt: null },
+      ...{ riskUnits: 0, riskFrom: null, riskUntil: null },
+    },
+    follows: granted.id,
+    nowMs,
+  });
+  if (!entered.ok) throw new Error(`The rest of move ${granted.id} cannot wait: ${entered.error.code}`);
+}
+
+/**
+ * Grants the units of a dead source, by its horizon or earlier: as many as one grant can bring, and the source is fenced
+ * off; the rest follows by moves of its own. What it had frozen for other moves and never released is settled with it.
+ * Refused: what the target of the grant refuses (`not-activated`, `server-closed`, `chains-used-up`, …), and `move-open`
+ * where a move to it is not released, or the target has not taken in an earlier grant; then it goes on waiting.
  */
 export async function grantDead(
   context: ClearinghouseContext,
@@ -121,8 +180,9 @@ export async function grantDead(
   const declared = await declarationOf(tx, move);
   const opensAt = Math.max(declared.opensAt, ...(await endsOfArrivals(tx, move)));
   await saveDeadSource(tx, { ...declared, opensAt });
-  const units = await leftOf(tx, move);
+  const left = await leftOf(tx, move);
   const early = event === 'early-release';
+  const units = Math.min(left, mostByOneGrant(move.line));
   const row = { ...move, ...splitGrant({ units, opensAtMs: opensAt, nowMs, early }) };
   const granted = await advanceMove(context, tx, {
     ...{ move: row, nowMs },
@@ -140,6 +200,7 @@ export async function grantDead(
   });
   await enterRisk(context, tx, { ...declared, risk, nowMs });
   const codes = await settleMovesFrom(context, tx, { ...move, nowMs });
+  await declareRest(context, tx, { granted: granted.value.move, units: left - units, nowMs });
   return ok({ ...granted.value, codes: [...granted.value.codes, ...codes] });
 }
 
@@ -181,9 +242,13 @@ async function endsOfArrivals(tx: ReadTx, of: Line): Promise<readonly number[]> 
 /** All that a dead source has of the line: what waits, and what became its own since it was declared dead. */
 async function leftOf(tx: WriteTx, move: MoveRow): Promise<number> {
   const { units, agreement, line } = await declarationOf(tx, move);
-  const generation = (await findGrantedAuthority(tx, move.source, agreement))?.generation;
   const account = clearinghouseAccount(agreement, line);
-  return units + (await tx.balance(account.committed(move.source, generation ?? move.sourceGeneration)));
+  return units + (await tx.balance(account.committed(move.source, await generationOf(tx, move))));
+}
+
+/** The generation in which a dead source has its units: it may have been activated again since a move of it began. */
+async function generationOf(tx: ReadTx, move: MoveRow): Promise<number> {
+  return (await findGrantedAuthority(tx, move.source, move.agreement))?.generation ?? move.sourceGeneration;
 }
 
 /**
@@ -198,27 +263,29 @@ export async function releaseDead(
 ): Promise<Result<MoveOutcome, Refusal>> {
   const { move, nowMs } = of;
   const declared = await declarationOf(tx, move);
-  const { units } = declared;
-  if (units === 0) return advanceMove(context, tx, { move, event: 'dead-abort', nowMs });
+  if (declared.units === 0) return advanceMove(context, tx, { move, event: 'dead-abort', nowMs });
+  const units = Math.min(declared.units, mostByOneGrant(move.line));
   const row = { ...move, unissued: units, held: 0 };
   const released = await advanceMove(context, tx, { move: row, event: 'horizon-passed', nowMs });
   if (!released.ok) return released;
-  await saveDeadSource(tx, { ...declared, grantedAt: nowMs });
+  await saveDeadSource(tx, { ...declared, units, grantedAt: nowMs });
   await settleMovesTo(context, tx, { target: move.source, nowMs });
+  await declareRest(context, tx, { granted: released.value.move, units: declared.units - units, nowMs });
   return released;
 }
 
-/** Grants every move whose source's horizon has passed. */
+/** Grants every move whose source's horizon has passed; and what follows a move that was released early. */
 export async function grantPassed(context: ClearinghouseContext): Promise<void> {
   const nowMs = context.clock.nowMs();
-  const passed = await context.store.read((tx) => passedDeclarations(tx, nowMs));
-  for (const id of passed) {
+  const due = await context.store.read((tx) => dueDeclarations(tx, nowMs));
+  for (const { move: id, approvedAt } of due) {
+    const event = approvedAt === null ? 'horizon-passed' : 'early-release';
     // Refused, it goes on waiting: what it waits for is shown, and it is tried again.
     await context.store.write(async (tx) => {
       const move = await findMove(tx, id);
       if (move?.state !== 'dead-wait') return ok(null);
-      return grantDead(context, tx, { move, event: 'horizon-passed', nowMs });
+      return grantDead(context, tx, { move, event, nowMs });
     });
   }
-  if (passed.length > 0) context.mailbox.wake();
+  if (due.length > 0) context.mailbox.wake();
 }

@@ -3,7 +3,7 @@
 import type { Reveal } from '../../core/chain.ts';
 import { activationChain } from '../../core/chain.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
-import { awaitedDead } from '../../core/dead-source.ts';
+import { awaitedDead, awaitedEarlierGrant, awaitedGrantable, splitGrant } from '../../core/dead-source.ts';
 import {
   awaitedDeclared,
   awaitedNothing,
@@ -19,6 +19,7 @@ import { ageDays, reminderReached } from '../../core/reminder.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
+import { problemOf } from '../../protocol/problem.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove, pageMoves } from '../../store/clearinghouse-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
@@ -34,6 +35,7 @@ import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
 import { livingAuthority } from './open-authority.ts';
 import { laterRead, readableGrants } from './readable-grants.ts';
+import { findRoom, mostByOneGrant } from './roomy-authority.ts';
 import { settleDue } from './settle-due.ts';
 import { fencedUntil, stakeOf } from './settle-fenced.ts';
 
@@ -77,6 +79,9 @@ async function awaitedNow(
   if (declared !== undefined && move.state === 'dead-wait') {
     const unreleased = await unreleasedTo(tx, { ...move, nowMs });
     if (unreleased !== undefined) return awaitedUnreleased(unreleased);
+    const due = declared.horizon < nowMs || declared.approvedAt !== null;
+    const hindered = due ? await awaitedOfDue(tx, { move, declared, nowMs }) : undefined;
+    if (hindered !== undefined) return hindered;
     return awaitedDead({ horizonMs: declared.horizon, opensAtMs: declared.opensAt, nowMs });
   }
   if (move.state === 'aborting' || move.state === 'returning') {
@@ -86,6 +91,25 @@ async function awaitedNow(
   if (declared?.grantedAt != null && move.state === 'aborted') return awaitedNothing;
   const lapse = move.state === 'closed' ? await findLapse(tx, move.id) : undefined;
   return lapse?.endedAt === null ? awaitedLapse(lapse) : awaitedOfEnds(tx, move);
+}
+
+/** What is in the way of a grant that is due; undefined: nothing, it comes with the next look at the clock. */
+async function awaitedOfDue(
+  tx: ReadTx,
+  of: { readonly move: MoveRow; readonly declared: DeadSourceRow; readonly nowMs: number },
+): Promise<Awaited | undefined> {
+  const { move, declared, nowMs } = of;
+  const { opensAt: opensAtMs, approvedAt } = declared;
+  const early = approvedAt !== null;
+  const units = Math.min(declared.units, mostByOneGrant(move.line));
+  const found = await findRoom(tx, {
+    move: { ...move, ...splitGrant({ units, opensAtMs, nowMs, early }) },
+    ...{ event: early ? 'early-release' : 'horizon-passed', kinds: ['free', 'held'] },
+  });
+  if (found.ok) return undefined;
+  const { error } = found;
+  if (error.code !== 'move-open') return awaitedGrantable(problemOf(error));
+  return awaitedEarlierGrant({ id: error.move, target: move.target });
 }
 
 /** What the state says; and where one of the ends was declared to function no longer, how it ends without it. */

@@ -14,8 +14,9 @@ import { ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
+import { findMove } from '../../store/clearinghouse-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
-import { approvalsOf } from '../../store/dead-source-rows.ts';
+import { approvalsOf, waitingDeclaration } from '../../store/dead-source-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { advanceMove } from './advance-move.ts';
@@ -131,9 +132,15 @@ async function playGrant(
     if (!granted.ok) return granted;
     move = granted.value.move;
   }
-  if (move.state !== 'fenced') return ok(move);
-  const installed = await advanceMove(context, tx, { move, event: 'installed', nowMs });
-  return installed.ok ? ok(installed.value.move) : installed;
+  if (move.state === 'fenced') {
+    const installed = await advanceMove(context, tx, { move, event: 'installed', nowMs });
+    if (!installed.ok) return installed;
+    move = installed.value.move;
+  }
+  // What one grant cannot bring follows it, to the same target.
+  const rest = await waitingDeclaration(tx, move);
+  const next = rest === undefined ? undefined : await findMove(tx, rest.move);
+  return next === undefined ? ok(move) : playGrant(context, tx, next);
 }
 
 /** The days of a declaration, what is at risk, and whether it may be released early. */

@@ -38,44 +38,61 @@ async function lackOf(
   return ok(asked <= room.value ? null : { asked, left: room.value });
 }
 
+interface Grantable {
+  readonly move: MoveRow;
+  readonly event: MoveEvent;
+  /** The parts for which there has to be room now: of a move by telephone one may have been granted before. */
+  readonly kinds: readonly Kind[];
+}
+
+/** So many units of a kind one grant brings: a chain has no more positions. */
+export const mostByOneGrant = (line: number): number => chainLength(freeChain(line));
+
 /**
- * The target's authority, with room for its parts on the chains; a certificate that is renewed for them leaves before
- * the grant. Refused: `move-too-large`, `chains-used-up` where they cannot be renewed, `move-open` where they cannot be
- * yet, and a target that can be granted nothing.
+ * The target's authority as it is, and whether it has to be renewed to have room for the parts. Refused:
+ * `move-too-large`, `chains-used-up` where it cannot be renewed, `move-open` where it cannot be yet, and a target that
+ * can be granted nothing.
  */
-export async function roomyAuthority(
-  context: ClearinghouseContext,
-  tx: WriteTx,
-  of: {
-    readonly move: MoveRow;
-    readonly event: MoveEvent;
-    /** The parts for which there has to be room now: of a move by telephone one may have been granted before. */
-    readonly kinds: readonly Kind[];
-    readonly outbox: OutgoingMessage[];
-    readonly nowMs: number;
-  },
-): Promise<Result<GrantedAuthorityRow, Refusal>> {
-  const { move, event, nowMs } = of;
+export async function findRoom(
+  tx: ReadTx,
+  { move, event, kinds }: Grantable,
+): Promise<Result<{ readonly authority: GrantedAuthorityRow; readonly renew: boolean }, Refusal>> {
   // A release has happened, whatever became of the target: what it brings goes with the target's other units.
   const given = event === 'released' || (event === 'horizon-passed' && move.state !== 'dead-wait');
   const told = given && move.carrier === 'telephone';
-  const authority = await (told ? openAuthority : livingAuthority)(tx, move.target, move.agreement);
-  if (!authority.ok) return authority;
-  const most = chainLength(freeChain(move.line));
+  const found = await (told ? openAuthority : livingAuthority)(tx, move.target, move.agreement);
+  if (!found.ok) return found;
+  const authority = found.value;
+  const most = mostByOneGrant(move.line);
   if (Math.max(move.unissued, move.held) > most) {
     return err({ code: 'move-too-large', asked: move.unissued + move.held, most });
   }
   let lack: { readonly asked: number; readonly left: number } | null = null;
-  for (const kind of of.kinds) {
-    const lacking = await lackOf(tx, authority.value, { move, kind });
+  for (const kind of kinds) {
+    const lacking = await lackOf(tx, authority, { move, kind });
     if (!lacking.ok) return lacking;
     lack ??= lacking.value;
   }
-  if (lack === null) return authority;
-  if (!isRenewable(authority.value, move)) return err(usedUp(authority.value, lack));
-  const timely = await checkRenewable(tx, authority.value);
-  if (!timely.ok) return timely;
-  const renewed = await certifyAgain(context, tx, { before: authority.value, nowMs });
+  if (lack === null) return ok({ authority, renew: false });
+  if (!isRenewable(authority, move)) return err(usedUp(authority, lack));
+  const timely = await checkRenewable(tx, authority);
+  return timely.ok ? ok({ authority, renew: true }) : timely;
+}
+
+/**
+ * The target's authority, with room for its parts on the chains; a certificate that is renewed for them leaves before
+ * the grant. Refused: as `findRoom`.
+ */
+export async function roomyAuthority(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: Grantable & { readonly outbox: OutgoingMessage[]; readonly nowMs: number },
+): Promise<Result<GrantedAuthorityRow, Refusal>> {
+  const found = await findRoom(tx, of);
+  if (!found.ok) return found;
+  const { authority, renew } = found.value;
+  if (!renew) return ok(authority);
+  const renewed = await certifyAgain(context, tx, { before: authority, nowMs: of.nowMs });
   of.outbox.push(renewed.message);
   return ok(renewed.authority);
 }

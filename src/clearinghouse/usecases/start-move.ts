@@ -22,7 +22,7 @@ import { findGrantedAuthority, findServer } from '../../store/committed-server-r
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
 import { findDeadSource, waitingDeclaration } from '../../store/dead-source-rows.ts';
 import { once } from '../../store/once.ts';
-import type { Entry, OutgoingMessage, WriteTx } from '../../store/port.ts';
+import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { loadAgreement } from './agreements.ts';
@@ -32,6 +32,7 @@ import type { DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
 import { earlierOf } from './fence-source.ts';
 import { freezeBody } from './move-body.ts';
+import { startedEntry } from './move-started.ts';
 import { newId } from './new-id.ts';
 import { livingAuthority, openAuthority } from './open-authority.ts';
 import { unfinishedMoves } from './settle-fenced.ts';
@@ -265,13 +266,6 @@ function openOf(moves: readonly MoveRow[]): { readonly open: MoveRow | null } {
   const open = moves.filter((move) => !isOver(move.state));
   const declared = open.find(({ state }) => state === 'dead-wait' || state === 'fenced');
   return { open: declared ?? open[0] ?? null };
-}
-
-/** What the journal says of a move that begins, without the entry's id. */
-function startedEntry(move: MoveRow): Omit<Entry, 'id'> {
-  const { id, agreement, line, source, target, quantity, carrier, reason, startedAt } = move;
-  const body = { move: id, line, source, target, quantity, carrier, reason };
-  return { log: agreement, kind: 'move-started', at: startedAt, body };
 }
 
 /** Whether an id stands for the same move as before: the same units between the same servers, for the same reason. */

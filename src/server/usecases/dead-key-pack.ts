@@ -1,8 +1,9 @@
 /** The key pack of a source that was declared dead here, which says nothing of that but what is typed with it (protocol §2.5). */
 import { longestLeaseMs } from '../../core/cal.ts';
+import { chainLength, heldChain } from '../../core/chain.ts';
 import type { CodeKind } from '../../core/code.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
-import { openDeclaration } from '../../store/gap-rows.ts';
+import { holdingDeclaration, openDeclaration } from '../../store/gap-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
@@ -30,11 +31,28 @@ export async function openDead(
   const { line, kind, from, nowMs } = of;
   const source = from === undefined ? undefined : normalizeLicenseServerId(context.digest, from);
   if (source === undefined || !source.ok) return undefined;
-  const declared = await openDeclaration(tx, { lineId: line.id, source: source.value });
+  const place = { lineId: line.id, source: source.value };
+  const declared = await openDeclaration(tx, place);
+  if (declared === undefined && kind === 'held-key-pack') return goesOn(tx, place, line);
   if (declared?.state !== 'waiting') return undefined;
   const move = await findServerMove(tx, declared.move);
   const isItsOwn = kind === 'held-key-pack' && declared.horizon !== null && declared.horizon <= nowMs;
   return move?.carrier === 'telephone' || isItsOwn ? move : undefined;
+}
+
+/**
+ * More than one key pack can bring comes by another one, once the target has fresh chains: it is added to the reserve of
+ * that before, so that nobody is served of each. Only one that has brought all that a chain can is followed by more.
+ */
+async function goesOn(
+  tx: WriteTx,
+  place: { readonly lineId: number; readonly source: string },
+  { line }: LineRow,
+): Promise<ServerMoveRow | undefined> {
+  const before = await holdingDeclaration(tx, place);
+  const move = before && (await findServerMove(tx, before.move));
+  if (move?.carrier !== 'telephone' || move.held === 0) return undefined;
+  return move.held % chainLength(heldChain(line)) === 0 ? move : undefined;
 }
 
 /**
@@ -59,7 +77,10 @@ export async function takeDead(
   const { source, id } = move;
   const postings = await divideDead(tx, { line, move: id, source, alsoFrom, free, held, opensAt, nowMs });
   if (move.carrier === 'telephone')
-    await updateServerMove(tx, { ...move, state: 'closed', unissued: free, held, updatedAt: nowMs });
+    await updateServerMove(tx, {
+      ...{ ...move, state: 'closed', updatedAt: nowMs },
+      ...{ unissued: move.unissued + free, held: move.held + held },
+    });
   if (postings.length === 0) return;
   const { agreement, line: number } = line;
   await tx.post({

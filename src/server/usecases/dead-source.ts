@@ -9,11 +9,12 @@ import { err, ok } from '../../core/result.ts';
 import { isoDate } from '../../core/time.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
 import { msOf } from '../../protocol/schema.ts';
-import type { GapRow } from '../../store/gap-rows.ts';
+import type { DeclaredRow, GapRow } from '../../store/gap-rows.ts';
 import {
   addEarlierSources,
   endDeclaration,
   findDeclared,
+  holdingDeclaration,
   isOthers,
   markReserved,
   saveDeclared,
@@ -24,12 +25,15 @@ import { countsAgainstReserve, markInherited, takenOverEarly } from '../../store
 import type { WriteTx } from '../../store/port.ts';
 import { drawReserve, honorToken, insertReservations, insertReserve } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
-import { settleRequest, updateServerMove } from '../../store/server-rows.ts';
+import { findLine } from '../../store/server-authority-rows.ts';
+import type { ServerMoveRow } from '../../store/server-rows.ts';
+import { insertServerMove, settleRequest, updateServerMove } from '../../store/server-rows.ts';
 import { freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { noteEvent } from './events.ts';
 import { accountsOf } from './license-token.ts';
 import type { Handled, On } from './move-messages.ts';
+import { moveRow } from './move-row.ts';
 import { settleUndo } from './open-undo.ts';
 
 /** The declaration holds: whoever shows a token of the source is given a gap license from now on. */
@@ -38,22 +42,63 @@ export async function onSourceDead(
   tx: WriteTx,
   { message, id, move }: On<MessageOf<'source-dead'>>,
 ): Handled {
-  const declared = await findDeclared(tx, id);
-  if (move === undefined || declared === undefined) return err({ code: 'move-unknown', move: id });
-  if (move.state !== 'requested') return ok(null);
   const { horizon, opensAt, units, source, alsoFrom = [] } = message.body;
+  const waiting = await waitingFor(context, tx, { message, id, move });
+  if (waiting === undefined) return err({ code: 'move-unknown', move: id });
+  if (waiting.move.state !== 'requested') return ok(null);
   const nowMs = context.clock.nowMs();
-  await updateServerMove(tx, { ...move, state: 'dead-wait', updatedAt: nowMs });
+  await updateServerMove(tx, { ...waiting.move, state: 'dead-wait', updatedAt: nowMs });
   await saveDeclared(tx, {
-    ...declared,
+    ...waiting.declared,
     ...{ horizon: msOf(horizon), opensAt: msOf(opensAt), state: 'waiting' },
   });
   await addEarlierSources(tx, id, alsoFrom);
   await settleRequest(tx, { id: `move:${id}`, state: 'done', answer: JSON.stringify({ units, horizon }) });
-  const { product, type } = move;
+  const { product, type } = waiting.move;
   const data = { source, count: units, product, type, horizon: isoDate(msOf(horizon)) };
   await noteEvent(context, tx, { number: 5030, data });
   return ok(null);
+}
+
+interface Waiting {
+  readonly move: ServerMoveRow;
+  readonly declared: DeclaredRow;
+}
+
+/**
+ * What was declared here; or, where the source has more CALs than one grant brings, the move by which the clearinghouse
+ * brings the next of them, under the same statement.
+ */
+async function waitingFor(
+  context: ServerContext,
+  tx: WriteTx,
+  { message, id, move }: On<MessageOf<'source-dead'>>,
+): Promise<Waiting | undefined> {
+  if (move !== undefined) {
+    const declared = await findDeclared(tx, id);
+    return declared && { move, declared };
+  }
+  const { agreement, source } = message.body;
+  const line = await findLine(tx, agreement, message.body.line);
+  const before = line && (await holdingDeclaration(tx, { lineId: line.id, source }));
+  if (line === undefined || before === undefined) return undefined;
+  return enterNext(context, tx, { line, before, id });
+}
+
+/** A further move under a declaration of which CALs have come, or are about to come, by another one. */
+async function enterNext(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly line: LineRow; readonly before: DeclaredRow; readonly id: string },
+): Promise<Waiting> {
+  const { line, before, id } = of;
+  const begun = { id, role: 'target', carrier: 'online', quantity: 'all', state: 'requested' } as const;
+  const ends = { source: before.source, target: context.licenseServerId };
+  const move = moveRow(line, { ...begun, ...ends }, context.clock.nowMs());
+  await insertServerMove(tx, move);
+  const declared: DeclaredRow = { ...before, move: id, state: 'waiting' };
+  await saveDeclared(tx, declared);
+  return { move, declared };
 }
 
 /** The source has spoken, or the move was undone: it keeps its units. Gap licenses run on to their ends. */

@@ -1,10 +1,10 @@
 /** A move as this server knows it, with what it waits for in words. */
-import { awaitedDead } from '../../core/dead-source.ts';
+import { awaitedDead, awaitedRest } from '../../core/dead-source.ts';
 import type { Awaited } from '../../core/move-awaited.ts';
 import { awaitedAtServer } from '../../core/move-awaited.ts';
 import { ageDays, reminderReached } from '../../core/reminder.ts';
 import { isoTime } from '../../core/time.ts';
-import { findDeclared } from '../../store/gap-rows.ts';
+import { findDeclared, leasesEndOf } from '../../store/gap-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
@@ -52,7 +52,10 @@ async function deadAwaited(
   { move, nowMs }: { readonly move: ServerMoveRow; readonly nowMs: number },
 ): Promise<Awaited | undefined> {
   if (move.role !== 'target' || move.state !== 'dead-wait') return undefined;
-  const { horizon = null, opensAt = null } = (await findDeclared(tx, move.id)) ?? {};
+  const declared = await findDeclared(tx, move.id);
+  if (declared === undefined) return undefined;
+  const { horizon, opensAt } = declared;
   if (horizon === null || opensAt === null) return undefined;
+  if ((await leasesEndOf(tx, declared.lineId, move.source)) > 0) return awaitedRest;
   return awaitedDead({ horizonMs: horizon, opensAtMs: opensAt, nowMs });
 }
