@@ -4,9 +4,9 @@
  */
 import { checkMany } from './sim/wide.ts';
 
-await checkMany(1000, 30, { steps: 120 });
-await checkMany(6000, 60, { steps: 60 });
-await checkMany(8000, 30, { steps: 60 });
-await checkMany(9000, 30, { steps: 60 });
-await checkMany(4000, 10, { steps: 150 });
-await checkMany(4500, 10, { steps: 150 });
+checkMany(1000, 30, { steps: 120 });
+checkMany(6000, 60, { steps: 60 });
+checkMany(8000, 30, { steps: 60 });
+checkMany(9000, 30, { steps: 60 });
+checkMany(4000, 10, { steps: 150 });
+checkMany(4500, 10, { steps: 150 });

@@ -3,12 +3,13 @@
  * every step. The same seed is the same run, to the byte; a seed that fails is told as a short history.
  */
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
+import { after, it } from 'node:test';
+import { simulationAside } from './sim/aside.ts';
 import { checkSeeds } from './sim/check-seeds.ts';
 import { fixedSeeds } from './sim/seeds.ts';
-import { loadSimulation } from './sim/start.ts';
 
-const { run } = await loadSimulation();
+const { run, close } = simulationAside();
+after(close);
 
 it('the same seed makes the same run, and another one another', async () => {
   const first = await run({ seed: 5, steps: 150 });

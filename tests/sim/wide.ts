@@ -1,19 +1,21 @@
 /** Many seeds, every promise looked at after each of their steps, and at their ends that nothing is left open or missing. */
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
+import { after, it } from 'node:test';
+import { simulationAside } from './aside.ts';
 import type { RunOptions } from './run.ts';
 import { shrink } from './shrink.ts';
-import { loadSimulation } from './start.ts';
 
 /** So many runs a failure is made shorter with. */
 const mostRuns = 60;
 
-export async function checkMany(
+const { run, close } = simulationAside();
+after(close);
+
+export function checkMany(
   first: number,
   seeds: number,
   { steps = 1000 }: Pick<Partial<RunOptions>, 'steps'> = {},
-): Promise<void> {
-  const { run } = await loadSimulation();
+): void {
   it(`seeds ${first} to ${first + seeds - 1}, ${steps} steps each: every promise holds after each, and at the end`, async (context) => {
     let years = 0;
     for (let seed = first; seed < first + seeds; seed += 1) {
