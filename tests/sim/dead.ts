@@ -81,13 +81,14 @@ async function makeAnew(sim: Sim): Promise<string> {
 /** One that does not answer and has CALs, most often; now and then one that works, or has none. */
 function suspected(sim: Sim): Suspected {
   const failed = [...sim.servers.filter(({ condition }) => condition !== 'up'), ...sim.gone];
-  const seen = sim.books.get('clearinghouse')?.seen ?? new Map<string, number>();
-  const worth = [...seen].flatMap(([account, amount]): readonly Suspected[] => {
-    const [, line, kind, id] = account.split('/');
-    const source = failed.find((server) => server.id === id);
-    if (source === undefined || kind !== 'committed' || amount === 0) return [];
-    return [{ source, type: line === '0' ? 'device' : 'user' }];
-  });
+  const worth = [...sim.books.clearinghouse.seen.balances].flatMap(
+    ([account, amount]): readonly Suspected[] => {
+      const [, line, kind, id] = account.split('/');
+      const source = failed.find((server) => server.id === id);
+      if (source === undefined || kind !== 'committed' || amount === 0) return [];
+      return [{ source, type: line === '0' ? 'device' : 'user' }];
+    },
+  );
   if (worth.length > 0 && sim.chance.happens(0.9)) return sim.chance.pick(worth);
   return { source: anyServer(sim), type: anyType(sim) };
 }

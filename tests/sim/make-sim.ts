@@ -6,6 +6,7 @@ import { chanceOf, SeededRandom } from './chances.ts';
 import { deliveryOf } from './post.ts';
 import { profileOf } from './profile.ts';
 import { Program } from './program.ts';
+import { unreadBooks } from './replayed.ts';
 import type { Clearinghouse, Sim, SimServer } from './sim.ts';
 import { template } from './template.ts';
 import { TokenBook } from './tokens.ts';
@@ -38,7 +39,7 @@ export async function makeSim(seed: number): Promise<Sim> {
       random,
     },
     ...{ clearinghouse, servers, gone, parcels: [], codes: [], told: [], heard: new Set(), done: [] },
-    ...{ tokens: new TokenBook(), books: new Map(), faults: true },
+    ...{ tokens: new TokenBook(), books: unreadBooks(), faults: true },
     replace: async () => {
       const from = spare.shift();
       if (from === undefined) return undefined;

@@ -29,8 +29,6 @@ class MortalStore implements Store {
   readonly #store: Store;
   #plan: CrashPlan | undefined;
   dead = false;
-  /** Whether anything was written since somebody looked. */
-  touched = true;
 
   constructor(store: Store) {
     this.#store = store;
@@ -47,7 +45,6 @@ class MortalStore implements Store {
 
   async write<T>(work: (tx: WriteTx) => Promise<Result<T, Refusal>>): Promise<Result<T, Refusal>> {
     if (this.dead) throw new Crashed();
-    this.touched = true;
     const where = this.#due();
     if (where === undefined) return this.#store.write(work);
     this.dead = true;
@@ -117,6 +114,8 @@ export class Program<Context> {
   readonly #database = new MemoryDatabase();
   #store: MortalStore | undefined;
   #context: Context | undefined;
+  /** Whether anything was committed since somebody looked. */
+  #touched = true;
 
   constructor(options: ProgramOptions<Context>) {
     this.#options = options;
@@ -129,7 +128,12 @@ export class Program<Context> {
   async start(): Promise<void> {
     const { kind, open } = this.#options;
     const { file } = this.#database;
-    this.#store = new MortalStore(openSqliteStore({ file, migrations: kind, digest: nodeDigest }));
+    const onCommit = (): void => {
+      this.#touched = true;
+    };
+    this.#touched = true;
+    const store = openSqliteStore({ file, migrations: kind, digest: nodeDigest, onCommit });
+    this.#store = new MortalStore(store);
     this.#context = (await open(this.#store)).context;
   }
 
@@ -163,10 +167,11 @@ export class Program<Context> {
     this.#store?.plan(plan);
   }
 
-  /** Whether it may have written since this was asked last. */
+  /** Whether it has committed anything since this was asked last, or was started again. */
   takeTouched(): boolean {
-    const touched = this.#store?.touched === true;
-    if (this.#store !== undefined) this.#store.touched = false;
+    if (this.#store === undefined) return false;
+    const touched = this.#touched;
+    this.#touched = false;
     return touched;
   }
 

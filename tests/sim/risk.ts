@@ -14,7 +14,7 @@ export interface GrantedAway {
   readonly units: number;
 }
 
-const selectAway = `select source, line, sum(units) as units from (
+export const selectAway = `select source, line, sum(units) as units from (
     select source, line, units from dead_sources where granted_at is not null
     union all
     select target as source, line, unissued + held as units from moves

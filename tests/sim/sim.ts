@@ -3,10 +3,10 @@ import type { ClearinghouseContext } from '../../src/clearinghouse/context.ts';
 import type { CalType } from '../../src/core/product.ts';
 import type { ServerContext } from '../../src/server/context.ts';
 import type { Chance } from '../kill/random.ts';
-import type { BookCheck } from './books.ts';
 import type { SeededRandom } from './chances.ts';
 import type { Profile } from './profile.ts';
 import type { Program } from './program.ts';
+import type { Books } from './replayed.ts';
 import type { TokenBook } from './tokens.ts';
 
 export type Clearinghouse = Program<ClearinghouseContext>;
@@ -74,7 +74,7 @@ export interface Sim {
   readonly heard: Set<string>;
   readonly done: Done[];
   readonly tokens: TokenBook;
-  readonly books: Map<string, BookCheck>;
+  readonly books: Books;
   /** Off for the end, where everything arrives. */
   faults: boolean;
   /** Another license server, that has never been used; undefined: there are enough. */
