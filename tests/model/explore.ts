@@ -94,6 +94,16 @@ function markBackwards<State>({ states, from, to }: Graph<State>, marks: Uint8Ar
   }
 }
 
+/** How often each event was seen, whatever digits it ends in. */
+function withoutDigits(seen: ReadonlyMap<string, number>): Exploration['events'] {
+  const events = new Map<string, number>();
+  for (const [event, count] of seen) {
+    const name = event.replace(/\d+$/, '');
+    events.set(name, (events.get(name) ?? 0) + count);
+  }
+  return events;
+}
+
 type Watch<State> = (state: State, steps: readonly Step<State>[]) => void;
 
 /** Visits every reachable state; stops at the first that breaks a promise. `watch` is shown each of them. */
@@ -102,10 +112,10 @@ export function explore<State>(model: Model<State>, watch?: Watch<State>): Explo
     ...{ states: [model.start], indexes: new Map([[model.key(model.start), 0]]) },
     ...{ parents: [-1], reasons: [''], depths: [0], from: [], to: [] },
   };
-  const events = new Map<string, number>();
+  const seen = new Map<string, number>();
   const end = (violation: Exploration['violation'], stuck: Exploration['stuck'], settled: number) => ({
     ...{ states: graph.states.length, transitions: graph.to.length, depth: graph.depths.at(-1) ?? 0 },
-    ...{ settled, violation, stuck, events },
+    ...{ settled, violation, stuck, events: withoutDigits(seen) },
   });
   for (let at = 0; at < graph.states.length; at += 1) {
     // The loop's bound says that it is there.
@@ -115,8 +125,7 @@ export function explore<State>(model: Model<State>, watch?: Watch<State>): Explo
     if (what !== null) return end({ what, history: historyOf(graph, at) }, null, 0);
     watch?.(state, steps);
     for (const { event, next } of steps) {
-      const name = event.replace(/\d+$/, '');
-      events.set(name, (events.get(name) ?? 0) + 1);
+      seen.set(event, (seen.get(event) ?? 0) + 1);
       graph.from.push(at);
       graph.to.push(arrive(graph, at, { event, key: model.key(next), next }));
     }
