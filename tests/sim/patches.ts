@@ -15,6 +15,13 @@ export interface Patch {
   readonly replace: string;
 }
 
+/** A function of `core` that is to compute each answer once (remembered.ts). */
+function remembering(file: string, name: string): Patch {
+  const from = new URL('remembered.ts', import.meta.url);
+  const kept = `import { remembered } from '${from}';\nexport const ${name} = remembered(compute_${name});\n`;
+  return { file, find: `export function ${name}(`, replace: `${kept}function compute_${name}(` };
+}
+
 /**
  * A chain of 65,535 positions takes 20 ms to walk, and each grant walks two. Short ones cost nothing, and
  * run out now and then, which brings the renewal of certificates into the runs. The one trust list that
@@ -29,6 +36,8 @@ export const affordable: readonly Patch[] = [
     find: 'const trustListDays = 400;',
     replace: 'const trustListDays = 20_000;',
   },
+  remembering('core/chain.ts', 'chainValue'),
+  remembering('core/confirmation.ts', 'matchConfirmation'),
 ];
 
 const sources = `${sep}src${sep}`;
