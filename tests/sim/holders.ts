@@ -101,14 +101,14 @@ async function mayBeWithout({ server, type }: Asking, target: SimServer): Promis
       type,
     ),
   );
-  return gone !== undefined || (await gaveUpWhatCameBack({ server, type }, target));
+  return gone !== undefined || (await isWithoutWhatCameBack({ server, type }, target));
 }
 
 /**
- * Whether a server has given up, by itself, CALs of a move out of it that was being undone, and `server` has given
- * back. The publisher has them then, when the licenses have ended that run on them.
+ * Whether CALs of a move that `server` has given back are not on the source of that again: it has not heard of them yet,
+ * or has given them up by itself meanwhile. The publisher has them then, when the licenses have ended that run on them.
  */
-async function gaveUpWhatCameBack(
+async function isWithoutWhatCameBack(
   { server, type }: Pick<Asking, 'server' | 'type'>,
   target: SimServer,
 ): Promise<boolean> {
@@ -120,7 +120,7 @@ async function gaveUpWhatCameBack(
     ),
   );
   const released = await target.program.store.read((tx) =>
-    tx.all<{ id: string }>(`select id from moves where role = 'source' and state = 'closed'`),
+    tx.all<{ id: string }>(`select id from moves where role = 'source' and state <> 'undone'`),
   );
   return returned.some(({ id }) => released.some((each) => each.id === id));
 }

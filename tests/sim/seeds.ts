@@ -110,6 +110,11 @@ export const fixedSeeds: readonly FixedSeed[] = [
     why: 'what a server fenced off for one line could renew of a move of another line was not shown as at risk',
   },
   {
+    seed: 86_067_267,
+    steps: 1000,
+    why: 'the checker: a holder was sent back to where a move was being undone, before that server had heard of it',
+  },
+  {
     seed: 54_081_381,
     steps: 1000,
     why: 'the checker: of an early release the source gave the unit to somebody else, which stands in the books as at risk',
