@@ -1,11 +1,10 @@
 /** What a declaration that a source no longer functions comes to, as a rehearsal shows it, here and at the desk. */
 
-import { when } from '../protocol/problem-words.ts';
+import { cals, when } from '../protocol/problem-words.ts';
 import type { Cell } from './page.ts';
 import type { DeadOutlook, End } from './rehearsal-page.ts';
 import { addressText, lastHeard } from './rehearsal-page.ts';
 import type { Reach } from './server-move-target.ts';
-import { cals } from './server-words.ts';
 
 type Rows = readonly (readonly [string, Cell])[];
 

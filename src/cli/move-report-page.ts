@@ -1,10 +1,10 @@
 /** The conservation report of a move as people read it. */
 import type { Finding, Side, Totals } from '../core/conservation.ts';
 import type { JsonObject } from '../core/json.ts';
-import { when } from '../protocol/problem-words.ts';
+import { cals, when } from '../protocol/problem-words.ts';
 import { commandLine } from './command-words.ts';
 import type { Page } from './page.ts';
-import { cals, calsOf } from './server-words.ts';
+import { calsOf } from './server-words.ts';
 
 /** What the programs answer, as the commands read it; more fields may come. */
 export type Report = JsonObject & {

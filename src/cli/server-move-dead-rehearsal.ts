@@ -4,6 +4,7 @@
  */
 import type { JsonObject } from '../core/json.ts';
 import { version } from '../platform/version.ts';
+import { cals } from '../protocol/problem-words.ts';
 import type { ApiClient } from './client.ts';
 import { commandLine } from './command-words.ts';
 import { aliveText, holdersText, outlookRows, statementRow } from './dead-rehearsal-page.ts';
@@ -26,7 +27,6 @@ import { deadLineOf, deskWords } from './server-move-dead.ts';
 import type { MoveOptions } from './server-move-order.ts';
 import type { KnownAddress, Reach } from './server-move-target.ts';
 import { reach } from './server-move-target.ts';
-import { cals } from './server-words.ts';
 
 type Rehearsal = JsonObject & {
   readonly agreement: string;

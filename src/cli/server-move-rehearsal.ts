@@ -4,7 +4,7 @@
  */
 import type { JsonObject } from '../core/json.ts';
 import { version } from '../platform/version.ts';
-import { when } from '../protocol/problem-words.ts';
+import { cals, when } from '../protocol/problem-words.ts';
 import type { ApiClient } from './client.ts';
 import type { Cli } from './main.ts';
 import type { Outcome } from './outcome.ts';
@@ -28,7 +28,7 @@ import type { MoveOptions, MoveOrder } from './server-move-order.ts';
 import { allOrderOf, orderOf } from './server-move-order.ts';
 import type { KnownAddress, Reach } from './server-move-target.ts';
 import { reach, targetOf } from './server-move-target.ts';
-import { cals, calsOf } from './server-words.ts';
+import { calsOf } from './server-words.ts';
 
 type Rehearsal = JsonObject & {
   readonly agreement: string;

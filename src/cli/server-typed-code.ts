@@ -3,11 +3,11 @@ import type { Code, CodeKind } from '../core/code.ts';
 import { expectKind, parseCode } from '../core/code.ts';
 import { nodeDigest } from '../platform/digest.ts';
 import { Failure } from '../platform/failure.ts';
+import { cals } from '../protocol/problem-words.ts';
 import type { ApiClient } from './client.ts';
 import type { Cli } from './main.ts';
 import { must } from './outcome.ts';
 import type { CodeOutcome } from './server-answers.ts';
-import { cals } from './server-words.ts';
 
 export interface TypedCode {
   readonly code: string;

@@ -4,6 +4,7 @@ import { formatDigits } from '../core/code-digits.ts';
 import type { JsonObject } from '../core/json.ts';
 import { spellGroups } from '../core/spelling.ts';
 import { nodeDigest } from '../platform/digest.ts';
+import { cals } from '../protocol/problem-words.ts';
 import { commandLine } from './command-words.ts';
 import type { Cli } from './main.ts';
 import type { Column, Page, SpokenCode } from './page.ts';
@@ -76,11 +77,6 @@ export function packTable(page: Page, packs: readonly Pack[]): void {
     ],
   );
   page.table(columns, rows, 'No CALs are installed.');
-}
-
-/** "1 CAL", "25 CALs". */
-export function cals(count: number): string {
-  return count === 1 ? '1 CAL' : `${count} CALs`;
 }
 
 /** "25 CALs of ts-2012r2 per device". */
