@@ -6,6 +6,7 @@ import { addProduct } from '../src/clearinghouse/usecases/products.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { applyAnswerFile } from '../src/server/usecases/apply-message.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
+import { returnByTelephone } from '../src/server/usecases/give-back.ts';
 import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
 import { freezeByTelephone, releaseByTelephone } from '../src/server/usecases/telephone-move.ts';
@@ -142,3 +143,29 @@ for (const alsoRead of [0, 5]) {
     await world.close();
   });
 }
+
+it('what was typed before its source released it can be given back and read out, and is in hand when it does', async () => {
+  const world = await makeWorld(100);
+  const from = await world.addServer('LS-OLD', { kit: true, connected: true });
+  const to = await world.addServer('LS-NEW', { kit: true, connected: true });
+  await acts.setUp(world, from, 4);
+  await acts.setUp(world, to, 3);
+  await acts.deskMove(world, { from, to });
+  const order = { product, type, to: acts.idOf(to), quantity: 'all' } as const;
+  const frozen = value(await freezeByTelephone(from.context, order));
+  await acts.typeCode(to, (await acts.confirm(world, frozen.code)).code ?? '');
+  // Five of seven: three of its own, and two of those that are still the old server's.
+  const given = value(await returnByTelephone(to.context, { product, type, quantity: 5 }));
+  await acts.confirm(world, given.code);
+  assert.deepEqual(await acts.books(world), [96, 0, 4]);
+  const { code } = value(await releaseByTelephone(from.context, { product, type }));
+  await acts.confirm(world, code);
+  assert.deepEqual(await acts.books(world), [98, 2, 0]);
+  assert.deepEqual(await acts.counts(to), [2, 0, 2, 0, 0, 0]);
+  // Deactivated afterwards, nothing is given up a second time.
+  await acts.closeByContact(to, true);
+  assert.deepEqual(await acts.books(world), [100, 0, 0]);
+  await assertConserved(world);
+  await assertSound(world);
+  await world.close();
+});

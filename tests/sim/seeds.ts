@@ -115,6 +115,11 @@ export const fixedSeeds: readonly FixedSeed[] = [
     why: 'the checker: a holder was sent back to where a move was being undone, before that server had heard of it',
   },
   {
+    seed: 37_273_073,
+    steps: 1000,
+    why: 'what a server gave back before its source had released it was refused, and nobody had it afterwards',
+  },
+  {
     seed: 54_081_381,
     steps: 1000,
     why: 'the checker: of an early release the source gave the unit to somebody else, which stands in the books as at risk',

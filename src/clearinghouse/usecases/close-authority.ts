@@ -4,21 +4,18 @@
  */
 import { clearinghouseAccount } from '../../core/account.ts';
 import type { Posting } from '../../core/ledger.ts';
-import { isInTransit } from '../../core/move.ts';
 import { agreementLines } from '../../store/agreement-rows.ts';
-import { openMovesTo } from '../../store/clearinghouse-rows.ts';
-import type { ChainRow, GrantedAuthorityRow, GrantRow } from '../../store/committed-server-rows.ts';
+import type { ChainRow, GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import {
   chainsOf,
   findGrantedAuthority,
   findServer,
-  markGivenUp,
   saveGrantedAuthority,
   saveServer,
 } from '../../store/committed-server-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
-import { grantsOfMove } from './cancel-body.ts';
+import { comingGrants, givenUpOf, takeGivenUp, unitsIn } from './given-up.ts';
 import { newId } from './new-id.ts';
 
 /**
@@ -49,7 +46,8 @@ export async function closeAuthority(
     const debit = account.committed(licenseServerId, generation);
     const inTransit = coming.filter((grant) => grant.line === line);
     const waiting = (granted.get(line) ?? 0) - unitsIn(inTransit) - (of.applied.get(line) ?? 0);
-    if (waiting < 0) await takeGivenUp(tx, inTransit, -waiting);
+    // Some of it the server may have given back before.
+    if (waiting < 0) await takeGivenUp(tx, inTransit, -waiting - givenUpOf(inTransit));
     const amount = (await tx.balance(debit)) - Math.max(0, waiting);
     if (amount > 0) postings.push({ kind: 'transfer', debit, credit: account.inHand, amount });
   }
@@ -84,35 +82,6 @@ async function unitsOf(
 /** All that was ever revealed to a server, by line: what it can have at most. */
 export function grantedUnits(tx: ReadTx, aid: string): Promise<ReadonlyMap<number, number>> {
   return unitsOf(tx, aid, (chain) => chain.k);
-}
-
-/** What was revealed for moves whose units are still in transit: it is not in the server's account yet. */
-async function comingGrants(
-  tx: ReadTx,
-  { licenseServerId, agreement }: GrantedAuthorityRow,
-): Promise<readonly GrantRow[]> {
-  const grants: GrantRow[] = [];
-  for (const move of await openMovesTo(tx, licenseServerId)) {
-    if (move.agreement !== agreement || !isInTransit(move.state)) continue;
-    grants.push(...(await grantsOfMove(tx, move)));
-  }
-  return grants;
-}
-
-const unitsIn = (grants: readonly GrantRow[]): number =>
-  grants.reduce((sum, { kBefore, kAfter }) => sum + kAfter - kBefore, 0);
-
-/**
- * The server has given up more than ever reached its account: a key pack of a move by telephone installs before the
- * source has released. When it has, these units go to hand, and not to a server that has given them up.
- */
-async function takeGivenUp(tx: WriteTx, grants: readonly GrantRow[], units: number): Promise<void> {
-  let left = units;
-  for (const grant of grants) {
-    const more = Math.min(left, unitsIn([grant]) - grant.givenUp);
-    if (more > 0) await markGivenUp(tx, grant.id, grant.givenUp + more);
-    left -= more;
-  }
 }
 
 /** What a server has vouched for by telephone: the positions in the state that its code was made in. */

@@ -9,10 +9,11 @@ import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
 import { saveDeadSource, waitingDeclaration } from '../../store/dead-source-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
+import { comingGrants, givenUpOf, takeGivenUp, unitsIn } from './given-up.ts';
 
 /**
  * Moves the units from the server to what is in hand; out of quarantine, where it was declared dead and
- * speaks after all. Refused: `quantity-invalid`, `move-more-than-there-is`.
+ * speaks after all. Those of a move by telephone that its source has not released yet follow when it has. Refused: `quantity-invalid`, `move-more-than-there-is`.
  */
 export async function returnUnits(
   tx: WriteTx,
@@ -30,20 +31,38 @@ export async function returnUnits(
   const account = clearinghouseAccount(agreement, line);
   const debit = account.committed(server, generation);
   const declared = await waitingDeclaration(tx, { source: server, agreement, line });
-  const available = (await tx.balance(debit)) + (declared?.units ?? 0);
+  const present = (await tx.balance(debit)) + (declared?.units ?? 0);
+  const coming = (await comingGrants(tx, of.authority)).filter((grant) => grant.line === line);
+  const available = present + unitsIn(coming) - givenUpOf(coming);
   if (amount === 0) return err({ code: 'quantity-invalid', quantity: amount, most: available });
   if (amount > available) return err({ code: 'move-more-than-there-is', asked: amount, available });
-  const transfer: Posting = { kind: 'transfer', debit, credit: account.inHand, amount };
+  await takeGivenUp(tx, coming, amount - present);
+  const transfer: Posting = {
+    kind: 'transfer',
+    debit,
+    credit: account.inHand,
+    amount: Math.min(amount, present),
+  };
   await tx.post({
     log: agreement,
     kind: 'returned',
     id,
     at: nowMs,
     body: { server, line, amount, carrier },
-    postings:
-      declared === undefined ? [transfer] : await outOfQuarantine(tx, { declared, transfer, debit, id }),
+    postings: await postingsOf(tx, { declared, transfer, debit, id }),
   });
   return ok(null);
+}
+
+async function postingsOf(
+  tx: WriteTx,
+  of: Omit<Parameters<typeof outOfQuarantine>[1], 'declared'> & {
+    readonly declared: DeadSourceRow | undefined;
+  },
+): Promise<readonly Posting[]> {
+  const { declared, transfer } = of;
+  if (transfer.amount === 0) return [];
+  return declared === undefined ? [transfer] : outOfQuarantine(tx, { ...of, declared });
 }
 
 /** What is left goes back into quarantine, under a pending of its own: one is resolved once and as a whole. */
