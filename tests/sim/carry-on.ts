@@ -79,7 +79,7 @@ async function openAtDesk(
     const asked = { ...ends, requestId: `${requestId(sim)}-${from.name}-${key}-${tried.length}` };
     const opened = await startDeskMove(sim.clearinghouse.context, asked);
     tried.push(outcome(opened));
-    if (opened.ok || opened.error.code !== 'server-declared-dead') break;
+    if (opened.ok || !['server-declared-dead', 'server-unknown'].includes(opened.error.code)) break;
   }
   return tried.join(', ');
 }

@@ -77,7 +77,7 @@ async function follow(sim: Sim, asking: Asking, to: string): Promise<string> {
   const shown = alive.at(-1);
   const words = await ask(sim, { holder, type, server: target, shown, hops: asking.hops + 1 });
   const served = / permanent|deactivated|horizon-passed|clock-behind|license-moved/.test(words);
-  if (shown?.issuer !== asking.server.id || served) return words;
+  if (shown?.issuer !== asking.server.id || shown.resigned || served) return words;
   if ((await movedByMessage(asking, to)) && !(await mayBeWithout(asking, target))) {
     throw new Violation('holders keep working', `${asking.server.name} sent ${holder} on, but ${words}`);
   }

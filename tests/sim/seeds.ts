@@ -120,6 +120,16 @@ export const fixedSeeds: readonly FixedSeed[] = [
     why: 'what a server gave back before its source had released it was refused, and nobody had it afterwards',
   },
   {
+    seed: 60_891_491,
+    steps: 120,
+    why: 'the ending: a freeze by telephone for a server that nobody has ever heard of is entered for another one',
+  },
+  {
+    seed: 61_235_835,
+    steps: 1000,
+    why: 'the checker: nothing is owed for a token of before a move whose CAL was given back after it',
+  },
+  {
     seed: 54_081_381,
     steps: 1000,
     why: 'the checker: of an early release the source gave the unit to somebody else, which stands in the books as at risk',

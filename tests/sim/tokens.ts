@@ -124,9 +124,11 @@ export class TokenBook {
     return (this.#byHolder.get(holder) ?? []).filter((each) => each.line === line && !each.returned);
   }
 
-  /** A holder has given its license back to a server; those from before a renewal are on no list. */
+  /** A holder has given its license back to a server: those from before a renewal or a move are on no list. */
   resign(holder: string, of: { readonly line: string; readonly issuer: string }): void {
-    for (const each of this.of(holder, of.line)) if (each.issuer === of.issuer) each.resigned = true;
+    const all = this.of(holder, of.line);
+    const given = new Set(all.filter(({ issuer }) => issuer === of.issuer).map(({ origin }) => origin));
+    for (const each of all) if (given.has(each.origin)) each.resigned = true;
   }
 
   /** Tokens that a server has on its list: everybody who verifies one refuses it. */
