@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
+import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
 import { cancelMove } from '../src/clearinghouse/usecases/cancel-move.ts';
 import { confirmByTelephone } from '../src/clearinghouse/usecases/desk-confirm.ts';
 import { repeatCodes } from '../src/clearinghouse/usecases/desk-moves.ts';
@@ -89,6 +90,31 @@ describe('a move to a server that is declared dead', () => {
     assert.equal((await acts.counts(old))[0], 10);
     assert.equal((await acts.counts(old))[3], 0);
     assert.deepEqual(await books(at), [85, 15, 0, 0]);
+    await assertAll(world);
+  });
+
+  it('has it shown as at risk what a server that is fenced off for another line may renew of it', async () => {
+    const world = await newWorld(100, { kit: false });
+    await acts.sell(world, { quantity: 3, type: 'user' });
+    const old = await acts.addConnected(world, 'LS-OLD', 10);
+    const source = await acts.addConnected(world, 'LS-DEAD', 0);
+    const target = await acts.addConnected(world, 'LS-NEXT', 0);
+    const at = { world, old, source, target };
+    await acts.installByContact(source, { quantity: 3, type: 'user' });
+    await acts.contact(source, target);
+    const move = await onTrial(at);
+    const dead = await declare(at, 'user');
+    await passTime(at, dead, 'horizon');
+    await acts.contact(target, target);
+    assert.deepEqual([await stateAt(at, dead), await stateAt(at, move)], ['closed', 'aborting']);
+    const { atRisk } = value(await showAgreement(world.clearinghouse.context, agreement));
+    assert.deepEqual(
+      new Map(atRisk.map(({ move: of, line: number, units }) => [of, [number, units]])),
+      new Map([
+        [dead, [1, 3]],
+        [move, [0, 10]],
+      ]),
+    );
     await assertAll(world);
   });
 

@@ -27,8 +27,14 @@ export async function freeze(cli: Cli, api: ApiClient, options: MoveOptions): Pr
   const told = await api
     .call<ToldCode>('POST', '/v1/admin/telephone/freeze', { body })
     .catch((error: unknown) => inWordsOfMove(cli, api, error));
-  const { licenseServerId } = await readStatus(api);
+  const { licenseServerId, packs } = await readStatus(api);
   const count = told.unissued + told.held;
+  // A server that keeps some goes on working: it gives up what is frozen, and is not deactivated.
+  const stays = packs.some(({ installed, held }) => installed > held);
+  const line = ['--product', product, '--type', type];
+  const giveUp = stays
+    ? serverCommand(cli, 'move', '--release', ...line)
+    : serverCommand(cli, 'deactivate', '--code-out');
   return done(told, (page) => {
     page.title(`${calsOf({ count, product, type })} are frozen for the move.`);
     page.text('Present holders go on renewing here; nobody new gets one of them here.');
@@ -43,17 +49,14 @@ export async function freeze(cli: Cli, api: ApiClient, options: MoveOptions): Pr
       page.next(
         'All of them have holders, so nothing is to be installed yet. Give them up here, and read that code:',
       );
-      page.verbatim(serverCommand(cli, 'deactivate', '--code-out'));
+      page.verbatim(giveUp);
       return;
     }
     page
       .next(
-        'Type the CAL Key Pack ID that you are given (it begins with 6 or 7) on the new license server, and try it there. Then deactivate this one:',
+        'Type the CAL Key Pack ID that you are given (it begins with 6 or 7) on the new license server, and try it there. Then give these up here:',
       )
-      .verbatim([
-        otherServerCommand('install', '--code', 'CODE'),
-        serverCommand(cli, 'deactivate', '--code-out'),
-      ]);
+      .verbatim([otherServerCommand('install', '--code', 'CODE'), giveUp]);
   });
 }
 

@@ -129,15 +129,28 @@ function withArticle(words: string): string {
   return /^[aeio]/i.test(words) ? `an ${words}` : `a ${words}`;
 }
 
+/** What a code has done that was applied before; `at` is empty where a later key pack has brought along what it brings. */
+function appliedText(of: {
+  readonly product: string | null;
+  readonly type: string | null;
+  readonly added: number;
+  readonly installed: number;
+  readonly at: string;
+}): string {
+  const { product, added, installed, at } = of;
+  const total = `${installed} of "${product}" per ${of.type ?? 'holder'}`;
+  if (at === '')
+    return `A later key pack has brought along what this one brings: ${total} are installed. Nothing is missing.`;
+  if (product === null) return `This was applied on ${when(at)}. Nothing was added a second time.`;
+  const first = `${cals(added)} of "${product}" per ${of.type ?? 'holder'}, total ${installed} then`;
+  return `This was applied on ${when(at)}: ${first}. Nothing was added a second time.`;
+}
+
 const applyingWords: WordsFor<ApplyingCodes> = {
   'already-applied': ({ product, type, added, installed, at }) => ({
     status: 409,
     title: 'The code was applied already',
-    message:
-      product === null
-        ? `This was applied on ${when(at)}. Nothing was added a second time.`
-        : `This was applied on ${when(at)}: ${cals(added)} of "${product}" per ${type ?? 'holder'}, total ` +
-          `${installed} then. Nothing was added a second time.`,
+    message: appliedText({ product, type, added, installed, at }),
     next: 'Nothing is left to do with it. What is installed is shown by: calyx server packs.',
   }),
   'source-needed': () => ({

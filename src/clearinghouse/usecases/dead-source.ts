@@ -33,7 +33,7 @@ import { declarationOf } from './fence-source.ts';
 import { startedEntry } from './move-started.ts';
 import { newId } from './new-id.ts';
 import { mostByOneGrant } from './roomy-authority.ts';
-import { settleMovesFrom, settleMovesTo, stakeOf, unfinishedMoves } from './settle-fenced.ts';
+import { noteRisksTo, settleMovesFrom, settleMovesTo, stakeOf, unfinishedMoves } from './settle-fenced.ts';
 
 /** What a server has of one product and type under an agreement. */
 type Line = Pick<MoveRow, 'source' | 'agreement' | 'line'>;
@@ -199,6 +199,7 @@ export async function grantDead(
     ...{ units, grantedAt: nowMs },
   });
   await enterRisk(context, tx, { ...declared, risk, nowMs });
+  await noteRisksTo(context, tx, { target: move.source, nowMs });
   const codes = await settleMovesFrom(context, tx, { ...move, nowMs });
   await declareRest(context, tx, { granted: granted.value.move, units: left - units, nowMs });
   return ok({ ...granted.value, codes: [...granted.value.codes, ...codes] });

@@ -69,6 +69,23 @@ export async function settleMovesTo(
 }
 
 /**
+ * What a server that has just been fenced off was granted of other lines, and has not given back: its source has that again
+ * when the last license of it must have ended, and should it live, it renews past that day.
+ */
+export async function noteRisksTo(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly target: string; readonly nowMs: number },
+): Promise<void> {
+  const fences = await fencesOf(tx, of.target);
+  const opensAtMs = Math.min(...fences.map(({ opensAt }) => opensAt));
+  for (const move of await openMovesTo(tx, of.target)) {
+    if (fences.some(isOn(move))) continue;
+    await noteRisk(context, tx, { move, end: 'target', fences, opensAtMs, nowMs: of.nowMs });
+  }
+}
+
+/**
  * Ends the moves that a fenced source was to release: it never will, and all leases that it gave end by the day
  * on which its reserve opens. Answers the codes that are to be read to one target.
  */
@@ -94,25 +111,28 @@ export async function settleMovesFrom(
     if (!done.ok) continue;
     if (move.target === target) codes.push(...done.value.codes);
     // Those of its own line are counted with its declaration.
-    if (!sameLine) await noteRisk(context, tx, { move, fences, opensAtMs, nowMs });
+    if (!sameLine) await noteRisk(context, tx, { move, end: 'source', fences, opensAtMs, nowMs });
   }
   return codes;
 }
 
-/** Should it live, a fenced source renews the holders of what it had frozen past the day on which that is open to others. */
+/** Should it live, a fenced server renews the holders of what a move has taken from it past the day on which that is others'. */
 async function noteRisk(
   context: ClearinghouseContext,
   tx: WriteTx,
   of: {
     readonly move: MoveRow;
+    /** Which end of it is fenced off. */
+    readonly end: 'source' | 'target';
     readonly fences: readonly DeadSourceRow[];
     readonly opensAtMs: number;
     readonly nowMs: number;
   },
 ): Promise<void> {
-  const { move, fences, opensAtMs, nowMs } = of;
-  const { id, agreement, line, source } = move;
-  const units = unitsAtStake({ ...move, end: 'source' });
+  const { move, end, fences, opensAtMs, nowMs } = of;
+  const { id, agreement, line } = move;
+  const source = move[end];
+  const units = unitsAtStake({ ...move, end });
   const sunsetMs = Math.max(...fences.map(({ sunset }) => sunset));
   const risk = riskOf({ units, opensAtMs, sunsetMs, nowMs, early: false });
   if (risk.units === 0) return;

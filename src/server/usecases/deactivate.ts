@@ -83,7 +83,7 @@ export async function deactivateServer(
     if (active.length === 0) {
       const refused = (await newestRequest(tx, 'deactivate'))?.state === 'refused';
       if (order.by === 'telephone' || !refused) return repeat(context, tx, { authorities, refused });
-      return ok(closedBy([], await sendDeactivate(context, tx, { active: authorities, nowMs })));
+      return ok(closedBy([], await sendDeactivate(context, tx, { active: authorities, nowMs }), []));
     }
     const closable = await checkClosable(tx, { active, order });
     if (!closable.ok) return closable;
@@ -109,7 +109,7 @@ export async function deactivateServer(
 function closedBy(
   codes: readonly ConfirmationView[],
   request: string | null,
-  closing: readonly ConfirmationView[] = codes.filter(({ kind }) => kind === 'deactivated'),
+  closing: readonly ConfirmationView[],
 ): Deactivated {
   const sum = (pick: 'unissued' | 'held'): number => closing.reduce((total, code) => total + code[pick], 0);
   const alsoFrom = [...new Set(codes.flatMap((code) => code.alsoFrom))].sort();
@@ -342,9 +342,6 @@ async function sendDeactivate(
   return id;
 }
 
-/** As many codes as may go unheard between two that are read (protocol §3.6). */
-const mostUnheard = 16;
-
 /** The codes that an authority has made of some kinds after one of its codes and before another. */
 async function toldBetween(
   tx: WriteTx,
@@ -359,7 +356,7 @@ async function toldBetween(
     const told = await listConfirmations(tx, of.agreement, kind);
     rows.push(...told.filter(({ aid, seq }) => aid === of.aid && seq > of.after && seq < of.before));
   }
-  return rows.sort((one, other) => one.seq - other.seq).slice(-mostUnheard);
+  return rows.sort((one, other) => one.seq - other.seq);
 }
 
 const toldKinds = ['frozen', 'released', 'returned'] as const;
@@ -388,10 +385,15 @@ async function repeat(
   { authorities, refused }: { readonly authorities: readonly AuthorityRow[]; readonly refused: boolean },
 ): Promise<Result<Deactivated, Refusal>> {
   const codes: ConfirmationView[] = [];
+  const closing: ConfirmationView[] = [];
   for (const authority of authorities) {
-    for (const row of await codesOf(tx, authority, refused)) {
-      codes.push(await viewConfirmation(context, tx, row));
+    const rows = await codesOf(tx, authority, refused);
+    const end = rows.findLast(({ kind }) => kind === 'deactivated');
+    for (const row of rows) {
+      const view = await viewConfirmation(context, tx, row);
+      codes.push(view);
+      if (row === end || (row.kind === 'released' && row.at === end?.at)) closing.push(view);
     }
   }
-  return codes.length === 0 ? err({ code: 'deactivated' }) : ok(closedBy(codes, null));
+  return codes.length === 0 ? err({ code: 'deactivated' }) : ok(closedBy(codes, null, closing));
 }

@@ -59,10 +59,12 @@ export async function gapFor(
       const counts = expiresAt > nowMs || (until !== null && until <= nowMs);
       // After its lease the source may have given that very unit to somebody else, who has come here with it.
       const gone = counts && expiresAt <= nowMs && (await isOthers(tx, { lineId: line.id, origin, sub }));
-      const remembered = counts && !gone ? { source, sub, origin, expiresAt } : null;
+      const { product } = line;
+      const remembered = counts && !gone ? { source, product, sub, origin, expiresAt } : null;
       return { row, open: null, remembered, until };
     }
-    if (shown?.sub !== sub || !showsHolder(shown.expiresAt, nowMs)) continue;
+    if (shown?.sub !== sub || shown.product !== line.product) continue;
+    if (!showsHolder(shown.expiresAt, nowMs)) continue;
     const waits = await waitsForDead(tx, { lineId: line.id, source: shown.source, nowMs });
     if (!waits || (await hadGap(tx, line.id, sub))) continue;
     return { row: null, open: { line, shown }, remembered: null, until: null };

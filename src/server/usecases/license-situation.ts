@@ -188,14 +188,23 @@ async function expectedHere(
   return { takeOver: gone.takeOver, movedTo: cameBack ? null : move, cameBack };
 }
 
-/** A shown token counts only for the holder that it names: pseudonyms are compared under our salt. */
+/** Whether a token is of a line, and of this holder: pseudonyms are compared under our salt. */
+export function isShownFor(
+  shown: Pick<ShownToken, 'product' | 'sub'>,
+  { line, authority }: Candidate,
+  subIn: Situation['subIn'],
+): boolean {
+  return shown.product === line.product && subIn(authority) === shown.sub;
+}
+
+/** A shown token counts only for the line and the holder that it names. */
 function shownForHolder(
   candidates: readonly Candidate[],
   shown: ShownToken | null,
   subIn: Situation['subIn'],
 ): ShownToken | null {
   if (shown === null) return null;
-  return candidates.some(({ authority }) => subIn(authority) === shown.sub) ? shown : null;
+  return candidates.some((candidate) => isShownFor(shown, candidate, subIn)) ? shown : null;
 }
 
 async function findAnyTakeOver(
@@ -207,7 +216,8 @@ async function findAnyTakeOver(
       ? await findReservation(tx, candidate.line.id, of.subIn(candidate.authority))
       : undefined;
     if (reservation !== undefined) return { ...candidate, from: { by: 'list', reservation } };
-    const from = of.shown === null ? null : await findTakeOver(tx, candidate.line.id, of.shown);
+    const isOfLine = of.shown !== null && isShownFor(of.shown, candidate, of.subIn);
+    const from = isOfLine ? await findTakeOver(tx, candidate.line.id, of.shown) : null;
     if (from !== null) return { ...candidate, from };
   }
   return null;

@@ -24,7 +24,7 @@ import type { ServerContext } from '../context.ts';
 import { giveGap, giveTemporary } from './bare-license.ts';
 import { noteDenial, noteIssued } from './license-events.ts';
 import type { Asked, Candidate, Situation } from './license-situation.ts';
-import { candidatesFor, situationOf } from './license-situation.ts';
+import { candidatesFor, isShownFor, situationOf } from './license-situation.ts';
 import { accountsOf, marksOf, permanentToken, serverLog, temporaryToken } from './license-token.ts';
 import { otherEnd } from './move-row.ts';
 import { newId } from './new-id.ts';
@@ -309,7 +309,8 @@ async function makeLicense(
   const kind = line.type;
   const sub = situation.subIn(authority);
   const expiresAt = endOf(context, deed, authority);
-  const early = inherited === null ? situation.shown : null;
+  const { shown, subIn } = situation;
+  const early = inherited === null && shown !== null && isShownFor(shown, to, subIn) ? shown : null;
   const origin = inherited?.origin ?? early?.origin ?? `${context.licenseServerId}/${unit}`;
   const jti = newId(context);
   const late = deed.decision.act === 'take-over' && deed.decision.late;

@@ -60,12 +60,16 @@ const mostRevoked = 1000;
 /**
  * Whether the holder may have another living token of this unit than the one that is revoked: from the
  * server that it came over from (protocol §2.4, rule 1), or its own from before a renewal. Or another CAL,
- * which it has drawn where a telephone move took a part of the line: then the lease goes beyond the token.
+ * which it has drawn where a telephone move took a part of the line (rule 5).
  */
-function mayHaveOthers(context: ServerContext, license: LicenseRow): boolean {
+function mayHaveOthers(
+  context: ServerContext,
+  of: { readonly license: LicenseRow; readonly line: LineRow; readonly nowMs: number },
+): boolean {
+  const { license, line, nowMs } = of;
   const first = `${context.licenseServerId}/${license.unit}`;
-  const { origin, renewedAt, issuedAt, leaseEnd, expiresAt } = license;
-  return origin !== first || renewedAt !== issuedAt || leaseEnd > expiresAt;
+  const { origin, renewedAt, issuedAt } = license;
+  return origin !== first || renewedAt !== issuedAt || (line.namelessUntil ?? 0) > nowMs;
 }
 
 async function takeBack(
@@ -75,7 +79,7 @@ async function takeBack(
 ): Promise<void> {
   const { license, line, nowMs } = of;
   const accounts = accountsOf(line);
-  const others = mayHaveOthers(context, license);
+  const others = mayHaveOthers(context, of);
   // Where the list of revoked tokens, which rides in every answer, is long enough, the unit waits as well.
   const listed = others || (await countRevoked(tx, nowMs)) < mostRevoked;
   const waits = others || !listed;

@@ -20,7 +20,8 @@ const sealedKey = 'sealedContact';
 /** It is written down when it has moved on by so much, far less than the day that is tolerated. */
 const savedEveryMs = hourMs;
 
-async function newestSeen(context: ServerContext, tx: ReadTx): Promise<number> {
+/** As far as is known here; a clock that was set back is behind it. */
+export async function newestSeen(context: ServerContext, tx: ReadTx): Promise<number> {
   const { cache } = context;
   if (cache.seen !== null) return cache.seen.newestMs;
   const savedMs = Number((await readMeta(tx, newestKey)) ?? '0');

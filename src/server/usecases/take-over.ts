@@ -19,6 +19,8 @@ import type { ServerContext } from '../context.ts';
 /** A token of another server, verified end to end. */
 export interface ShownToken {
   readonly source: string;
+  /** With the pseudonym, which every agreement has its own of, the line: CALs of another one are no matter of it. */
+  readonly product: string;
   readonly sub: string;
   readonly origin: string;
   readonly expiresAt: number;
@@ -59,7 +61,7 @@ export function verifyShown(
   const expiresAt = msOfIso(claims.exp);
   if (claims.kind === 'temp' || claims.origin === null || expiresAt === undefined) return ok(null);
   if (claims.iss === context.licenseServerId) return ok(null);
-  return ok({ source: claims.iss, sub: claims.sub, origin: claims.origin, expiresAt });
+  return ok({ source: claims.iss, product: claims.prod, sub: claims.sub, origin: claims.origin, expiresAt });
 }
 
 /**
@@ -94,15 +96,16 @@ export async function findReturned(
   of: {
     readonly self: string;
     readonly reserve: ReserveRow;
+    readonly product: string;
     readonly left: LeftLicense;
     readonly nowMs: number;
   },
 ): Promise<TakeOver | null> {
-  const { self, reserve, left, nowMs } = of;
+  const { self, reserve, product, left, nowMs } = of;
   const { sub, origin, expiresAt } = left;
   if (expiresAt <= nowMs || reserve.amount === 0) return null;
   if (await wasHonored(tx, { origin, reserve: reserve.id })) return null;
-  return { by: 'token', reserve, shown: { source: self, sub, origin, expiresAt } };
+  return { by: 'token', reserve, shown: { source: self, product, sub, origin, expiresAt } };
 }
 
 /** What a take-over knows of the holder's past. */

@@ -42,7 +42,7 @@ import { readProgress } from './move-progress.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
 import { checkGivenUp } from './open-undo.ts';
-import { checkTime } from './seen-time.ts';
+import { checkTime, newestSeen } from './seen-time.ts';
 import type { MoveOrder } from './start-move.ts';
 import { withdraw } from './undo-move.ts';
 
@@ -266,7 +266,10 @@ export async function release(
   const { line, move, nowMs, code } = of;
   // A code names nobody: whose CAL stays here can have one of those that go, and must not leave its own to
   // somebody else as long as a license of those whose CALs went can run (protocol §2.4, rule 5).
-  if (move.held > 0) await keepLeases(tx, line.id, nowMs + longestLeaseMs);
+  if (move.held > 0) {
+    const seenMs = Math.max(nowMs, await newestSeen(context, tx));
+    await keepLeases(tx, line.id, seenMs + longestLeaseMs);
+  }
   if (move.carrier === 'online') return releaseWhole(context, tx, { line, move, code });
   const postings = await releaseUnits(tx, { line, move });
   await updateServerMove(tx, { ...move, state: 'closed', updatedAt: nowMs });

@@ -50,6 +50,7 @@ export async function whereItWent(
   const from = await findReturned(tx, {
     self: context.licenseServerId,
     reserve: back,
+    product: candidate.line.product,
     left,
     nowMs: of.nowMs,
   });
