@@ -49,18 +49,18 @@ async function releasedWith(sim: Sim, move: string, line: number): Promise<Reado
   return new Set(rows.map(({ source }) => source));
 }
 
-/** Server and pseudonym of those whose only licenses of a line there have left with moves. */
-async function movedAway(sim: Sim, line: number): Promise<ReadonlySet<string>> {
-  const moved = new Set<string>();
-  for (const { program, id } of sim.servers.filter((server) => server.program.isUp)) {
-    const rows = await program.store.read((tx) => tx.all<{ sub: string }>(selectMoved, line));
-    for (const { sub } of rows) moved.add(`${id} ${sub}`);
-  }
-  return moved;
+/**
+ * Server and pseudonym of those whose only licenses of a line there have left with moves, also where the server is down or
+ * gone for good: what it had committed says so.
+ */
+function movedAway({ servers, gone, books }: Sim, line: number): ReadonlySet<string> {
+  const moved = [...servers, ...gone].flatMap(({ name, id }) =>
+    (books.servers.get(name)?.seen.moved ?? [])
+      .filter((each) => each.line === line)
+      .map(({ sub }) => `${id} ${sub}`),
+  );
+  return new Set(moved);
 }
-
-const selectMoved = `select l.sub from licenses l join lines n on n.id = l.line_id where n.line = ?
-  group by l.line_id, l.sub having max(l.state in ('issued', 'held')) = 0 and max(l.state = 'released') = 1`;
 
 /**
  * How many holders there may be beyond the units of a line, by what the clearinghouse shows as at risk now: of
@@ -82,7 +82,7 @@ export async function atRisk(
     shown.push({ units, early, issuers: early ? await releasedWith(sim, move, line) : new Set([source]) });
   }
   const among = new Set(shown.flatMap(({ issuers }) => [...issuers]));
-  const moved = shown.length === 0 ? new Set<string>() : await movedAway(sim, of.line);
+  const moved = shown.length === 0 ? new Set<string>() : movedAway(sim, of.line);
   let most = 0;
   for (const { issuers, early, units } of shown) {
     const known = sim.tokens.servedOnlyBy(issuers, { line: of.type, nowMs: latestMs, among, moved });

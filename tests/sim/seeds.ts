@@ -130,6 +130,11 @@ export const fixedSeeds: readonly FixedSeed[] = [
     why: 'the checker: nothing is owed for a token of before a move whose CAL was given back after it',
   },
   {
+    seed: 60_751_351,
+    steps: 120,
+    why: 'the checker: what a move has taken from its source is at risk where it went, also when that source is gone for good',
+  },
+  {
     seed: 54_081_381,
     steps: 1000,
     why: 'the checker: of an early release the source gave the unit to somebody else, which stands in the books as at risk',

@@ -101,9 +101,22 @@ export interface SeenServer extends Seen {
   readonly counts: readonly LineCount[];
   /** Its own moves by message that it has frozen CALs for, and been told nothing of since. */
   readonly frozen: readonly string[];
+  readonly moved: readonly MovedAway[];
 }
 
-export const nothingOnServer: SeenServer = { balances: new Map(), lines: [], counts: [], frozen: [] };
+/** Whose only licenses of a line there have left with moves. */
+interface MovedAway {
+  readonly line: number;
+  readonly sub: string;
+}
+
+export const nothingOnServer: SeenServer = {
+  balances: new Map(),
+  lines: [],
+  counts: [],
+  frozen: [],
+  moved: [],
+};
 
 const selectLines = `select l.id, l.agreement, l.line,
   (select coalesce(sum(u.last_unit - u.first_unit + 1), 0) from unit_ranges u
@@ -152,6 +165,9 @@ async function frozenOn(tx: ReadTx): Promise<readonly string[]> {
   return rows.map(({ id }) => id);
 }
 
+const selectMoved = `select n.line, l.sub from licenses l join lines n on n.id = l.line_id
+  group by l.line_id, l.sub having max(l.state in ('issued', 'held')) = 0 and max(l.state = 'released') = 1`;
+
 export async function seeServer(tx: ReadTx): Promise<SeenServer> {
   const balances = await tx.balances('');
   return {
@@ -159,5 +175,6 @@ export async function seeServer(tx: ReadTx): Promise<SeenServer> {
     lines: sumServer(balances),
     counts: await countLines(tx),
     frozen: await frozenOn(tx),
+    moved: await tx.all<MovedAway>(selectMoved),
   };
 }
