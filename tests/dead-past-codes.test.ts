@@ -8,6 +8,7 @@ import { approveMove } from '../src/clearinghouse/usecases/approve-release.ts';
 import { msOfIso } from '../src/core/time.ts';
 import { sweepLapsed } from '../src/server/usecases/reclaim.ts';
 import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
+import { readStatus } from '../src/server/usecases/status.ts';
 import { freezeByTelephone, releaseByTelephone } from '../src/server/usecases/telephone-move.ts';
 import * as acts from './world/acts.ts';
 import type { Pair } from './world/dead.ts';
@@ -106,4 +107,34 @@ describe('past a key pack of two CALs without holders', () => {
       await assertAll(at.world);
     });
   }
+});
+
+describe('a key pack of three CALs with holders, read to a source that ends by itself and has never typed it', () => {
+  it('the CALs are nobody else’s at the target until the licenses of their holders have ended', async () => {
+    const world = await newWorld(100, { kit: false });
+    const other = await acts.addConnected(world, 'LS-A', 3);
+    const source = await acts.addConnected(world, 'LS-B', 0);
+    const target = await acts.addConnected(world, 'LS-T', 0);
+    const at = { world, source, target };
+    const given: LicenseAnswer[] = [];
+    for (const holder of ['a-1', 'a-2', 'a-3']) given.push(await acts.permanent(other, holder));
+    await acts.deskMove(world, { from: other, to: source });
+    const order = { ...line, to: acts.idOf(source), quantity: 'all' } as const;
+    await acts.confirm(world, value(await freezeByTelephone(other.context, order)).code);
+    await acts.confirm(world, value(await releaseByTelephone(other.context, line)).code);
+    const id = await declare(at);
+    await acts.closeByContact(source, false);
+    await acts.contact(target, target);
+    assert.deepEqual(await acts.counts(target), [3, 0, 0, 0, 3, 0]);
+    assert.equal((await acts.permanent(target, 'stranger')).kind, 'temporary');
+    for (const [index, shown] of given.entries()) await ask(target, `a-${index + 1}`, shown);
+    assert.equal((await readStatus(target.context)).gap, 3);
+    assert.deepEqual(await acts.counts(target), [3, 0, 0, 0, 3, 0]);
+    await assertAll(world);
+    await passTime(at, id, 'opensAt');
+    world.clock.advanceDays(1);
+    value(await sweepLapsed(target.context, 100));
+    assert.deepEqual(await acts.counts(target), [3, 0, 3, 0, 0, 0]);
+    await assertAll(world);
+  });
 });

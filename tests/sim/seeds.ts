@@ -135,6 +135,11 @@ export const fixedSeeds: readonly FixedSeed[] = [
     why: 'the checker: what a move has taken from its source is at risk where it went, also when that source is gone for good',
   },
   {
+    seed: 61_228_828,
+    steps: 60,
+    why: 'what a key pack would have brought to a source that ended by itself went to others while its holders had licenses',
+  },
+  {
     seed: 54_081_381,
     steps: 1000,
     why: 'the checker: of an early release the source gave the unit to somebody else, which stands in the books as at risk',

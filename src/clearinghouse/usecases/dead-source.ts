@@ -254,8 +254,10 @@ async function generationOf(tx: ReadTx, move: MoveRow): Promise<number> {
 
 /**
  * A source that was declared dead has given everything up by its deactivation: what is left, and no code will
- * bring to it any more, is the target's at once. It is fenced off all the same, and never activated again: a
- * code that was read to it and never typed would else bring these units a second time.
+ * bring to it any more, is the target's at once. It has no holders of its own; but those of a move to it may have their
+ * licenses where that came from, and what a key pack that was never typed would have brought is theirs until those have
+ * ended. It is fenced off all the same, and never activated again: a code that was read to it and never typed would else
+ * bring these units a second time.
  */
 export async function releaseDead(
   context: ClearinghouseContext,
@@ -263,10 +265,14 @@ export async function releaseDead(
   of: { readonly move: MoveRow; readonly nowMs: number },
 ): Promise<Result<MoveOutcome, Refusal>> {
   const { move, nowMs } = of;
-  const declared = await declarationOf(tx, move);
-  if (declared.units === 0) return advanceMove(context, tx, { move, event: 'dead-abort', nowMs });
-  const units = Math.min(declared.units, mostByOneGrant(move.line));
-  const row = { ...move, unissued: units, held: 0 };
+  const before = await declarationOf(tx, move);
+  if (before.units === 0) return advanceMove(context, tx, { move, event: 'dead-abort', nowMs });
+  const endsMs = Math.max(...(await endsOfArrivals(tx, move)));
+  const units = Math.min(before.units, mostByOneGrant(move.line));
+  const row = { ...move, ...splitGrant({ units, opensAtMs: endsMs, nowMs, early: false }) };
+  const opensAt = row.held === 0 ? before.opensAt : Math.max(endsMs, nowMs + longestLeaseMs);
+  const declared = { ...before, opensAt };
+  await saveDeadSource(tx, declared);
   const released = await advanceMove(context, tx, { move: row, event: 'horizon-passed', nowMs });
   if (!released.ok) return released;
   await saveDeadSource(tx, { ...declared, units, grantedAt: nowMs });
