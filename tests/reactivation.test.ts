@@ -169,3 +169,22 @@ it('what was typed before its source released it can be given back and read out,
   await assertSound(world);
   await world.close();
 });
+
+it('asked again, an end shows every code that was made since the one before, and all of them are taken in', async () => {
+  const world = await makeWorld(100);
+  const server = await world.addServer('LS', { kit: true });
+  await acts.setUp(world, server, 20);
+  const line = { product, type } as const;
+  for (let each = 0; each < 18; each += 1) {
+    value(await returnByTelephone(server.context, { ...line, quantity: 1 }));
+  }
+  const order = { returnUnissued: true, by: 'telephone' } as const;
+  value(await deactivateServer(server.context, order));
+  const { codes } = value(await deactivateServer(server.context, order));
+  assert.equal(codes.length, 20);
+  for (const { code } of codes) await acts.confirm(world, code);
+  assert.deepEqual(await acts.books(world), [100, 0, 0]);
+  await assertConserved(world);
+  await assertSound(world);
+  await world.close();
+});
