@@ -117,18 +117,24 @@ it('what it got between two deactivations by message, both still on their way, c
   await world.close();
 });
 
+/** LS-NEW has three CALs of its own, and has typed the four of LS-OLD, which has frozen them and not released. */
+async function typedEarly() {
+  const world = await makeWorld(100);
+  const from = await world.addServer('LS-OLD', { kit: true, connected: true });
+  const to = await world.addServer('LS-NEW', { kit: true, connected: true });
+  await acts.setUp(world, from, 4);
+  await acts.setUp(world, to, 3);
+  await acts.deskMove(world, { from, to });
+  const order = { product, type, to: acts.idOf(to), quantity: 'all' } as const;
+  const frozen = value(await freezeByTelephone(from.context, order));
+  await acts.typeCode(to, (await acts.confirm(world, frozen.code)).code ?? '');
+  return { world, from, to };
+}
+
 for (const alsoRead of [0, 5]) {
   const others = alsoRead === 0 ? '' : ', and those that were read out and never typed stay committed';
   it(`CALs typed before their source released them, and given up, are in hand when it does${others}`, async () => {
-    const world = await makeWorld(100);
-    const from = await world.addServer('LS-OLD', { kit: true, connected: true });
-    const to = await world.addServer('LS-NEW', { kit: true, connected: true });
-    await acts.setUp(world, from, 4);
-    await acts.setUp(world, to, 3);
-    await acts.deskMove(world, { from, to });
-    const order = { product, type, to: acts.idOf(to), quantity: 'all' } as const;
-    const frozen = value(await freezeByTelephone(from.context, order));
-    await acts.typeCode(to, (await acts.confirm(world, frozen.code)).code ?? '');
+    const { world, from, to } = await typedEarly();
     if (alsoRead > 0) await acts.packCode(world, to, { quantity: alsoRead });
     await acts.closeByContact(to, true);
     const [inHand = 0, committed = 0, inTransit] = await acts.books(world);
@@ -145,15 +151,7 @@ for (const alsoRead of [0, 5]) {
 }
 
 it('what was typed before its source released it can be given back and read out, and is in hand when it does', async () => {
-  const world = await makeWorld(100);
-  const from = await world.addServer('LS-OLD', { kit: true, connected: true });
-  const to = await world.addServer('LS-NEW', { kit: true, connected: true });
-  await acts.setUp(world, from, 4);
-  await acts.setUp(world, to, 3);
-  await acts.deskMove(world, { from, to });
-  const order = { product, type, to: acts.idOf(to), quantity: 'all' } as const;
-  const frozen = value(await freezeByTelephone(from.context, order));
-  await acts.typeCode(to, (await acts.confirm(world, frozen.code)).code ?? '');
+  const { world, from, to } = await typedEarly();
   // Five of seven: three of its own, and two of those that are still the old server's.
   const given = value(await returnByTelephone(to.context, { product, type, quantity: 5 }));
   await acts.confirm(world, given.code);

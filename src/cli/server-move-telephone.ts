@@ -14,7 +14,13 @@ import { listMoves } from './server-move-status.ts';
 import { targetOf } from './server-move-target.ts';
 import { frozenAdvice } from './server-move-unreached.ts';
 import { showTold } from './server-told.ts';
-import { calsOf, heldInstallCommand, otherServerCommand, serverCommand } from './server-words.ts';
+import {
+  calsOf,
+  heldInstallCommand,
+  otherServerCommand,
+  releaseCommand,
+  serverCommand,
+} from './server-words.ts';
 
 const agreementField = ({ agreement }: MoveOptions) => (agreement === undefined ? {} : { agreement });
 
@@ -31,9 +37,8 @@ export async function freeze(cli: Cli, api: ApiClient, options: MoveOptions): Pr
   const count = told.unissued + told.held;
   // A server that keeps some goes on working: it gives up what is frozen, and is not deactivated.
   const stays = packs.some(({ installed, held }) => installed > held);
-  const line = ['--product', product, '--type', type];
   const giveUp = stays
-    ? serverCommand(cli, 'move', '--release', ...line)
+    ? releaseCommand(cli, { agreement: told.agreement, product, type })
     : serverCommand(cli, 'deactivate', '--code-out');
   return done(told, (page) => {
     page.title(`${calsOf({ count, product, type })} are frozen for the move.`);

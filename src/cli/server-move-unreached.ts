@@ -9,7 +9,7 @@ import type { MoveView } from './server-answers.ts';
 import type { MoveOptions } from './server-move-order.ts';
 import { orderWords } from './server-move-order.ts';
 import { listMoves } from './server-move-status.ts';
-import { serverCommand } from './server-words.ts';
+import { releaseCommand, serverCommand } from './server-words.ts';
 
 interface Advice {
   readonly next: string;
@@ -35,11 +35,7 @@ export function frozenAdvice(cli: Cli, { id, agreement, product, type }: MoveVie
       `The CALs are frozen for move ${id}, and present holders go on renewing here. ${byFile} By telephone it can only be ` +
       'finished. Where the desk shows it as granted (calyx desk moves), its codes for the target can be read out and tried ' +
       'first: calyx desk repeat. Then give the CALs up here, and read that code to the desk:',
-    command: serverCommand(
-      cli,
-      'move',
-      ...['--release', '--agreement', agreement, '--product', product, '--type', type],
-    ),
+    command: releaseCommand(cli, { agreement, product, type }),
   };
 }
 

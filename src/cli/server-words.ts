@@ -79,6 +79,16 @@ export function packTable(page: Page, packs: readonly Pack[]): void {
   page.table(columns, rows, 'No CALs are installed.');
 }
 
+/** Gives up what is frozen of a key pack, by telephone. */
+export function releaseCommand(
+  cli: Cli,
+  of: { readonly agreement: string; readonly product: string; readonly type: string },
+): string {
+  const { agreement, product, type } = of;
+  const line = ['--agreement', agreement, '--product', product, '--type', type];
+  return serverCommand(cli, 'move', '--release', ...line);
+}
+
 /** "25 CALs of ts-2012r2 per device". */
 export function calsOf(of: {
   readonly count: number;

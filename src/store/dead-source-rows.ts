@@ -144,7 +144,7 @@ export interface RiskRow
     'move' | 'line' | 'source' | 'riskUnits' | 'riskFrom' | 'riskUntil' | 'approvedAt' | 'seenAt'
   > {}
 
-/** What is at risk under an agreement now, or will be: of declarations, and of moves that a fence ended for other lines. */
+/** What is at risk under an agreement now, or will be: of declarations, and of moves of servers fenced off for other lines. */
 export async function risksOf(tx: ReadTx, agreement: string, nowMs: number): Promise<readonly RiskRow[]> {
   return tx.all<RiskRow>(
     `select d.move, d.line, d.source, d.risk_units as "riskUnits", d.risk_from as "riskFrom",
@@ -159,7 +159,7 @@ export async function risksOf(tx: ReadTx, agreement: string, nowMs: number): Pro
   );
 }
 
-/** Of a move that ended because its source was fenced off for another line; false where it stands there already. */
+/** Of a move one end of which (`source`) was fenced off for another line; false where it stands there already. */
 export async function insertFencedRisk(
   tx: WriteTx,
   row: Pick<DeadSourceRow, 'move' | 'agreement' | 'line' | 'source'> & {

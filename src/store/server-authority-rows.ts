@@ -153,13 +153,13 @@ export interface LineRow {
   readonly heldK: number;
   readonly heldValue: string;
   readonly lastUnit: number;
-  /** Until when no license of it lapses: a telephone move took a part, and who its holders are nobody knows. */
-  readonly namelessUntil: number | null;
+  /** Until when no license of it lapses: a telephone move took a part, and who its holders are nobody knows. 0: there was none. */
+  readonly namelessUntil: number;
 }
 
 const lineColumns = `id, agreement, line, aid, product, product_name as "productName", family, version, type,
   open_units as "openUnits", free_k as "freeK", free_value as "freeValue", held_k as "heldK",
-  held_value as "heldValue", last_unit as "lastUnit", nameless_until as "namelessUntil"`;
+  held_value as "heldValue", last_unit as "lastUnit", coalesce(nameless_until, 0) as "namelessUntil"`;
 
 export async function listLines(tx: ReadTx): Promise<readonly LineRow[]> {
   return tx.all<LineRow>(`select ${lineColumns} from lines order by agreement, line`);

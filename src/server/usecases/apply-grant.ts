@@ -153,7 +153,7 @@ async function reserveFor(
     (await takenOverEarly(tx, line.id, source)).map((license) => [license.sub, license.id]),
   );
   const rows = of.holders.map(({ sub, kind, origin, leaseEnd: told }): ReservationRow => {
-    const leaseEnd = Math.max(msOfIso(told) ?? nowMs + longestLeaseMs, line.namelessUntil ?? 0);
+    const leaseEnd = Math.max(msOfIso(told) ?? nowMs + longestLeaseMs, line.namelessUntil);
     return { lineId: line.id, sub, kind, origin, move, source, leaseEnd };
   });
   await insertReservations(tx, rows);

@@ -299,7 +299,7 @@ async function findOther(context: ServerContext, search: Search): Promise<KnownS
     servers: await knownServers(context, tx),
     slots: await slotsOfKits(context, tx),
   }));
-  const lines = slots.flatMap(linesOf).map((line) => ({ ...line, id: -1, lastUnit: 0, namelessUntil: null }));
+  const lines = slots.flatMap(linesOf).map((line) => ({ ...line, id: -1, lastUnit: 0, namelessUntil: 0 }));
   const own: Source = { licenseServerId: context.licenseServerId, value: context.lsidValue };
   const sources = search.code.kind === 'key-pack' ? [null] : [search.source, own];
   for (const server of servers) {

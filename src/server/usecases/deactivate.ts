@@ -2,7 +2,6 @@
  * Deactivation: releases what is frozen, gives back what is unissued, and closes. The document's step
  * 10; by telephone it prints one code for each agreement (protocol §3.6, kind 5).
  */
-
 import type { ConfirmationKind } from '../../core/confirmation.ts';
 import { allLines } from '../../core/confirmation.ts';
 import type { JsonObject } from '../../core/json.ts';
@@ -195,12 +194,7 @@ async function closeHolding(
   let held = 0;
   let releases = 0;
   for (const { line } of holding.lines) {
-    const returned = await returnLeft(context, tx, {
-      line,
-      authority: await authorityNow(tx, aid),
-      by,
-      nowMs,
-    });
+    const returned = await returnLeft(context, tx, { line, aid, by, nowMs });
     if (!returned.ok) return returned;
     codes.push(...returned.value);
   }
@@ -268,7 +262,7 @@ async function returnLeft(
   tx: WriteTx,
   of: {
     readonly line: LineRow;
-    readonly authority: AuthorityRow;
+    readonly aid: string;
     readonly by: Deactivation['by'];
     readonly nowMs: number;
   },

@@ -21,6 +21,7 @@ import { noteEvent } from './events.ts';
 import type { Candidate, Situation } from './license-situation.ts';
 import { serverLog } from './license-token.ts';
 import type { ShownToken } from './take-over.ts';
+import { isShownFor } from './take-over.ts';
 
 export interface GapSituation {
   /** The gap license that the holder has, unless it has a permanent one since. */
@@ -63,8 +64,7 @@ export async function gapFor(
       const remembered = counts && !gone ? { source, product, sub, origin, expiresAt } : null;
       return { row, open: null, remembered, until };
     }
-    if (shown?.sub !== sub || shown.product !== line.product) continue;
-    if (!showsHolder(shown.expiresAt, nowMs)) continue;
+    if (shown === null || !isShownFor(shown, line, sub) || !showsHolder(shown.expiresAt, nowMs)) continue;
     const waits = await waitsForDead(tx, { lineId: line.id, source: shown.source, nowMs });
     if (!waits || (await hadGap(tx, line.id, sub))) continue;
     return { row: null, open: { line, shown }, remembered: null, until: null };

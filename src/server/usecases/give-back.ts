@@ -56,7 +56,7 @@ async function giveBack(
   const { line, authority, quantity, nowMs } = of;
   const accounts = accountsOf(line);
   const coming = await provisionalMove(tx, line.agreement, line.line);
-  // What it brought is in transit in the books of the clearinghouse, which would refuse to take it back.
+  // What it brought may have to be given back to where it came from.
   if (coming !== undefined) return err({ code: 'move-open', move: coming.id, state: coming.state });
   const freezing = await unfinishedFreeze(tx, line);
   if (freezing !== undefined) return err({ code: 'move-open', move: freezing.id, state: freezing.state });
@@ -100,14 +100,15 @@ export async function giveAllBack(
   tx: WriteTx,
   of: {
     readonly line: LineRow;
-    readonly authority: AuthorityRow;
+    /** The authority whose ratchet the codes are made with. */
+    readonly aid: string;
     readonly quantity: number;
     readonly nowMs: number;
   },
 ): Promise<Result<readonly ConfirmationView[], Refusal>> {
   const codes: ConfirmationView[] = [];
   for (let left = of.quantity; left > 0; left -= mostInConfirmation) {
-    const authority = await authorityNow(tx, of.authority.aid);
+    const authority = await authorityNow(tx, of.aid);
     const quantity = Math.min(left, mostInConfirmation);
     const given = await giveBack(context, tx, { ...of, authority, quantity });
     if (!given.ok) return given;

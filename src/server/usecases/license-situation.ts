@@ -20,7 +20,7 @@ import type { LicenseRequest } from './request-license.ts';
 import type { AuthorityFacts, ServerFacts } from './server-facts.ts';
 import { standingOf } from './server-facts.ts';
 import type { ShownToken, TakeOver } from './take-over.ts';
-import { findTakeOver } from './take-over.ts';
+import { findTakeOver, isShownFor } from './take-over.ts';
 import { temporariesAlive } from './temporary-count.ts';
 import { whereItWent } from './where-it-went.ts';
 
@@ -188,15 +188,6 @@ async function expectedHere(
   return { takeOver: gone.takeOver, movedTo: cameBack ? null : move, cameBack };
 }
 
-/** Whether a token is of a line, and of this holder: pseudonyms are compared under our salt. */
-export function isShownFor(
-  shown: Pick<ShownToken, 'product' | 'sub'>,
-  { line, authority }: Candidate,
-  subIn: Situation['subIn'],
-): boolean {
-  return shown.product === line.product && subIn(authority) === shown.sub;
-}
-
 /** A shown token counts only for the line and the holder that it names. */
 function shownForHolder(
   candidates: readonly Candidate[],
@@ -204,7 +195,7 @@ function shownForHolder(
   subIn: Situation['subIn'],
 ): ShownToken | null {
   if (shown === null) return null;
-  return candidates.some((candidate) => isShownFor(shown, candidate, subIn)) ? shown : null;
+  return candidates.some(({ line, authority }) => isShownFor(shown, line, subIn(authority))) ? shown : null;
 }
 
 async function findAnyTakeOver(
@@ -216,7 +207,7 @@ async function findAnyTakeOver(
       ? await findReservation(tx, candidate.line.id, of.subIn(candidate.authority))
       : undefined;
     if (reservation !== undefined) return { ...candidate, from: { by: 'list', reservation } };
-    const isOfLine = of.shown !== null && isShownFor(of.shown, candidate, of.subIn);
+    const isOfLine = of.shown !== null && isShownFor(of.shown, candidate.line, of.subIn(candidate.authority));
     const from = isOfLine ? await findTakeOver(tx, candidate.line.id, of.shown) : null;
     if (from !== null) return { ...candidate, from };
   }

@@ -121,7 +121,7 @@ async function play(
       firstLeaseEnd: isoOrNull(named[0]),
       lastLeaseEnd: isoOrNull(named.at(-1)),
     },
-    keptUntil: isoOrNull(kept?.namelessUntil ?? undefined),
+    keptUntil: isoOrNull(kept?.namelessUntil),
     source: {
       licenseServerId: context.licenseServerId,
       horizon: await horizonHere(context, tx, move.agreement),

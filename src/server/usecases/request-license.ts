@@ -24,7 +24,7 @@ import type { ServerContext } from '../context.ts';
 import { giveGap, giveTemporary } from './bare-license.ts';
 import { noteDenial, noteIssued } from './license-events.ts';
 import type { Asked, Candidate, Situation } from './license-situation.ts';
-import { candidatesFor, isShownFor, situationOf } from './license-situation.ts';
+import { candidatesFor, situationOf } from './license-situation.ts';
 import { accountsOf, marksOf, permanentToken, serverLog, temporaryToken } from './license-token.ts';
 import { otherEnd } from './move-row.ts';
 import { newId } from './new-id.ts';
@@ -33,7 +33,7 @@ import { decideInTime } from './seen-time.ts';
 import type { AuthorityFacts } from './server-facts.ts';
 import { serverFacts, standingOf } from './server-facts.ts';
 import type { Inherited, ShownToken } from './take-over.ts';
-import { settleTakeOver, verifyEnded, verifyShown } from './take-over.ts';
+import { isShownFor, settleTakeOver, verifyEnded, verifyShown } from './take-over.ts';
 
 export interface LicenseRequest {
   readonly product: string;
@@ -309,8 +309,8 @@ async function makeLicense(
   const kind = line.type;
   const sub = situation.subIn(authority);
   const expiresAt = endOf(context, deed, authority);
-  const { shown, subIn } = situation;
-  const early = inherited === null && shown !== null && isShownFor(shown, to, subIn) ? shown : null;
+  const { shown } = situation;
+  const early = inherited === null && shown !== null && isShownFor(shown, line, sub) ? shown : null;
   const origin = inherited?.origin ?? early?.origin ?? `${context.licenseServerId}/${unit}`;
   const jti = newId(context);
   const late = deed.decision.act === 'take-over' && deed.decision.late;
@@ -339,7 +339,7 @@ async function makeLicense(
     issuedAt: nowMs,
     renewedAt: nowMs,
     expiresAt,
-    leaseEnd: Math.max(expiresAt, known, line.namelessUntil ?? 0),
+    leaseEnd: Math.max(expiresAt, known, line.namelessUntil),
   };
 }
 

@@ -69,7 +69,7 @@ function mayHaveOthers(
   const { license, line, nowMs } = of;
   const first = `${context.licenseServerId}/${license.unit}`;
   const { origin, renewedAt, issuedAt } = license;
-  return origin !== first || renewedAt !== issuedAt || (line.namelessUntil ?? 0) > nowMs;
+  return origin !== first || renewedAt !== issuedAt || line.namelessUntil > nowMs;
 }
 
 async function takeBack(

@@ -66,7 +66,7 @@ export async function takeBack(
     tx,
     newcomers.map((holder) => {
       const { sub, kind, origin } = holder;
-      return { ...came, sub, kind, origin, leaseEnd: Math.max(endOf(holder), line.namelessUntil ?? 0) };
+      return { ...came, sub, kind, origin, leaseEnd: Math.max(endOf(holder), line.namelessUntil) };
     }),
   );
   if (fromFree === 0) return ok(postings);

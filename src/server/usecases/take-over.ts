@@ -13,6 +13,7 @@ import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ReservationRow, ReserveRow } from '../../store/reserve-rows.ts';
 import { drawReserve, honorToken, takeReservation, wasHonored } from '../../store/reserve-rows.ts';
 import { findReserves } from '../../store/reserve-source-rows.ts';
+import type { LineRow } from '../../store/server-authority-rows.ts';
 import { findServerMove } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 
@@ -24,6 +25,11 @@ export interface ShownToken {
   readonly sub: string;
   readonly origin: string;
   readonly expiresAt: number;
+}
+
+/** Whether a token is of a line and of this holder, whom `sub` names under the salt of the line's agreement. */
+export function isShownFor(shown: ShownToken, line: Pick<LineRow, 'product'>, sub: string): boolean {
+  return shown.product === line.product && shown.sub === sub;
 }
 
 /** What our own books know of a license that a move has taken from here, or of a CAL that waited here for its holder. */

@@ -2,7 +2,6 @@
  * The administrator's decisions on the source of a telephone move: freeze, release, report
  * (protocol §3.6). Each is decided here and only told; giving up rights needs nobody's permission.
  */
-
 import { longestLeaseMs } from '../../core/cal.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
 import type { ConfirmationKind } from '../../core/confirmation.ts';
