@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { cancelMove } from '../src/clearinghouse/usecases/cancel-move.ts';
+import { confirmByTelephone } from '../src/clearinghouse/usecases/desk-confirm.ts';
 import { exchangeMessages } from '../src/clearinghouse/usecases/exchange.ts';
 import { settleDue } from '../src/clearinghouse/usecases/settle-due.ts';
 import type { Refusal } from '../src/core/refusal.ts';
@@ -10,7 +11,6 @@ import { problemOf } from '../src/protocol/problem.ts';
 import { openReferral } from '../src/protocol/referral.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { applyAnswerFile, applyMessages } from '../src/server/usecases/apply-message.ts';
-import { contactClearinghouse } from '../src/server/usecases/contact.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { returnByTelephone } from '../src/server/usecases/give-back.ts';
 import { sealOutbox } from '../src/server/usecases/outbox.ts';
@@ -233,43 +233,73 @@ it('a grant that never came is undone without a trace, whatever comes later', as
   assert.deepEqual(await acts.books(world), [70, 30, 0]);
 });
 
-it('a grant whose units a later code brought and a move by telephone took is given back from later ones', async () => {
-  const third = await world.addServer('LS-THIRD', { connected: true });
-  await acts.connect(third, 0);
-  const move = await acts.askMove(old, next);
-  await acts.contact(old, old);
-  // The later position of the free chain brings the 17 of the grant that is still under way.
-  await acts.install(world, next, { quantity: 1 });
-  assert.deepEqual(await acts.counts(next), [18, 0, 18, 0, 0, 0]);
-  const frozen = await freezeByTelephone(next.context, {
-    ...device,
-    to: acts.idOf(third),
-    quantity: 'all',
+describe('what a later code brought, and a move by telephone took, cannot be given back', () => {
+  let third: OpenServer;
+  let move: string;
+  let frozen: string;
+
+  beforeEach(async () => {
+    third = await world.addServer('LS-THIRD', { connected: true });
+    await acts.connect(third, 0);
+    move = await acts.askMove(old, next);
+    await acts.contact(old, old);
+    // The later position of the free chain brings the 17 of the grant that is still under way.
+    await acts.install(world, next, { quantity: 1 });
+    assert.deepEqual(await acts.counts(next), [18, 0, 18, 0, 0, 0]);
+    const order = { ...device, to: acts.idOf(third), quantity: 'all' } as const;
+    frozen = value(await freezeByTelephone(next.context, order)).code;
+    await acts.deskMove(world, { from: next, to: third });
   });
-  await cancel(move);
-  const refused = async () => {
-    const { failed } = value(await contactClearinghouse(next.context, { waitMs: 0 }));
-    return failed.map(({ type, refusal }) => [type, refusal.code]);
+
+  const goesOn = async (): Promise<void> => {
+    for (const code of [frozen, value(await releaseByTelephone(next.context, device)).code]) {
+      for (const told of (await acts.confirm(world, code)).codes) await acts.typeCode(third, told.code);
+    }
+    assert.deepEqual(await acts.counts(third), [18, 0, 18, 0, 0, 0]);
+    assert.deepEqual(await acts.counts(next), [3, 0, 0, 0, 3, 0]);
+    await acts.permanents(next, ends);
+    assert.deepEqual(await acts.counts(old), [0, 0, 0, 0, 0, 0]);
+    assert.deepEqual(await acts.books(world), [79, 21, 0]);
   };
-  assert.deepEqual(await refused(), [['cancel', 'move-open']]);
-  assert.deepEqual(await acts.counts(next), [21, 0, 0, 18, 3, 0]);
-  const released = await releaseByTelephone(next.context, device);
-  assert.deepEqual(await refused(), [['cancel', 'move-more-than-there-is']]);
-  assert.deepEqual(await acts.counts(next), [3, 0, 0, 0, 3, 0]);
-  assert.equal(await acts.stateOf(world, move), 'aborting');
-  // With as many more, the undone move ends, and what was moved on is heard.
-  await acts.install(world, next, { quantity: 17 });
-  assert.deepEqual(await refused(), []);
-  await acts.contact(next, old);
-  assert.equal(await acts.stateOf(world, move), 'aborted');
-  await acts.deskMove(world, { from: next, to: third });
-  for (const told of [frozen, released]) {
-    for (const { code } of (await acts.confirm(world, value(told).code)).codes)
-      await acts.typeCode(third, code);
-  }
-  assert.deepEqual(await acts.counts(old), [20, 3, 17, 0, 0, 0]);
-  assert.deepEqual(await acts.counts(next), [0, 0, 0, 0, 0, 0]);
-  assert.deepEqual(await acts.counts(third), [18, 0, 18, 0, 0, 0]);
+
+  it('so the move goes on to its end, and whoever asked for the undo is told that it came too late', async () => {
+    value(await undoMove(old.context, move));
+    await acts.contact(old);
+    assert.equal(await acts.stateOf(world, move), 'aborting');
+    const refused = await confirmByTelephone(world.clearinghouse.context, {
+      code: frozen,
+    });
+    assert.deepEqual(refusalOf(refused), { code: 'move-more-than-there-is', asked: 18, available: 1 });
+    await acts.contact(next);
+    assert.equal(await acts.stateOf(world, move), 'aborting');
+    await acts.contact(next);
+    assert.equal(await acts.stateOf(world, move), 'committed');
+    assert.equal((await listMoves(next.context)).find(({ id }) => id === move)?.state, 'final');
+    await acts.contact(old, old, next);
+    assert.equal(await acts.stateOf(world, move), 'closed');
+    const late = refusalOf(await undoMove(old.context, move));
+    assert.equal(late.code, 'undo-too-late');
+    assert.equal((await listMoves(old.context)).find(({ id }) => id === move)?.undoing, false);
+    await goesOn();
+  });
+
+  it('nor where the source has given its CALs up meanwhile: they are not in hand, but the target’s', async () => {
+    await cancel(move);
+    await acts.closeByContact(old, false);
+    assert.equal(await acts.stateOf(world, move), 'returning');
+    await acts.contact(next, next);
+    assert.equal(await acts.stateOf(world, move), 'closed');
+    await goesOn();
+  });
+
+  it('the desk is told the same when it asks again', async () => {
+    await cancel(move);
+    await acts.contact(next, next);
+    const late = refusalOf(await cancelMove(world.clearinghouse.context, move));
+    assert.equal(late.code, 'undo-too-late');
+    await acts.contact(old, old, next);
+    await goesOn();
+  });
 });
 
 describe('what is being undone, as its source has asked,', () => {

@@ -136,6 +136,9 @@ const ownEvents = {
   5033: information(
     'A gap license for {product}[ per {type}] was given to a holder of license server {source}. It ends on {until}.',
   ),
+  5034: warning(
+    'The move of {product}[ per {type}] from license server {source} cannot be undone: its CALs have gone on from here by a code that was read out. It goes on to its end; to have them there again, move them back.',
+  ),
   5050: warning(
     'A move of {product}[ per {type}] to license server {target} has waited for {days:day}, and its CALs are still held here[: {awaited}] See calyx server move --status.',
   ),

@@ -35,6 +35,8 @@ export type MoveEvent =
   | 'released'
   | 'cancel'
   | 'relinquished'
+  /** The target cannot give back: what the move brought has left it by a code, which nothing undoes. */
+  | 'kept'
   | 'declare-dead'
   | 'horizon-passed'
   | 'early-release'
@@ -148,6 +150,12 @@ const givenBackAfterRelease: Cell = { to: 'closed', effects: [postToLapse] };
 /** Given up by its source while its target is still to give back; by one that was fenced off, too. */
 const givenUp: Cell = { to: 'returning', effects: [] };
 
+/**
+ * Too late to undo: the target has passed on what it was to give back. The units are its own, and so
+ * the books cover what it has given up.
+ */
+const kept: Cell = { to: 'committed', effects: [postToTarget, toSource('release'), toTarget('final')] };
+
 /** The units of a source that was declared to function no longer wait for its horizon (§2.5). */
 const quarantine: MoveEffect = { do: 'quarantine' };
 /** The source has spoken after all, or its horizon has passed: the units are in transit from now on. */
@@ -200,6 +208,7 @@ const online: Table = {
     grant: 'again',
     installed: 'again',
     verified: 'again',
+    kept: 'again',
     released: { to: 'closed', effects: [toTarget('source-closed')] },
     'horizon-passed': { to: 'closed', effects: [toTarget('source-closed')] },
   },
@@ -210,6 +219,7 @@ const online: Table = {
     verified: 'again',
     released: 'again',
     relinquished: 'again',
+    kept: 'again',
     'horizon-passed': 'again',
     'target-gone': 'again',
     'target-lapsed': 'again',
@@ -221,6 +231,7 @@ const online: Table = {
     released: givenUp,
     'horizon-passed': givenUp,
     relinquished: givenBack,
+    kept,
     'target-gone': 'again',
     'target-lapsed': givenBack,
   },
@@ -230,6 +241,7 @@ const online: Table = {
     cancel: 'again',
     released: 'again',
     relinquished: givenBackAfterRelease,
+    kept: releasedOnline,
     'horizon-passed': 'again',
     'target-gone': 'again',
     'target-lapsed': givenBackAfterRelease,

@@ -74,6 +74,7 @@ const bodies: Readonly<Record<MessageType, JsonObject>> = {
   released: { ...line, unissued: 25, held: 1, leases: [{ sub: holder.sub, leaseEnd: inDays(60) }] },
   'relinquished-part': { part: 0, holders: [holder] },
   relinquished: { ...line, unissued: 24, held: 1, holders: [holder] },
+  kept: {},
   undo: {},
   return: { ...line, quantity: 3 },
   deactivate: {

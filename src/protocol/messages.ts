@@ -187,6 +187,8 @@ const serverBodies = {
     holders: Holders,
     parts: Type.Optional(Part),
   }),
+  /** The target cannot give back what a move had brought: it has gone on from there, by codes, and nothing undoes that. */
+  kept: closed({}),
   /** The administrator wants a move undone; answered by what undoes it, or refused after the commit. */
   undo: closed({}),
   return: closed({ ...Line, quantity: Quantity }),

@@ -149,5 +149,15 @@ export const fixedSeeds: readonly FixedSeed[] = [
     steps: 1000,
     why: 'a key pack that the grant from a dead source went past was counted into the reserve of that source too',
   },
+  {
+    seed: 48_507_307,
+    steps: 1000,
+    why: 'a move by telephone took on what a later code had brought of a move to be undone: neither could end',
+  },
+  {
+    seed: 68_025_125,
+    steps: 1000,
+    why: 'the same, and the source of the move to be undone had given its CALs up meanwhile',
+  },
   ...[1, 3, 19, 31, 83, 2, 4, 5, 6, 7, 9, 10, 11].map((seed) => ({ seed, steps: 400, why: any })),
 ];

@@ -44,6 +44,7 @@ export async function handleMessage(
     case 'verified':
     case 'released':
     case 'relinquished':
+    case 'kept':
     case 'statement':
     case 'undo':
       return handleMoveMessage(context, tx, { message, nowMs });

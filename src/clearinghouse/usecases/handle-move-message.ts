@@ -2,6 +2,7 @@
  * What a license server says of a move, as its source or as its target (protocol §2.3): what it claims is
  * held against the move and the books before the move goes on.
  */
+import { longestLeaseMs } from '../../core/cal.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -15,6 +16,8 @@ import type { MoveHappening } from './advance-move.ts';
 import { advanceMove } from './advance-move.ts';
 import { undoMove } from './cancel-move.ts';
 import type { Handling } from './handle-message.ts';
+import { fencedEnds } from './lapse.ts';
+import { leasesUntil } from './lease-ends.ts';
 import { allHolders, allLeases, allReturned, keepOnePart } from './list-parts.ts';
 import { newId } from './new-id.ts';
 import { noteToldRelease } from './ratchet.ts';
@@ -39,6 +42,7 @@ type OfMove = Extract<
       | 'verified'
       | 'released'
       | 'relinquished'
+      | 'kept'
       | 'undo'
       | 'statement';
   }
@@ -55,6 +59,7 @@ const saidBy: Readonly<Record<Exclude<OfMove['t'], 'move-request'>, readonly ('s
   verified: ['source', 'target'],
   released: ['source'],
   relinquished: ['target'],
+  kept: ['target'],
   undo: ['source', 'target'],
   statement: ['source', 'target'],
 };
@@ -91,6 +96,8 @@ export async function handleMoveMessage(
       return handleReleased(context, tx, { move, message, nowMs });
     case 'relinquished':
       return handleRelinquished(context, tx, { move, message, nowMs });
+    case 'kept':
+      return handleKept(context, tx, { move, nowMs });
     case 'statement':
       return handleStatement(context, tx, { move, message });
     case 'undo': {
@@ -255,4 +262,14 @@ async function handleRelinquished(
     nowMs,
     returned: { unissued, holders: holders.value },
   });
+}
+
+/**
+ * The undo comes too late: what the target was to give back has left it by a code. The units are its own, so that
+ * the code is covered. Where the source has given them up meanwhile, its holders may have been renewed until then.
+ */
+async function handleKept(context: ClearinghouseContext, tx: WriteTx, { move, nowMs }: Saying): Handled {
+  const untilMs = Math.max(nowMs + longestLeaseMs, ...(await fencedEnds(tx, move)));
+  const leases = await leasesUntil(tx, move, untilMs);
+  return carryOn(context, tx, { move, event: 'kept', nowMs, leases });
 }

@@ -11,7 +11,7 @@ import { msOf } from '../../protocol/schema.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { declarationsOf } from '../../store/dead-source-rows.ts';
 import { insertLapse, markLapseEnded, passedLapses } from '../../store/lapse-rows.ts';
-import type { WriteTx } from '../../store/port.ts';
+import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import type { MoveHappening } from './advance-move.ts';
 import { wasGranted } from './cancel-body.ts';
@@ -47,7 +47,7 @@ export async function lapsePostings(
 }
 
 /** When the licenses of its ends must have ended that are fenced off: nobody tells how long theirs run. */
-async function fencedEnds(tx: WriteTx, { source, target }: MoveRow): Promise<readonly number[]> {
+export async function fencedEnds(tx: ReadTx, { source, target }: MoveRow): Promise<readonly number[]> {
   const rows = [...(await declarationsOf(tx, source)), ...(await declarationsOf(tx, target))];
   return rows.filter(({ grantedAt }) => grantedAt !== null).map(({ opensAt }) => opensAt);
 }

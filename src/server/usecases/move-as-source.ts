@@ -33,6 +33,7 @@ import { newId } from './new-id.ts';
 import { settleUndo } from './open-undo.ts';
 import { checkTime } from './seen-time.ts';
 import { takeBack } from './take-back.ts';
+import { endUndo } from './undo-move.ts';
 
 /** Where a move stands for its source: `requested` means that nothing was frozen yet. */
 function sourceState(move: ServerMoveRow | undefined): SourceState {
@@ -212,6 +213,7 @@ export async function onRelease(
   if (step.value.again || move === undefined) return ok(null);
   const line = await findLine(tx, message.body.agreement, message.body.line);
   if (line === undefined) return err({ code: 'not-activated', agreement: message.body.agreement });
+  await endUndo(tx, move);
   const { address } = message.body;
   if (address !== undefined) await savePeer(tx, { licenseServerId: move.target, name: null, url: address });
   if (await beginRelease(tx, id)) return ok(null);

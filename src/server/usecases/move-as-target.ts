@@ -30,6 +30,7 @@ import { unfinishedFreeze } from './move-progress.ts';
 import { moveEvent, moveRow, targetState } from './move-row.ts';
 import { newId } from './new-id.ts';
 import { checkTime } from './seen-time.ts';
+import { endUndo } from './undo-move.ts';
 
 export async function onGrant(
   context: ServerContext,
@@ -136,6 +137,7 @@ export async function onTarget(
   if (!step.ok) return step;
   if (move === undefined) return err({ code: 'move-unknown', move: id });
   const nowMs = context.clock.nowMs();
+  await endUndo(tx, move);
   if (message.t === 'final') {
     if (step.value.again) return ok(null);
     await updateServerMove(tx, { ...move, state: 'final', updatedAt: nowMs });

@@ -27,6 +27,7 @@ import { outgoing } from '../send.ts';
 import { applyGrant } from './apply-grant.ts';
 import { noteEvent } from './events.ts';
 import { viewHolder } from './holder-view.ts';
+import { hasPassedOn, keep } from './keep.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import type { Handled, On } from './move-messages.ts';
 import { partSize } from './move-progress.ts';
@@ -54,7 +55,13 @@ export async function onCancel(
     const taken = await takeGrant(context, tx, { body, id, line });
     if (!taken.ok) return taken;
   }
-  const given = await giveUp(tx, { line, move: id, source: body.source, amount: body.unissued + body.held });
+  const amount = body.unissued + body.held;
+  // One whose grant is not here yet waits for it: only then is it known what is missing.
+  if (move?.state === 'provisional' && (await hasPassedOn(tx, { line, amount }))) {
+    await keep(context, tx, { line, move });
+    return ok(null);
+  }
+  const given = await giveUp(tx, { line, move: id, source: body.source, amount });
   if (!given.ok) return given;
   await enterReturn(context, tx, { body, id, move, line, given: given.value });
   return ok(null);

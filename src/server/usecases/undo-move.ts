@@ -85,6 +85,21 @@ export async function withdraw(
   return gone;
 }
 
+/**
+ * A move has come to its end though its undoing was asked for here: whoever asked is told that it was too late. Nothing
+ * where nobody did.
+ */
+export async function endUndo(tx: WriteTx, move: ServerMoveRow): Promise<void> {
+  const allowed = checkUndo({
+    ...move,
+    state: 'committed',
+    carrier: 'online',
+    sourceIs: await sourceIs(tx, move),
+  });
+  if (allowed.ok) throw new Error('A move by messages that is committed could be undone.');
+  await settleRequest(tx, { id: undoId(move.id), state: 'refused', answer: JSON.stringify(allowed.error) });
+}
+
 /** Whether CALs could go back to the source of a move: of another server only its declaration is known here. */
 async function sourceIs(tx: ReadTx, { id, role, agreement }: ServerMoveRow): Promise<Undoable['sourceIs']> {
   if (role === 'target') {
