@@ -12,7 +12,7 @@ import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { requestActivation } from '../src/server/usecases/requests.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
-import { freezeByTelephone } from '../src/server/usecases/telephone-move.ts';
+import { freezeByTelephone, heartbeatByTelephone } from '../src/server/usecases/telephone-move.ts';
 import { assertSound } from './audit/bundles.ts';
 import * as acts from './world/acts.ts';
 import { assertConserved } from './world/conserved.ts';
@@ -169,6 +169,26 @@ it('a server is not certified while CALs for the holders of a source are on thei
   assert.deepEqual(await acts.counts(next), [2, 0, 0, 0, 2, 0]);
   await acts.activateByContact(next);
   assert.deepEqual(await acts.counts(next), [2, 0, 0, 0, 2, 0]);
+  await assertConserved(world);
+  await world.close();
+});
+
+it('a server with a certificate that only telephones renews its holders for years, and hosts let them in', async () => {
+  const world = await makeWorld(100, { kit: false });
+  const server = await world.addServer('LS', { connected: true });
+  await acts.connect(server, 10);
+  const first = await acts.permanent(server, 'ws-1');
+  // Its connection is gone for good. A certificate is to be renewed within 25 months; no code brings one.
+  for (let day = 10; day <= 1200; day += 10) {
+    world.clock.advanceDays(10);
+    if (day % 300 === 30) {
+      const told = value(await heartbeatByTelephone(server.context));
+      for (const { code } of (await acts.confirm(world, told.code)).codes) await acts.typeCode(server, code);
+    }
+    const renewed = value(await requestLicense(server.context, { product, type, holder: 'ws-1' }));
+    assert.deepEqual([renewed.kind, renewed.unit], ['permanent', first.unit], `day ${day}`);
+    assert.equal(verified(server, renewed), 'valid', `day ${day}`);
+  }
   await assertConserved(world);
   await world.close();
 });

@@ -94,6 +94,7 @@ const CertificateSchema = closed({
   horizon: Bytes16,
   iat: Time,
   nbf: Time,
+  /** When another one is due. Its licenses are bound by horizon and sunset, which codes move on, and not by this. */
   exp: Time,
 });
 

@@ -61,7 +61,7 @@ export type LicenseReason =
   | 'authority-invalid'
   | 'slot-unknown'
   | 'certificate-other-server'
-  | 'certificate-out-of-term'
+  | 'before-certificate'
   // ---- the token against the authority
   | 'authority-differs'
   | 'line-differs'
@@ -149,9 +149,13 @@ function checkReach(
   return ok({ horizonMs, sunsetMs });
 }
 
-/** The two clocks that met here, the clearinghouse's and the server's, may be a day apart. */
-function isInTerm(certificate: ServerCertificate, issuedMs: number): boolean {
-  return issuedMs >= msOf(certificate.nbf) - clockToleranceMs && issuedMs <= msOf(certificate.exp);
+/**
+ * Whether a license is older than the certificate that is to vouch for it. The two clocks that met there, the
+ * clearinghouse's and the server's, may be a day apart. How long a certificate vouches its horizon says, which the
+ * publisher moves on by codes where no other certificate can be brought.
+ */
+function isBefore(certificate: ServerCertificate, issuedMs: number): boolean {
+  return issuedMs < msOf(certificate.nbf) - clockToleranceMs;
 }
 
 /** The line that the token names, if authority, line, product and level are what the token says. */
@@ -160,11 +164,8 @@ function checkLine(ground: ProofGround, claims: PermanentClaims): Checked<Author
   if (!equalBytes(authority.aid, bytesOf(claims.aid))) {
     return no('authority-differs', 'the token was issued under another authority');
   }
-  if (certificate !== null && !isInTerm(certificate, msOf(claims.iat))) {
-    return no(
-      'certificate-out-of-term',
-      `issued ${claims.iat}, the certificate is for ${certificate.nbf} to ${certificate.exp}`,
-    );
+  if (certificate !== null && isBefore(certificate, msOf(claims.iat))) {
+    return no('before-certificate', `issued ${claims.iat}, the certificate is good from ${certificate.nbf}`);
   }
   if (claims.lvl !== authority.basis) {
     return no('level-differs', `the token says ${claims.lvl}, the authority is by ${authority.basis}`);

@@ -3,6 +3,7 @@ import { openClearinghouseContext } from '../../src/clearinghouse/app.ts';
 import { openServerContext } from '../../src/server/app.ts';
 import type { ServerContext } from '../../src/server/context.ts';
 import { chanceOf, SeededRandom } from './chances.ts';
+import { makeHosts } from './hosts.ts';
 import { deliveryOf } from './post.ts';
 import { profileOf } from './profile.ts';
 import { Program } from './program.ts';
@@ -39,7 +40,7 @@ export async function makeSim(seed: number): Promise<Sim> {
       random,
     },
     ...{ clearinghouse, servers, gone, parcels: [], codes: [], told: [], heard: new Set(), done: [] },
-    ...{ tokens: new TokenBook(), books: unreadBooks(), faults: true },
+    ...{ tokens: new TokenBook(), hosts: makeHosts(made.root), books: unreadBooks(), faults: true },
     replace: async () => {
       const from = spare.shift();
       if (from === undefined) return undefined;

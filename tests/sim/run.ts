@@ -11,6 +11,7 @@ import { chanceOf, pickWeighted } from './chances.ts';
 import { deaths } from './dead.ts';
 import { endQuietly } from './end.ts';
 import { holders, revokeListed } from './holders.ts';
+import { signIn } from './hosts.ts';
 import { makeSim } from './make-sim.ts';
 import { overlaps } from './overlap.ts';
 import type { Act } from './people.ts';
@@ -132,7 +133,7 @@ async function oneStep(sim: Sim, name: ActName): Promise<string> {
   }
   lookAtClocks(sim);
   await checkStep(sim);
-  return words;
+  return words + signIn(sim);
 }
 
 /** Most servers are set up at once, so that most steps have something to do. */

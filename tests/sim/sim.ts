@@ -4,6 +4,7 @@ import type { CalType } from '../../src/core/product.ts';
 import type { ServerContext } from '../../src/server/context.ts';
 import type { Chance } from '../kill/random.ts';
 import type { SeededRandom } from './chances.ts';
+import type { SessionHost } from './hosts.ts';
 import type { Profile } from './profile.ts';
 import type { Program } from './program.ts';
 import type { Books } from './replayed.ts';
@@ -74,6 +75,7 @@ export interface Sim {
   readonly heard: Set<string>;
   readonly done: Done[];
   readonly tokens: TokenBook;
+  readonly hosts: readonly SessionHost[];
   readonly books: Books;
   /** Off for the end, where everything arrives. */
   faults: boolean;

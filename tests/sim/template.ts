@@ -11,7 +11,9 @@ import { makeKit } from '../../src/clearinghouse/usecases/make-kit.ts';
 import { addProduct } from '../../src/clearinghouse/usecases/products.ts';
 import type { CalType } from '../../src/core/product.ts';
 import type { Clock } from '../../src/platform/clock.ts';
+import { nodeDigest } from '../../src/platform/digest.ts';
 import type { Random } from '../../src/platform/random.ts';
+import { readPublisherBundle } from '../../src/protocol/trust.ts';
 import { initServer, openServerContext } from '../../src/server/app.ts';
 import { addKit } from '../../src/server/usecases/settings.ts';
 import { agreement, product, value } from '../world/world.ts';
@@ -26,6 +28,8 @@ const startMs = Date.UTC(2026, 0, 5, 8);
 
 export interface Template {
   readonly startMs: number;
+  /** The publisher's public root key. */
+  readonly root: Uint8Array;
   readonly clearinghouse: { readonly dir: string; readonly file: string };
   readonly servers: readonly { readonly name: string; readonly dir: string; readonly file: string }[];
 }
@@ -90,7 +94,8 @@ async function makeTemplate(): Promise<Template> {
   for (const name of serverNames) {
     servers.push(await makeServer(join(folder, name), name, { ...hands, kit, bundle }));
   }
-  return { startMs, clearinghouse: { dir, file }, servers };
+  const { root } = value(readPublisherBundle(nodeDigest, bundle));
+  return { startMs, root: root.publicKey, clearinghouse: { dir, file }, servers };
 }
 
 let made: Promise<Template> | undefined;

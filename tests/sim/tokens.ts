@@ -25,6 +25,8 @@ export interface HeldToken {
   readonly jti: string;
   readonly token: string;
   readonly bundle: unknown;
+  /** By the clock of its server. */
+  readonly issuedMs: number;
   readonly endsMs: number;
   /** Renewed past the horizon of its server. */
   readonly late: boolean;
@@ -41,6 +43,7 @@ interface Claims {
   readonly origin: string;
   readonly sub: string;
   readonly jti: string;
+  readonly iat: string;
   readonly exp: string;
   readonly late?: boolean;
 }
@@ -76,7 +79,7 @@ export class TokenBook {
    */
   take(given: { holder: string; token: string; bundle: unknown; early: boolean }, nowMs: number): HeldToken {
     const claims = readPayload(given.token) as unknown as Claims;
-    const { kind: line, iss: issuer, unit, origin, sub, jti, exp, late = false } = claims;
+    const { kind: line, iss: issuer, unit, origin, sub, jti, iat, exp, late = false } = claims;
     const held: HeldToken = {
       ...{
         holder: given.holder,
@@ -89,7 +92,7 @@ export class TokenBook {
         sub,
         jti,
       },
-      ...{ endsMs: Date.parse(exp), late, returned: false, resigned: false },
+      ...{ issuedMs: Date.parse(iat), endsMs: Date.parse(exp), late, returned: false, resigned: false },
     };
     this.#among({ places: this.#byUnit, what: 'unit', name: `${issuer}/${line}/${unit}` }, held, nowMs);
     if (given.early) this.#early.add(`${line}/${origin}`);

@@ -38,7 +38,7 @@ import { authorityOf, toldByMessage } from './ratchet.ts';
 
 type Activate = Handling<MessageOf<'activate'>>;
 
-/** How long a certificate is valid: a year beyond its first horizon, and renewed long before. */
+/** After how long another certificate is due at the latest: a year beyond its first horizon, and it comes long before. */
 const certificateMs = 25 * 31 * dayMs;
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Certificates are renewed for their age, with a contact (protocol §3.4): after their term nobody would
- * believe the licenses that the server renews, and its holders would stop working.
+ * Certificates are renewed for their age, with a contact (protocol §3.4), so that no chain of keys and anchors is
+ * used for ever. A server that only telephones keeps the one it has: its horizon is moved on by codes.
  */
 import { dayMs } from '../../core/time.ts';
 import { readStoredCertificate } from '../../protocol/authority.ts';
