@@ -68,3 +68,22 @@ it('gives nobody the CAL of one who came early while the source may have renewed
   assert.equal((await acts.permanent(next, 'ws-3')).kind, 'temporary');
   await world.close();
 });
+
+it('gives nobody a license that ends before the one it comes with', async () => {
+  const world = await makeWorld();
+  const old = await world.addServer('LS-OLD', { kit: true });
+  const next = await world.addServer('LS-NEW', { kit: true });
+  await acts.setUp(world, old, 2);
+  await acts.setUp(world, next, 0);
+  const first = await acts.permanent(
+    drawing(old, (_low, high) => high),
+    'ws-1',
+  );
+  await acts.moveByTelephone(world, { from: old, to: next });
+  const shortest = drawing(next, (low) => low);
+  const taken = await acts.permanent(shortest, 'ws-1', acts.sourceOf(first));
+  assert.deepEqual([taken.origin, taken.expiresAt], [first.origin, first.expiresAt]);
+  const other = await acts.permanent(shortest, 'ws-2');
+  assert.equal(Math.ceil((Date.parse(other.expiresAt) - world.clock.nowMs()) / dayMs), 52);
+  await world.close();
+});

@@ -355,6 +355,17 @@ describe('leaseEnd', () => {
   };
   const lease = { nowMs, draw, sunsetMs: null };
 
+  it('is no earlier than what its holder comes with ends, nor later than any lease may', () => {
+    const shortest = { ...lease, kind: 'device', draw: (low: number) => low } as const;
+    const until = (days: number): number => leaseEnd({ ...shortest, hasUntilMs: nowMs + days * dayMs });
+    assert.deepEqual(
+      [10, 52, 60, 89, 400].map((days) => (until(days) - nowMs) / dayMs),
+      [52, 52, 60, 89, 89],
+    );
+    const sunsetMs = nowMs + 55 * dayMs;
+    assert.equal(leaseEnd({ ...shortest, sunsetMs, hasUntilMs: nowMs + 60 * dayMs }), sunsetMs);
+  });
+
   it('draws 52 to 89 days for a device', () => {
     assert.equal(leaseEnd({ ...lease, kind: 'device' }), nowMs + 89 * dayMs);
     assert.deepEqual(bounds, [52, 89]);

@@ -44,15 +44,19 @@ function wholeSecond(ms: number): number {
 /**
  * When a license given or renewed now ends, in whole seconds, never beyond sunset (protocol §2.1).
  * `draw` answers a random whole number between two, both included. `sunsetMs` is null where there
- * is none: on a server that is not activated, or where horizons are waived.
+ * is none: on a server that is not activated, or where horizons are waived. `hasUntilMs` is when the
+ * licenses end that its holder comes with: it is given none that ends before them, but no longer one than any.
  */
 export function leaseEnd(lease: {
   readonly kind: LeaseKind;
   readonly nowMs: number;
   readonly draw: (low: number, high: number) => number;
   readonly sunsetMs: number | null;
+  readonly hasUntilMs?: number;
 }): number {
-  const end = lease.nowMs + leaseDays(lease.kind, lease.draw) * dayMs;
+  const { kind, nowMs, hasUntilMs = 0 } = lease;
+  const drawn = nowMs + leaseDays(kind, lease.draw) * dayMs;
+  const end = Math.max(drawn, Math.min(hasUntilMs, nowMs + longestLeaseOf(kind)));
   return wholeSecond(lease.sunsetMs === null ? end : Math.min(end, lease.sunsetMs));
 }
 

@@ -15,7 +15,7 @@ export const deadSources: readonly Mutant[] = [
         replace: 'where 0 < ? and d.granted_at is null',
       },
     ],
-    caught: { seed: 1028, checker: 'one holder per origin' },
+    caught: { seed: 1051, checker: 'one holder per origin' },
   },
   {
     name: 'M7',
@@ -67,7 +67,7 @@ export const deadSources: readonly Mutant[] = [
         replace: 'const shown = shownForHolder(candidates, asked.shown ?? asked.ended, subIn)',
       },
     ],
-    caught: { seed: 1019, checker: 'one holder per origin' },
+    caught: { seed: 1018, checker: 'one holder per origin' },
   },
   {
     name: 'D4',
@@ -85,7 +85,7 @@ export const deadSources: readonly Mutant[] = [
         replace: 'const claims = entitled;',
       },
     ],
-    caught: { seed: 1005, checker: 'one holder per origin' },
+    caught: { seed: 1033, checker: 'one holder per origin' },
   },
   {
     name: 'D5',
@@ -98,7 +98,7 @@ export const deadSources: readonly Mutant[] = [
         replace: 'return earlyLeaseEnd !== null && nowMs > 0;',
       },
     ],
-    caught: { seed: 8000, checker: 'I5' },
+    caught: { seed: 8033, checker: 'I5' },
   },
   {
     name: 'D6',
@@ -124,7 +124,7 @@ export const deadSources: readonly Mutant[] = [
         replace: 'units: 0,',
       },
     ],
-    caught: { seed: 6122, checker: 'I5' },
+    caught: { seed: 6005, checker: 'I5' },
   },
   {
     name: 'D8',
@@ -150,6 +150,6 @@ export const deadSources: readonly Mutant[] = [
         replace: 'fromMs: nowMs, untilMs: opensAtMs };',
       },
     ],
-    caught: { seed: 6022, checker: 'I5' },
+    caught: { seed: 6003, checker: 'I5' },
   },
 ];

@@ -159,5 +159,10 @@ export const fixedSeeds: readonly FixedSeed[] = [
     steps: 1000,
     why: 'the same, and the source of the move to be undone had given its CALs up meanwhile',
   },
+  {
+    seed: 149,
+    steps: 1000,
+    why: 'whoever came back with a license was given one that ended earlier, and then counted as new past the horizon',
+  },
   ...[1, 3, 19, 31, 83, 2, 4, 5, 6, 7, 9, 10, 11].map((seed) => ({ seed, steps: 400, why: any })),
 ];

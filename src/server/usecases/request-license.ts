@@ -214,7 +214,7 @@ async function unchanged(context: ServerContext, tx: WriteTx, deed: Deed): Promi
 
 /** A new lease on the unit that the holder has. */
 async function renew(context: ServerContext, tx: WriteTx, deed: Deed): Promise<Granted> {
-  const expiresAt = endOf(context, deed, must(deed.situation.own).authority);
+  const expiresAt = endOf(context, deed, { authority: must(deed.situation.own).authority, hasUntilMs: 0 });
   return renewTo(context, tx, { ...deed, expiresAt });
 }
 
@@ -308,7 +308,6 @@ async function makeLicense(
   }
   const kind = line.type;
   const sub = situation.subIn(authority);
-  const expiresAt = endOf(context, deed, authority);
   const { shown } = situation;
   const early = inherited === null && shown !== null && isShownFor(shown, line, sub) ? shown : null;
   const origin = inherited?.origin ?? early?.origin ?? `${context.licenseServerId}/${unit}`;
@@ -322,6 +321,7 @@ async function makeLicense(
           inherited.leaseEnd,
           await latestLeaseEnd(tx, { lineId: line.id, kind, holder: request.holder }),
         );
+  const expiresAt = endOf(context, deed, { authority, hasUntilMs: known });
   return {
     lineId: line.id,
     kind,
@@ -344,10 +344,15 @@ async function makeLicense(
 }
 
 /** The end of the new lease, never beyond the sunset of the agreement that the unit belongs to. */
-function endOf(context: ServerContext, deed: Deed, authority: AuthorityFacts): number {
-  const { nowMs, request } = deed.asked;
-  const { sunsetMs } = standingOf(authority, nowMs);
-  return leaseEnd({ kind: request.type, nowMs, draw: context.random.between, sunsetMs });
+function endOf(
+  context: ServerContext,
+  { asked }: Deed,
+  of: { readonly authority: AuthorityFacts; readonly hasUntilMs: number },
+): number {
+  const { nowMs, request } = asked;
+  const { sunsetMs } = standingOf(of.authority, nowMs);
+  const { hasUntilMs } = of;
+  return leaseEnd({ kind: request.type, nowMs, draw: context.random.between, sunsetMs, hasUntilMs });
 }
 
 function permanentAnswer(
