@@ -2,4 +2,4 @@
 import { loadTable } from './failures/load.ts';
 
 const { failEverythingOnce, deadScenarios } = await loadTable();
-failEverythingOnce('a move from a dead source in which everything fails once', deadScenarios);
+await failEverythingOnce('a move from a dead source in which everything fails once', deadScenarios);

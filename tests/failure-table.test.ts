@@ -2,4 +2,4 @@
 import { loadTable } from './failures/load.ts';
 
 const { failEverythingOnce, scenarios } = await loadTable();
-failEverythingOnce('a move in which everything fails once', scenarios);
+await failEverythingOnce('a move in which everything fails once', scenarios);

@@ -16,72 +16,74 @@ import { agreement } from '../world/world.ts';
 import type { Scene } from './scene.ts';
 import type { Round, Scenario } from './steps.ts';
 import { alone, contact, line, moveId, quiet, read, until } from './steps.ts';
+import type { End } from './summary.ts';
+import { online, telephone } from './template.ts';
 
 const statement = 'Ann Lee: the disk burnt on Monday';
 
 /** On the server that takes its place; by message the clearinghouse is told, and the answer waited for. */
-async function declare(scene: Scene, by: 'message' | 'telephone'): Promise<void> {
+export async function declare(scene: Scene, by: 'message' | 'telephone'): Promise<void> {
   const order = {
     agreement,
-    from: acts.idOf(scene.old()),
+    from: acts.idOf(scene.server('old')),
     ...line,
     statement,
     by,
     requestId: 'dead',
   } as const;
-  await scene.insist('declare', () => declareDead(scene.next().context, order));
+  await scene.insist('declare', () => declareDead(scene.server('next').context, order));
   if (by === 'telephone') return;
   await until(scene, 'dead-wait', alone);
   await quiet(scene, alone);
 }
 
 /** The one holder who comes while the CALs wait. Whoever does not come then has no claim later on. */
-async function bridge(scene: Scene): Promise<void> {
+export async function bridge(scene: Scene): Promise<void> {
   const [holder, ...others] = scene.tokens.keys();
   for (const other of others) scene.tokens.delete(other);
   const shown = scene.tokens.get(holder ?? '');
   assert.ok(holder !== undefined && shown !== undefined);
   const request = { ...line, holder, source: acts.sourceOf(shown) } as const;
-  const gap = await scene.insist('gap license', () => requestLicense(scene.next().context, request));
+  const gap = await scene.insist('gap license', () => requestLicense(scene.server('next').context, request));
   assert.equal(gap?.kind, 'temporary');
 }
 
 /** Beyond a day of the declaration. */
 async function pass(scene: Scene, until: 'horizon' | 'opensAt'): Promise<void> {
-  const [move] = (await listMoves(scene.desk(), { after: '', limit: 1 })).items;
+  const [move] = (await scene.look(() => listMoves(scene.desk(), { after: '', limit: 1 }))).items;
   scene.clock.set((msOfIso(move?.deadSource?.[until] ?? '') ?? 0) + 1000);
 }
 
 /** The horizon of the source passes, and the new server has its CALs. */
-async function granted(scene: Scene): Promise<void> {
+export async function granted(scene: Scene): Promise<void> {
   await pass(scene, 'horizon');
   await until(scene, 'closed', alone);
   await quiet(scene, alone);
 }
 
 /** Every lease of the source has ended, and the CALs are everybody's. */
-async function opened(scene: Scene, round: Round): Promise<'next'> {
+export async function opened(scene: Scene, round: Round): Promise<End> {
   await pass(scene, 'opensAt');
   await quiet(scene, round);
-  return 'next';
+  return ['next'];
 }
 
-async function waitedFor(scene: Scene): Promise<'next'> {
+async function waitedFor(scene: Scene): Promise<End> {
   await declare(scene, 'message');
   await bridge(scene);
   await granted(scene);
   return opened(scene, alone);
 }
 
-async function speaksInTime(scene: Scene): Promise<'next'> {
+async function speaksInTime(scene: Scene): Promise<End> {
   await declare(scene, 'message');
   scene.faults.begin();
   await until(scene, 'closed', contact);
   await quiet(scene, contact);
-  return 'next';
+  return ['next'];
 }
 
-async function speaksTooLate(scene: Scene): Promise<'next'> {
+async function speaksTooLate(scene: Scene): Promise<End> {
   await declare(scene, 'message');
   await bridge(scene);
   await granted(scene);
@@ -91,14 +93,14 @@ async function speaksTooLate(scene: Scene): Promise<'next'> {
   return opened(scene, contact);
 }
 
-async function releasedEarly(scene: Scene): Promise<'next'> {
+async function releasedEarly(scene: Scene): Promise<End> {
   await declare(scene, 'message');
   await bridge(scene);
   scene.faults.begin();
   await approve(scene);
   await until(scene, 'closed', alone);
   await quiet(scene, alone);
-  return 'next';
+  return ['next'];
 }
 
 async function approve(scene: Scene): Promise<string> {
@@ -108,7 +110,7 @@ async function approve(scene: Scene): Promise<string> {
   return approved?.code ?? '';
 }
 
-async function givenUp(scene: Scene): Promise<'old'> {
+async function givenUp(scene: Scene): Promise<End> {
   await declare(scene, 'message');
   scene.faults.begin();
   await scene.insist('desk cancel', async () => {
@@ -117,13 +119,13 @@ async function givenUp(scene: Scene): Promise<'old'> {
   });
   await until(scene, 'aborted', contact);
   await quiet(scene, contact);
-  return 'old';
+  return ['old'];
 }
 
 /** Declared on the new server for its holders' sake, and at the desk for the CALs. */
 async function declareAtDesk(scene: Scene): Promise<void> {
   await declare(scene, 'telephone');
-  const ends = { from: acts.idOf(scene.old()), to: acts.idOf(scene.next()) };
+  const ends = { from: acts.idOf(scene.server('old')), to: acts.idOf(scene.server('next')) };
   const order = { agreement, ...ends, ...line, quantity: 'all', reason: 'dead', statement } as const;
   await scene.insist('desk move', () =>
     startDeskMove(scene.desk(), { ...order, by: 'Ben Roe', requestId: 'the-move' }),
@@ -131,42 +133,43 @@ async function declareAtDesk(scene: Scene): Promise<void> {
   await bridge(scene);
 }
 
-async function readOut(scene: Scene): Promise<'next'> {
+async function readOut(scene: Scene): Promise<End> {
   await declareAtDesk(scene);
   await pass(scene, 'horizon');
   const told = await scene.insist('desk repeat', async () => {
     await listMoves(scene.desk(), { after: '', limit: 1 });
-    return repeatCodes(scene.desk(), { agreement, serverId: acts.idOf(scene.next()) });
+    return repeatCodes(scene.desk(), { agreement, serverId: acts.idOf(scene.server('next')) });
   });
-  await read(scene, 'next', told?.codes.find(({ kind }) => kind === 'held-key-pack')?.code);
+  const code = told?.codes.find(({ kind }) => kind === 'held-key-pack')?.code;
+  await read(scene, { on: 'next', code });
   // By code the target counts the longest lease from the typing.
   scene.clock.advanceDays(90);
-  return 'next';
+  return ['next'];
 }
 
-async function readOutEarly(scene: Scene): Promise<'next'> {
+async function readOutEarly(scene: Scene): Promise<End> {
   await declareAtDesk(scene);
   scene.faults.begin();
-  await read(scene, 'next', await approve(scene));
-  return 'next';
+  await read(scene, { on: 'next', code: await approve(scene) });
+  return ['next'];
 }
 
 export const deadScenarios: readonly Scenario[] = [
   {
     name: 'from a dead source, when its horizon has passed',
-    carrier: 'online',
+    beginning: online,
     silent: true,
     run: waitedFor,
   },
-  { name: 'from a dead source that speaks in time', carrier: 'online', run: speaksInTime },
+  { name: 'from a dead source that speaks in time', beginning: online, run: speaksInTime },
   {
     name: 'from a dead source that speaks too late',
-    carrier: 'online',
+    beginning: online,
     refusedOften: true,
     run: speaksTooLate,
   },
-  { name: 'from a dead source, released early', carrier: 'online', silent: true, run: releasedEarly },
-  { name: 'from a dead source, given up at the desk', carrier: 'online', run: givenUp },
-  { name: 'from a dead source by telephone', carrier: 'telephone', run: readOut },
-  { name: 'from a dead source by telephone, released early', carrier: 'telephone', run: readOutEarly },
+  { name: 'from a dead source, released early', beginning: online, silent: true, run: releasedEarly },
+  { name: 'from a dead source, given up at the desk', beginning: online, run: givenUp },
+  { name: 'from a dead source by telephone', beginning: telephone, run: readOut },
+  { name: 'from a dead source by telephone, released early', beginning: telephone, run: readOutEarly },
 ];

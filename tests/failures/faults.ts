@@ -58,8 +58,9 @@ export class InjectedFailure extends Error {
   override readonly name = 'InjectedFailure';
 }
 
-export function makeFaults(fault: Fault | null): Faults {
-  const operations: Operation[] = [];
+/** `before` are the operations that went well before this run begins. */
+export function makeFaults(fault: Fault | null, before: readonly Operation[]): Faults {
+  const operations = [...before];
   let failed: Operation | null = null;
   let first = 0;
   let over = false;

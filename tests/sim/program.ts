@@ -76,7 +76,7 @@ class MortalStore implements Store {
 let databases = 0;
 
 /** A database in memory that lives as long as this does, whoever else opens and closes it. */
-class MemoryDatabase {
+export class MemoryDatabase {
   readonly file: string;
   readonly #keeper: DatabaseSync;
 
