@@ -11,7 +11,7 @@ import { listMoves, startMove } from '../src/server/usecases/start-move.ts';
 import * as acts from './world/acts.ts';
 import { assertConserved } from './world/conserved.ts';
 import type { World } from './world/world.ts';
-import { agreement, makeWorld, product, value } from './world/world.ts';
+import { agreement, makeWorld, product, refusalOf, value } from './world/world.ts';
 
 const line = { agreement, product, type: 'device' } as const;
 const requestId = 'the-same';
@@ -73,4 +73,14 @@ it('both install what they ask for', async () => {
     value(await settleByContact(server.context, asked.id));
   }
   assert.deepEqual([(await acts.counts(one))[0], (await acts.counts(other))[0]], [9, 8]);
+});
+
+it('a move of something else under the same key is refused, on the server itself', async () => {
+  const asked = await move(one, target);
+  assert.equal((await move(one, target)).id, asked.id);
+  const order = { ...line, to: acts.idOf(target), reason: 'replaced', hold: false, requestId } as const;
+  for (const change of [{ quantity: 1 }, { quantity: 'all', to: acts.idOf(other) }] as const) {
+    const refused = refusalOf(await startMove(one.context, { ...order, ...change }));
+    assert.deepEqual(refused, { code: 'idempotency-key-reused', id: requestId });
+  }
 });

@@ -53,7 +53,8 @@ export interface MoveOrder {
 /**
  * Starts a move, or goes on with the open one of the same quantity to the same target. Refused:
  * `agreement-missing`, `move-to-itself`, `line-unknown`, `not-activated`, `move-more-than-there-is`,
- * `move-too-large`, `move-open`, `invalid-input` (a source that no longer functions is declared so on the target).
+ * `move-too-large`, `move-open`, `idempotency-key-reused`, `invalid-input` (a source that no longer functions is declared so
+ * on the target).
  */
 export async function startMove(
   context: ServerContext,
@@ -83,7 +84,10 @@ export async function startIn(
   if (!found.ok) return found;
   const { line } = found.value;
   const before = await askedBefore(context, tx, { line, order, target: target.value });
-  if (before !== undefined) return ok(await viewMove(context, tx, { move: before, resumed: true }));
+  if (!before.ok) return before;
+  if (before.value !== undefined) {
+    return ok(await viewMove(context, tx, { move: before.value, resumed: true }));
+  }
   const open = (await listServerMoves(tx)).find(
     (move) => isUnderWay(move) && move.agreement === line.agreement && move.line === line.line,
   );
@@ -102,21 +106,28 @@ interface Asking {
 
 /**
  * The move that this very order has led to already: under the same key, or finished while whoever
- * watched it was cut off, so that the end was never shown. Asking again must not move as many again.
+ * watched it was cut off, so that the end was never shown. Asking again must not move as many again. Refused:
+ * `idempotency-key-reused` where the key has led to another move.
  */
 async function askedBefore(
   context: ServerContext,
   tx: WriteTx,
   { line, order, target }: Asking,
-): Promise<ServerMoveRow | undefined> {
+): Promise<Result<ServerMoveRow | undefined, Refusal>> {
+  const isAsked = (move: ServerMoveRow): boolean =>
+    move.target === target && move.quantity === order.quantity;
   if (order.requestId !== undefined) {
     const same = await findServerMove(tx, keyedId(context, order.requestId));
-    if (same !== undefined) return same;
+    const isOfLine = same?.agreement === line.agreement && same.line === line.line;
+    if (same !== undefined && !(isOfLine && isAsked(same))) {
+      return err({ code: 'idempotency-key-reused', id: order.requestId });
+    }
+    if (same !== undefined) return ok(same);
   }
   const unseen = order.watched === true ? await readMeta(tx, unseenKey(line)) : undefined;
   const move = unseen === undefined ? undefined : await findServerMove(tx, unseen);
-  if (move === undefined || !['closed', 'undone'].includes(move.state)) return undefined;
-  return move.target === target && move.quantity === order.quantity ? move : undefined;
+  const hasEnded = move !== undefined && ['closed', 'undone'].includes(move.state);
+  return ok(hasEnded && isAsked(move) ? move : undefined);
 }
 
 /** The end of a move was shown to whoever asked for it: the same order asks for another move now. */
