@@ -8,7 +8,7 @@ import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
 import { approveMove } from '../src/clearinghouse/usecases/approve-release.ts';
 import { cancelMove } from '../src/clearinghouse/usecases/cancel-move.ts';
 import type { MoveView } from '../src/clearinghouse/usecases/desk-moves.ts';
-import { listMoves, repeatCodes } from '../src/clearinghouse/usecases/desk-moves.ts';
+import { listMoves } from '../src/clearinghouse/usecases/desk-moves.ts';
 import { startDeskMove } from '../src/clearinghouse/usecases/start-move.ts';
 import { mostUnits } from '../src/core/agreement.ts';
 import { msOfIso } from '../src/core/time.ts';
@@ -28,6 +28,7 @@ import {
   moveAt,
   newWorld,
   passTime,
+  readPack,
   stateAt,
   statement,
 } from './world/dead.ts';
@@ -258,11 +259,9 @@ describe('the rest of a dead source', () => {
     world.clock.set((msOfIso((await moveAt(at, id)).deadSource?.horizon ?? '') ?? 0) - 1000);
     const [one, other] = [value(await ask(source, 'ws-1')), value(await ask(source, 'ws-2'))];
     await passTime(at, id, 'horizon');
-    const call = { agreement, serverId: acts.idOf(target) };
     const heldPack = async (): Promise<string> => {
       await deadMoves(at);
-      const { codes } = value(await repeatCodes(context, call));
-      return codes.find(({ kind }) => kind === 'held-key-pack')?.code ?? '';
+      return readPack(at, 'held-key-pack');
     };
     await acts.typeCode(target, await heldPack(), { from: acts.idOf(source), quantity: mostUnits });
     assert.deepEqual(await acts.counts(target), [mostUnits, 0, 0, 0, mostUnits, 0]);

@@ -41,13 +41,13 @@ const Leases = Type.Array(closed({ sub: Holder.properties.sub, leaseEnd: Time })
 const Holders = Type.Array(Holder);
 /** Servers whose CALs had come to the source for holders whom it does not know by name, or who were never there: they may ask the target. */
 const AlsoFrom = Type.Optional(Type.Array(LicenseServerIdText, { maxItems: 64 }));
-/** A held key pack that was read out: where it stands on the held chain, and whose holders it is for. */
-const HeldPack = { kBefore: ChainPosition, kAfter: ChainPosition, source: LicenseServerIdText };
+/** A key pack that was read out: where it stands on its chain, and whose holders it is for. */
+const TypedPack = { kBefore: ChainPosition, kAfter: ChainPosition, source: LicenseServerIdText };
 /**
  * Held key packs below what a grant proves: those of them that were never typed are among its units, and belong to
  * the holders of their own source.
  */
-const HeldBefore = Type.Optional(Type.Array(closed(HeldPack)));
+const HeldBefore = Type.Optional(Type.Array(closed(TypedPack)));
 const Statement = Type.String({ minLength: 1, maxLength: 1000 });
 /** The number of a part of a long list. */
 const Part = Type.Integer({ minimum: 0, maximum: 100_000 });
@@ -226,7 +226,9 @@ const clearinghouseBodies = {
      * Held key packs that were read out under the authority before: those of them that were never typed
      * are among the certificate's open units, and still belong to the holders of their source.
      */
-    heldBefore: Type.Array(closed({ line: LineNumber, ...HeldPack })),
+    heldBefore: Type.Array(closed({ line: LineNumber, ...TypedPack })),
+    /** Those of unissued CALs of sources that no longer function: their holders have theirs first (protocol §2.5). */
+    freeBefore: Type.Optional(Type.Array(closed({ line: LineNumber, ...TypedPack }))),
   }),
   /** `amount` more units, `total` ever on this chain: the proof is the chain value at k. */
   'key-pack': closed({

@@ -282,6 +282,23 @@ export async function grantsOf(tx: ReadTx, aid: string): Promise<readonly GrantR
 }
 
 /**
+ * The key packs of unissued CALs of an authority that are of sources which no longer function, in order: a code says
+ * nothing of whose CALs it brings.
+ */
+export async function freePacksOfDead(
+  tx: ReadTx,
+  aid: string,
+): Promise<readonly Pick<GrantRow, 'line' | 'kBefore' | 'kAfter' | 'source'>[]> {
+  return tx.all(
+    `select g.line, g.k_before as "kBefore", g.k_after as "kAfter", g.source from grants g
+     join dead_sources d on d.move = g.move
+     where g.aid = ? and g.kind = 'free' and g.carrier = 'telephone' and g.k_after > g.k_before
+       and d.granted_at is not null order by g.line, g.k_after`,
+    aid,
+  );
+}
+
+/**
  * The first position of the held chain of each line that a move by messages has been granted and its source not
  * been heard to release, while its target has not reported to have it.
  */

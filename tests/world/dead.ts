@@ -1,6 +1,7 @@
 /** A source that dies and the server that takes its place, as the tests of that need them (protocol §2.5). */
 import { showAgreement } from '../../src/clearinghouse/usecases/agreements.ts';
-import { showMove } from '../../src/clearinghouse/usecases/desk-moves.ts';
+import { repeatCodes, showMove } from '../../src/clearinghouse/usecases/desk-moves.ts';
+import { startDeskMove } from '../../src/clearinghouse/usecases/start-move.ts';
 import type { CalType } from '../../src/core/product.ts';
 import { msOfIso } from '../../src/core/time.ts';
 import type { OpenServer } from '../../src/server/app.ts';
@@ -58,6 +59,25 @@ export async function declare({ source, target }: Pair, type: CalType = 'device'
   const { id } = value(await declareDead(target.context, { ...order, by: 'message' }));
   await acts.contact(target);
   return id;
+}
+
+/** The same by telephone: on the target, and at the desk. Answers the id that the desk knows it by. */
+export async function declareByTelephone({ world, source, target }: Pair): Promise<string> {
+  const order = { agreement, from: acts.idOf(source), ...line, statement };
+  value(await declareDead(target.context, { ...order, by: 'telephone' }));
+  const started = value(
+    await startDeskMove(world.clearinghouse.context, {
+      ...{ ...order, to: acts.idOf(target), quantity: 'all', reason: 'dead', requestId: acts.newRequest() },
+    }),
+  );
+  return String(started['move']);
+}
+
+/** The key pack that the desk reads to the target once more. */
+export async function readPack({ world, target }: Pair, kind: 'key-pack' | 'held-key-pack'): Promise<string> {
+  const call = { agreement, serverId: acts.idOf(target) };
+  const { codes } = value(await repeatCodes(world.clearinghouse.context, call));
+  return codes.find((code) => code.kind === kind)?.code ?? '';
 }
 
 /** The promises of the books, and a verdict on the journals that asks neither program. */

@@ -30,7 +30,7 @@ import { outgoing } from '../send.ts';
 import { anchorsOf } from '../signer.ts';
 import { idValue } from '../stored-ids.ts';
 import { carryOver } from './close-authority.ts';
-import { heldPacks } from './grant-proofs.ts';
+import { packsBefore } from './grant-proofs.ts';
 import type { Handling } from './handle-message.ts';
 import { newId } from './new-id.ts';
 import { checkNotDead } from './open-authority.ts';
@@ -88,7 +88,7 @@ export async function activateServer(
       re: message.id,
       certificate: certified.document,
       horizon: null,
-      heldBefore: before === undefined ? [] : await heldPacks(tx, before.aid),
+      ...(before === undefined ? { heldBefore: [] } : await packsBefore(tx, before.aid)),
     },
   });
   await tx.post({
@@ -317,7 +317,7 @@ export async function certifyAgain(
       re: newId(context),
       certificate: authority.document,
       horizon: null,
-      heldBefore: await heldPacks(tx, before.aid),
+      ...(await packsBefore(tx, before.aid)),
     },
   });
   return { authority, message };

@@ -5,14 +5,14 @@
 import { base64url } from '../../core/bytes.ts';
 import { freeChain, heldChain } from '../../core/chain.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { grantsOf } from '../../store/committed-server-rows.ts';
+import { freePacksOfDead, grantsOf } from '../../store/committed-server-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { revealAt } from '../signer.ts';
 import { idBytes } from '../stored-ids.ts';
 
-/** A held key pack by telephone: its place on the held chain of a line, and whose holders it is for. */
-export type HeldPack = JsonObject & {
+/** A key pack by telephone: its place on a chain of a line, and whose holders it is for. */
+type TypedPack = JsonObject & {
   readonly line: number;
   readonly kBefore: number;
   readonly kAfter: number;
@@ -20,10 +20,21 @@ export type HeldPack = JsonObject & {
 };
 
 /** The held key packs by telephone of an authority, in the order of their positions. */
-export async function heldPacks(tx: ReadTx, aid: string): Promise<readonly HeldPack[]> {
+async function heldPacks(tx: ReadTx, aid: string): Promise<readonly TypedPack[]> {
   return (await grantsOf(tx, aid)).flatMap(({ kind, carrier, line, kBefore, kAfter, source }) =>
     kind === 'held' && carrier === 'telephone' && source !== null ? [{ line, kBefore, kAfter, source }] : [],
   );
+}
+
+/**
+ * What a certificate says of the key packs under the authority before it, of which those that were never typed are among
+ * its open units: the held ones, and the unissued ones of sources that no longer function (protocol §3.5).
+ */
+export async function packsBefore(tx: ReadTx, aid: string): Promise<JsonObject> {
+  const free = (await freePacksOfDead(tx, aid)).flatMap(({ source, ...place }): readonly TypedPack[] =>
+    source === null ? [] : [{ ...place, source }],
+  );
+  return { heldBefore: await heldPacks(tx, aid), ...(free.length === 0 ? {} : { freeBefore: free }) };
 }
 
 /** The proofs of both chains up to the positions of a grant, with the held key packs below them. */

@@ -28,10 +28,11 @@ import type { ServerContext } from '../context.ts';
 import { raiseGeneration } from '../generation.ts';
 import { bringIn } from './advance-chain.ts';
 import { enterLines } from './apply-activation-code.ts';
+import { openDeadByTelephone, takeDead } from './dead-key-pack.ts';
 import { noteEvent } from './events.ts';
+import { openHeld } from './held-key-pack.ts';
 import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
-import { openReserveFor } from './reserve.ts';
 
 /** Takes a certificate in. Refused: `message-invalid`, `message-untrusted`, `message-not-for-us`. */
 export async function applyCertificate(
@@ -72,7 +73,7 @@ export async function applyCertificate(
   });
   const before = await linesOfAgreement(tx, agreement);
   await enterLines(tx, authority);
-  await bringOpenUnits(context, tx, { authority, before, heldBefore: message.body.heldBefore, nowMs });
+  await bringOpenUnits(context, tx, { authority, before, body: message.body, nowMs });
   const generation = await raiseGeneration(tx, gen);
   const answer = JSON.stringify({ agreement, generation });
   await settleRequest(tx, { id: message.body.re, state: 'done', answer });
@@ -126,7 +127,8 @@ async function stateUnder(
 
 /**
  * Units the certificate vouches for and this server does not have yet: codes that were never typed. Those
- * of held key packs go into a reserve for the holders of their source, the others are free.
+ * of held key packs go into a reserve for the holders of their source, the others are free; what is of a source that no
+ * longer functions is divided among its holders as if it had been typed, for its code can be typed no more.
  */
 async function bringOpenUnits(
   context: ServerContext,
@@ -134,10 +136,12 @@ async function bringOpenUnits(
   of: {
     readonly authority: Authority;
     readonly before: readonly LineRow[];
-    readonly heldBefore: BodyOf<'activated'>['heldBefore'];
+    readonly body: BodyOf<'activated'>;
     readonly nowMs: number;
   },
 ): Promise<void> {
+  const { nowMs } = of;
+  const { heldBefore, freeBefore = [] } = of.body;
   for (const line of await linesOfAgreement(tx, of.authority.agreement)) {
     const known = of.before.find((row) => row.line === line.line);
     const had = known === undefined ? 0 : known.openUnits + known.freeK + known.heldK;
@@ -145,17 +149,40 @@ async function bringOpenUnits(
     let lastUnit = line.lastUnit;
     const bring = async (amount: number, source: string | null): Promise<void> => {
       if (amount <= 0) return;
-      await bringPart(context, tx, { line, first: lastUnit + 1, amount, source, nowMs: of.nowMs });
+      await bringPart(context, tx, { line, first: lastUnit + 1, amount, source, nowMs });
       lastUnit += amount;
       left -= amount;
     };
-    for (const held of of.heldBefore.filter((row) => row.line === line.line)) {
+    for (const held of heldBefore.filter((row) => row.line === line.line)) {
       const untyped = held.kAfter - Math.max(held.kBefore, known?.heldK ?? 0);
       await bring(Math.min(left, untyped), held.source);
     }
     await bring(left, null);
     if (lastUnit > line.lastUnit) await setLastUnit(tx, line.id, lastUnit);
+    for (const pack of freeBefore.filter((row) => row.line === line.line)) {
+      await takeFree(context, tx, { line, pack, isTyped: pack.kAfter <= (known?.freeK ?? 0), nowMs });
+    }
   }
+}
+
+/** The unissued units of a source that no longer functions, which are here now: its holders have theirs first. */
+async function takeFree(
+  context: ServerContext,
+  tx: WriteTx,
+  of: {
+    readonly line: LineRow;
+    readonly pack: NonNullable<BodyOf<'activated'>['freeBefore']>[number];
+    /** It may have been typed without its source; what was typed with it is divided already. */
+    readonly isTyped: boolean;
+    readonly nowMs: number;
+  },
+): Promise<void> {
+  const { line, pack, isTyped, nowMs } = of;
+  const dead = { line, kind: 'key-pack', from: pack.source, nowMs } as const;
+  const move = await openDeadByTelephone(context, tx, dead);
+  if (move === undefined || (isTyped && move.state !== 'dead-wait')) return;
+  const free = pack.kAfter - pack.kBefore;
+  await takeDead(context, tx, { line, move, alsoFrom: [], free, held: 0, nowMs });
 }
 
 async function bringPart(
@@ -171,7 +198,11 @@ async function bringPart(
 ): Promise<void> {
   const { line, first, amount, source, nowMs } = of;
   const { agreement, line: number, aid } = line;
-  const reserve = source === null ? null : newId(context);
+  const dead =
+    source === null
+      ? undefined
+      : await openDeadByTelephone(context, tx, { line, kind: 'held-key-pack', from: source, nowMs });
+  const reserve = source === null ? null : (dead?.id ?? newId(context));
   const pool = reserve ?? freePool;
   await addUnits(tx, { lineId: line.id, pool, first, last: first + amount - 1 });
   await tx.post({
@@ -182,7 +213,6 @@ async function bringPart(
     body: { agreement, line: number, aid, chain: 'open', added: amount, carrier: 'certificate', source },
     postings: [bringIn(line, source === null ? 'unissued' : 'reserved', amount)],
   });
-  if (source !== null && reserve !== null) {
-    await openReserveFor(context, tx, { line, source, alsoFrom: [], reserve, added: amount, nowMs });
-  }
+  if (source === null || reserve === null) return;
+  await openHeld(context, tx, { line, source, alsoFrom: [], reserve, added: amount, dead, nowMs });
 }

@@ -18,7 +18,7 @@ import { freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import type { Proof } from './advance-chain.ts';
 import { bringIn, chainOf, checkProof, takeProof } from './advance-chain.ts';
-import { openDead } from './dead-key-pack.ts';
+import { openDeadByTelephone } from './dead-key-pack.ts';
 import { divideDead } from './dead-source.ts';
 import { installHeld } from './held-key-pack.ts';
 import { accountsOf } from './license-token.ts';
@@ -103,9 +103,8 @@ async function installPacks(
     // What lies between is of a move by messages whose own grant has not come: it waits as this one's does.
     line = await takeHeldTo(context, tx, { grant, line, k: kBefore });
     const proof = heldProofAt(context, { grant, line, k: kAfter });
-    const declared = await openDead(context, tx, { line, kind: 'held-key-pack', from: source, nowMs });
-    // One that was declared by message has its own grant to come.
-    const dead = declared?.carrier === 'telephone' ? declared : undefined;
+    const named = { line, kind: 'held-key-pack', from: source, nowMs } as const;
+    const dead = await openDeadByTelephone(context, tx, named);
     const pack = { proof, source, alsoFrom: [], carrier: 'online', dead, nowMs } as const;
     line = (await installHeld(context, tx, { line, ...pack })).line;
   }

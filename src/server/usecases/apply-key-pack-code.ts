@@ -242,10 +242,9 @@ async function saidLater(
   if (line === undefined || record === undefined || move === undefined || record.at < move.startedAt)
     return undefined;
   const accounts = accountsOf(line);
-  const free = Math.min(record.added, await tx.balance(accounts.unissued));
   if (input.confirmed) {
     const { alsoFrom } = input;
-    await takeDead(context, tx, { line, move, alsoFrom, free, held: 0, nowMs });
+    await takeDead(context, tx, { line, move, alsoFrom, free: record.added, held: 0, nowMs });
   }
   const installed = await tx.balance(accounts.installed);
   return ok(outcome('key-pack', { line, added: 0, installed, applied: input.confirmed }));

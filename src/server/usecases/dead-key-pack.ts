@@ -10,7 +10,7 @@ import type { ServerMoveRow } from '../../store/server-rows.ts';
 import { findServerMove, updateServerMove } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { divideDead } from './dead-source.ts';
-import { serverLog } from './license-token.ts';
+import { accountsOf, serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
 
 /**
@@ -40,6 +40,16 @@ export async function openDead(
   return move?.carrier === 'telephone' || isItsOwn ? move : undefined;
 }
 
+/** The same of a pack that came by message, on its way past a code: one that was declared by message has its own grant to come. */
+export async function openDeadByTelephone(
+  context: ServerContext,
+  tx: WriteTx,
+  of: Parameters<typeof openDead>[2],
+): Promise<ServerMoveRow | undefined> {
+  const move = await openDead(context, tx, of);
+  return move?.carrier === 'telephone' ? move : undefined;
+}
+
 /**
  * More than one key pack can bring comes by another one, once the target has fresh chains: it is added to the reserve of
  * that before, so that nobody is served of each. Only one that has brought all that a chain can is followed by more.
@@ -56,7 +66,7 @@ async function goesOn(
 }
 
 /**
- * Units of a dead source for its holders: those who showed a token are named, and the move is over here; one by
+ * Units of a dead source for its holders, of the unissued ones as many as nobody has been given since: those who showed a token are named, and the move is over here; one by
  * message when its grant has been here, and the clearinghouse has heard so.
  */
 export async function takeDead(
@@ -75,7 +85,9 @@ export async function takeDead(
   // By code nobody tells the horizon: the last lease can have begun today (protocol §2.5).
   const opensAt = nowMs + longestLeaseMs;
   const { source, id } = move;
-  const postings = await divideDead(tx, { line, move: id, source, alsoFrom, free, held, opensAt, nowMs });
+  const left = Math.min(free, await tx.balance(accountsOf(line).unissued));
+  const came = { free: left, held, opensAt, nowMs };
+  const postings = await divideDead(tx, { line, move: id, source, alsoFrom, ...came });
   if (move.carrier === 'telephone')
     await updateServerMove(tx, {
       ...{ ...move, state: 'closed', updatedAt: nowMs },

@@ -1,8 +1,7 @@
 /**
- * A held key pack becomes a reserve for the holders of its source, whether its code was typed or the grant of a
- * later move, by message, has brought it along.
+ * A held key pack becomes a reserve for the holders of its source, whether its code was typed, or the grant of a
+ * later move or a certificate, by message, has brought it along.
  */
-
 import type { WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
@@ -36,15 +35,25 @@ export async function installHeld(
     ...{ line: of.line, proof, pool: reserve, to: 'reserved', told, nowMs },
   });
   const { line, added, installed } = taken;
-  if (dead === undefined)
-    await openReserveFor(context, tx, { line, source, alsoFrom, reserve, added, nowMs });
-  else await takeDead(context, tx, { line, move: dead, alsoFrom, free: 0, held: added, nowMs });
   const { product, type, agreement } = line;
   await noteEvent(context, tx, {
     number: 5000,
     data: { product, type, added, installed, agreement, source },
   });
+  await openHeld(context, tx, { line, source, alsoFrom, reserve, added, dead, nowMs });
+  return taken;
+}
+
+/** What came for the holders of a source, and is in the pool `reserve`, waits for them; of a dead one its move is over here. */
+export async function openHeld(
+  context: ServerContext,
+  tx: WriteTx,
+  of: Parameters<typeof openReserveFor>[2] & { readonly dead: ServerMoveRow | undefined },
+): Promise<void> {
+  const { line, source, alsoFrom, added, dead, nowMs } = of;
+  if (dead === undefined) await openReserveFor(context, tx, of);
+  else await takeDead(context, tx, { line, move: dead, alsoFrom, free: 0, held: added, nowMs });
+  const { product, type } = line;
   const moved = { count: added, product, type, source };
   await noteEvent(context, tx, { number: dead === undefined ? 89 : 93, data: moved });
-  return taken;
 }
