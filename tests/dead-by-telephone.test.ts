@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, beforeEach, describe, it } from 'node:test';
 import { approveMove } from '../src/clearinghouse/usecases/approve-release.ts';
 import { msOfIso } from '../src/core/time.ts';
+import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { sweepLapsed } from '../src/server/usecases/reclaim.ts';
 import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
 import { listMoves } from '../src/server/usecases/start-move.ts';
@@ -24,7 +25,7 @@ import {
   passTime,
   stateAt,
 } from './world/dead.ts';
-import { value } from './world/world.ts';
+import { refusalOf, value } from './world/world.ts';
 
 after(closeWorlds);
 
@@ -95,6 +96,17 @@ describe('a certificate brings the CALs of a source that was declared dead by te
     });
   }
 
+  it('released early, and the key pack of others was typed first: that one ends nothing, the certificate does', async () => {
+    value(await approveMove(at.world.clearinghouse.context, { move: id, by: 'Ben' }));
+    await acts.install(at.world, at.target, { quantity: 5 });
+    assert.deepEqual(await movesHere(), [['dead-wait', 0, 0]]);
+    await acts.activateByContact(at.target);
+    assert.deepEqual(await movesHere(), [['closed', 10, 0]]);
+    assert.deepEqual(await acts.counts(at.target), [15, 0, 14, 0, 1, 0]);
+    await assertServed();
+    await assertAll(at.world);
+  });
+
   it('and those of a move that was taken back at the new server: they are for whoever shows a license', async () => {
     const [move] = await listMoves(at.target.context);
     value(await undoMove(at.target.context, move?.id ?? ''));
@@ -104,6 +116,42 @@ describe('a certificate brings the CALs of a source that was declared dead by te
     assert.deepEqual(await movesHere(), [['undone', 0, 0]]);
     assert.deepEqual(await acts.counts(at.target), [10, 0, 0, 0, 10, 0]);
     assert.equal(value(await ask(at.target, 'ws-1', held)).origin, held.origin);
+    await assertAll(at.world);
+  });
+});
+
+describe('a key pack that was released early, and is overtaken by a later code', () => {
+  let code: string;
+  const typed = (confirmed: boolean, from = acts.idOf(at.source)) =>
+    applyCode(at.target.context, { text: code, from, confirmed });
+
+  beforeEach(async () => {
+    const approved = value(await approveMove(at.world.clearinghouse.context, { move: id, by: 'Ben' }));
+    code = approved.code ?? '';
+  });
+
+  it('brings nothing when it is typed after that; its move ends, and who waits has a CAL', async () => {
+    await acts.install(at.world, at.target, { quantity: 5 });
+    assert.deepEqual(await acts.counts(at.target), [15, 0, 15, 0, 0, 0]);
+    assert.deepEqual(await movesHere(), [['dead-wait', 0, 0]]);
+    assert.equal(refusalOf(await typed(true, acts.idOf(at.target))).code, 'already-applied');
+    assert.partialDeepStrictEqual(value(await typed(false)), { applied: false, added: 0 });
+    assert.deepEqual(await movesHere(), [['dead-wait', 0, 0]]);
+    assert.partialDeepStrictEqual(value(await typed(true)), { applied: true, added: 0, installed: 15 });
+    assert.deepEqual(await movesHere(), [['closed', 10, 0]]);
+    assert.deepEqual(await acts.counts(at.target), [15, 0, 14, 0, 1, 0]);
+    await assertServed();
+    assert.equal(refusalOf(await typed(true)).code, 'already-applied');
+    await assertAll(at.world);
+  });
+
+  it('ends its move also where nobody has left any of its CALs', async () => {
+    await acts.install(at.world, at.target, { quantity: 1 });
+    for (let number = 1; number <= 11; number += 1) await acts.permanent(at.target, `pc-${number}`);
+    assert.deepEqual(await acts.counts(at.target), [11, 11, 0, 0, 0, 0]);
+    value(await typed(true));
+    assert.deepEqual(await movesHere(), [['closed', 10, 0]]);
+    assert.deepEqual(await acts.counts(at.target), [11, 11, 0, 0, 0, 0]);
     await assertAll(at.world);
   });
 });

@@ -13,6 +13,7 @@ import { startDeskMove } from '../src/clearinghouse/usecases/start-move.ts';
 import { mostUnits } from '../src/core/agreement.ts';
 import { msOfIso } from '../src/core/time.ts';
 import type { OpenServer } from '../src/server/app.ts';
+import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { declareDead } from '../src/server/usecases/declare-dead.ts';
 import { rehearseDead } from '../src/server/usecases/rehearse-dead.ts';
 import { listMoves as movesOn, startMove } from '../src/server/usecases/start-move.ts';
@@ -24,6 +25,7 @@ import {
   books,
   closeWorlds,
   declare,
+  declareByTelephone,
   line,
   moveAt,
   newWorld,
@@ -283,4 +285,50 @@ describe('the rest of a dead source', () => {
     assert.deepEqual(await books(at), [bought - units, units, 0, 0]);
     await assertAll(world);
   });
+
+  for (const brought of ['its code', 'a certificate'] as const) {
+    it(`is released early by telephone, and counts with the first part, which ${brought} has brought`, async () => {
+      const world = await newWorld(bought);
+      const source = await world.addServer('LS-OLD', { connected: true });
+      const target = await world.addServer('LS-NEW', { kit: true, connected: true });
+      await acts.connect(source, 0);
+      await fill(source, units);
+      await acts.activate(world, target);
+      const at = { world, source, target };
+      const [one, other] = [await acts.permanent(source, 'ws-1'), await acts.permanent(source, 'ws-2')];
+      const id = await declareByTelephone(at);
+      assert.equal(value(await ask(target, 'ws-1', one)).kind, 'temporary');
+      const approved = value(await approveMove(world.clearinghouse.context, { move: id, by: 'Ben' }));
+      const typed = {
+        text: approved.code ?? '',
+        from: acts.idOf(source),
+        quantity: mostUnits,
+        confirmed: true,
+      };
+      if (brought === 'its code') value(await applyCode(target.context, typed));
+      const here = async () =>
+        (await movesOn(target.context)).map(({ state, unissued }) => [state, unissued]);
+      await acts.activateByContact(target);
+      assert.deepEqual(await here(), [['closed', mostUnits]]);
+      await deadMoves(at);
+      const rest = await readPack(at, 'key-pack');
+      world.clock.advanceDays(1);
+      const again = { text: rest, from: acts.idOf(source), confirmed: true };
+      if (brought === 'a certificate') {
+        // Typed without its source it is a key pack like any other; typed again with it, it is counted, once.
+        await acts.typeCode(target, rest);
+        assert.deepEqual(await here(), [['closed', mostUnits]]);
+        assert.partialDeepStrictEqual(value(await applyCode(target.context, again)), { added: 0 });
+      } else {
+        assert.partialDeepStrictEqual(value(await applyCode(target.context, again)), { added: 1000 });
+      }
+      assert.equal(refusalOf(await applyCode(target.context, again)).code, 'already-applied');
+      assert.deepEqual(await here(), [['closed', units]]);
+      assert.deepEqual(await acts.counts(target), [units, 0, units - 1, 0, 1, 0]);
+      assert.equal(value(await ask(target, 'ws-1')).origin, one.origin);
+      assert.equal(value(await ask(target, 'ws-2', other)).origin, other.origin);
+      assert.deepEqual(await books(at), [bought - units, units, 0, 0]);
+      await assertAll(world);
+    });
+  }
 });

@@ -225,8 +225,9 @@ async function firstNumbers(tx: ReadTx, { line, record }: Applied): Promise<Refu
 }
 
 /**
- * Typed again with the source that was left out the first time, the key pack of a dead source which a second person
- * released early is for the holders of that one: what it had brought and nobody has. undefined: it is no such code.
+ * Typed again with the source that was left out the first time, or typed after a later code that had brought its CALs, the
+ * key pack of a dead source which a second person released early is for the holders of that one: what it had brought and
+ * nobody has. undefined: it is no such code, or was typed with its source before.
  */
 async function saidLater(
   context: ServerContext,
@@ -236,15 +237,18 @@ async function saidLater(
   const { search, input, nowMs } = of;
   if (search.code.kind !== 'key-pack') return undefined;
   const lines = await listLines(tx);
-  const { line, record } = (await findApplied(context, tx, { lines, search, sources: [null] })) ?? {};
-  const { code } = search;
-  const move = line && (await openDead(context, tx, { line, kind: code.kind, from: input.from, nowMs }));
-  if (line === undefined || record === undefined || move === undefined || record.at < move.startedAt)
-    return undefined;
+  const found = await findApplied(context, tx, { lines, search, sources: [null] });
+  const came = found && (found.record ?? (await findOvertaking(tx, found.place)));
+  if (!found || !came) return undefined;
+  const { line, place } = found;
+  const move = await openDead(context, tx, { line, kind: search.code.kind, from: input.from, nowMs });
+  const waits = move?.state === 'dead-wait';
+  if (move === undefined || (waits ? came.at < move.startedAt : came.at <= move.updatedAt)) return undefined;
   const accounts = accountsOf(line);
   if (input.confirmed) {
     const { alsoFrom } = input;
-    await takeDead(context, tx, { line, move, alsoFrom, free: record.added, held: 0, nowMs });
+    const free = place.k - (came.k - came.added);
+    await takeDead(context, tx, { line, move, alsoFrom, free, held: 0, nowMs });
   }
   const installed = await tx.balance(accounts.installed);
   return ok(outcome('key-pack', { line, added: 0, installed, applied: input.confirmed }));

@@ -1,6 +1,6 @@
 /** The key pack of a source that was declared dead here, which says nothing of that but what is typed with it (protocol §2.5). */
 import { longestLeaseMs } from '../../core/cal.ts';
-import { chainLength, heldChain } from '../../core/chain.ts';
+import { chainLength, freeChain } from '../../core/chain.ts';
 import type { CodeKind } from '../../core/code.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
 import { holdingDeclaration, openDeclaration } from '../../store/gap-rows.ts';
@@ -33,8 +33,8 @@ export async function openDead(
   if (source === undefined || !source.ok) return undefined;
   const place = { lineId: line.id, source: source.value };
   const declared = await openDeclaration(tx, place);
-  if (declared === undefined && kind === 'held-key-pack') return goesOn(tx, place, line);
-  if (declared?.state !== 'waiting') return undefined;
+  if (declared === undefined) return goesOn(tx, place, line);
+  if (declared.state !== 'waiting') return undefined;
   const move = await findServerMove(tx, declared.move);
   const isItsOwn = kind === 'held-key-pack' && declared.horizon !== null && declared.horizon <= nowMs;
   return move?.carrier === 'telephone' || isItsOwn ? move : undefined;
@@ -52,7 +52,8 @@ export async function openDeadByTelephone(
 
 /**
  * More than one key pack can bring comes by another one, once the target has fresh chains: it is added to the reserve of
- * that before, so that nobody is served of each. Only one that has brought all that a chain can is followed by more.
+ * that before, so that nobody is served of each. Only one that has brought all that a chain can, as often as it has come,
+ * is followed by more.
  */
 async function goesOn(
   tx: WriteTx,
@@ -61,8 +62,9 @@ async function goesOn(
 ): Promise<ServerMoveRow | undefined> {
   const before = await holdingDeclaration(tx, place);
   const move = before && (await findServerMove(tx, before.move));
-  if (move?.carrier !== 'telephone' || move.held === 0) return undefined;
-  return move.held % chainLength(heldChain(line)) === 0 ? move : undefined;
+  if (move?.carrier !== 'telephone') return undefined;
+  const brought = move.unissued + move.held;
+  return brought > 0 && brought % chainLength(freeChain(line)) === 0 ? move : undefined;
 }
 
 /**
