@@ -70,6 +70,11 @@ function whereTheyAre(line: AgreementLine): string {
   );
 }
 
+/** What a line is of. */
+function lineText({ name, product, type }: AgreementLine): string {
+  return `${name} (${product}), CALs per ${type}`;
+}
+
 function showAgreement(page: Page, agreement: Agreement): Page {
   page.keyValues([
     ['Agreement', agreement.number],
@@ -79,11 +84,13 @@ function showAgreement(page: Page, agreement: Agreement): Page {
     ...(agreement.license === null ? [] : [['License', agreement.license] as const]),
   ]);
   for (const line of agreement.lines) {
-    page.text(`${line.name} (${line.product}), CALs per ${line.type}:
+    page.text(`${lineText(line)}:
 ${whereTheyAre(line)}`);
   }
-  for (const risk of agreement.atRisk) {
-    page.text(`At risk, line ${risk.line}, by move ${risk.move}: ${riskText(risk)}.`);
+  for (const line of agreement.lines) {
+    for (const risk of agreement.atRisk.filter((each) => each.line === line.line)) {
+      page.text(`At risk, ${lineText(line)}, by move ${risk.move}: ${riskText(risk)}.`);
+    }
   }
   return page;
 }
