@@ -9,6 +9,7 @@ import { approveMove } from '../src/clearinghouse/usecases/approve-release.ts';
 import { cancelMove } from '../src/clearinghouse/usecases/cancel-move.ts';
 import type { MoveView } from '../src/clearinghouse/usecases/desk-moves.ts';
 import { listMoves } from '../src/clearinghouse/usecases/desk-moves.ts';
+import { rehearseDeskMove } from '../src/clearinghouse/usecases/rehearse-desk-move.ts';
 import { startDeskMove } from '../src/clearinghouse/usecases/start-move.ts';
 import { mostUnits } from '../src/core/agreement.ts';
 import { msOfIso } from '../src/core/time.ts';
@@ -16,6 +17,7 @@ import type { OpenServer } from '../src/server/app.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { declareDead } from '../src/server/usecases/declare-dead.ts';
 import { rehearseDead } from '../src/server/usecases/rehearse-dead.ts';
+import { requestActivation } from '../src/server/usecases/requests.ts';
 import { listMoves as movesOn, startMove } from '../src/server/usecases/start-move.ts';
 import * as acts from './world/acts.ts';
 import type { Pair } from './world/dead.ts';
@@ -127,6 +129,7 @@ describe('a dead source with more than one grant can bring', () => {
     const id = await declare(at);
     const approved = value(await approveMove(context, { move: id, by: 'Ben' }));
     assert.deepEqual([approved['unitsAtRisk'], approved['state']], [units, 'fenced']);
+    assert.match(approved.next, /1000 more CALs of this source follow.*These come next, by themselves/);
     const rest = (await deadMoves(at))[1];
     assert.deepEqual([rest?.deadSource?.approvedBy, rest?.deadSource?.units], ['Ben', 1000]);
     // Nobody has to approve it a second time, and nobody can.
@@ -286,6 +289,59 @@ describe('the rest of a dead source', () => {
     await assertAll(world);
   });
 
+  it('waits by telephone for another way where the target has a certificate that is used up, and comes by that', async () => {
+    const at = await large();
+    const id = await declareByTelephone(at);
+    await passTime(at, id, 'horizon');
+    await deadMoves(at);
+    const quantity = mostUnits;
+    await acts.typeCode(at.target, await readPack(at, 'held-key-pack'), {
+      from: acts.idOf(at.source),
+      quantity,
+    });
+    const rest = (await deadMoves(at))[1];
+    assert.match(rest?.awaited.text ?? '', /has a certificate already.*calyx server move.*calyx desk cancel/);
+    assert.doesNotMatch(rest?.awaited.text ?? '', /kit slot|server activate/);
+    assert.equal(
+      refusalOf(await requestActivation(at.target.context, { agreement })).code,
+      'already-activated',
+    );
+    value(await cancelMove(at.world.clearinghouse.context, rest?.id ?? ''));
+    await declare(at);
+    await contacts(4, at.target);
+    assert.deepEqual(await acts.counts(at.target), [units, 0, 0, 0, units, 0]);
+    assert.deepEqual(await books(at), [bought - units, units, 0, 0]);
+    await assertAll(at.world);
+  });
+
+  for (const has of ['a kit slot', 'a certificate'] as const) {
+    it(`is rehearsed at the desk to where it would wait: the target has ${has}`, async () => {
+      const world = await newWorld(bought);
+      const source = await world.addServer('LS-OLD', { connected: true });
+      const target = await world.addServer('LS-NEW', { kit: true, connected: true });
+      await acts.connect(source, 0);
+      await fill(source, units);
+      await (has === 'a kit slot' ? acts.activate(world, target) : acts.activateByContact(target));
+      const at = { world, source, target };
+      const ends = { agreement, from: acts.idOf(source), to: acts.idOf(target), ...line } as const;
+      const { context } = world.clearinghouse;
+      const told = value(await rehearseDeskMove(context, { ...ends, quantity: 'all', reason: 'dead' }));
+      const { before, frozen, after: end } = told.books;
+      assert.deepEqual([before.source, frozen.quarantined], [units, units]);
+      assert.deepEqual([end.source, end.target, end.inTransit, end.quarantined], [0, mostUnits, 0, 1000]);
+      assert.equal(told.following?.units, 1000);
+      const words = has === 'a kit slot' ? /calyx server activate/ : /has a certificate already/;
+      assert.match(told.following?.awaited ?? '', words);
+      assert.equal((await deadMoves(at)).length, 0);
+      // What it says is what comes.
+      const id = await declareByTelephone(at);
+      await passTime(at, id, 'horizon');
+      const [first, rest] = await deadMoves(at);
+      assert.deepEqual([first?.held, rest?.deadSource?.units], [mostUnits, 1000]);
+      assert.equal(rest?.awaited.text, told.following?.awaited);
+    });
+  }
+
   for (const brought of ['its code', 'a certificate'] as const) {
     it(`is released early by telephone, and counts with the first part, which ${brought} has brought`, async () => {
       const world = await newWorld(bought);
@@ -299,6 +355,11 @@ describe('the rest of a dead source', () => {
       const id = await declareByTelephone(at);
       assert.equal(value(await ask(target, 'ws-1', one)).kind, 'temporary');
       const approved = value(await approveMove(world.clearinghouse.context, { move: id, by: 'Ben' }));
+      assert.match(approved.next, /1000 more CALs of this source follow.*kit slot.*calyx server activate/);
+      assert.match(
+        approved.next,
+        new RegExp(`install --code CODE --from ${acts.idOf(source)} --quantity ${mostUnits}$`),
+      );
       const typed = {
         text: approved.code ?? '',
         from: acts.idOf(source),

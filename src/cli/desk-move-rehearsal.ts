@@ -1,5 +1,8 @@
 /** `calyx desk move … --dry-run`: the move played on the clearinghouse's books to its end, and undone. */
+import type { Following } from '../core/dead-source.ts';
+import { followingText } from '../core/dead-source.ts';
 import type { JsonObject } from '../core/json.ts';
+import { installWords } from '../protocol/problem-words.ts';
 import { outlookRows } from './dead-rehearsal-page.ts';
 import type { Cli } from './main.ts';
 import type { Outcome } from './outcome.ts';
@@ -17,12 +20,16 @@ type Rehearsal = JsonObject & {
   readonly reason: 'replaced' | 'dead';
   readonly books: Books;
   readonly dead: DeadOutlook | null;
+  readonly following: Following | null;
   readonly source: Server;
   readonly target: Server;
 };
 
+/** How many CALs the target gets, by its first key pack where several bring them. */
+const comingOf = ({ before, after }: Books): number => after.target - before.target;
+
 /** What representative and caller will have to say to each other. */
-function asksOf({ reason, source }: Rehearsal): readonly string[] {
+function asksOf({ reason, source, books, following }: Rehearsal): readonly string[] {
   const entered = 'Enter the move: the same command without --dry-run';
   if (reason === 'replaced') {
     return [
@@ -34,7 +41,8 @@ function asksOf({ reason, source }: Rehearsal): readonly string[] {
   return [
     `${entered}, with what the caller declares (--statement "NAME: what happened") and who enters it (--by).`,
     'When the horizon has passed, read the key pack out (calyx desk repeat).',
-    `The caller types it on the target: calyx server install --code CODE --from ${source.licenseServerId}.`,
+    `The caller types it on the target: ${installWords(source.licenseServerId, comingOf(books))}.`,
+    ...(following === null ? [] : [followingText(following)]),
   ];
 }
 
@@ -51,7 +59,7 @@ export async function rehearseDeskMove(cli: Cli, body: JsonObject): Promise<Outc
   const { product, type, books, dead, source, target } = rehearsal;
   const asks = asksOf(rehearsal);
   return done({ dryRun: true, ...rehearsal, asks }, (page) => {
-    const count = books.after.target - books.before.target;
+    const count = comingOf(books);
     page.title('A rehearsal: nothing was changed.').text(`${calsOf({ count, product, type })} would move.`);
     showBooks(page, books, {
       ...{ source: 'Source', target: 'Target' },

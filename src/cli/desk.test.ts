@@ -173,6 +173,35 @@ describe('the desk moves CALs', () => {
   });
 });
 
+describe('a rehearsal at the desk of a source that no longer functions', () => {
+  it('says how many CALs are typed, where a code alone would not be found', async () => {
+    const number = ['--number', '4965438', '--program', 'select', '--customer', 'Contoso', ...cals];
+    const out = join(scratch, 'kit-2.json');
+    for (const words of [
+      ['agreement', 'add', ...number, '--quantity', '5000'],
+      ['kit', '--agreement', '4965438', '--out', out],
+    ]) {
+      assert.equal((await run(['clearinghouse', ...words])).exit, 0);
+    }
+    const [from = '', to = ''] = [0x13, 0x14].map((fill) =>
+      licenseServerId(nodeDigest, new Uint8Array(32).fill(fill)),
+    );
+    for (const id of [from, to]) await desk('activate', '--agreement', '4965438', '--server-id', id);
+    const pack = ['key-pack', '--agreement', '4965438', '--server-id', from, ...cals, '--quantity'];
+    const ends = ['--agreement', '4965438', '--from', from, '--to', to, ...cals, '--quantity', 'all'];
+    const rehearsal = ['desk', 'move', ...ends, '--reason', 'dead', '--dry-run'];
+    for (const [quantity, words] of [
+      [2048, `install --code CODE --from ${from}.`],
+      [1000, `install --code CODE --from ${from} --quantity 3048.`],
+    ] as const) {
+      await desk(...pack, String(quantity));
+      const { exit, stdout } = await run(rehearsal);
+      assert.equal(exit, 0);
+      assert.ok(stdout.replaceAll(/\s+/g, ' ').includes(words), stdout);
+    }
+  });
+});
+
 describe('the desk refuses', () => {
   it('a call without an agreement number', async () => {
     for (const words of [

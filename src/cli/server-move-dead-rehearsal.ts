@@ -66,7 +66,7 @@ function asksOf(way: Way, { resumes, source, agreement, statement }: Rehearsal):
       ? [`Read both License Server IDs, agreement number ${agreement} and the statement to the desk.`]
       : []),
     'When the horizon has passed, ask the desk for the key pack (calyx desk repeat).',
-    `Type it here: calyx server install --code CODE --from ${source}. They are for everybody 89 days after that, at the earliest.`,
+    `Type it here: calyx server install --code CODE --from ${source} (above 2,048 CALs with --quantity N). They are for everybody 89 days after that, at the earliest.`,
   ];
 }
 

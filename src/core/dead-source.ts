@@ -194,6 +194,13 @@ export function awaitedDead(of: {
   return { from: 'source', text };
 }
 
+/** The CALs of a dead source that one grant could not bring, and what they wait for, in words. */
+export type Following = { readonly units: number; readonly awaited: string };
+
+export function followingText({ units, awaited }: Following): string {
+  return `${units} more CALs of this source follow by a move of their own. ${awaited}`;
+}
+
 /** What waits for an earlier grant to the same target: its certificate is renewed for these units when that is taken in. */
 export function awaitedEarlierGrant({
   id,

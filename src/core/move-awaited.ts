@@ -105,8 +105,8 @@ const keyPackOfDead: Awaited = {
   from: 'clearinghouse',
   text:
     'When the horizon of the source has passed, or a second person has released its CALs earlier, the ' +
-    'clearinghouse reads their key pack out. Type it here: calyx server install --code CODE --from ID (again with --from, ' +
-    'if it was typed without).',
+    'clearinghouse reads their key pack out. Type it here: calyx server install --code CODE --from ID (above 2,048 CALs ' +
+    'with --quantity N; again with --from, if it was typed without).',
 };
 
 const held: Readonly<Record<MoveAtServer['role'], Awaited>> = {

@@ -166,6 +166,8 @@ export type Refusal =
       readonly agreement: string;
       readonly asked: number;
       readonly left: number;
+      /** Whether it has a slot of a kit, or a certificate that names its key. */
+      readonly basis: 'slot' | 'key';
     }
   | { readonly code: 'move-open'; readonly move: string; readonly state: string }
   /** An undo was asked for here and is not answered yet: to give up what it brings back would lose it. */

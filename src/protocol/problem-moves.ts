@@ -59,13 +59,17 @@ const moveWords: WordsFor<MoveCodes> = {
       `Move at most ${most} at a time: give the command with --quantity ${most}, and again when that move is done, until ` +
       'all have moved. calyx server move --all does so by itself.',
   }),
-  'chains-used-up': ({ licenseServerId, agreement, asked, left }) => ({
+  'chains-used-up': ({ licenseServerId, agreement, asked, left, basis }) => ({
     status: 409,
     title: 'No room left for so many on the target',
-    message: `${licenseServerId} is to be granted ${cals(asked)}; its kit slot, or what can be read out to it, has room for ${left} more of this product.`,
+    message: `${licenseServerId} is to be granted ${cals(asked)}; ${basis === 'slot' ? 'its kit slot' : 'what can be read out to it'} has room for ${left} more of this product.`,
     next:
-      'With a certificate it has room again. Where it has only a kit slot, activate it over a connection or by file: calyx ' +
-      `server activate --agreement ${agreement} --request-out FILE. Else let the move go over a connection or by file.`,
+      basis === 'slot'
+        ? 'With a certificate it has room again: activate it over a connection or by file: calyx server activate ' +
+          `--agreement ${agreement} --request-out FILE.`
+        : 'It has a certificate already: another one, with room, comes along with CALs that go over a connection or by file. ' +
+          'Undo this move, and let them go that way: calyx server move with the same words, and --request-out FILE where ' +
+          'there is no connection.',
   }),
   'move-open': ({ move, state }) => ({
     status: 409,

@@ -2,6 +2,7 @@
  * What every refusal says, as types, and the few phrases that all of them share. Words are for an
  * administrator at the end of a long day: what is wrong, with what, the numbers, what to do next.
  */
+import { searchLimit } from '../core/chain.ts';
 import type { RefusalCode, RefusalOf } from '../core/refusal.ts';
 
 export interface Words {
@@ -23,6 +24,12 @@ export type WordsFor<Code extends RefusalCode> = {
 /** "1 CAL", "25 CALs". */
 export function cals(count: number): string {
   return count === 1 ? '1 CAL' : `${count} CALs`;
+}
+
+/** What is typed for a key pack of so many CALs: a code of many is found only where it is said how many (protocol §3.4). */
+export function installWords(from: string, units: number): string {
+  const quantity = units > searchLimit ? ` --quantity ${units}` : '';
+  return `calyx server install --code CODE --from ${from}${quantity}`;
 }
 
 /** "2026-11-24 15:04 UTC", wherever people read a time; to the second it stands in `--json`. */

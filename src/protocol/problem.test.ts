@@ -123,6 +123,7 @@ const samples: { readonly [Code in RefusalCode]: RefusalOf<Code> } = {
     agreement: '4965437',
     asked: 70_000,
     left: 10,
+    basis: 'slot',
   },
   'move-open': { code: 'move-open', move: 'm-1', state: 'frozen' },
   'undo-open': { code: 'undo-open', move: 'm-1', target: id },

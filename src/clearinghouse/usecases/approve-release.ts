@@ -2,22 +2,20 @@
  * The second person's yes to an early release (protocol §2.5): the units of a source that no longer functions are
  * granted now, and counted as at risk until the source can have no holder any more.
  */
-import { checkEarlyRelease, isSamePerson } from '../../core/dead-source.ts';
+
+import type { Following } from '../../core/dead-source.ts';
+import { checkEarlyRelease, followingText, isSamePerson } from '../../core/dead-source.ts';
 import { awaitedNothing } from '../../core/fenced-end.ts';
 import { awaited } from '../../core/move-awaited.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
+import { installWords } from '../../protocol/problem-words.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove } from '../../store/clearinghouse-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
-import {
-  approvalsOf,
-  findDeadSource,
-  saveDeadSource,
-  waitingDeclaration,
-} from '../../store/dead-source-rows.ts';
+import { approvalsOf, findDeadSource, saveDeadSource } from '../../store/dead-source-rows.ts';
 import type { OnceKey } from '../../store/once.ts';
 import { once } from '../../store/once.ts';
 import type { WriteTx } from '../../store/port.ts';
@@ -26,6 +24,7 @@ import type { MoveOutcome } from './advance-move.ts';
 import { grantDead, grantPassed } from './dead-source.ts';
 import type { DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
+import { followingOf } from './desk-moves.ts';
 import { declarationOf, earlierOf } from './fence-source.ts';
 import { settleFenced } from './settle-fenced.ts';
 
@@ -85,10 +84,11 @@ async function approve(
   // Those of moves that were under way, too: they do not wait for it any more either.
   const { riskUnits, riskUntil } = await declarationOf(tx, move);
   // More than one grant brings follows as soon as this is taken in, at the same risk.
-  const unitsAtRisk = riskUnits + ((await waitingDeclaration(tx, move))?.units ?? 0);
+  const following = await followingOf(context, tx, move);
+  const unitsAtRisk = riskUnits + (following?.units ?? 0);
   const until = isoTime(riskUntil ?? nowMs);
   const from = [move.source, ...(await earlierOf(tx, move, nowMs))].join(',');
-  const answer = answerOf(granted.value, { by, unitsAtRisk, until }, from);
+  const answer = answerOf(granted.value, { by, unitsAtRisk, until }, { from, following });
   await tx.post({
     log: agreement,
     kind: 'early-release-approved',
@@ -103,12 +103,17 @@ async function approve(
 function answerOf(
   { move, codes }: MoveOutcome,
   told: { readonly by: string; readonly unitsAtRisk: number; readonly until: string },
-  sources: string,
+  of: { readonly from: string; readonly following: Following | null },
 ): DeskAnswer {
+  const more = of.following === null ? [] : [followingText(of.following)];
   const next =
     codes.length === 0
-      ? (move.state === 'aborted' ? awaitedNothing : awaited(move.state, move.carrier)).text
-      : `Read out the CAL Key Pack ID. The caller types on the new license server: calyx server install --code CODE --from ${sources}`;
+      ? [(move.state === 'aborted' ? awaitedNothing : awaited(move.state, move.carrier)).text, ...more]
+      : [
+          'Read out the CAL Key Pack ID.',
+          ...more,
+          `The caller types on the new license server: ${installWords(of.from, move.unissued)}`,
+        ];
   const { id, state, source: from, target: to } = move;
-  return deskAnswer(codes, next, { move: id, state, from, to, ...told });
+  return deskAnswer(codes, next.join(' '), { move: id, state, from, to, ...told });
 }

@@ -3,6 +3,7 @@
 import type { Reveal } from '../../core/chain.ts';
 import { activationChain } from '../../core/chain.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
+import type { Following } from '../../core/dead-source.ts';
 import { awaitedDead, awaitedEarlierGrant, awaitedGrantable, splitGrant } from '../../core/dead-source.ts';
 import {
   awaitedDeclared,
@@ -64,6 +65,19 @@ export async function viewMove(context: ClearinghouseContext, tx: ReadTx, move: 
     ageDays: over ? 0 : ageDays(move.startedAt, nowMs),
     reminder: over ? 0 : reminderReached(move.startedAt, nowMs),
   };
+}
+
+/** What follows a move from a dead source whose CALs one grant could not bring all; null: nothing. */
+export async function followingOf(
+  context: ClearinghouseContext,
+  tx: ReadTx,
+  granted: MoveRow,
+): Promise<Following | null> {
+  const declared = await waitingDeclaration(tx, granted);
+  const move = declared && (await findMove(tx, declared.move));
+  if (declared === undefined || move === undefined) return null;
+  const waits = await awaitedNow(tx, { move, declared, nowMs: context.clock.nowMs() });
+  return { units: declared.units, awaited: waits.text };
 }
 
 /** From whom something is awaited; with the days, where it is time that is waited for. */

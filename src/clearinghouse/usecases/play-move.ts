@@ -5,7 +5,8 @@
 import { clearinghouseAccount } from '../../core/account.ts';
 import { findLine } from '../../core/agreement.ts';
 import { chainLength, freeChain } from '../../core/chain.ts';
-import { earlyReleasesLeft, riskOf } from '../../core/dead-source.ts';
+import type { Following } from '../../core/dead-source.ts';
+import { awaitedGrantable, earlyReleasesLeft, riskOf } from '../../core/dead-source.ts';
 import type { MoveEvent } from '../../core/move.ts';
 import { checkCalType } from '../../core/product.ts';
 import type { Refusal } from '../../core/refusal.ts';
@@ -13,6 +14,7 @@ import type { Result } from '../../core/result.ts';
 import { ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
+import { problemOf } from '../../protocol/problem.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove } from '../../store/clearinghouse-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
@@ -44,6 +46,8 @@ export interface PlayedMove {
   readonly books: Books;
   readonly entered: boolean;
   readonly dead: DeadOutlook | null;
+  /** CALs of a dead source that go on waiting when the first have come, because another grant has no room for them; null: none. */
+  readonly following: Following | null;
 }
 
 /** Refused: whatever the move would be refused at any step. */
@@ -70,8 +74,9 @@ export async function playMove(
       : await playGrant(context, tx, middle.value.move);
   if (!end.ok) return end;
   const frozen = middle.value.books;
-  const after = await booksOf(tx, end.value);
-  return ok({ books: { before, frozen, after }, entered: present !== undefined, dead });
+  const { move: last, following } = end.value;
+  const after = await booksOf(tx, last);
+  return ok({ books: { before, frozen, after }, entered: present !== undefined, dead, following });
 }
 
 async function begin(
@@ -106,7 +111,7 @@ async function playRest(
   context: ClearinghouseContext,
   tx: WriteTx,
   from: MoveRow,
-): Promise<Result<MoveRow, Refusal>> {
+): Promise<Result<Played, Refusal>> {
   const events: readonly MoveEvent[] =
     from.carrier === 'online' ? ['installed', 'verified', 'released'] : ['released'];
   let move = from;
@@ -115,15 +120,21 @@ async function playRest(
     if (!done.ok) return done;
     move = done.value.move;
   }
-  return ok(move);
+  return ok({ move, following: null });
 }
 
-/** The day on which the horizon of a dead source has passed, and the target's receipt. */
+/** The last move that was played, and what would wait on. */
+interface Played {
+  readonly move: MoveRow;
+  readonly following: Following | null;
+}
+
+/** The day on which the horizon of a dead source has passed, and the target's receipt; and so on until all has come. */
 async function playGrant(
   context: ClearinghouseContext,
   tx: WriteTx,
   waiting: MoveRow,
-): Promise<Result<MoveRow, Refusal>> {
+): Promise<Result<Played, Refusal>> {
   let move = waiting;
   const { horizon } = await declarationOf(tx, move);
   const nowMs = Math.max(context.clock.nowMs(), horizon + 1);
@@ -140,7 +151,12 @@ async function playGrant(
   // What one grant cannot bring follows it, to the same target.
   const rest = await waitingDeclaration(tx, move);
   const next = rest === undefined ? undefined : await findMove(tx, rest.move);
-  return next === undefined ? ok(move) : playGrant(context, tx, next);
+  if (rest === undefined || next === undefined) return ok({ move, following: null });
+  const further = await playGrant(context, tx, next);
+  // Its target needs fresh chains first, by telephone or in a kit slot: the move is entered, and waits for that.
+  if (further.ok || further.error.code !== 'chains-used-up') return further;
+  const { text } = awaitedGrantable(problemOf(further.error));
+  return ok({ move: next, following: { units: rest.units, awaited: text } });
 }
 
 /** The days of a declaration, what is at risk, and whether it may be released early. */

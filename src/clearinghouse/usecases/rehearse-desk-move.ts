@@ -41,11 +41,11 @@ export async function rehearseDeskMove(
     playMove(context, tx, { start, present: undefined, frozen: null }),
   );
   if (!played.ok) return played;
-  const { books, dead } = played.value;
+  const { books, dead, following } = played.value;
   const { agreement, product, type, quantity, reason, from, to } = start;
   const ends = await context.store.read(async (tx) => ({
     source: { licenseServerId: from, ...(await endOf(context, tx, { licenseServerId: from, agreement })) },
     target: { licenseServerId: to, ...(await endOf(context, tx, { licenseServerId: to, agreement })) },
   }));
-  return ok({ agreement, product, type, quantity, reason, books, dead, ...ends });
+  return ok({ agreement, product, type, quantity, reason, books, dead, following, ...ends });
 }

@@ -20,9 +20,9 @@ const isRenewable = (authority: GrantedAuthorityRow, { carrier }: Pick<MoveRow, 
   authority.basis === 'key' && carrier === 'online';
 
 const usedUp = (
-  { licenseServerId, agreement }: GrantedAuthorityRow,
+  { licenseServerId, agreement, basis }: GrantedAuthorityRow,
   numbers: { readonly asked: number; readonly left: number },
-): Refusal => ({ code: 'chains-used-up', licenseServerId, agreement, ...numbers });
+): Refusal => ({ code: 'chains-used-up', licenseServerId, agreement, ...numbers, basis });
 
 type Kind = 'free' | 'held';
 
