@@ -11,6 +11,7 @@ import { sweepLapsed } from '../src/server/usecases/reclaim.ts';
 import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
 import { listMoves } from '../src/server/usecases/start-move.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
+import { freezeByTelephone, releaseByTelephone } from '../src/server/usecases/telephone-move.ts';
 import { undoMove } from '../src/server/usecases/undo-move.ts';
 import * as acts from './world/acts.ts';
 import type { Pair } from './world/dead.ts';
@@ -20,9 +21,11 @@ import {
   closeWorlds,
   declareByTelephone,
   events,
+  line,
   moveAt,
   newWorld,
   passTime,
+  readPack,
   stateAt,
 } from './world/dead.ts';
 import { refusalOf, value } from './world/world.ts';
@@ -80,6 +83,30 @@ describe('a certificate brings the CALs of a source that was declared dead by te
     value(await sweepLapsed(at.target.context, 100));
     assert.equal((await acts.permanent(at.target, 'pc-1')).kind, 'permanent');
     await assertAll(at.world);
+  });
+
+  it('not yet those of the declaration, but of a move before it: the move from the dead source waits for its own', async () => {
+    const world = await newWorld(1000);
+    const source = await world.addServer('LS-OLD', { kit: true });
+    const target = await world.addServer('LS-NEW', { kit: true, connected: true });
+    await acts.setUp(world, source, 5);
+    await acts.setUp(world, target, 0);
+    await acts.permanents(source, ['ws-1', 'ws-2', 'ws-3', 'ws-4', 'ws-5']);
+    await acts.deskMove(world, { from: source, to: target }, 2);
+    const order = { ...line, to: acts.idOf(target), quantity: 2 } as const;
+    await acts.confirm(world, value(await freezeByTelephone(source.context, order)).code);
+    await acts.confirm(world, value(await releaseByTelephone(source.context, line)).code);
+    at = { world, source, target };
+    id = await declareByTelephone(at);
+    await acts.activateByContact(target);
+    assert.deepEqual(await movesHere(), [['dead-wait', 0, 0]]);
+    assert.deepEqual(await acts.counts(target), [2, 0, 0, 0, 2, 0]);
+    await passTime(at, id, 'horizon');
+    assert.equal(await stateAt(at, id), 'closed');
+    await acts.typeCode(target, await readPack(at, 'held-key-pack'), { from: acts.idOf(source) });
+    assert.deepEqual(await movesHere(), [['closed', 0, 3]]);
+    assert.deepEqual(await acts.counts(target), [5, 0, 0, 0, 5, 0]);
+    await assertAll(world);
   });
 
   for (const typed of ['not at all', 'without its source', 'with its source'] as const) {

@@ -226,7 +226,10 @@ const clearinghouseBodies = {
      * Held key packs that were read out under the authority before: those of them that were never typed
      * are among the certificate's open units, and still belong to the holders of their source.
      */
-    heldBefore: Type.Array(closed({ line: LineNumber, ...TypedPack })),
+    heldBefore: Type.Array(
+      // `dead`: its source no longer functions, and what was declared of it is granted.
+      closed({ line: LineNumber, ...TypedPack, dead: Type.Optional(Type.Boolean()) }),
+    ),
     /** Those of unissued CALs of sources that no longer function: their holders have theirs first (protocol §2.5). */
     freeBefore: Type.Optional(Type.Array(closed({ line: LineNumber, ...TypedPack }))),
   }),

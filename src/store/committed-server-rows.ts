@@ -281,19 +281,24 @@ export async function grantsOf(tx: ReadTx, aid: string): Promise<readonly GrantR
   );
 }
 
-/**
- * The key packs of unissued CALs of an authority that are of sources which no longer function, in order: a code says
- * nothing of whose CALs it brings.
- */
-export async function freePacksOfDead(
-  tx: ReadTx,
-  aid: string,
-): Promise<readonly Pick<GrantRow, 'line' | 'kBefore' | 'kAfter' | 'source'>[]> {
-  return tx.all(
-    `select g.line, g.k_before as "kBefore", g.k_after as "kAfter", g.source from grants g
-     join dead_sources d on d.move = g.move
-     where g.aid = ? and g.kind = 'free' and g.carrier = 'telephone' and g.k_after > g.k_before
-       and d.granted_at is not null order by g.line, g.k_after`,
+/** A key pack by telephone that has a source. */
+export interface SourcedPack extends Pick<GrantRow, 'line' | 'kind' | 'kBefore' | 'kAfter'> {
+  readonly source: string;
+  /**
+   * 1: its source no longer functions, and what was declared is granted. One of unissued CALs must be of that grant itself;
+   * any of CALs with holders is for those who wait for that source.
+   */
+  readonly dead: 0 | 1;
+}
+
+/** The key packs by telephone of an authority that have a source, in the order of their positions. */
+export async function sourcedPacks(tx: ReadTx, aid: string): Promise<readonly SourcedPack[]> {
+  return tx.all<SourcedPack>(
+    `select g.line, g.kind, g.k_before as "kBefore", g.k_after as "kAfter", g.source,
+       exists (select 1 from dead_sources d where d.granted_at is not null and d.source = g.source
+         and d.agreement = g.agreement and d.line = g.line and (g.kind = 'held' or d.move = g.move)) as dead
+     from grants g where g.aid = ? and g.carrier = 'telephone' and g.source is not null
+     order by g.line, g.kind, g.k_after`,
     aid,
   );
 }

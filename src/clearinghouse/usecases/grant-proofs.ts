@@ -5,36 +5,26 @@
 import { base64url } from '../../core/bytes.ts';
 import { freeChain, heldChain } from '../../core/chain.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { freePacksOfDead, grantsOf } from '../../store/committed-server-rows.ts';
+import type { SourcedPack } from '../../store/committed-server-rows.ts';
+import { sourcedPacks } from '../../store/committed-server-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { revealAt } from '../signer.ts';
 import { idBytes } from '../stored-ids.ts';
-
-/** A key pack by telephone: its place on a chain of a line, and whose holders it is for. */
-type TypedPack = JsonObject & {
-  readonly line: number;
-  readonly kBefore: number;
-  readonly kAfter: number;
-  readonly source: string;
-};
-
-/** The held key packs by telephone of an authority, in the order of their positions. */
-async function heldPacks(tx: ReadTx, aid: string): Promise<readonly TypedPack[]> {
-  return (await grantsOf(tx, aid)).flatMap(({ kind, carrier, line, kBefore, kAfter, source }) =>
-    kind === 'held' && carrier === 'telephone' && source !== null ? [{ line, kBefore, kAfter, source }] : [],
-  );
-}
 
 /**
  * What a certificate says of the key packs under the authority before it, of which those that were never typed are among
  * its open units: the held ones, and the unissued ones of sources that no longer function (protocol §3.5).
  */
 export async function packsBefore(tx: ReadTx, aid: string): Promise<JsonObject> {
-  const free = (await freePacksOfDead(tx, aid)).flatMap(({ source, ...place }): readonly TypedPack[] =>
-    source === null ? [] : [{ ...place, source }],
-  );
-  return { heldBefore: await heldPacks(tx, aid), ...(free.length === 0 ? {} : { freeBefore: free }) };
+  const packs = await sourcedPacks(tx, aid);
+  const place = ({ line, kBefore, kAfter, source }: SourcedPack) => ({ line, kBefore, kAfter, source });
+  const held = packs.filter(({ kind }) => kind === 'held');
+  const free = packs.filter(({ kind, dead }) => kind === 'free' && dead === 1);
+  return {
+    heldBefore: held.map((pack) => ({ ...place(pack), ...(pack.dead === 1 ? { dead: true } : {}) })),
+    ...(free.length === 0 ? {} : { freeBefore: free.map(place) }),
+  };
 }
 
 /** The proofs of both chains up to the positions of a grant, with the held key packs below them. */
@@ -47,8 +37,8 @@ export async function grantProofs(
     k,
     value: base64url(revealAt(context, { aid: idBytes(of.aid), chain, k })),
   });
-  const below = (await heldPacks(tx, of.aid)).filter(
-    ({ line, kAfter }) => line === of.line && kAfter <= of.held,
+  const below = (await sourcedPacks(tx, of.aid)).filter(
+    ({ kind, line, kAfter }) => kind === 'held' && line === of.line && kAfter <= of.held,
   );
   const heldBefore = below.map(({ kBefore, kAfter, source }) => ({ kBefore, kAfter, source }));
   return {

@@ -147,15 +147,15 @@ async function bringOpenUnits(
     const had = known === undefined ? 0 : known.openUnits + known.freeK + known.heldK;
     let left = line.openUnits - had;
     let lastUnit = line.lastUnit;
-    const bring = async (amount: number, source: string | null): Promise<void> => {
+    const bring = async (amount: number, source: string | null, dead = false): Promise<void> => {
       if (amount <= 0) return;
-      await bringPart(context, tx, { line, first: lastUnit + 1, amount, source, nowMs });
+      await bringPart(context, tx, { line, first: lastUnit + 1, amount, source, dead, nowMs });
       lastUnit += amount;
       left -= amount;
     };
     for (const held of heldBefore.filter((row) => row.line === line.line)) {
       const untyped = held.kAfter - Math.max(held.kBefore, known?.heldK ?? 0);
-      await bring(Math.min(left, untyped), held.source);
+      await bring(Math.min(left, untyped), held.source, held.dead);
     }
     await bring(left, null);
     if (lastUnit > line.lastUnit) await setLastUnit(tx, line.id, lastUnit);
@@ -193,15 +193,15 @@ async function bringPart(
     readonly first: number;
     readonly amount: number;
     readonly source: string | null;
+    /** Its source no longer functions, and nothing else of it is still to be granted. */
+    readonly dead: boolean;
     readonly nowMs: number;
   },
 ): Promise<void> {
   const { line, first, amount, source, nowMs } = of;
   const { agreement, line: number, aid } = line;
-  const dead =
-    source === null
-      ? undefined
-      : await openDeadByTelephone(context, tx, { line, kind: 'held-key-pack', from: source, nowMs });
+  const named = { line, kind: 'held-key-pack', from: source ?? undefined, nowMs } as const;
+  const dead = of.dead ? await openDeadByTelephone(context, tx, named) : undefined;
   const reserve = source === null ? null : (dead?.id ?? newId(context));
   const pool = reserve ?? freePool;
   await addUnits(tx, { lineId: line.id, pool, first, last: first + amount - 1 });
