@@ -186,8 +186,8 @@ const byTelephone: readonly Mutant[] = [
       },
       {
         file: 'server/usecases/held-key-pack.ts',
-        find: '  if (dead === undefined)\n    await openReserveFor(',
-        replace: '  if (dead === undefined)\n    void ((..._: readonly unknown[]) => reserve)(',
+        find: '  await openHeld(context, tx, {',
+        replace: '  if (dead !== undefined) await openHeld(context, tx, {',
       },
     ],
     caught: { seed: 4002, checker: 'I5' },
