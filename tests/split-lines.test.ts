@@ -169,3 +169,39 @@ it('keeps what somebody has drawn on a reserve until it opens: a part of it may 
   world.clock.advanceDays(2);
   assert.equal(await kindFor(b, 'ws-5'), 'permanent');
 });
+
+/** LS-A gives up one of its CALs when all its leases have ended, and none of them was taken back. */
+async function splitLapsed(): Promise<void> {
+  await acts.installByContact(a, { quantity: 3 });
+  await acts.permanents(a, ['ws-1', 'ws-2', 'ws-3']);
+  const line = { product, type: 'device' } as const;
+  await acts.deskMove(world, { from: a, to: b }, 1);
+  const frozen = value(await freezeByTelephone(a.context, { ...line, to: acts.idOf(b), quantity: 1 }));
+  await acts.confirm(world, frozen.code);
+  world.clock.advanceDays(longestDays + 1);
+  await acts.contact(a, b);
+  await acts.confirm(world, value(await releaseByTelephone(a.context, line)).code);
+}
+
+it('keeps nothing of those whose leases had ended before the CALs went', async () => {
+  await splitLapsed();
+  assert.equal(await kindFor(a, 'ws-4'), 'permanent');
+  assert.equal(value(await sweepLapsed(a.context, 100)).reclaimed, 1);
+  assert.deepEqual(await acts.counts(a), [2, 1, 1, 0, 0, 0]);
+});
+
+it("keeps the CAL of one of them who comes again before it is somebody else's", async () => {
+  await splitLapsed();
+  const answers = await Promise.all(
+    ['ws-1', 'ws-2', 'ws-3'].map((holder) => requestLicense(a.context, { product, type: 'device', holder })),
+  );
+  const again = answers.filter((answer) => answer.ok && answer.value.status === 'renewed');
+  assert.equal(again.length, 2);
+  for (const holder of ['ws-1', 'ws-2', 'ws-3']) {
+    await returnLicense(a.context, { product, type: 'device', holder });
+  }
+  assert.equal(await kindFor(a, 'ws-4'), 'temporary');
+  world.clock.advanceDays(longestDays - 1);
+  await acts.contact(a, b);
+  assert.equal(await kindFor(a, 'ws-5'), 'temporary');
+});

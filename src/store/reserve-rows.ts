@@ -70,6 +70,9 @@ export async function takeReservation(tx: WriteTx, row: ReservationRow): Promise
   );
 }
 
+/** Of the move `m` that brought a reservation: nobody else renews its holder. */
+export const isSettled = "m.state = case m.role when 'target' then 'closed' else 'undone' end";
+
 /**
  * Reservations whose holders never came and whose last token has ended, where nobody else renews it: its
  * source is known to be closed, or gave it back here when the move was undone.
@@ -81,7 +84,7 @@ export async function lapsedReservations(
 ): Promise<readonly ReservationRow[]> {
   return tx.all<ReservationRow>(
     `select ${reservationColumns} from reservations r
-     join moves m on m.id = r.move and m.state = case m.role when 'target' then 'closed' else 'undone' end
+     join moves m on m.id = r.move and ${isSettled}
      where r.state = 'reserved' and r.lease_end < ? order by r.lease_end limit ?`,
     nowMs,
     limit,

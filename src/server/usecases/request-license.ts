@@ -237,7 +237,7 @@ async function renewTo(
     late: late ? 1 : 0,
     renewedAt: nowMs,
     expiresAt,
-    leaseEnd: Math.max(license.leaseEnd, expiresAt),
+    leaseEnd: Math.max(license.leaseEnd, expiresAt, line.namelessUntil),
   };
   const referral = await referHeld(context, tx, license);
   const granted = permanentAnswer(context, 'renewed', { ...own, license: renewed, referral });

@@ -267,7 +267,7 @@ export async function release(
   // somebody else as long as a license of those whose CALs went can run (protocol §2.4, rule 5).
   if (move.held > 0) {
     const seenMs = Math.max(nowMs, await newestSeen(context, tx));
-    await keepLeases(tx, line.id, seenMs + longestLeaseMs);
+    await keepLeases(tx, { lineId: line.id, untilMs: seenMs + longestLeaseMs, nowMs });
   }
   if (move.carrier === 'online') return releaseWhole(context, tx, { line, move, code });
   const postings = await releaseUnits(tx, { line, move });
