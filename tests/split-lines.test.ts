@@ -16,7 +16,7 @@ import { assertSound } from './audit/bundles.ts';
 import * as acts from './world/acts.ts';
 import { assertConserved } from './world/conserved.ts';
 import type { World } from './world/world.ts';
-import { makeWorld, product, value } from './world/world.ts';
+import { makeWorld, product, refusalOf, value } from './world/world.ts';
 
 const longestDays = longestLeaseMs / dayMs;
 
@@ -204,4 +204,74 @@ it("keeps the CAL of one of them who comes again before it is somebody else's", 
   world.clock.advanceDays(longestDays - 1);
   await acts.contact(a, b);
   assert.equal(await kindFor(a, 'ws-5'), 'temporary');
+});
+
+const ask = (server: OpenServer, holder: string, shown?: LicenseAnswer) =>
+  requestLicense(server.context, {
+    ...{ product, type: 'device', holder },
+    ...(shown === undefined ? {} : { source: acts.sourceOf(shown) }),
+  });
+
+const isSentOn = async (...asked: Parameters<typeof ask>): Promise<boolean> =>
+  refusalOf(await ask(...asked)).code === 'license-moved';
+
+it('serves one whose CAL somebody else drew as soon as none can wait for it there and one is free here', async () => {
+  const { stayed, went } = await splitLine();
+  await acts.permanent(b, nameOf(stayed), acts.sourceOf(stayed));
+  await acts.installByContact(a, { quantity: 1 });
+  const name = nameOf(went);
+  world.clock.advanceDays(longestDays - 1);
+  await acts.contact(a, b);
+  // Its own license may have ended, but no code has told when those ended that went.
+  assert.ok(await isSentOn(a, name));
+  world.clock.advanceDays(2);
+  await acts.contact(a, b);
+  const served = value(await ask(a, name));
+  assert.deepEqual([served.kind, served.status], ['permanent', 'issued']);
+  assert.notEqual(served.origin, went.origin);
+});
+
+it('sends it on as long as nothing is free here', async () => {
+  const { stayed, went } = await splitLine();
+  await acts.permanent(b, nameOf(stayed), acts.sourceOf(stayed));
+  world.clock.advanceDays(longestDays - 5);
+  await acts.contact(a, b);
+  assert.equal(value(await ask(a, nameOf(stayed))).kind, 'permanent');
+  world.clock.advanceDays(10);
+  await acts.contact(a, b);
+  assert.ok(await isSentOn(a, nameOf(went)));
+});
+
+it('serves one whose CAL went with all others, and by name, when its lease has ended and CALs were bought again', async () => {
+  await acts.installByContact(a, { quantity: 1 });
+  const first = await acts.permanent(a, 'ws-1');
+  await acts.askMove(a, b);
+  await acts.contact(a, a, b, b, a, a, b);
+  const there = await acts.permanent(b, 'ws-1');
+  assert.equal(there.origin, first.origin);
+  await acts.installByContact(a, { quantity: 1 });
+  const days = (Date.parse(first.expiresAt) - world.clock.nowMs()) / dayMs;
+  world.clock.advanceDays(days - 1);
+  await acts.contact(a, b);
+  assert.ok(await isSentOn(a, 'ws-1'));
+  const renewed = value(await ask(b, 'ws-1'));
+  world.clock.advanceDays(2);
+  await acts.contact(a, b);
+  // What it shows says where it has its CAL.
+  assert.ok(await isSentOn(a, 'ws-1', renewed));
+  assert.equal(value(await ask(a, 'ws-1')).kind, 'permanent');
+});
+
+it('serves it on the server in between as well, when the CALs went back to where they had come from', async () => {
+  await acts.installByContact(a, { quantity: 1 });
+  const first = await acts.permanent(a, 'ws-1');
+  await acts.moveByTelephone(world, { from: a, to: b });
+  const between = await acts.permanent(b, 'ws-1', acts.sourceOf(first));
+  await acts.moveByTelephone(world, { from: b, to: a });
+  assert.equal((await acts.permanent(a, 'ws-1', acts.sourceOf(between))).origin, first.origin);
+  await acts.installByContact(b, { quantity: 1 });
+  assert.ok(await isSentOn(b, 'ws-1'));
+  world.clock.advanceDays(longestDays + 1);
+  await acts.contact(a, b);
+  assert.equal(value(await ask(b, 'ws-1')).kind, 'permanent');
 });

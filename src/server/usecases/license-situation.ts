@@ -22,6 +22,7 @@ import { standingOf } from './server-facts.ts';
 import type { ShownToken, TakeOver } from './take-over.ts';
 import { findTakeOver, isShownFor } from './take-over.ts';
 import { temporariesAlive } from './temporary-count.ts';
+import type { Gone } from './where-it-went.ts';
 import { whereItWent } from './where-it-went.ts';
 
 /** A line that may serve the product asked for, in the order in which it is to be tried. */
@@ -37,7 +38,7 @@ export interface Situation {
   readonly own: (Candidate & { readonly license: LicenseRow }) | null;
   readonly temporary: TemporaryRow | null;
   readonly takeOver: (Candidate & { readonly from: TakeOver }) | null;
-  /** The move that took what this holder had here, where it has not come back. */
+  /** The move that took what this holder had here, where it is sent after it. */
   readonly movedTo: ServerMoveRow | null;
   /** The line that a new holder would be given a unit of. */
   readonly giver: Candidate | null;
@@ -82,12 +83,13 @@ export async function situationOf(
       : null;
   // One license of a line for each holder: whose lease has ended here is given that unit again, or none.
   const open = candidates.filter(({ line }) => line.id !== own?.line.id);
-  const { takeOver, movedTo, cameBack } = settled
+  const { takeOver, gone } = settled
     ? nothingExpected
     : await expectedHere(context, tx, { request, candidates, open, facts, shown, subIn, nowMs });
   const reclaim = own === null;
   const stock =
     settled || takeOver !== null ? emptyStock : await stockOf(context, tx, { candidates, nowMs, reclaim });
+  const movedTo = sentTo({ gone, stock, nowMs });
   const authority = own?.authority ?? takeOver?.authority ?? stock.giver?.authority ?? firstActive(facts);
   const state: RequestState = {
     nowMs,
@@ -104,7 +106,7 @@ export async function situationOf(
     gap: gap.row === null ? null : { expiresAt: gap.row.expiresAt, until: gap.until },
     gapOpen: gap.open !== null,
     // Who had a license here has signed in long since.
-    sourceShown: shown !== null || gap.row !== null || cameBack,
+    sourceShown: shown !== null || gap.row !== null || (gone !== null && movedTo === null),
     installed: stock.installed,
     unissued: stock.unissued,
     temporariesAlive:
@@ -169,23 +171,35 @@ function ownLicense(candidates: readonly Candidate[], licenses: readonly License
   return null;
 }
 
-type Expected = Pick<Situation, 'takeOver' | 'movedTo'> & { readonly cameBack: boolean };
+type Expected = Pick<Situation, 'takeOver'> & { readonly gone: Gone | null };
 
-const nothingExpected: Expected = { takeOver: null, movedTo: null, cameBack: false };
+const nothingExpected: Expected = { takeOver: null, gone: null };
+
+/**
+ * The move that a holder is sent after whose CAL it took. Nobody is, where CALs have come back; nor where none
+ * can be waiting there any more and one is free here: then this holder is served like anybody else.
+ */
+function sentTo(of: {
+  readonly gone: Gone | null;
+  readonly stock: Stock;
+  readonly nowMs: number;
+}): ServerMoveRow | null {
+  const { gone, stock, nowMs } = of;
+  if (gone === null || gone.cameBack) return null;
+  return nowMs > gone.owedUntil && stock.unissued > 0 ? null : gone.move;
+}
 
 /** The unit that waits here for this holder; or what became of the one that it had here. */
 async function expectedHere(
   context: ServerContext,
   tx: WriteTx,
-  of: Parameters<typeof whereItWent>[2] & Pick<Situation, 'shown'> & { readonly open: readonly Candidate[] },
+  of: Parameters<typeof whereItWent>[2] & { readonly open: readonly Candidate[] },
 ): Promise<Expected> {
   const takeOver = await findAnyTakeOver(tx, { ...of, candidates: of.open });
   // Whoever has a license of any of these lines has lost nothing.
   if (takeOver !== null || of.open.length < of.candidates.length) return { ...nothingExpected, takeOver };
   const gone = await whereItWent(context, tx, of);
-  if (gone === null) return nothingExpected;
-  const { cameBack, move } = gone;
-  return { takeOver: gone.takeOver, movedTo: cameBack ? null : move, cameBack };
+  return { takeOver: gone?.takeOver ?? null, gone };
 }
 
 /** A shown token counts only for the line and the holder that it names. */

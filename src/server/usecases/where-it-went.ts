@@ -1,8 +1,8 @@
 /**
- * Where the license of a holder went who has none here any more. A stranger is given a first license;
- * a holder whose CAL a move has taken must find that CAL instead of getting a second one.
+ * Where the license of a holder went who has none here any more. A stranger is given a first license; a holder whose
+ * CAL a move has taken must find that CAL instead of getting a second one, as long as it can be waiting there.
  */
-import { endedLicense } from '../../store/license-rows.ts';
+import { endedLicense, latestLeaseEnd } from '../../store/license-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
 import { leftReservation } from '../../store/reserve-rows.ts';
 import { onwardFrom, reserveThatCameBack } from '../../store/reserve-source-rows.ts';
@@ -17,6 +17,12 @@ import { findReturned } from './take-over.ts';
 /** A CAL that left with its holder. */
 export interface Gone {
   readonly move: ServerMoveRow;
+  /**
+   * Until when it can wait for this holder where it went. Then somebody else may have it: over a connection when the last
+   * lease that is known of it has ended; by telephone, where somebody who stayed may have drawn it, 89 days after the release
+   * (protocol §2.4, rules 1 and 5).
+   */
+  readonly owedUntil: number;
   /** CALs have come back since from where it went, nobody knows by name whose they are, and this holder is not sent away. */
   readonly cameBack: boolean;
   /** One of those, for this holder. */
@@ -31,7 +37,7 @@ export interface Gone {
 export async function whereItWent(
   context: ServerContext,
   tx: ReadTx,
-  of: Pick<Situation, 'facts' | 'subIn'> & {
+  of: Pick<Situation, 'facts' | 'subIn' | 'shown'> & {
     readonly request: LicenseRequest;
     readonly candidates: readonly Candidate[];
     readonly nowMs: number;
@@ -39,14 +45,16 @@ export async function whereItWent(
 ): Promise<Gone | null> {
   const left = await newestLeft(tx, of);
   const move = left === undefined ? undefined : await findServerMove(tx, left.move);
-  if (left === undefined || move === undefined) return null;
-  if (!of.facts.reservations) return { move, cameBack: false, takeOver: null };
-  const candidate = of.candidates.find(({ line }) => line.id === left.lineId);
+  const candidate = of.candidates.find(({ line }) => line.id === left?.lineId);
+  if (left === undefined || move === undefined || candidate === undefined) return null;
+  const owedUntil = await owedFor(tx, { ...of, candidate, left });
+  const away = { move, owedUntil, cameBack: false, takeOver: null };
+  if (!of.facts.reservations) return away;
   const back = await reserveThatCameBack(tx, {
     ...{ self: context.licenseServerId, lineId: left.lineId },
     ...{ target: move.target, sinceMs: move.updatedAt },
   });
-  if (candidate === undefined || back === undefined) return { move, cameBack: false, takeOver: null };
+  if (back === undefined) return away;
   const from = await findReturned(tx, {
     self: context.licenseServerId,
     reserve: back,
@@ -57,9 +65,23 @@ export async function whereItWent(
   if (from === null && left.expiresAt > of.nowMs) {
     // All that came back has found its holders: with a license that runs this one has its CAL where it went, or
     // where the rest has gone on to.
-    return { move: (await onwardFrom(tx, back.id)) ?? move, cameBack: false, takeOver: null };
+    return { ...away, move: (await onwardFrom(tx, back.id)) ?? move };
   }
-  return { move, cameBack: true, takeOver: from && { ...candidate, from } };
+  return { ...away, cameBack: true, takeOver: from && { ...candidate, from } };
+}
+
+/** The end of all tokens that are known of this holder, one that it shows of another server included (rule 4). */
+async function owedFor(
+  tx: ReadTx,
+  of: Pick<Parameters<typeof whereItWent>[2], 'request' | 'shown'> & {
+    readonly candidate: Candidate;
+    readonly left: LeftLicense;
+  },
+): Promise<number> {
+  const { line } = of.candidate;
+  const { type: kind, holder } = of.request;
+  const known = await latestLeaseEnd(tx, { lineId: line.id, kind, holder });
+  return Math.max(of.left.expiresAt, known, line.namelessUntil, of.shown?.expiresAt ?? 0);
 }
 
 /** What a holder had here last, where a move took it. */
