@@ -13,6 +13,7 @@ export type Pack = JsonObject & {
   readonly held: number;
   readonly reserved: number;
   readonly quarantined: number;
+  readonly keptUntil: string | null;
 };
 
 export type Status = JsonObject & {
@@ -62,6 +63,8 @@ export type ToldCode = JsonObject & {
   readonly agreement: string;
   readonly unissued: number;
   readonly held: number;
+  /** Of a release: until when what holders leave here is given to nobody else. */
+  readonly keptUntil?: string | null;
   /** Further servers to be named with the key pack (`--from A,B`). */
   readonly alsoFrom: readonly string[];
 };

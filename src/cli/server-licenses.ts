@@ -16,6 +16,7 @@ export type License = JsonObject & {
   readonly issuedAt: string;
   readonly renewedAt: string;
   readonly expiresAt: string;
+  readonly keptUntil: string | null;
 };
 
 const columns: readonly Column[] = [
@@ -27,6 +28,8 @@ const columns: readonly Column[] = [
   { title: 'State' },
   { title: 'Ends' },
 ];
+
+const nobody = 'Nobody holds a CAL of this server.';
 
 /** `20FRX…/12`: the first group tells the servers of a site apart; the whole is in --json. */
 function shortOrigin(origin: string): string {
@@ -43,11 +46,13 @@ export function register(group: Command, cli: Cli): void {
     program: 'server',
     path: '/v1/admin/licenses',
     show: (page, items) => {
-      const rows = items.map(({ holder, product, type, unit, origin, state, expiresAt }) => [
-        ...[holder, product, type, unit, shortOrigin(origin), state],
-        when(expiresAt),
+      // Of most licenses the CAL is free when they end: the column is there where it is not.
+      const kept = items.some(({ keptUntil }) => keptUntil !== null);
+      const rows = items.map(({ holder, product, type, unit, origin, state, expiresAt, keptUntil }) => [
+        ...[holder, product, type, unit, shortOrigin(origin), state, when(expiresAt)],
+        ...(kept ? [keptUntil === null ? '' : when(keptUntil)] : []),
       ]);
-      page.table(columns, rows, 'Nobody holds a CAL of this server.');
+      page.table(kept ? [...columns, { title: 'CAL kept until' }] : columns, rows, nobody);
     },
   });
 }

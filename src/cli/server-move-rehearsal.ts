@@ -28,7 +28,7 @@ import type { MoveOptions, MoveOrder } from './server-move-order.ts';
 import { allOrderOf, orderOf } from './server-move-order.ts';
 import type { KnownAddress, Reach } from './server-move-target.ts';
 import { reach, targetOf } from './server-move-target.ts';
-import { calsOf } from './server-words.ts';
+import { calsOf, keptWords } from './server-words.ts';
 
 type Rehearsal = JsonObject & {
   readonly agreement: string;
@@ -45,6 +45,7 @@ type Rehearsal = JsonObject & {
     readonly nameless: number;
     readonly firstLeaseEnd: string | null;
     readonly lastLeaseEnd: string | null;
+    readonly keptUntil: string | null;
   };
   readonly keptUntil: string | null;
   readonly source: {
@@ -104,20 +105,33 @@ type Shown = Rehearsal & {
   readonly asks: readonly string[];
 };
 
-function holdersText({ holders, held }: Rehearsal): string {
+function holdersText(rehearsal: Rehearsal): string {
+  const { holders, held } = rehearsal;
   if (held === 0) return 'nobody: none of them has a holder';
   const nameless = holders.nameless === 0 ? '' : `, ${cals(holders.nameless)} reserved without a name`;
   if (holders.firstLeaseEnd === null || holders.lastLeaseEnd === null) return `${held}${nameless}`;
   const leases = `their leases end between ${when(holders.firstLeaseEnd)} and ${when(holders.lastLeaseEnd)}`;
-  return `${holders.named} by name; ${leases}${nameless}. All of them go on working, and keep their CALs`;
+  const kept =
+    holders.keptUntil === null ? '' : `; their CALs are nobody else's before ${when(holders.keptUntil)}`;
+  return `${holders.named} by name; ${leases}${kept}${nameless}. ${goOnText(rehearsal)}`;
 }
 
-/** What a move by telephone of a part means for those whose CALs stay. */
+/** What holders can rely on. By telephone of a part, whoever comes first has the CAL on the target. */
+function goOnText({ carrier, keptUntil }: Rehearsal): string {
+  if (carrier !== 'telephone' || keptUntil === null) return 'All of them go on working, and keep their CALs';
+  return (
+    'All of them go on working with the licenses that they have. The target gives the CALs to those who come first ' +
+    'with a license of this server, and no code tells it whose went: somebody who stays can be among them. Who finds ' +
+    `none there is served here again from ${when(keptUntil)} on, where CALs are free`
+  );
+}
+
+/** Until when what stays is kept, where a move by telephone takes, or has taken, a part. */
 function keptRows({ keptUntil, source }: Rehearsal): readonly (readonly [string, Cell])[] {
   if (keptUntil === null) return [];
   const { issued, reserved } = source.after;
-  const stay = `${cals(issued + reserved)} with holders; no code tells whose went, so`;
-  return [['Staying here', `${stay} what they leave is given to nobody else before ${when(keptUntil)}`]];
+  const stay = `${cals(issued + reserved)} with holders`;
+  return [['Staying here', `${stay}; ${keptWords(keptUntil)}`]];
 }
 
 /** Whether the target was reached, at which address; and when the clearinghouse heard of it, where that is known. */

@@ -17,6 +17,7 @@ import { showTold } from './server-told.ts';
 import {
   calsOf,
   heldInstallCommand,
+  keptWords,
   otherServerCommand,
   releaseCommand,
   serverCommand,
@@ -93,6 +94,7 @@ export async function release(api: ApiClient, options: MoveOptions): Promise<Out
     }
     showTold(page, told);
     page.text(`At the desk: ${commandLine('calyx', 'desk', 'confirm', told.code)}`);
+    if (told.keptUntil != null) page.text(`Of what stays: ${keptWords(told.keptUntil)}.`);
     if (told.held === 0) return;
     page
       .next(

@@ -4,7 +4,7 @@ import { formatDigits } from '../core/code-digits.ts';
 import type { JsonObject } from '../core/json.ts';
 import { spellGroups } from '../core/spelling.ts';
 import { nodeDigest } from '../platform/digest.ts';
-import { cals } from '../protocol/problem-words.ts';
+import { cals, when } from '../protocol/problem-words.ts';
 import { commandLine } from './command-words.ts';
 import type { Cli } from './main.ts';
 import type { Column, Page, SpokenCode } from './page.ts';
@@ -77,6 +77,17 @@ export function packTable(page: Page, packs: readonly Pack[]): void {
     ],
   );
   page.table(columns, rows, 'No CALs are installed.');
+  for (const { product, type, keptUntil } of packs) {
+    if (keptUntil !== null) page.text(`${product} per ${type}: ${keptWords(keptUntil)}.`);
+  }
+}
+
+/** Why a CAL that is left or given back is not given to the next who asks (protocol §2.4, rule 5). */
+export function keptWords(until: string): string {
+  return (
+    'no code of a move by telephone tells whose CALs went, so a CAL that its holder leaves or gives back here is ' +
+    `given to nobody else before ${when(until)}`
+  );
 }
 
 /** Gives up what is frozen of a key pack, by telephone. */

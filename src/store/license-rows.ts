@@ -247,6 +247,7 @@ export interface ListedLicense {
   readonly issuedAt: number;
   readonly renewedAt: number;
   readonly expiresAt: number;
+  readonly leaseEnd: number;
 }
 
 /** A page of live licenses in order of issue, after the id `after`. */
@@ -256,7 +257,7 @@ export async function pageLicenses(
 ): Promise<readonly ListedLicense[]> {
   return tx.all<ListedLicense>(
     `select l.id, n.product, n.type, l.holder, l.unit, l.origin, l.state, l.issued_at as "issuedAt",
-       l.renewed_at as "renewedAt", l.expires_at as "expiresAt"
+       l.renewed_at as "renewedAt", l.expires_at as "expiresAt", l.lease_end as "leaseEnd"
      from licenses l join lines n on n.id = l.line_id
      where l.id > ? and l.state in ('issued', 'held') order by l.id limit ?`,
     page.after,

@@ -56,7 +56,7 @@ export async function countsOf(
   of: { readonly agreement: string | undefined; readonly product: string; readonly type: string },
 ): Promise<Counts> {
   const facts = await readFacts(context, tx);
-  const pack = (await packsOf(tx, facts.lines)).find(
+  const pack = (await packsOf(tx, facts.lines, context.clock.nowMs())).find(
     ({ agreement, product, type }) =>
       product === of.product &&
       type === of.type &&

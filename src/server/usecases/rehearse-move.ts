@@ -17,6 +17,7 @@ import { frozenReservations } from '../../store/reserve-rows.ts';
 import { findLineById } from '../../store/server-authority-rows.ts';
 import { findPeer, findRequest, findServerMove, listServerMoves } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
+import { keptUntil } from './kept-until.ts';
 import { freezeRest, releaseWhole } from './long-move.ts';
 import { onFreeze } from './move-as-source.ts';
 import { viewMove } from './move-view.ts';
@@ -52,8 +53,10 @@ export type Rehearsal = {
     readonly nameless: number;
     readonly firstLeaseEnd: string | null;
     readonly lastLeaseEnd: string | null;
+    /** Until when their CALs are nobody else's, where that is longer: other tokens are known of them, or may be about. */
+    readonly keptUntil: string | null;
   };
-  /** Until when what stays with holders is given to nobody else: by telephone nobody tells whose CALs went. */
+  /** Until when what stays with holders is given to nobody else: by telephone nobody tells whose CALs went, now or before. */
   readonly keptUntil: string | null;
   readonly source: {
     readonly licenseServerId: string;
@@ -100,13 +103,12 @@ async function play(
   if (!played.ok) return played;
   const { move, line } = played.value;
   const frozen = await countsOf(context, tx, move);
-  const named = await namedLeases(tx, id);
+  const holders = await concerned(tx, { id, held: move.held });
   const nowMs = context.clock.nowMs();
   if (move.carrier === 'online') await releaseWhole(context, tx, { line, move });
   else await release(context, tx, { line, move, nowMs, code: { aid: line.aid, seq: 0 } });
   const after = await countsOf(context, tx, move);
-  const staysNameless = move.carrier === 'telephone' && move.held > 0 && after.issued + after.reserved > 0;
-  const kept = staysNameless ? await findLineById(tx, line.id) : undefined;
+  const released = (await findLineById(tx, line.id)) ?? line;
   const { awaited } = await viewMove(context, tx, { move, resumed: true });
   return ok({
     ...{ agreement: move.agreement, product, type: move.type, carrier: move.carrier },
@@ -115,13 +117,8 @@ async function play(
     targetUrl: (await findPeer(tx, move.target))?.url ?? null,
     resumes: resumed === null ? null : { id, state: resumed, awaited },
     ...{ unissued: move.unissued, held: move.held },
-    holders: {
-      named: named.length,
-      nameless: move.held - named.length,
-      firstLeaseEnd: isoOrNull(named[0]),
-      lastLeaseEnd: isoOrNull(named.at(-1)),
-    },
-    keptUntil: isoOrNull(kept?.namelessUntil),
+    holders,
+    keptUntil: await keptUntil(tx, released, nowMs),
     source: {
       licenseServerId: context.licenseServerId,
       horizon: await horizonHere(context, tx, move.agreement),
@@ -169,10 +166,26 @@ async function begin(
   return err(JSON.parse(request?.answer ?? '{"code":"move-unknown"}') as Refusal);
 }
 
-/** The lease ends of those who are known by name, earliest first. */
-async function namedLeases(tx: WriteTx, move: string): Promise<readonly number[]> {
-  const rows = [...(await heldLicenses(tx, move)), ...(await frozenReservations(tx, move))];
+/** Whom a move concerns: when the leases end of those who are known by name, and until when their CALs are kept. */
+async function concerned(
+  tx: WriteTx,
+  { id, held }: { readonly id: string; readonly held: number },
+): Promise<Rehearsal['holders']> {
+  const licenses = await heldLicenses(tx, id);
+  const rows = [
+    ...licenses.map(({ sub, expiresAt, leaseEnd }) => ({ sub, endsAt: expiresAt, leaseEnd })),
+    ...(await frozenReservations(tx, id)).map(({ sub, leaseEnd }) => ({ sub, endsAt: leaseEnd, leaseEnd })),
+  ];
   const ends = new Map<string, number>();
-  for (const { sub, leaseEnd } of rows) ends.set(sub, Math.max(ends.get(sub) ?? 0, leaseEnd));
-  return [...ends.values()].sort((one, other) => one - other);
+  for (const { sub, endsAt } of rows) ends.set(sub, Math.max(ends.get(sub) ?? 0, endsAt));
+  const sorted = [...ends.values()].sort((one, other) => one - other);
+  const last = sorted.at(-1);
+  const keptMs = rows.reduce((latest, { leaseEnd }) => Math.max(latest, leaseEnd), 0);
+  return {
+    named: sorted.length,
+    nameless: held - sorted.length,
+    firstLeaseEnd: isoOrNull(sorted[0]),
+    lastLeaseEnd: isoOrNull(last),
+    keptUntil: last !== undefined && keptMs > last ? isoTime(keptMs) : null,
+  };
 }

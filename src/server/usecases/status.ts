@@ -13,6 +13,7 @@ import type { LineRow } from '../../store/server-authority-rows.ts';
 import { listAuthorities, listKits, listLines } from '../../store/server-authority-rows.ts';
 import { openServerMoves, pageEvents } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
+import { keptUntil } from './kept-until.ts';
 import { accountsOf } from './license-token.ts';
 import type { MoveView } from './move-view.ts';
 import { viewMove } from './move-view.ts';
@@ -32,6 +33,8 @@ export type PackView = {
   readonly held: number;
   readonly reserved: number;
   readonly quarantined: number;
+  /** Until when what holders leave or give back is given to nobody else; null: at once to whoever asks. */
+  readonly keptUntil: string | null;
 };
 
 export type OpenMove = Pick<
@@ -106,7 +109,7 @@ export async function readStatus(context: ServerContext): Promise<StatusView> {
         horizon: horizonMs === null ? null : isoDate(horizonMs),
       })),
       kits: (await listKits(tx)).map((kit) => kit.agreement),
-      packs: await packsOf(tx, facts.lines),
+      packs: await packsOf(tx, facts.lines, nowMs),
       temporary: await countTemporaries(tx, null, nowMs),
       openMoves: await openMovesOf(context, tx),
       gap: await countGaps(tx, nowMs),
@@ -154,7 +157,11 @@ function assuranceOf(bases: readonly ('slot' | 'key')[]): StatusView['assurance'
 }
 
 /** The counts of each line that has ever had a CAL, from the books. */
-export async function packsOf(tx: ReadTx, lines: readonly LineRow[]): Promise<readonly PackView[]> {
+export async function packsOf(
+  tx: ReadTx,
+  lines: readonly LineRow[],
+  nowMs: number,
+): Promise<readonly PackView[]> {
   const packs: PackView[] = [];
   for (const line of lines) {
     const accounts = accountsOf(line);
@@ -171,13 +178,15 @@ export async function packsOf(tx: ReadTx, lines: readonly LineRow[]): Promise<re
       held: await tx.balance(accounts.held),
       reserved: await tx.balance(accounts.reserved),
       quarantined: await tx.balance(accounts.quarantined),
+      keptUntil: await keptUntil(tx, line, nowMs),
     });
   }
   return packs;
 }
 
 export async function listPacks(context: ServerContext): Promise<readonly PackView[]> {
-  return context.store.read(async (tx) => packsOf(tx, await listLines(tx)));
+  const nowMs = context.clock.nowMs();
+  return context.store.read(async (tx) => packsOf(tx, await listLines(tx), nowMs));
 }
 
 interface Page {
@@ -196,6 +205,8 @@ export type LicenseView = {
   readonly issuedAt: string;
   readonly renewedAt: string;
   readonly expiresAt: string;
+  /** Until when its CAL is nobody else's, where that is longer than the license lasts; null: it is not. */
+  readonly keptUntil: string | null;
 };
 
 export async function listLicenses(
@@ -205,11 +216,12 @@ export async function listLicenses(
   const rows = await context.store.read((tx) =>
     pageLicenses(tx, { after: positionOf(page.cursor), limit: page.limit }),
   );
-  const items = rows.map(({ id: _, ...row }) => ({
+  const items = rows.map(({ id: _, leaseEnd, ...row }) => ({
     ...row,
     issuedAt: isoTime(row.issuedAt),
     renewedAt: isoTime(row.renewedAt),
     expiresAt: isoTime(row.expiresAt),
+    keptUntil: leaseEnd > row.expiresAt ? isoTime(leaseEnd) : null,
   }));
   return { items, nextCursor: rows.length < page.limit ? null : String(rows.at(-1)?.id ?? '') };
 }

@@ -14,7 +14,7 @@ import { dayMs, isoTime } from '../../core/time.ts';
 import { keepLeases } from '../../store/nameless-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { AuthorityRow, LineRow } from '../../store/server-authority-rows.ts';
-import { listAuthorities } from '../../store/server-authority-rows.ts';
+import { findLineById, listAuthorities } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import {
   insertServerMove,
@@ -34,6 +34,7 @@ import { noteEvent } from './events.ts';
 import type { LineName } from './find-line.ts';
 import { findNamedLine } from './find-line.ts';
 import { freezeUnits, releaseUnits } from './freeze.ts';
+import { keptUntil } from './kept-until.ts';
 import { serverLog } from './license-token.ts';
 import type { ToldCode } from './long-move.ts';
 import { releaseWhole } from './long-move.ts';
@@ -51,6 +52,8 @@ export type ToldAct = ConfirmationView & {
   readonly move?: string;
   /** When the act was told, where its code is only shown again and nothing is done now. */
   readonly madeAt?: string;
+  /** Of a release: until when what holders leave here is given to nobody else; null: at once to whoever asks. */
+  readonly keptUntil?: string | null;
 };
 
 /**
@@ -186,7 +189,7 @@ export async function releaseByTelephone(
     if (!found.ok) return found;
     const { line, authority } = found.value;
     const move = await openFreeze(tx, line.agreement, line.line);
-    if (move === undefined) return lastRelease(context, tx, line);
+    if (move === undefined) return lastRelease(context, tx, { line, nowMs });
     const given = await checkGivenUp(tx, move);
     if (!given.ok) return given;
     const { unissued, held } = move;
@@ -197,7 +200,8 @@ export async function releaseByTelephone(
       return err({ code: 'quantity-invalid', quantity: unissued + held, most: 65_535 });
     }
     const told = await releaseAndTell(context, tx, { line, authority, move, nowMs });
-    return ok({ ...told, product: line.product, type: line.type, move: move.id });
+    const kept = await keptUntil(tx, (await findLineById(tx, line.id)) ?? line, nowMs);
+    return ok({ ...told, product: line.product, type: line.type, move: move.id, keptUntil: kept });
   });
 }
 
@@ -232,7 +236,7 @@ export async function releaseAndTell(
 async function lastRelease(
   context: ServerContext,
   tx: WriteTx,
-  line: LineRow,
+  { line, nowMs }: { readonly line: LineRow; readonly nowMs: number },
 ): Promise<Result<ToldAct, Refusal>> {
   const told = (await listConfirmations(tx, line.agreement, 'released')).find(
     (row) => row.line === line.line,
@@ -240,7 +244,8 @@ async function lastRelease(
   if (told === undefined) return err({ code: 'nothing-frozen', product: line.product, type: line.type });
   const { product, type } = line;
   const madeAt = isoTime(told.at);
-  return ok({ ...(await viewConfirmation(context, tx, told)), product, type, madeAt });
+  const kept = await keptUntil(tx, line, nowMs);
+  return ok({ ...(await viewConfirmation(context, tx, told)), product, type, madeAt, keptUntil: kept });
 }
 
 /** The place of the next code that an authority makes. */
