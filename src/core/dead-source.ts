@@ -210,8 +210,9 @@ export function awaitedEarlierGrant({
   readonly target: string;
 }): Awaited {
   const text =
-    `License server ${target} is to install the CALs that it was granted before (move ${id}) and to report it, at its ` +
-    'next contact or by file. These come next, by themselves.';
+    'These are the CALs of the source that one grant could not bring. They are granted by themselves, when license server ' +
+    `${target} has reported that it installed those granted before (move ${id}): at its next contact, or with the next file ` +
+    'that is carried from it.';
   return { from: 'target', text };
 }
 
@@ -219,8 +220,9 @@ export function awaitedEarlierGrant({
 export const awaitedRest: Awaited = {
   from: 'clearinghouse',
   text:
-    'More CALs of this source than one grant brings are still to come. The clearinghouse grants the next when it has heard ' +
-    'that those before are installed: at the next contact of this server, or by its file.',
+    'CALs of the source are here, and others are still to come: it had more than one grant can bring. The clearinghouse ' +
+    'grants them by itself when it has heard that those before are installed: at the next contact of this server, or with ' +
+    'the next file that is carried from it.',
 };
 
 /** What could be granted, and the target can be granted nothing: why, and what helps, in the words of the refusal. */

@@ -132,7 +132,13 @@ export type Refusal =
       readonly licenseServerId: string;
       readonly name: string | null;
     }
-  | { readonly code: 'code-not-for-this-server'; readonly searched: number }
+  /** How far it was searched, and for what quantity, where one was said with a key pack. */
+  | {
+      readonly code: 'code-not-for-this-server';
+      readonly kind: 'activation' | 'horizon' | 'key-pack';
+      readonly searched: number;
+      readonly quantity: number | null;
+    }
   | { readonly code: 'code-other-kit'; readonly slot: number; readonly slots: readonly number[] }
   | {
       readonly code: 'already-applied';

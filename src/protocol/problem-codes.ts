@@ -100,13 +100,11 @@ const readingWords: WordsFor<ReadingCodes> = {
     message: `This code was made for license server ${licenseServerId}${name ? ` (${name})` : ''}. It does nothing here.`,
     next: 'Type it there, or have a code made for this server: read out its ID (calyx server status).',
   }),
-  'code-not-for-this-server': ({ searched }) => ({
+  'code-not-for-this-server': (refusal) => ({
     status: 409,
     title: 'The code does not fit this license server',
-    message: `The code is read without error, but is not for this server, or for a larger quantity than ${searched}.`,
-    next:
-      'Check that this License Server ID was given (calyx server status). If it was, say how many CALs were ' +
-      'bought: calyx server install --code CODE --quantity N.',
+    message: `The code is read without error, but is not for this server${orForMore(refusal)}.`,
+    next: `Check that this License Server ID was given (calyx server status). ${otherwise(refusal)}`,
   }),
   'code-other-kit': ({ slot, slots }) => ({
     status: 409,
@@ -118,6 +116,25 @@ const readingWords: WordsFor<ReadingCodes> = {
     next: 'Add the newest kit of the agreement (calyx server kit add FILE) and type the code again.',
   }),
 };
+
+type NotForThis = RefusalOf<'code-not-for-this-server'>;
+
+/** What else may be so: only a key pack brings a quantity, and one that was said need not be the one that it brings. */
+function orForMore({ kind, searched, quantity }: NotForThis): string {
+  if (kind !== 'key-pack') return '';
+  if (quantity === null) return `, or brings more than ${searched} CALs`;
+  return `, or brings neither ${cals(quantity)}, as was said, nor any other number up to ${searched}`;
+}
+
+/** What to do where the ID was the right one. */
+function otherwise({ kind, quantity }: NotForThis): string {
+  if (kind === 'activation') return 'Else have it made anew at the clearinghouse: calyx desk activate.';
+  if (kind === 'horizon')
+    return 'Else have it made anew: read out the code of calyx server heartbeat --code-out.';
+  return quantity === null
+    ? 'If it was, say how many CALs the code brings: calyx server install --code CODE --quantity N.'
+    : 'If it was, ask the clearinghouse how many CALs this very code brings, and repeat calyx server install with that number.';
+}
 
 /** "key-pack or held-key-pack" as words; a kind stands by itself or in a phrase. */
 function kindWords(kinds: string): string {

@@ -49,7 +49,8 @@ const licenseWords: WordsFor<LicenseCodes> = {
     message: `All ${cals(installed)} of "${product}" per ${type} installed here are in use (${unissued} free).`,
     next:
       'Install more with: calyx server install, or move some here with: calyx server move. ' +
-      'A CAL also comes back when a holder returns it or its license ends (calyx server licenses).',
+      'A CAL also comes back when a holder returns it or its license ends; calyx server licenses shows when, and which ' +
+      'are kept longer after a move by telephone.',
   }),
   'product-not-installed': ({ product }) => ({
     status: 409,
@@ -90,8 +91,11 @@ const licenseWords: WordsFor<LicenseCodes> = {
   'license-moved': ({ product, licenseServerId }) => ({
     status: 409,
     title: 'This license has moved to another license server',
-    message: `The CAL for "${product}" has moved to license server ${licenseServerId}, and is returned there.`,
-    next: 'Ask that server: calyx license request --server ADDRESS. The token in hand stays valid until its end.',
+    message: `The CAL for "${product}" that this holder had here has moved to license server ${licenseServerId}.`,
+    next:
+      'Ask that server: calyx license request --server ADDRESS. A license in hand stays valid until its end. If that server ' +
+      'has no CAL for this holder, ask here again when that license has ended, after a move by telephone 89 days after the ' +
+      'move: a CAL that is free here is then given to it as to anybody.',
   }),
   'type-not-supported': ({ type }) => ({
     status: 400,

@@ -95,7 +95,7 @@ const samples: { readonly [Code in RefusalCode]: RefusalOf<Code> } = {
   'code-kind-unknown': { code: 'code-kind-unknown', type: 9, ctx: 1 },
   'code-wrong-kind': { code: 'code-wrong-kind', expected: 'key-pack or held-key-pack', found: 'activation' },
   'code-other-server': { code: 'code-other-server', licenseServerId: id, name: 'LS-OLD' },
-  'code-not-for-this-server': { code: 'code-not-for-this-server', searched: 2048 },
+  'code-not-for-this-server': notForThis('key-pack', null),
   'code-other-kit': { code: 'code-other-kit', slot: 5, slots: [0, 1, 2, 3] },
   'already-applied': {
     code: 'already-applied',
@@ -153,6 +153,10 @@ const samples: { readonly [Code in RefusalCode]: RefusalOf<Code> } = {
   'publisher-different': { code: 'publisher-different', expected: 'Sample Publisher', found: 'Northwind' },
 };
 
+function notForThis(kind: 'key-pack' | 'activation' | 'horizon', quantity: number | null) {
+  return { code: 'code-not-for-this-server', kind, searched: 2048, quantity } as const;
+}
+
 /** The other ways in which some of them speak. */
 const variants: readonly Refusal[] = [
   { code: 'product-unknown', product: 'ts-2022', known: [] },
@@ -171,6 +175,9 @@ const variants: readonly Refusal[] = [
   },
   { code: 'code-other-server', licenseServerId: id, name: null },
   { code: 'code-other-kit', slot: 5, slots: [] },
+  notForThis('key-pack', 4000),
+  notForThis('activation', null),
+  notForThis('horizon', null),
   { ...samples['already-applied'], product: null, type: null },
   { ...samples['already-applied'], type: null },
   { code: 'confirmation-unmatched', licenseServerId: null },
@@ -252,6 +259,23 @@ describe('a mistyped code', () => {
     const problem = problemOf(variants[7] ?? assert.fail());
     assert.match(problem.message, /group 2 \(8MTT\), group 7 \(CVT14\)/);
     assert.match(problem.next, /^Group 2: have it read again\. Group 7: did you hear M – Mike/);
+  });
+});
+
+describe('a code that does not fit', () => {
+  it('asks for the quantity where none was said, for another one where one was, and for none where it brings none', () => {
+    const [unsaid, said, activation] = [
+      notForThis('key-pack', null),
+      notForThis('key-pack', 4000),
+      notForThis('activation', null),
+    ].map(problemOf);
+    assert.match(`${unsaid?.message} ${unsaid?.next}`, /more than 2048 CALs.*--quantity N/);
+    assert.match(
+      `${said?.message} ${said?.next}`,
+      /neither 4000 CALs.*up to 2048.*how many CALs this very code/,
+    );
+    assert.doesNotMatch(said?.next ?? '', /--quantity N/);
+    assert.doesNotMatch(`${activation?.message} ${activation?.next}`, /CALs|2048|install/);
   });
 });
 

@@ -218,7 +218,7 @@ const foreign: readonly Row<Stage>[] = [
       await acts.activationCode(world, closed);
       return type(old, await acts.packCode(world, closed, { quantity: 5 }));
     },
-    refused: { code: 'code-not-for-this-server', searched: 2048 },
+    refused: { code: 'code-not-for-this-server', kind: 'key-pack', searched: 2048, quantity: null },
   },
   {
     name: 'an activation code for a server that this one knows',
@@ -228,7 +228,7 @@ const foreign: readonly Row<Stage>[] = [
   {
     name: 'an activation code for a server that this one has never heard of',
     attempt: async ({ world, fresh, next }) => type(fresh, await acts.activationCode(world, next)),
-    refused: { code: 'code-not-for-this-server' },
+    refused: { code: 'code-not-for-this-server', kind: 'activation', searched: 1, quantity: null },
   },
   {
     name: 'an activation code of a newer kit than the one that is here',
@@ -275,7 +275,13 @@ const foreign: readonly Row<Stage>[] = [
   {
     name: 'a key pack that is larger than the search reaches, without its quantity',
     attempt: async ({ world, next }) => type(next, await acts.packCode(world, next, { quantity: 3000 })),
-    refused: { code: 'code-not-for-this-server', searched: 2048 },
+    refused: { code: 'code-not-for-this-server', kind: 'key-pack', searched: 2048, quantity: null },
+  },
+  {
+    name: 'a key pack that is larger than the search reaches, with another quantity',
+    attempt: async ({ world, next }) =>
+      type(next, await acts.packCode(world, next, { quantity: 3000 }), { quantity: 4000 }),
+    refused: { code: 'code-not-for-this-server', kind: 'key-pack', searched: 2048, quantity: 4000 },
   },
 ];
 

@@ -127,7 +127,7 @@ async function openSlot(
   for (const { licenseServerId, name, value } of await knownServers(context, tx)) {
     if (opensFor(value) !== undefined) return err({ code: 'code-other-server', licenseServerId, name });
   }
-  return err({ code: 'code-not-for-this-server', searched: 1 });
+  return err({ code: 'code-not-for-this-server', kind: 'activation', searched: 1, quantity: null });
 }
 
 function opensAnchor(context: ServerContext, authority: Authority, value: Uint8Array): boolean {

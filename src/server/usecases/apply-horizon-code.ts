@@ -42,7 +42,8 @@ export async function applyHorizonCode(
       const position = findPosition(context.digest, { ...place, value });
       if (position !== null) return moveOn(context, tx, { row, e: position.k, value, nowMs });
     }
-    return err((await forPeer(context, tx, code)) ?? { code: 'code-not-for-this-server', searched: 360 });
+    const peer = await forPeer(context, tx, code);
+    return err(peer ?? { code: 'code-not-for-this-server', kind: 'horizon', searched: 360, quantity: null });
   });
 }
 

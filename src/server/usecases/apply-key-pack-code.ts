@@ -135,7 +135,8 @@ async function findProof(
   if (search.source !== null) {
     return err({ code: 'source-wrong', licenseServerId: search.source.licenseServerId });
   }
-  return err({ code: 'code-not-for-this-server', searched: searchLimit });
+  const { quantity = null } = search;
+  return err({ code: 'code-not-for-this-server', kind: 'key-pack', searched: searchLimit, quantity });
 }
 
 async function activeOnly(tx: ReadTx, found: Found): Promise<Result<Found, Refusal>> {
