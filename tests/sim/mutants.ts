@@ -124,7 +124,8 @@ const moves: readonly Mutant[] = [
     patches: [
       {
         file: 'store/reserve-rows.ts',
-        find: "join moves m on m.id = r.move and m.state = case m.role when 'target' then 'closed' else 'undone' end\n",
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the source is searched for these very words
+        find: 'join moves m on m.id = r.move and ${isSettled}\n',
         replace: '',
       },
     ],
