@@ -275,3 +275,45 @@ it('serves it on the server in between as well, when the CALs went back to where
   await acts.contact(a, b);
   assert.equal(value(await ask(b, 'ws-1')).kind, 'permanent');
 });
+
+it('leaves what waits for those whose CALs came back to them, whoever goes afterwards', async () => {
+  await acts.installByContact(a, { quantity: 1 });
+  const first = await acts.permanent(a, 'ws-1');
+  await acts.moveByTelephone(world, { from: a, to: b });
+  world.clock.advanceDays(1);
+  await acts.moveByTelephone(world, { from: b, to: a });
+  await acts.installByContact(a, { quantity: 1 });
+  world.clock.advanceDays(1);
+  await acts.permanent(a, 'ws-2');
+  await acts.moveByTelephone(world, { from: a, to: c, quantity: 1 });
+  assert.deepEqual(await acts.counts(a), [1, 0, 0, 0, 1, 0]);
+  assert.ok(await isSentOn(a, 'ws-2'));
+  assert.equal(value(await ask(a, 'ws-1')).origin, first.origin);
+});
+
+it('opens no reserve to others as long as a license of those who went can run', async () => {
+  await acts.installByContact(b, { quantity: 1 });
+  await acts.permanent(b, 'ws-9');
+  await acts.moveByTelephone(world, { from: b, to: a });
+  await acts.installByContact(a, { quantity: 1 });
+  await acts.permanent(a, 'ws-1');
+  world.clock.advanceDays(40);
+  await acts.contact(a, b, c);
+  await acts.moveByTelephone(world, { from: a, to: c, quantity: 1 });
+  world.clock.advanceDays(longestDays - 1);
+  await acts.contact(a, b, c);
+  assert.equal(value(await sweepLapsed(a.context, 100)).reclaimed, 0);
+  world.clock.advanceDays(2);
+  assert.equal(value(await sweepLapsed(a.context, 100)).reclaimed, 1);
+});
+
+it('opens one whose licenses had all ended before the CALs went', async () => {
+  await acts.installByContact(b, { quantity: 1 });
+  await acts.permanent(b, 'ws-9');
+  await acts.moveByTelephone(world, { from: b, to: a });
+  world.clock.advanceDays(longestDays + 1);
+  await acts.installByContact(a, { quantity: 1 });
+  await acts.permanent(a, 'ws-1');
+  await acts.moveByTelephone(world, { from: a, to: c, quantity: 1 });
+  assert.equal(await kindFor(a, 'ws-2'), 'permanent');
+});

@@ -54,15 +54,9 @@ function addLine(
   db.prepare(
     `insert into reservations (line_id, sub, kind, origin, move, source, lease_end, state) values (?, 's', 'device', '', 'm', '', ?, 'reserved')`,
   ).run(id, ends);
-  db.prepare('insert into reserves (id, line_id, source, amount, opens_at) values (?, ?, ?, 1, ?)').run(
-    `r${id}`,
-    id,
-    '',
-    ends,
-  );
 }
 
-/** Days after the release: of the line, its four licenses, its reservation and its reserve. */
+/** Days after the release: of the line, its four licenses and its reservation. */
 function keptDays(db: DatabaseSync, id: number): readonly (number | null)[] {
   const days = (sql: string) =>
     db
@@ -73,7 +67,6 @@ function keptDays(db: DatabaseSync, id: number): readonly (number | null)[] {
     ...days('select nameless_until as at from lines where id = ?'),
     ...days('select lease_end as at from licenses where line_id = ? order by unit'),
     ...days('select lease_end as at from reservations where line_id = ?'),
-    ...days('select opens_at as at from reserves where line_id = ?'),
   ];
 }
 
@@ -85,8 +78,8 @@ it('an older database learns until when leases are kept from what its releases t
   addLine(db, 4, { kind: 'released', held: 1 });
   db.prepare('update lines set nameless_until = ? where id = 4').run(released + longestLeaseMs);
   migrate(db, { program: 'server', mayBeEmpty: false });
-  const untouched = [60, 60, 60, 100, 60, 60];
-  assert.deepEqual(keptDays(db, 1), [89, 89, 89, 60, 100, 89, 89]);
+  const untouched = [60, 60, 60, 100, 60];
+  assert.deepEqual(keptDays(db, 1), [89, 89, 89, 60, 100, 89]);
   assert.deepEqual(keptDays(db, 2), [null, ...untouched]);
   // The release of 200 days before is long over.
   assert.deepEqual(keptDays(db, 3), [89 - 200, ...untouched]);

@@ -3,7 +3,8 @@ import type { WriteTx } from './port.ts';
 import { isSettled } from './reserve-rows.ts';
 
 /**
- * Nothing that is given to somebody on a line, or waits there for somebody, is anybody else's before `untilMs`. What
+ * Nothing that is given to somebody on a line, or waits there for somebody, is anybody else's before `untilMs`: as
+ * long its reserves do not open. What
  * could be somebody else's at `nowMs` already is left out: no token of it is alive, so it is nobody's way to the
  * CALs that went. Should its holder come again before somebody else does, its new lease is kept as long.
  */
@@ -28,13 +29,6 @@ export async function keepLeases(
   await tx.run(
     `update reservations as r set lease_end = ? where r.line_id = ? and r.state = 'reserved' and r.lease_end < ?
        and (r.lease_end >= ? or not exists (select 1 from moves m where m.id = r.move and ${isSettled}))`,
-    untilMs,
-    lineId,
-    untilMs,
-    nowMs,
-  );
-  await tx.run(
-    'update reserves set opens_at = ? where line_id = ? and amount > 0 and opens_at < ? and opens_at >= ?',
     untilMs,
     lineId,
     untilMs,

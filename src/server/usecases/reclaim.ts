@@ -51,8 +51,16 @@ async function reclaimLapsed(
   return licenses.length;
 }
 
-/** Telephone reserves are open to others 89 days after the last release (protocol §2.4, rule 5). */
-async function openReserved(context: ServerContext, tx: WriteTx, { line, nowMs }: Reclaim): Promise<number> {
+/**
+ * Telephone reserves are open to others 89 days after the last release (protocol §2.4, rule 5), also after one that took
+ * a part of the line away from here. When a reserve came is told by the day on which it opens, which stays as it is.
+ */
+export async function openReserved(
+  context: ServerContext,
+  tx: WriteTx,
+  { line, nowMs }: Reclaim,
+): Promise<number> {
+  if (line.namelessUntil >= nowMs) return 0;
   let opened = 0;
   for (const reserve of await openReserves(tx, line.id, nowMs)) {
     await drawReserve(tx, reserve.id, reserve.amount);

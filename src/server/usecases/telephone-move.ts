@@ -42,6 +42,7 @@ import { readProgress } from './move-progress.ts';
 import { moveEvent, moveRow } from './move-row.ts';
 import { newId } from './new-id.ts';
 import { checkGivenUp } from './open-undo.ts';
+import { openReserved } from './reclaim.ts';
 import { checkTime, newestSeen } from './seen-time.ts';
 import type { MoveOrder } from './start-move.ts';
 import { withdraw } from './undo-move.ts';
@@ -271,6 +272,7 @@ export async function release(
   // A code names nobody: whose CAL stays here can have one of those that go, and must not leave its own to
   // somebody else as long as a license of those whose CALs went can run (protocol §2.4, rule 5).
   if (move.held > 0) {
+    await openReserved(context, tx, { line, nowMs });
     const seenMs = Math.max(nowMs, await newestSeen(context, tx));
     await keepLeases(tx, { lineId: line.id, untilMs: seenMs + longestLeaseMs, nowMs });
   }

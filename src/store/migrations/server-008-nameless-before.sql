@@ -13,7 +13,5 @@ update licenses as n set lease_end = p.until from released_parts p
   where p.line_id = n.line_id and n.ended = 0 and n.lease_end < p.until;
 update reservations as r set lease_end = p.until from released_parts p
   where p.line_id = r.line_id and r.state in ('reserved', 'frozen') and r.lease_end < p.until;
-update reserves as r set opens_at = p.until from released_parts p
-  where p.line_id = r.line_id and r.amount > 0 and r.opens_at < p.until;
 
 drop table released_parts;
