@@ -2,11 +2,15 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
+import { exchangeMessages } from '../src/clearinghouse/usecases/exchange.ts';
 import { addProduct } from '../src/clearinghouse/usecases/products.ts';
+import { dayMs } from '../src/core/time.ts';
 import { readLicenseBundle, verifyLicense } from '../src/protocol/license-bundle.ts';
 import type { OpenServer } from '../src/server/app.ts';
+import { applyMessages } from '../src/server/usecases/apply-message.ts';
 import { settleByContact } from '../src/server/usecases/contact.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
+import { sealOutbox } from '../src/server/usecases/outbox.ts';
 import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { requestActivation } from '../src/server/usecases/requests.ts';
@@ -16,6 +20,7 @@ import { freezeByTelephone, heartbeatByTelephone } from '../src/server/usecases/
 import { assertSound } from './audit/bundles.ts';
 import * as acts from './world/acts.ts';
 import { assertConserved } from './world/conserved.ts';
+import { contentOf } from './world/forge.ts';
 import { agreement, makeWorld, product, refusalOf, value } from './world/world.ts';
 
 const type = 'device';
@@ -190,5 +195,63 @@ it('a server with a certificate that only telephones renews its holders for year
     assert.equal(verified(server, renewed), 'valid', `day ${day}`);
   }
   await assertConserved(world);
+  await world.close();
+});
+
+it('a certificate waits for a grant that has not arrived, also where its source has ended the move meanwhile', async () => {
+  const world = await makeWorld(100);
+  const old = await world.addServer('LS-OLD', { kit: true, connected: true });
+  const next = await world.addServer('LS-NEW', { kit: true, connected: true });
+  await acts.setUp(world, old, 1);
+  await acts.setUp(world, next, 0);
+  const first = await acts.permanent(old, 'ws-1');
+  const move = await acts.askMove(old, next);
+  await acts.contact(old, old);
+  await acts.closeByContact(old, false);
+  assert.equal(await acts.stateOf(world, move), 'closed');
+  const asked = value(await requestActivation(next.context, { agreement }));
+  const refused = refusalOf(await settleByContact(next.context, asked.id));
+  assert.deepEqual(refused, { code: 'move-open', move, state: 'closed' });
+  assert.deepEqual(await acts.counts(next), [1, 0, 0, 0, 1, 0]);
+  await acts.contact(next);
+  await acts.activateByContact(next);
+  assert.deepEqual(await acts.counts(next), [1, 0, 0, 0, 1, 0]);
+  assert.equal((await acts.permanent(next, 'ws-1')).origin, first.origin);
+  await assertConserved(world);
+  await world.close();
+});
+
+it('a license that is signed again with the clock set back is no older than its certificate', async () => {
+  const world = await makeWorld(100);
+  const server = await world.addServer('LS', { kit: true, connected: true });
+  await acts.setUp(world, server, 1);
+  const before = await acts.permanent(server, 'ws-1');
+  world.clock.advanceDays(10);
+  await acts.activateByContact(server);
+  const clock = { nowMs: (): number => world.clock.nowMs() - 30 * dayMs };
+  const setBack = { ...server, context: { ...server.context, clock } };
+  const again = value(await requestLicense(setBack.context, { product, type, holder: 'ws-1' }));
+  assert.deepEqual([again.status, again.expiresAt], ['unchanged', before.expiresAt]);
+  assert.equal(verified(server, again), 'valid');
+  await world.close();
+});
+
+it('a license that is signed again past the horizon of the certificate says so, and is believed', async () => {
+  const world = await makeWorld(100);
+  const server = await world.addServer('LS', { kit: true, connected: true });
+  await acts.setUp(world, server, 1);
+  value(await requestActivation(server.context, { agreement }));
+  // The certificate is good for new holders until the end of the fourth month at most, and comes late.
+  const asked = { messages: await sealOutbox(server.context), waitMs: 0 };
+  const mail = value(await exchangeMessages(world.clearinghouse.context, asked)).messages;
+  const messages = mail.filter((token) => contentOf(token).t === 'activated');
+  world.clock.advanceDays(55);
+  const random = { ...server.context.random, between: (_low: number, high: number) => high };
+  await acts.permanent({ ...server, context: { ...server.context, random } }, 'ws-1');
+  value(await applyMessages(server.context, { messages, ofOthers: 'refuse' }));
+  world.clock.advanceDays(75);
+  const again = value(await requestLicense(server.context, { product, type, holder: 'ws-1' }));
+  assert.equal(again.status, 'unchanged');
+  assert.equal(verified(server, again), 'valid');
   await world.close();
 });

@@ -35,14 +35,12 @@ const temp = (days: number, validated: boolean) => ({ ...ending(days), validated
 type Expected = RequestDecision | RefusalCode;
 const unchanged: Expected = { act: 'unchanged', kind: 'permanent' };
 const still: Expected = { act: 'unchanged', kind: 'temporary' };
-const renewed: Expected = { act: 'renew', late: false, lapsed: false };
-const renewedLate: Expected = { act: 'renew', late: true, lapsed: false };
-const again: Expected = { act: 'renew', late: false, lapsed: true };
+const renewed: Expected = { act: 'renew', lapsed: false };
+const again: Expected = { act: 'renew', lapsed: true };
 const issued: Expected = { act: 'issue' };
 const upgraded: Expected = { act: 'upgrade' };
 const temporary: Expected = { act: 'temporary' };
-const takenOver: Expected = { act: 'take-over', late: false };
-const takenOverLate: Expected = { act: 'take-over', late: true };
+const takenOver: Expected = { act: 'take-over' };
 
 type Row = readonly [string, RequestState, Partial<RequestState>, Expected];
 
@@ -204,7 +202,7 @@ describe('the holder of a permanent license', () => {
     ['keeps it before the last 7 days', device, { license: { expiresAt: nowMs + renewalMs + 1 } }, unchanged],
     ['renews from exactly 7 days before the end', device, { license: lastWeek }, renewed],
     ['renews although none is free', device, { license: lastWeek, unissued: 0 }, renewed],
-    ['renews past the horizon, marked late', device, { license: lastWeek, standing: renew }, renewedLate],
+    ['renews past the horizon, marked late', device, { license: lastWeek, standing: renew }, renewed],
     ['renews where horizons are waived', device, { license: lastWeek, standing: waived }, renewed],
     [
       'is not renewed to the same end at sunset',
@@ -216,7 +214,7 @@ describe('the holder of a permanent license', () => {
       'is renewed up to a sunset that lies a little later',
       device,
       { license: ending(3), standing: { ...renew, sunsetMs: nowMs + 3 * dayMs + 1000 } },
-      renewedLate,
+      renewed,
     ],
     ['keeps what is left past sunset', device, { license: ending(3), standing: nothing }, unchanged],
     ['keeps what is left without activation', device, { license: ending(3), standing: null }, unchanged],
@@ -251,12 +249,7 @@ describe('the holder of a permanent license', () => {
 describe('a holder whose unit came with a move', () => {
   table([
     ['takes it over, whatever else is free', device, { reserved: true, unissued: 0 }, takenOver],
-    [
-      'takes it over past the horizon, marked late',
-      device,
-      { reserved: true, standing: renew },
-      takenOverLate,
-    ],
+    ['takes it over past the horizon, marked late', device, { reserved: true, standing: renew }, takenOver],
     ['does not past sunset', device, { reserved: true, standing: nothing }, 'horizon-passed'],
     [
       'takes it over instead of an upgrade',
@@ -306,12 +299,7 @@ describe('a holder of a source that no longer functions', () => {
       { ...none, gap: bridgeOf(-1), temporary: temp(-1, true) },
       'none-available',
     ],
-    [
-      'gets its unit when that is there',
-      user,
-      { gap: bridgeOf(80), reserved: true },
-      { act: 'take-over', late: false },
-    ],
+    ['gets its unit when that is there', user, { gap: bridgeOf(80), reserved: true }, { act: 'take-over' }],
     ['gets a free one when there is one', user, { gap: bridgeOf(80), sourceShown: true }, issued],
     [
       'keeps a temporary license that runs, and the gap license for later',

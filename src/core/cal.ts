@@ -115,10 +115,9 @@ export interface RequestState {
 export type RequestDecision =
   /** Asking again: the license that is there, its token unchanged. */
   | { readonly act: 'unchanged'; readonly kind: 'permanent' | 'temporary' | 'gap' }
-  /** A new lease on the same unit. `late`: past the horizon, so counted as at risk. */
+  /** A new lease on the same unit. */
   | {
       readonly act: 'renew';
-      readonly late: boolean;
       /** The lease had ended; nobody had taken the unit, so its holder has it again. */
       readonly lapsed: boolean;
     }
@@ -127,7 +126,7 @@ export type RequestDecision =
   /** A free unit for a device that had a temporary license and has signed in since. */
   | { readonly act: 'upgrade' }
   /** The unit reserved for this holder, with the origin that it had on the source. */
-  | { readonly act: 'take-over'; readonly late: boolean }
+  | { readonly act: 'take-over' }
   | { readonly act: 'temporary' }
   /** No unit is free for a holder of a dead source: 90 days, or 90 more, until the units of that source are here. */
   | { readonly act: 'gap' };
@@ -153,7 +152,7 @@ export function decideRequest(state: RequestState): Decision {
     if (kept !== null) return kept;
   }
   if (state.reserved && state.standing !== null && state.standing.may !== 'nothing') {
-    return ok({ act: 'take-over', late: state.standing.may === 'renew' });
+    return ok({ act: 'take-over' });
   }
   return state.type === 'user' ? decideNewUser(state) : decideDevice(state);
 }
@@ -168,10 +167,10 @@ function decideOwn(state: RequestState, expiresAt: number): Decision | null {
     if (standing === null || standing.may === 'nothing' || atSunset) {
       return ok({ act: 'unchanged', kind: 'permanent' });
     }
-    return ok({ act: 'renew', late: standing.may === 'renew', lapsed: false });
+    return ok({ act: 'renew', lapsed: false });
   }
   // Without a living lease nobody is a *present* holder: this counts as giving, so up to the horizon.
-  return standing?.may === 'assign' ? ok({ act: 'renew', late: false, lapsed: true }) : null;
+  return standing?.may === 'assign' ? ok({ act: 'renew', lapsed: true }) : null;
 }
 
 /** Why no permanent license can be given now; null: one can. */

@@ -133,6 +133,8 @@ export interface Authority {
   /** `year * 12 + month - 1` of horizon position 0. */
   readonly baseMonth: number;
   readonly sunsetMonths: number;
+  /** Licenses that were issued before vouch for nothing; 0 of a slot, whose key was there before. */
+  readonly notBeforeMs: number;
   readonly lines: readonly AuthorityLine[];
   readonly horizonAnchor: Uint8Array;
   /** Kit slots only. */
@@ -269,6 +271,7 @@ export function authorityOfSlot(digest: Digest, kit: Kit, slot: number): Authori
     salt: bytesOf(kit.salt),
     baseMonth: monthOfText(kit.base),
     sunsetMonths: kit.sunsetMonths,
+    notBeforeMs: 0,
     lines: kit.lines.flatMap(({ product, type }, number) => {
       const anchors = found.lines[number];
       if (anchors === undefined) return [];
@@ -290,6 +293,7 @@ export function authorityOfCertificate(certificate: ServerCertificate): Authorit
     salt: bytesOf(certificate.salt),
     baseMonth: monthOfText(certificate.base),
     sunsetMonths: certificate.sunsetMonths,
+    notBeforeMs: msOf(certificate.nbf),
     lines: certificate.lines.map(({ product, type, open, free, held }) => ({
       product,
       type,

@@ -151,7 +151,7 @@ function openTrusted(
     return no('certificate-other-server', `the certificate names ${certificate.lsid}`);
   }
   const { reveals } = bundle;
-  return ok({ trustList: trustList.value, authority, certificate, reveals, proven: new Map() });
+  return ok({ trustList: trustList.value, authority, reveals, proven: new Map() });
 }
 
 /**

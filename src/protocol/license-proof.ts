@@ -13,7 +13,7 @@ import type { Result } from '../core/result.ts';
 import { err, ok } from '../core/result.ts';
 import { clockToleranceMs } from '../core/standing.ts';
 import { endOfMonthMs, isoTime } from '../core/time.ts';
-import type { Authority, AuthorityLine, ServerCertificate } from './authority.ts';
+import type { Authority, AuthorityLine } from './authority.ts';
 import type { PermanentClaims } from './cal-token.ts';
 import type { ReadonlyDeep } from './schema.ts';
 import { bytesOf, closed, HorizonReveal, LineNumber, msOf, Reveal } from './schema.ts';
@@ -27,8 +27,6 @@ export const Reveals = closed({
 /** What a permanent license is checked against. */
 export interface ProofGround {
   readonly authority: Authority;
-  /** Where the authority is a certificate. */
-  readonly certificate: ServerCertificate | null;
   readonly reveals: ReadonlyDeep<Static<typeof Reveals>>;
   /** Proven totals by line, computed when first asked for: a chain has up to 65,535 steps. */
   readonly proven: Map<number, number | 'reveal-invalid'>;
@@ -154,18 +152,19 @@ function checkReach(
  * clearinghouse's and the server's, may be a day apart. How long a certificate vouches its horizon says, which the
  * publisher moves on by codes where no other certificate can be brought.
  */
-function isBefore(certificate: ServerCertificate, issuedMs: number): boolean {
-  return issuedMs < msOf(certificate.nbf) - clockToleranceMs;
+function isBefore({ notBeforeMs }: Authority, issuedMs: number): boolean {
+  return issuedMs < notBeforeMs - clockToleranceMs;
 }
 
 /** The line that the token names, if authority, line, product and level are what the token says. */
 function checkLine(ground: ProofGround, claims: PermanentClaims): Checked<AuthorityLine> {
-  const { authority, certificate } = ground;
+  const { authority } = ground;
   if (!equalBytes(authority.aid, bytesOf(claims.aid))) {
     return no('authority-differs', 'the token was issued under another authority');
   }
-  if (certificate !== null && isBefore(certificate, msOf(claims.iat))) {
-    return no('before-certificate', `issued ${claims.iat}, the certificate is good from ${certificate.nbf}`);
+  if (isBefore(authority, msOf(claims.iat))) {
+    const from = isoTime(authority.notBeforeMs);
+    return no('before-certificate', `issued ${claims.iat}, the certificate is good from ${from}`);
   }
   if (claims.lvl !== authority.basis) {
     return no('level-differs', `the token says ${claims.lvl}, the authority is by ${authority.basis}`);

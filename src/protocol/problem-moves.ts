@@ -149,6 +149,9 @@ function openNext(move: string, state: string): string {
       `calyx desk cancel ${move}. Then enter the new one.`
     );
   }
+  if (state === 'closed') {
+    return 'Its CALs are on their way to this license server: let it have contact, or carry its file, once more. Then ask again.';
+  }
   return (
     'Finish it by repeating its calyx server move command, or see what it waits for: calyx server move --status, at ' +
     'the desk calyx desk moves.'

@@ -1,6 +1,7 @@
 /** Moves and telephone confirmations at the clearinghouse: plain SQL, no rules. */
 import type { Carrier, MoveState } from '../core/move.ts';
 import type { CalType } from '../core/product.ts';
+import { waitingGrants } from './outbox-rows.ts';
 import type { ReadTx, WriteTx } from './port.ts';
 
 export interface MoveRow {
@@ -84,7 +85,10 @@ export function openMovesFrom(tx: ReadTx, source: string): Promise<readonly Move
   return openMovesAt(tx, 'source', source);
 }
 
-/** A move by messages whose grant its target has not reported as installed, or not given back yet. */
+/**
+ * A move by messages whose grant its target has not reported as installed, or not given back yet. A move that its source
+ * has ended meanwhile waits for no report: whether that grant has arrived, the outbox tells.
+ */
 export async function grantUnderWay(
   tx: ReadTx,
   of: { readonly target: string; readonly agreement: string },
@@ -94,7 +98,12 @@ export async function grantUnderWay(
        and state in ('granted', 'fenced', 'aborting', 'returning') order by started_at, id limit 1`,
     ...[of.target, of.agreement],
   );
-  return row === undefined ? undefined : moveOf(row);
+  if (row !== undefined) return moveOf(row);
+  for (const id of await waitingGrants(tx, of.target)) {
+    const move = await findMove(tx, id);
+    if (move?.agreement === of.agreement && move.state === 'closed') return move;
+  }
+  return undefined;
 }
 
 /** Moves to a server that are not over, oldest first. */

@@ -26,6 +26,15 @@ export async function waitingWithin(
   return { count, more: count < sizes.length };
 }
 
+/** The moves of which the grant waits for a license server. */
+export async function waitingGrants(tx: ReadTx, recipient: string): Promise<readonly string[]> {
+  const rows = await tx.all<{ body: string }>(
+    `select body from outbox where recipient = ? and acknowledged = 0 and type = 'grant' order by position`,
+    recipient,
+  );
+  return rows.map(({ body }) => (JSON.parse(body) as { readonly move: string }).move);
+}
+
 /** Those of `ids` that wait for `recipient`: whoever confirms something confirms its own mail only. */
 export async function waitingAmong(
   tx: ReadTx,

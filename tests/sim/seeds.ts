@@ -164,5 +164,20 @@ export const fixedSeeds: readonly FixedSeed[] = [
     steps: 1000,
     why: 'whoever came back with a license was given one that ended earlier, and then counted as new past the horizon',
   },
+  {
+    seed: 46_712_612,
+    steps: 1000,
+    why: 'a certificate brought what a grant on its way was to bring for holders as free CALs: its source had ended the move',
+  },
+  {
+    seed: 56_360_260,
+    steps: 1000,
+    why: 'signed again with the clock set back, a license was older than the certificate that vouches for it',
+  },
+  {
+    seed: 56_495_395,
+    steps: 1000,
+    why: 'signed again past the horizon of a new certificate, a license did not say so',
+  },
   ...[1, 3, 19, 31, 83, 2, 4, 5, 6, 7, 9, 10, 11].map((seed) => ({ seed, steps: 400, why: any })),
 ];

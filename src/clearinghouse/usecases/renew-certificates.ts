@@ -10,7 +10,7 @@ import type { ServerRow } from '../../store/committed-server-rows.ts';
 import { authoritiesOfServer } from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
-import { certifyAgain } from './activate-server.ts';
+import { certifyAgain, checkRenewable } from './activate-server.ts';
 import { newId } from './new-id.ts';
 
 /** Fourteen months: a server of which files are carried once a year is renewed each time. */
@@ -29,7 +29,7 @@ export async function renewCertificates(
   for (const before of await authoritiesOfServer(tx, server.licenseServerId)) {
     if (before.state !== 'active' || before.document === null) continue;
     if (msOf(readStoredCertificate(before.document).exp) - nowMs > renewalMs) continue;
-    if (await hasOpenMoves(tx, before)) continue;
+    if ((await hasOpenMoves(tx, before)) || !(await checkRenewable(tx, before)).ok) continue;
     const { authority, message } = await certifyAgain(context, tx, { before, nowMs });
     const { agreement, generation } = before;
     await tx.post({

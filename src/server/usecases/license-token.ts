@@ -23,7 +23,10 @@ export function marksOf(facts: ServerFacts, head: LogHead): TokenMarks {
   return { generation: facts.generation, logSize: head.size, logRoot: hex(firstBytes(head.root, 6)) };
 }
 
-/** The token of a permanent license, whose row names the authority in force (`aid`). */
+/**
+ * The token of a permanent license, whose row names the authority in force (`aid`). Where the clock has been set
+ * back, it is as old as that authority: what seems older would be refused by whoever verifies it.
+ */
 export function permanentToken(
   context: ServerContext,
   of: { readonly line: LineRow; readonly authority: AuthorityFacts },
@@ -31,7 +34,7 @@ export function permanentToken(
 ): Promise<string> {
   const { line, authority } = of;
   return signedOnce(context, { jti: license.jti, bundle: authority.bundleHash }, () => {
-    const from = isoTime(license.renewedAt);
+    const from = isoTime(Math.max(license.renewedAt, authority.authority.notBeforeMs));
     return {
       t: 'cal',
       v: 1,

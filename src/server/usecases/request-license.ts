@@ -31,7 +31,7 @@ import { newId } from './new-id.ts';
 import { referHeld, referRefused, referStranger, referTo } from './refer.ts';
 import { decideInTime } from './seen-time.ts';
 import type { AuthorityFacts } from './server-facts.ts';
-import { serverFacts, standingOf } from './server-facts.ts';
+import { isPastHorizon, serverFacts, standingOf } from './server-facts.ts';
 import type { Inherited, ShownToken } from './take-over.ts';
 import { isShownFor, settleTakeOver, verifyEnded, verifyShown } from './take-over.ts';
 
@@ -226,7 +226,6 @@ async function renewTo(
   const own = must(deed.situation.own);
   const { nowMs } = deed.asked;
   const { expiresAt } = deed;
-  const late = deed.decision.act === 'renew' && deed.decision.late;
   const jti = newId(context);
   const { license, line } = own;
   const renewed: LicenseRow = {
@@ -234,7 +233,7 @@ async function renewTo(
     ...marksOf(deed.situation.facts, await tx.head(serverLog)),
     aid: line.aid,
     jti,
-    late: late ? 1 : 0,
+    late: isPastHorizon(own.authority, nowMs) ? 1 : 0,
     renewedAt: nowMs,
     expiresAt,
     leaseEnd: Math.max(license.leaseEnd, expiresAt, line.namelessUntil),
@@ -253,7 +252,7 @@ async function renewTo(
       unit: license.unit,
       sub: license.sub,
       until: expiresAt,
-      late,
+      late: renewed.late === 1,
     },
   });
   return granted;
@@ -312,7 +311,6 @@ async function makeLicense(
   const early = inherited === null && shown !== null && isShownFor(shown, line, sub) ? shown : null;
   const origin = inherited?.origin ?? early?.origin ?? `${context.licenseServerId}/${unit}`;
   const jti = newId(context);
-  const late = deed.decision.act === 'take-over' && deed.decision.late;
   const marks = marksOf(facts, await tx.head(serverLog));
   const known =
     inherited === null
@@ -335,7 +333,7 @@ async function makeLicense(
     aid: line.aid,
     jti,
     ...marks,
-    late: late ? 1 : 0,
+    late: isPastHorizon(authority, nowMs) ? 1 : 0,
     issuedAt: nowMs,
     renewedAt: nowMs,
     expiresAt,
@@ -351,8 +349,8 @@ function endOf(
 ): number {
   const { nowMs, request } = asked;
   const { sunsetMs } = standingOf(of.authority, nowMs);
-  const { hasUntilMs } = of;
-  return leaseEnd({ kind: request.type, nowMs, draw: context.random.between, sunsetMs, hasUntilMs });
+  const bounds = { nowMs, sunsetMs, hasUntilMs: of.hasUntilMs };
+  return leaseEnd({ kind: request.type, draw: context.random.between, ...bounds });
 }
 
 function permanentAnswer(

@@ -146,3 +146,11 @@ export function standingOf(facts: AuthorityFacts, nowMs: number): Standing {
     nowMs,
   });
 }
+
+/**
+ * Whether a license given, renewed or only signed again now is late: a verifier wants to be told, and what is renewed
+ * past the horizon is at risk (protocol §2.1).
+ */
+export function isPastHorizon(facts: AuthorityFacts, nowMs: number): boolean {
+  return standingOf(facts, nowMs).may !== 'assign';
+}
