@@ -257,3 +257,14 @@ it('a freeze that the books do not cover yet ends its move, and the source has i
   assert.equal(await acts.stateOf(world, late), 'closed');
   assert.deepEqual(await acts.counts(c), [7, 0, 7, 0, 0, 0]);
 });
+
+it('a code is read however many key packs have come by message since it was made', async () => {
+  world = await makeWorld(100);
+  const server = await world.addServer('LS', { kit: true, connected: true });
+  await acts.connect(server, 2);
+  const code = await giveBack(server, 1);
+  for (let pack = 0; pack < 20; pack += 1) await acts.installByContact(server, { quantity: 1 });
+  assert.deepEqual(await acts.books(world), [78, 22, 0]);
+  await acts.confirm(world, code);
+  assert.deepEqual(await acts.books(world), [79, 21, 0]);
+});

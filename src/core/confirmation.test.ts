@@ -277,6 +277,21 @@ describe('the search of the clearinghouse', () => {
     assert.equal(match(code, { positions: [{ free: [41], held: [0] }] }), null);
   });
 
+  it('finds how the lines stood before, with steps that were not heard of, however many positions were issued', () => {
+    const lines = [
+      { free: 5, held: 2 },
+      { free: 7, held: 1 },
+      { free: 0, held: 3 },
+    ];
+    const code = said({ kind: 'frozen', lines, counters: { freezes: 2, releases: 1, returns: 0 } });
+    const many = Array.from({ length: 17 }, (_, at) => 16 - at);
+    const positions = lines.map(() => ({ free: many, held: many }));
+    assert.equal(match(code, { positions }), null);
+    const found = match(code, { positions, likely: [lines.map(() => ({ free: 9, held: 9 })), lines] });
+    assert.deepEqual(found?.positions, lines);
+    assert.deepEqual(found.unseen, { freezes: 1, releases: 1, returns: 0 });
+  });
+
   it('keeps to its bound of tags, three hashes each, and tries what is expected first', () => {
     let hashes = 0;
     const digest: Digest = {

@@ -182,6 +182,11 @@ export interface MatchInput {
   readonly aid?: Uint8Array | undefined;
   /** By line number: the positions issued since (any of their codes may have been typed, or none). */
   readonly positions: readonly { readonly free: readonly number[]; readonly held: readonly number[] }[];
+  /**
+   * Choices that are tried before any other, with every step that may be unheard: as the lines stood one after another,
+   * if all that was issued was installed in its order.
+   */
+  readonly likely?: readonly (readonly LinePositions[])[] | undefined;
   /** As after the last message accepted. */
   readonly counters: Counters;
   /** Freezes of the agreement that the books do not know as released. */
@@ -215,12 +220,13 @@ function ownReleases(kind: ConfirmationKind, open: number, unseenReleases: numbe
   return unseenReleases > 0 ? [open] : Array.from({ length: open + 1 }, (_, fewer) => open - fewer);
 }
 
-/** Counters that the server may have, those with the fewest unheard steps first, up to 16. */
+/** Counters that the server may have with so many steps that were not heard of, the fewest first. */
 function* counterGuesses(
   kind: ConfirmationKind,
   { counters, openFreezes }: MatchInput,
+  unheard: { readonly from: number; readonly to: number },
 ): Generator<CounterGuess> {
-  for (let steps = 0; steps <= unheardLimit; steps += 1) {
+  for (let steps = unheard.from; steps <= unheard.to; steps += 1) {
     for (let freezes = 0; freezes <= steps; freezes += 1) {
       for (let returns = 0; freezes + returns <= steps; returns += 1) {
         const releases = steps - freezes - returns;
@@ -282,10 +288,13 @@ function tagCheck(
   };
 }
 
-/** The choices of positions with their bytes, made as they are asked for and kept for the next counters. */
-function keptGuesses({ aid, positions }: MatchInput): (at: number) => PositionGuess | undefined {
+/** Choices of positions with their bytes, made as they are asked for and kept for the next counters. */
+function keptGuesses(
+  aid: Uint8Array | undefined,
+  choices: Iterable<readonly LinePositions[]>,
+): (at: number) => PositionGuess | undefined {
   const made: PositionGuess[] = [];
-  const more = positionGuesses(positions);
+  const more = choices[Symbol.iterator]();
   return (at) => {
     if (at < made.length) return made[at];
     const next = more.next();
@@ -295,12 +304,35 @@ function keptGuesses({ aid, positions }: MatchInput): (at: number) => PositionGu
   };
 }
 
+interface Pass {
+  readonly choices: Iterable<readonly LinePositions[]>;
+  readonly unheard: { readonly from: number; readonly to: number };
+  /** So many tags are tried in it and all before it. */
+  readonly most: number;
+}
+
+/**
+ * What is tried in which order: first without any step that was not heard of. Where there are very many choices of
+ * positions, those leave room for the likely ones with such steps.
+ */
+function passesOf({ positions, likely = [] }: MatchInput): readonly Pass[] {
+  const none = { from: 0, to: 0 };
+  const some = { from: 1, to: unheardLimit };
+  return [
+    { choices: likely, unheard: none, most: matchLimit },
+    { choices: positionGuesses(positions), unheard: none, most: matchLimit * 0.75 },
+    { choices: likely, unheard: some, most: matchLimit },
+    { choices: positionGuesses(positions), unheard: some, most: matchLimit },
+  ];
+}
+
 /**
  * Finds the state in which a server that the books know made this confirmation, or null: then the
  * server is older or newer than the books, or the code is not its own (protocol §3.6).
  *
  * Tried are the one sequence number in (last, last + 16] that fits the context byte, and for it up to
- * 16 counter steps nobody has told of, fewest first, each with every choice of positions. With p
+ * 16 counter steps nobody has told of, fewest first, each with every choice of positions; the likely choices come
+ * before the others. With p
  * choices these are at most 969·p tags (for a deactivation with f open freezes 969·p + 153·(f + 16)·p),
  * never more than `matchLimit`; a message that the books expect is found within p. An empty list of
  * positions stands for 0.
@@ -315,16 +347,17 @@ export function matchConfirmation(digest: Digest, input: MatchInput): Confirmati
   for (let step = 0; step < ahead; step += 1) key = nextKey(digest, key);
   const head = tagInput(seq, input.code.value.subarray(0, 5));
   const isTagOf = tagCheck(digest, { key, head, tag: read.value.tag });
-  const guess = keptGuesses(input);
   let tries = 0;
-  for (const { counters, unseen } of counterGuesses(read.value.kind, input)) {
-    let at = 0;
-    for (let tried = guess(at); tried !== undefined; tried = guess(at)) {
-      tries += 1;
-      if (tries > matchLimit) return null;
-      const { positions, bytes } = tried;
-      if (isTagOf(withCounters(bytes, counters))) return { seq, key, positions, counters, unseen };
-      at += 1;
+  for (const { choices, unheard, most } of passesOf(input)) {
+    const guess = keptGuesses(input.aid, choices);
+    for (const { counters, unseen } of counterGuesses(read.value.kind, input, unheard)) {
+      let at = 0;
+      for (let tried = guess(at); tried !== undefined && tries < most; tried = guess(at)) {
+        tries += 1;
+        const { positions, bytes } = tried;
+        if (isTagOf(withCounters(bytes, counters))) return { seq, key, positions, counters, unseen };
+        at += 1;
+      }
     }
   }
   return null;

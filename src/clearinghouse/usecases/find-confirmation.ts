@@ -5,14 +5,14 @@
 
 import type { Code } from '../../core/code.ts';
 import { formatCode } from '../../core/code.ts';
-import type { ConfirmationMatch } from '../../core/confirmation.ts';
+import type { ConfirmationMatch, LinePositions, MatchInput } from '../../core/confirmation.ts';
 import { matchConfirmation } from '../../core/confirmation.ts';
 import { isOver } from '../../core/move.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { openMovesFrom, pageMoves } from '../../store/clearinghouse-rows.ts';
-import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
+import type { GrantedAuthorityRow, GrantRow } from '../../store/committed-server-rows.ts';
 import {
   authoritiesOfServer,
   chainsOf,
@@ -32,6 +32,9 @@ export interface ConfirmedBy {
 
 /** The most position candidates tried for one authority: more codes than that were never typed at once. */
 const mostCandidates = 16;
+
+/** So many earlier states of the books are tried first: as many grants since a code of that server was last read. */
+const mostLikely = 64;
 
 /**
  * The authority whose key made the code. Refused: `confirmation-unmatched` (naming the server where the
@@ -107,7 +110,7 @@ async function matchServer(
         key: context.box.unseal('confirmation', authority.confirmationKey),
       },
       aid: authority.basis === 'key' ? idBytes(authority.aid) : undefined,
-      positions: await positionsOf(tx, authority.aid),
+      ...(await positionsOf(tx, authority.aid)),
       counters: { freezes: authority.freezes, releases: authority.releases, returns: authority.returns },
       openFreezes: openFreezes.length + (await toldByMessage(tx, authority)).length,
     });
@@ -116,28 +119,49 @@ async function matchServer(
   return null;
 }
 
-/** What the server may have typed of what was issued: everything first, then less and less. */
-async function positionsOf(
-  tx: ReadTx,
-  aid: string,
-): Promise<readonly { readonly free: readonly number[]; readonly held: readonly number[] }[]> {
+type Positions = Pick<MatchInput, 'positions' | 'likely'>;
+
+/**
+ * What the server may have typed of what was issued: everything first, then less and less. Where all was installed in its
+ * order, it stands as the books once did, which is found at once however much was issued.
+ */
+async function positionsOf(tx: ReadTx, aid: string): Promise<Positions> {
   const chains = await chainsOf(tx, aid);
   const grants = await grantsOf(tx, aid);
   const lines = Math.max(-1, ...chains.map((chain) => chain.line)) + 1;
+  const confirmed = (line: number, kind: 'free' | 'held'): number =>
+    chains.find((row) => row.line === line && row.kind === kind)?.confirmedK ?? 0;
   const candidates = (line: number, kind: 'free' | 'held'): number[] => {
-    const chain = chains.find((row) => row.line === line && row.kind === kind);
-    if (chain === undefined) return [0];
     const issued = grants
-      .filter((grant) => grant.line === line && grant.kind === kind && grant.kAfter > chain.confirmedK)
-      .map((grant) => grant.kAfter)
-      .slice(-mostCandidates)
-      .reverse();
-    return [...issued, chain.confirmedK];
+      .filter((grant) => grant.line === line && grant.kind === kind && grant.kAfter > confirmed(line, kind))
+      .map((grant) => grant.kAfter);
+    // A grant of 0 units has the position of the one before it.
+    return [...new Set([...issued.slice(-mostCandidates).reverse(), confirmed(line, kind)])];
   };
-  return Array.from({ length: lines }, (_, line) => ({
-    free: candidates(line, 'free'),
-    held: candidates(line, 'held'),
-  }));
+  const each = <Value>(of: (line: number) => Value): Value[] =>
+    Array.from({ length: lines }, (_, line) => of(line));
+  return {
+    positions: each((line) => ({ free: candidates(line, 'free'), held: candidates(line, 'held') })),
+    likely: inTheirOrder(
+      grants,
+      each((line) => ({ free: confirmed(line, 'free'), held: confirmed(line, 'held') })),
+    ),
+  };
+}
+
+/** How the lines stood after each grant, from what was confirmed last; the newest first. */
+function inTheirOrder(
+  grants: readonly GrantRow[],
+  confirmed: readonly LinePositions[],
+): readonly (readonly LinePositions[])[] {
+  let stood = confirmed;
+  const all = [stood];
+  for (const { line, kind, kAfter } of grants.toSorted((one, other) => one.at - other.at)) {
+    if (kAfter <= (stood[line]?.[kind] ?? kAfter)) continue;
+    stood = stood.map((position, at) => (at === line ? { ...position, [kind]: kAfter } : position));
+    all.push(stood);
+  }
+  return all.slice(-mostLikely).reverse();
 }
 
 /** The text under which a code is looked up among those taken in before, whatever form was typed. */

@@ -34,7 +34,9 @@ export function permanentToken(
 ): Promise<string> {
   const { line, authority } = of;
   return signedOnce(context, { jti: license.jti, bundle: authority.bundleHash }, () => {
-    const from = isoTime(Math.max(license.renewedAt, authority.authority.notBeforeMs));
+    const { notBeforeMs } = authority.authority;
+    const { renewedAt, expiresAt } = license;
+    const from = isoTime(notBeforeMs < expiresAt ? Math.max(renewedAt, notBeforeMs) : renewedAt);
     return {
       t: 'cal',
       v: 1,
