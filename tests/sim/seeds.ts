@@ -184,5 +184,15 @@ export const fixedSeeds: readonly FixedSeed[] = [
     steps: 1000,
     why: 'codes of a server that was granted much by message were not found among all the positions it might have had',
   },
+  {
+    seed: 57_801_001,
+    steps: 120,
+    why: 'the checker: a license that a server with a clock far behind gives has ended when it is given',
+  },
+  {
+    seed: 57_892_092,
+    steps: 1000,
+    why: 'the checker: a license that was given back is handed out again where the clock is put back behind that',
+  },
   ...[1, 3, 19, 31, 83, 2, 4, 5, 6, 7, 9, 10, 11].map((seed) => ({ seed, steps: 400, why: any })),
 ];

@@ -71,6 +71,7 @@ export class TokenBook {
    * take-over): a unit of that server stands behind them, and the first one is free for others.
    */
   readonly #early = new Set<string>();
+  readonly #revoked = new Set<string>();
   #shared: Shared[] = [];
 
   /**
@@ -92,16 +93,24 @@ export class TokenBook {
         sub,
         jti,
       },
-      ...{ issuedMs: Date.parse(iat), endsMs: Date.parse(exp), late, returned: false, resigned: false },
+      // Where its clock was put back behind the return, a server hands out once more what is on its list.
+      ...{ issuedMs: Date.parse(iat), endsMs: Date.parse(exp), late, resigned: false },
+      returned: this.#revoked.has(jti),
     };
-    this.#among({ places: this.#byUnit, what: 'unit', name: `${issuer}/${line}/${unit}` }, held, nowMs);
-    if (given.early) this.#early.add(`${line}/${origin}`);
-    else this.#among({ places: this.#byOrigin, what: 'origin', name: `${line}/${origin}` }, held, nowMs);
+    if (isAlive(held, nowMs)) this.#compare(held, { early: given.early, nowMs });
     const known = this.#byHolder.get(given.holder) ?? [];
     this.#byHolder.set(given.holder, [...known.filter((each) => each.jti !== jti), held].slice(-8));
     const all = (this.#lines.get(line) ?? []).filter((each) => isAlive(each, nowMs) && each.jti !== jti);
     this.#lines.set(line, [...all, held]);
     return held;
+  }
+
+  /** One that has ended when it is given, by a server whose clock is far behind, is nobody's. */
+  #compare(held: HeldToken, { early, nowMs }: { readonly early: boolean; readonly nowMs: number }): void {
+    const { line, issuer, unit, origin } = held;
+    this.#among({ places: this.#byUnit, what: 'unit', name: `${issuer}/${line}/${unit}` }, held, nowMs);
+    if (early) this.#early.add(`${line}/${origin}`);
+    else this.#among({ places: this.#byOrigin, what: 'origin', name: `${line}/${origin}` }, held, nowMs);
   }
 
   #among(at: Place, held: HeldToken, nowMs: number): void {
@@ -136,6 +145,7 @@ export class TokenBook {
 
   /** Tokens that a server has on its list: everybody who verifies one refuses it. */
   revoke(jtis: ReadonlySet<string>): void {
+    for (const jti of jtis) this.#revoked.add(jti);
     for (const each of [...this.#byHolder.values()].flat()) {
       if (jtis.has(each.jti)) each.returned = true;
     }
