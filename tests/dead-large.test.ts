@@ -12,7 +12,7 @@ import { listMoves } from '../src/clearinghouse/usecases/desk-moves.ts';
 import { rehearseDeskMove } from '../src/clearinghouse/usecases/rehearse-desk-move.ts';
 import { startDeskMove } from '../src/clearinghouse/usecases/start-move.ts';
 import { mostUnits } from '../src/core/agreement.ts';
-import { msOfIso } from '../src/core/time.ts';
+import { dayMs, msOfIso } from '../src/core/time.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { declareDead } from '../src/server/usecases/declare-dead.ts';
@@ -79,7 +79,7 @@ describe('a dead source with more than one grant can bring', () => {
     await acts.permanent(at.source, 'ws-1');
     const id = await declare(at);
     assert.deepEqual(await books(at), [bought - total, 0, 0, total]);
-    at.world.clock.set((msOfIso((await moveAt(at, id)).deadSource?.horizon ?? '') ?? 0) - 1000);
+    at.world.clock.set((msOfIso((await moveAt(at, id)).deadSource?.horizon ?? '') ?? 0) - dayMs);
     const held = value(await ask(at.source, 'ws-1'));
     await passTime(at, id, 'horizon');
     await acts.contact(at.target);
@@ -129,7 +129,7 @@ describe('a dead source with more than one grant can bring', () => {
     const id = await declare(at);
     const approved = value(await approveMove(context, { move: id, by: 'Ben' }));
     assert.deepEqual([approved['unitsAtRisk'], approved['state']], [units, 'fenced']);
-    assert.match(approved.next, /1000 more CALs of this source follow.*These come next, by themselves/);
+    assert.match(approved.next, /1000 more CALs of this source follow.*They are granted by themselves/);
     const rest = (await deadMoves(at))[1];
     assert.deepEqual([rest?.deadSource?.approvedBy, rest?.deadSource?.units], ['Ben', 1000]);
     // Nobody has to approve it a second time, and nobody can.
@@ -261,7 +261,7 @@ describe('the rest of a dead source', () => {
     const id = String(
       value(await startDeskMove(context, { ...order, requestId: acts.newRequest() }))['move'],
     );
-    world.clock.set((msOfIso((await moveAt(at, id)).deadSource?.horizon ?? '') ?? 0) - 1000);
+    world.clock.set((msOfIso((await moveAt(at, id)).deadSource?.horizon ?? '') ?? 0) - dayMs);
     const [one, other] = [value(await ask(source, 'ws-1')), value(await ask(source, 'ws-2'))];
     await passTime(at, id, 'horizon');
     const heldPack = async (): Promise<string> => {

@@ -99,8 +99,8 @@ export async function grantUnderWay(
     ...[of.target, of.agreement],
   );
   if (row !== undefined) return moveOf(row);
-  for (const id of await waitingGrants(tx, of.target)) {
-    const move = await findMove(tx, id);
+  for (const waiting of await waitingGrants(tx, of.target)) {
+    const move = await findMove(tx, waiting.move);
     if (move?.agreement === of.agreement && move.state === 'closed') return move;
   }
   return undefined;

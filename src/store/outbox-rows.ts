@@ -26,13 +26,16 @@ export async function waitingWithin(
   return { count, more: count < sizes.length };
 }
 
-/** The moves of which the grant waits for a license server. */
-export async function waitingGrants(tx: ReadTx, recipient: string): Promise<readonly string[]> {
-  const rows = await tx.all<{ body: string }>(
-    `select body from outbox where recipient = ? and acknowledged = 0 and type = 'grant' order by position`,
+/** The grants that wait for a license server, and of which moves they are. */
+export async function waitingGrants(
+  tx: ReadTx,
+  recipient: string,
+): Promise<readonly { readonly id: string; readonly move: string }[]> {
+  const rows = await tx.all<{ id: string; body: string }>(
+    `select id, body from outbox where recipient = ? and acknowledged = 0 and type = 'grant' order by position`,
     recipient,
   );
-  return rows.map(({ body }) => (JSON.parse(body) as { readonly move: string }).move);
+  return rows.map(({ id, body }) => ({ id, move: (JSON.parse(body) as { readonly move: string }).move }));
 }
 
 /** Those of `ids` that wait for `recipient`: whoever confirms something confirms its own mail only. */

@@ -270,6 +270,15 @@ export async function returnReservations(tx: WriteTx, move: string): Promise<num
   );
 }
 
+/** How many of those whom a move had reserved units for here have not come yet. */
+export async function countReserved(tx: ReadTx, move: string): Promise<number> {
+  const row = await tx.get<{ total: number }>(
+    `select count(*) as total from reservations where move = ? and state = 'reserved'`,
+    move,
+  );
+  return row?.total ?? 0;
+}
+
 /** What is left of one anonymous reserve. */
 export async function reserveLeft(tx: ReadTx, id: string): Promise<number> {
   const row = await tx.get<{ amount: number }>('select amount from reserves where id = ?', id);

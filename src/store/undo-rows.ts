@@ -21,6 +21,19 @@ export async function releaseInherited(tx: WriteTx, move: string): Promise<numbe
   );
 }
 
+/** How many licenses of a line may leave with a move: those that came with it, and those that came with no open one. */
+export async function countLeaving(
+  tx: ReadTx,
+  of: { readonly lineId: number; readonly move: string },
+): Promise<number> {
+  const row = await tx.get<{ total: number }>(
+    `select count(*) as total from licenses where line_id = ? and state = 'issued'
+       and (inherited_from is null or inherited_from = ?)`,
+    ...[of.lineId, of.move],
+  );
+  return row?.total ?? 0;
+}
+
 /** So many of a line that were issued last, and came with no open move, leave with a move; answers how many. */
 export async function releaseNewest(
   tx: WriteTx,

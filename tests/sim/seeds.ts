@@ -194,5 +194,10 @@ export const fixedSeeds: readonly FixedSeed[] = [
     steps: 1000,
     why: 'the checker: a license that was given back is handed out again where the clock is put back behind that',
   },
+  {
+    seed: 2135,
+    steps: 1000,
+    why: 'a unit was free when its holder gave it back, who had another license of it from the target of an undone move',
+  },
   ...[1, 3, 19, 31, 83, 2, 4, 5, 6, 7, 9, 10, 11].map((seed) => ({ seed, steps: 400, why: any })),
 ];

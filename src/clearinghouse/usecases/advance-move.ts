@@ -17,6 +17,7 @@ import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { updateMove } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import { findGrantedAuthority } from '../../store/committed-server-rows.ts';
+import { waitingGrants } from '../../store/outbox-rows.ts';
 import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
@@ -103,6 +104,7 @@ export async function advanceMove(
   };
   if (!(await updateMove(tx, move.state, after)))
     throw new Error(`Move ${move.id} changed under its own update.`);
+  if (event === 'installed' || event === 'relinquished') await confirmGrant(tx, move);
   await tx.post({
     log: move.agreement,
     kind: `move-${event}`,
@@ -122,6 +124,12 @@ export async function advanceMove(
     outbox: deeds.outbox,
   });
   return ok({ move: after, codes: deeds.codes, again: false });
+}
+
+/** Whoever tells what has become of a grant has it, whether it has confirmed the message or not. */
+async function confirmGrant(tx: WriteTx, { id, target }: MoveRow): Promise<void> {
+  const waiting = (await waitingGrants(tx, target)).filter(({ move }) => move === id);
+  if (waiting.length > 0) await tx.acknowledge(waiting.map((grant) => grant.id));
 }
 
 interface Doing extends MoveHappening {

@@ -229,7 +229,7 @@ async function answerRefused(
     await saveServer(tx, { ...server, state: 'suspect' });
     if (opened.envelope.t === 'contact') await keepForkedLog(context, tx, opened.envelope);
   }
-  await endRefusedFreeze(context, tx, { message: opened.envelope, refusal });
+  await endRefusedFreeze(context, tx, opened.envelope);
   if (refusal.code === 'server-closed') await keepEvidence(context, tx, spokenByMessage(opened));
   const message = await outgoing(tx, {
     id: newId(context),
@@ -250,29 +250,11 @@ async function answerRefused(
 }
 
 /**
- * Refusals of a receipt that no repetition mends: the target can be granted nothing, whatever the source
- * says; or the source has frozen units that are not booked to it yet, typed on it from a move whose source has
- * still to release.
+ * Where what the source has frozen cannot be taken in, the move ends, and the source takes its units back. Why does not
+ * matter: what is refused is settled and never comes again, and the source would hold its units for nobody.
  */
-const endsFreeze: ReadonlySet<string> = new Set([
-  'move-more-than-there-is',
-  'server-unknown',
-  'server-suspect',
-  'server-closed',
-  'server-declared-dead',
-  'not-activated',
-  'kit-missing',
-  'quantity-invalid',
-]);
-
-/** Where what the source has frozen cannot be taken in, the move ends, and the source takes its units back. */
-async function endRefusedFreeze(
-  context: ClearinghouseContext,
-  tx: WriteTx,
-  of: { readonly message: Message; readonly refusal: Refusal },
-): Promise<void> {
-  const { message, refusal } = of;
-  if (message.t !== 'frozen' || message.move === undefined || !endsFreeze.has(refusal.code)) return;
+async function endRefusedFreeze(context: ClearinghouseContext, tx: WriteTx, message: Message): Promise<void> {
+  if (message.t !== 'frozen' || message.move === undefined) return;
   if (message.body.unissued + message.body.held === 0) return;
   const move = await findMove(tx, message.move);
   if (move?.state !== 'reserved' || move.source !== message.from.id) return;

@@ -57,7 +57,10 @@ export async function onCancel(
   }
   const amount = body.unissued + body.held;
   // One whose grant is not here yet waits for it: only then is it known what is missing.
-  if (move?.state === 'provisional' && (await hasPassedOn(tx, { line, amount }))) {
+  if (
+    move?.state === 'provisional' &&
+    (await hasPassedOn(tx, { line, move: id, source: body.source, amount }))
+  ) {
     await keep(context, tx, { line, move });
     return ok(null);
   }

@@ -60,7 +60,8 @@ const mostRevoked = 1000;
 /**
  * Whether the holder may have another living token of this unit than the one that is revoked: from the
  * server that it came over from (protocol §2.4, rule 1), or its own from before a renewal. Or another CAL,
- * which it has drawn where a telephone move took a part of the line (rule 5).
+ * which it has drawn where a telephone move took a part of the line (rule 5), or had from the target of a move that
+ * was undone: its lease here ends when the license from there does (rule 4).
  */
 function mayHaveOthers(
   context: ServerContext,
@@ -68,8 +69,9 @@ function mayHaveOthers(
 ): boolean {
   const { license, line, nowMs } = of;
   const first = `${context.licenseServerId}/${license.unit}`;
-  const { origin, renewedAt, issuedAt } = license;
-  return origin !== first || renewedAt !== issuedAt || line.namelessUntil > nowMs;
+  const { origin, renewedAt, issuedAt, leaseEnd, expiresAt } = license;
+  const renewed = renewedAt !== issuedAt || leaseEnd > expiresAt;
+  return origin !== first || renewed || line.namelessUntil > nowMs;
 }
 
 async function takeBack(
