@@ -7,7 +7,7 @@ import { addProduct } from '../src/clearinghouse/usecases/products.ts';
 import { dayMs } from '../src/core/time.ts';
 import { readLicenseBundle, verifyLicense } from '../src/protocol/license-bundle.ts';
 import type { OpenServer } from '../src/server/app.ts';
-import { applyMessages } from '../src/server/usecases/apply-message.ts';
+import { applyAnswerFile, applyMessages } from '../src/server/usecases/apply-message.ts';
 import { settleByContact } from '../src/server/usecases/contact.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { sealOutbox } from '../src/server/usecases/outbox.ts';
@@ -218,6 +218,24 @@ it('a certificate waits for a grant that has not arrived, also where its source 
   assert.deepEqual(await acts.counts(next), [1, 0, 0, 0, 1, 0]);
   assert.equal((await acts.permanent(next, 'ws-1')).origin, first.origin);
   await assertConserved(world);
+  await world.close();
+});
+
+it('a file that tells of such a grant is enough for the certificate that is asked for in it', async () => {
+  const world = await makeWorld(100);
+  const old = await world.addServer('LS-OLD', { kit: true, connected: true });
+  const next = await world.addServer('LS-NEW', { kit: true });
+  await acts.setUp(world, old, 1);
+  await acts.setUp(world, next, 0);
+  await acts.permanent(old, 'ws-1');
+  await acts.askMove(old, next);
+  await acts.contact(old, old);
+  await acts.closeByContact(old, false);
+  value(await applyAnswerFile(next.context, await acts.answerTo(world, next)));
+  value(await requestActivation(next.context, { agreement }));
+  const done = value(await applyAnswerFile(next.context, await acts.answerTo(world, next)));
+  assert.deepEqual([done.applied.includes('activated'), done.refused], [true, []]);
+  assert.deepEqual(await acts.counts(next), [1, 0, 0, 0, 1, 0]);
   await world.close();
 });
 

@@ -90,6 +90,7 @@ export async function advanceMove(
   const { move, event, nowMs } = happening;
   const step = advance(move, event, move.carrier);
   if (!step.ok) return step;
+  if (event === 'installed' || event === 'relinquished') await confirmGrant(tx, move);
   if (step.value.again) return ok({ move, codes: [], again: true });
   const deeds: Deeds = { postings: [], outbox: [], codes: [], grants: [] };
   for (const effect of step.value.effects) {
@@ -104,7 +105,6 @@ export async function advanceMove(
   };
   if (!(await updateMove(tx, move.state, after)))
     throw new Error(`Move ${move.id} changed under its own update.`);
-  if (event === 'installed' || event === 'relinquished') await confirmGrant(tx, move);
   await tx.post({
     log: move.agreement,
     kind: `move-${event}`,
