@@ -229,7 +229,7 @@ async function answerRefused(
     await saveServer(tx, { ...server, state: 'suspect' });
     if (opened.envelope.t === 'contact') await keepForkedLog(context, tx, opened.envelope);
   }
-  await endRefusedFreeze(context, tx, opened.envelope);
+  await endRefusedFreeze(context, tx, { message: opened.envelope, refusal });
   if (refusal.code === 'server-closed') await keepEvidence(context, tx, spokenByMessage(opened));
   const message = await outgoing(tx, {
     id: newId(context),
@@ -249,12 +249,20 @@ async function answerRefused(
   });
 }
 
+/** A receipt that contradicts itself or the order is no source's word: nothing is known to be frozen by it. */
+const impossible: ReadonlySet<string> = new Set(['message-invalid', 'quantity-differs']);
+
 /**
  * Where what the source has frozen cannot be taken in, the move ends, and the source takes its units back. Why does not
  * matter: what is refused is settled and never comes again, and the source would hold its units for nobody.
  */
-async function endRefusedFreeze(context: ClearinghouseContext, tx: WriteTx, message: Message): Promise<void> {
-  if (message.t !== 'frozen' || message.move === undefined) return;
+async function endRefusedFreeze(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: { readonly message: Message; readonly refusal: Refusal },
+): Promise<void> {
+  const { message, refusal } = of;
+  if (message.t !== 'frozen' || message.move === undefined || impossible.has(refusal.code)) return;
   if (message.body.unissued + message.body.held === 0) return;
   const move = await findMove(tx, message.move);
   if (move?.state !== 'reserved' || move.source !== message.from.id) return;
