@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, describe, it } from 'node:test';
 import { approveMove } from '../src/clearinghouse/usecases/approve-release.ts';
-import { dayMs, msOfIso } from '../src/core/time.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { sweepLapsed } from '../src/server/usecases/reclaim.ts';
 import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
@@ -22,9 +21,9 @@ import {
   declareByTelephone,
   events,
   line,
-  moveAt,
   newWorld,
   passTime,
+  passTimeAlmost,
   readPack,
   stateAt,
 } from './world/dead.ts';
@@ -42,7 +41,7 @@ const movesHere = async (): Promise<readonly unknown[]> =>
 
 /** The holder whose lease at the source outlives its horizon shows it at the new server, and waits there. */
 async function waitAtTarget(): Promise<void> {
-  at.world.clock.set((msOfIso((await moveAt(at, id)).deadSource?.horizon ?? '') ?? 0) - dayMs);
+  await passTimeAlmost(at, id);
   held = value(await ask(at.source, 'ws-1'));
   assert.equal(value(await ask(at.target, 'ws-1', held)).kind, 'temporary');
   assert.equal((await readStatus(at.target.context)).gap, 1);

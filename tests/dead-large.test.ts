@@ -12,7 +12,6 @@ import { listMoves } from '../src/clearinghouse/usecases/desk-moves.ts';
 import { rehearseDeskMove } from '../src/clearinghouse/usecases/rehearse-desk-move.ts';
 import { startDeskMove } from '../src/clearinghouse/usecases/start-move.ts';
 import { mostUnits } from '../src/core/agreement.ts';
-import { dayMs, msOfIso } from '../src/core/time.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { declareDead } from '../src/server/usecases/declare-dead.ts';
@@ -32,6 +31,7 @@ import {
   moveAt,
   newWorld,
   passTime,
+  passTimeAlmost,
   readPack,
   stateAt,
   statement,
@@ -61,6 +61,17 @@ async function large(total = units): Promise<Pair> {
   return { world, source, target };
 }
 
+/** A source with more than one grant brings, and a target under its kit or with a certificate that telephones. */
+async function withTarget(has: 'a kit slot' | 'a certificate'): Promise<Pair> {
+  const world = await newWorld(bought);
+  const source = await world.addServer('LS-OLD', { connected: true });
+  const target = await world.addServer('LS-NEW', { kit: true, connected: true });
+  await acts.connect(source, 0);
+  await fill(source, units);
+  await (has === 'a kit slot' ? acts.activate(world, target) : acts.activateByContact(target));
+  return { world, source, target };
+}
+
 /** The moves from dead sources at the clearinghouse, in the order in which they began. */
 async function deadMoves({ world }: Pair): Promise<readonly MoveView[]> {
   const page = { after: '', limit: 100 };
@@ -79,7 +90,7 @@ describe('a dead source with more than one grant can bring', () => {
     await acts.permanent(at.source, 'ws-1');
     const id = await declare(at);
     assert.deepEqual(await books(at), [bought - total, 0, 0, total]);
-    at.world.clock.set((msOfIso((await moveAt(at, id)).deadSource?.horizon ?? '') ?? 0) - dayMs);
+    await passTimeAlmost(at, id);
     const held = value(await ask(at.source, 'ws-1'));
     await passTime(at, id, 'horizon');
     await acts.contact(at.target);
@@ -246,13 +257,8 @@ describe('the rest of a dead source', () => {
   });
 
   it('waits by telephone for a certificate where the kit slot of the target is used up', async () => {
-    const world = await newWorld(bought);
-    const source = await world.addServer('LS-OLD', { connected: true });
-    const target = await world.addServer('LS-NEW', { kit: true, connected: true });
-    await acts.connect(source, 0);
-    await fill(source, units);
-    await acts.activate(world, target);
-    const at = { world, source, target };
+    const at = await withTarget('a kit slot');
+    const { world, source, target } = at;
     const { context } = world.clearinghouse;
     await acts.permanents(source, ['ws-1', 'ws-2']);
     const ends = { agreement, from: acts.idOf(source), ...line, statement };
@@ -261,7 +267,7 @@ describe('the rest of a dead source', () => {
     const id = String(
       value(await startDeskMove(context, { ...order, requestId: acts.newRequest() }))['move'],
     );
-    world.clock.set((msOfIso((await moveAt(at, id)).deadSource?.horizon ?? '') ?? 0) - dayMs);
+    await passTimeAlmost(at, id);
     const [one, other] = [value(await ask(source, 'ws-1')), value(await ask(source, 'ws-2'))];
     await passTime(at, id, 'horizon');
     const heldPack = async (): Promise<string> => {
@@ -316,13 +322,8 @@ describe('the rest of a dead source', () => {
 
   for (const has of ['a kit slot', 'a certificate'] as const) {
     it(`is rehearsed at the desk to where it would wait: the target has ${has}`, async () => {
-      const world = await newWorld(bought);
-      const source = await world.addServer('LS-OLD', { connected: true });
-      const target = await world.addServer('LS-NEW', { kit: true, connected: true });
-      await acts.connect(source, 0);
-      await fill(source, units);
-      await (has === 'a kit slot' ? acts.activate(world, target) : acts.activateByContact(target));
-      const at = { world, source, target };
+      const at = await withTarget(has);
+      const { world, source, target } = at;
       const ends = { agreement, from: acts.idOf(source), to: acts.idOf(target), ...line } as const;
       const { context } = world.clearinghouse;
       const told = value(await rehearseDeskMove(context, { ...ends, quantity: 'all', reason: 'dead' }));
@@ -344,13 +345,8 @@ describe('the rest of a dead source', () => {
 
   for (const brought of ['its code', 'a certificate'] as const) {
     it(`is released early by telephone, and counts with the first part, which ${brought} has brought`, async () => {
-      const world = await newWorld(bought);
-      const source = await world.addServer('LS-OLD', { connected: true });
-      const target = await world.addServer('LS-NEW', { kit: true, connected: true });
-      await acts.connect(source, 0);
-      await fill(source, units);
-      await acts.activate(world, target);
-      const at = { world, source, target };
+      const at = await withTarget('a kit slot');
+      const { world, source, target } = at;
       const [one, other] = [await acts.permanent(source, 'ws-1'), await acts.permanent(source, 'ws-2')];
       const id = await declareByTelephone(at);
       assert.equal(value(await ask(target, 'ws-1', one)).kind, 'temporary');

@@ -332,10 +332,9 @@ function passesOf({ positions, likely = [] }: MatchInput): readonly Pass[] {
  *
  * Tried are the one sequence number in (last, last + 16] that fits the context byte, and for it up to
  * 16 counter steps nobody has told of, fewest first, each with every choice of positions; the likely choices come
- * before the others. With p
- * choices these are at most 969·p tags (for a deactivation with f open freezes 969·p + 153·(f + 16)·p),
- * never more than `matchLimit`; a message that the books expect is found within p. An empty list of
- * positions stands for 0.
+ * before the others. With p choices, those that are tried as likely ones counted again, these are at most 969·p tags
+ * (for a deactivation with f open freezes 969·p + 153·(f + 16)·p), never more than `matchLimit`; a message that
+ * the books expect is found within p. An empty list of positions stands for 0.
  */
 export function matchConfirmation(digest: Digest, input: MatchInput): ConfirmationMatch | null {
   const read = readConfirmation(input.code);

@@ -3,10 +3,10 @@ import type { WriteTx } from './port.ts';
 import { isSettled } from './reserve-rows.ts';
 
 /**
- * Nothing that is given to somebody on a line, or waits there for somebody, is anybody else's before `untilMs`: as
- * long its reserves do not open. What
- * could be somebody else's at `nowMs` already is left out: no token of it is alive, so it is nobody's way to the
- * CALs that went. Should its holder come again before somebody else does, its new lease is kept as long.
+ * Nothing that is given to somebody on a line, or waits there for somebody, is anybody else's before `untilMs`, nor do
+ * its reserves open earlier. What could be somebody else's at `nowMs` already is left out: no token of it is alive,
+ * so it is nobody's way to the CALs that went. Should its holder come again before somebody else does, its new lease
+ * is kept as long.
  */
 export async function keepLeases(
   tx: WriteTx,

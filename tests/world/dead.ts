@@ -3,7 +3,7 @@ import { showAgreement } from '../../src/clearinghouse/usecases/agreements.ts';
 import { repeatCodes, showMove } from '../../src/clearinghouse/usecases/desk-moves.ts';
 import { startDeskMove } from '../../src/clearinghouse/usecases/start-move.ts';
 import type { CalType } from '../../src/core/product.ts';
-import { msOfIso } from '../../src/core/time.ts';
+import { dayMs, msOfIso } from '../../src/core/time.ts';
 import type { OpenServer } from '../../src/server/app.ts';
 import { declareDead } from '../../src/server/usecases/declare-dead.ts';
 import type { LicenseAnswer } from '../../src/server/usecases/request-license.ts';
@@ -102,6 +102,12 @@ export async function books({ world }: Pair): Promise<readonly (number | undefin
 export async function passTime(at: Pair, id: string, until: 'horizon' | 'opensAt' | 'sunset'): Promise<void> {
   const { deadSource } = await moveAt(at, id);
   at.world.clock.set((msOfIso(deadSource?.[until] ?? '') ?? 0) + 1000);
+}
+
+/** A day before the horizon of the source, since the clock of a test runs on. */
+export async function passTimeAlmost(at: Pair, id: string): Promise<void> {
+  const { deadSource } = await moveAt(at, id);
+  at.world.clock.set((msOfIso(deadSource?.horizon ?? '') ?? 0) - dayMs);
 }
 
 export const ask = (server: OpenServer, holder: string, shown?: LicenseAnswer) =>

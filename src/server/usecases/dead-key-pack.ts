@@ -68,8 +68,9 @@ async function goesOn(
 }
 
 /**
- * Units of a dead source for its holders, of the unissued ones as many as nobody has been given since: those who showed a token are named, and the move is over here; one by
- * message when its grant has been here, and the clearinghouse has heard so.
+ * Units of a dead source for its holders, of the unissued ones as many as nobody has been given since: those who showed a
+ * token are named, and the move is over here; one by message when its grant has been here, and the clearinghouse has
+ * heard so.
  */
 export async function takeDead(
   context: ServerContext,
