@@ -31,6 +31,7 @@ import {
   newWorld,
   pair,
   passTime,
+  passTimeAlmost,
   stateAt,
   statement,
   stateOn,
@@ -53,7 +54,7 @@ describe('a source that was declared dead', () => {
     assert.equal(awaited.from, 'source');
     assert.match(awaited.text, new RegExp(deadSource?.horizon.slice(0, 10) ?? '-'));
     await assertAll(at.world);
-    at.world.clock.set((msOfIso(deadSource?.horizon ?? '') ?? 0) - 1000);
+    await passTimeAlmost(at, id);
     await acts.contact(at.target);
     assert.equal(await stateAt(at, id), 'dead-wait');
     await passTime(at, id, 'horizon');
@@ -82,8 +83,7 @@ describe('a source that was declared dead', () => {
   it('opens the reserve to holders at once, and to others when its last lease must have ended', async () => {
     const at = await pair();
     const id = await declare(at);
-    const { deadSource } = await moveAt(at, id);
-    at.world.clock.set((msOfIso(deadSource?.horizon ?? '') ?? 0) - 1000);
+    await passTimeAlmost(at, id);
     // What the source renewed until then nobody knows: its holder shows the token that it has.
     const renewed = value(await ask(at.source, 'ws-1'));
     assert.equal(renewed.status, 'renewed');
@@ -93,7 +93,7 @@ describe('a source that was declared dead', () => {
     assert.deepEqual([mine.kind, mine.origin], ['permanent', renewed.origin]);
     // Nothing is free for a stranger, who signs in all the same.
     assert.equal((await acts.permanent(at.target, 'pc-9')).kind, 'temporary');
-    at.world.clock.set((msOfIso(deadSource?.opensAt ?? '') ?? 0) - 1000);
+    await passTimeAlmost(at, id, 'opensAt');
     await acts.contact(at.target);
     assert.deepEqual(await acts.counts(at.target), [10, 1, 0, 0, 9, 0]);
     assert.equal((await acts.permanent(at.target, 'pc-10')).kind, 'temporary');

@@ -104,10 +104,14 @@ export async function passTime(at: Pair, id: string, until: 'horizon' | 'opensAt
   at.world.clock.set((msOfIso(deadSource?.[until] ?? '') ?? 0) + 1000);
 }
 
-/** A day before the horizon of the source, since the clock of a test runs on. */
-export async function passTimeAlmost(at: Pair, id: string): Promise<void> {
+/** A day before that, since the clock of a test runs on. */
+export async function passTimeAlmost(
+  at: Pair,
+  id: string,
+  until: 'horizon' | 'opensAt' = 'horizon',
+): Promise<void> {
   const { deadSource } = await moveAt(at, id);
-  at.world.clock.set((msOfIso(deadSource?.horizon ?? '') ?? 0) - dayMs);
+  at.world.clock.set((msOfIso(deadSource?.[until] ?? '') ?? 0) - dayMs);
 }
 
 export const ask = (server: OpenServer, holder: string, shown?: LicenseAnswer) =>
