@@ -3,7 +3,7 @@
  * are loaded. Every one has to be caught; `seed` is one that does it quickly.
  */
 import type { Mutant } from './mutant.ts';
-import { whereMovesGoOn, whereMovesTakeLong } from './mutant.ts';
+import { rareSince, whereMovesGoOn, whereMovesTakeLong } from './mutant.ts';
 import { deadSources } from './mutants-dead.ts';
 import type { Patch } from './patches.ts';
 
@@ -62,6 +62,37 @@ const moves: readonly Mutant[] = [
       },
     ],
     caught: { seed: 36, checker: 'I3' },
+  },
+  {
+    name: 'U1',
+    rule: 'A target that has passed on what it would give back says so, and the move goes on',
+    patches: [
+      {
+        file: 'server/usecases/relinquish.ts',
+        find: '(await hasPassedOn(tx, { line, move: id, source: body.source, amount }))',
+        replace: 'amount < 0',
+      },
+      {
+        file: 'server/usecases/relinquish.ts',
+        find: 'import { hasPassedOn, keep }',
+        replace: 'import { keep }',
+      },
+    ],
+    ...rareSince(48_507_307),
+    caught: { seed: 48_507_307, checker: 'every move ends' },
+  },
+  {
+    name: 'G1',
+    rule: 'A certificate waits for grants that are under way',
+    patches: [
+      {
+        file: 'store/clearinghouse-rows.ts',
+        find: 'for (const waiting of await waitingGrants(tx, of.target)) {',
+        replace: 'for (const waiting of (await waitingGrants(tx, of.target)).slice(0, 0)) {',
+      },
+    ],
+    ...rareSince(46_712_612),
+    caught: { seed: 46_712_612, checker: 'I5' },
   },
   {
     name: 'M4',
