@@ -108,6 +108,31 @@ describe('a move as it is shown', () => {
     ]);
   });
 
+  it('to be undone, when its target has passed the CALs on by a code: it goes on to its end', async () => {
+    const at = await pair();
+    const { world, source, target } = at;
+    const third = await world.addServer('LS-THIRD', { connected: true });
+    await acts.connect(third, 0);
+    const id = await acts.askMove(source, target);
+    await acts.contact(source, source);
+    // A later position of the free chain brings what the grant is still on its way with.
+    await acts.install(world, target, { quantity: 1 });
+    const order = { ...line, to: acts.idOf(third), quantity: 'all' } as const;
+    value(await freezeByTelephone(target.context, order));
+    await walk(at, id, [
+      [
+        async () => value(await undoMove(source.context, id)),
+        ...['granted: target', 'frozen: clearinghouse', '-'],
+      ],
+      [() => acts.contact(source), 'aborting: target', 'frozen: target', '-'],
+      [() => acts.contact(target), ...['aborting: target', 'frozen: target', 'provisional: clearinghouse']],
+      [() => acts.contact(target), 'committed: source', 'frozen: target', 'final: source'],
+      [() => acts.contact(source), 'committed: source', 'closed: nobody', 'final: source'],
+      [() => acts.contact(source), 'closed: nobody', 'closed: nobody', 'final: source'],
+      [() => acts.contact(target), 'closed: nobody', 'closed: nobody', 'closed: nobody'],
+    ]);
+  });
+
   it('by telephone, where its target knows of a key pack only', async () => {
     const at = await pair();
     const { world, source, target } = at;

@@ -88,6 +88,17 @@ describe('a rehearsal', () => {
     assert.ok(Math.abs(clearinghouse.clockDifferenceMs) < 2000);
   });
 
+  it('tells how far the clocks are apart', async () => {
+    const hourMs = 3_600_000;
+    const clock = { ...old.context.clock, nowMs: () => world.clock.nowMs() - hourMs };
+    const { clearinghouse } = value(await rehearse({}, { ...old, context: { ...old.context, clock } }));
+    assert.ok(clearinghouse.reached);
+    assert.ok(
+      Math.abs(clearinghouse.clockDifferenceMs + hourMs) < 2000,
+      `${clearinghouse.clockDifferenceMs}`,
+    );
+  });
+
   it('of a part, with the remainder that stays', async () => {
     const told = value(await rehearse({ quantity: 18 }));
     assert.deepEqual(sides(told).counts, [
