@@ -13,6 +13,10 @@ import type { Beginning } from './template.ts';
 
 const many: Beginning = { carrier: 'online', installed: 3, holders: ['ws-1', 'ws-2', 'ws-3'] };
 const twoLines: Beginning = { carrier: 'online', installed: 2, holders: ['ws-1'], perUser: 2 };
+const twoSources: Beginning = {
+  ...{ carrier: 'online', installed: 2, holders: ['ws-1'] },
+  third: { installed: 2, holders: [] },
+};
 
 /** As `server move --all` does it: as much as can go at once, and again while there is more. */
 async function moveAll(scene: Scene): Promise<End> {
@@ -42,6 +46,25 @@ async function deadInParts(scene: Scene): Promise<End> {
   return opened(scene, alone);
 }
 
+/**
+ * The target has room for one more unissued CAL, and a grant is under way to it: what another source has frozen for it
+ * is refused, in use again where it was, and comes over when it is asked for once more.
+ */
+async function withoutRoom(scene: Scene): Promise<End> {
+  await order(scene, {});
+  await order(scene, { from: 'third' });
+  for (const name of ['old', 'third', 'old'] as const) await contact(scene, name);
+  scene.faults.begin();
+  for (const name of ['third', 'third', 'next', 'next', 'old', 'old', 'next'] as const) {
+    await contact(scene, name);
+  }
+  await order(scene, { from: 'third', requestId: 'once-more' });
+  for (const name of ['third', 'third', 'next', 'next', 'third', 'third', 'next'] as const) {
+    await contact(scene, name);
+  }
+  return ['next'];
+}
+
 async function closedByCodes(scene: Scene): Promise<End> {
   await freeze(scene);
   await freeze(scene, { type: 'user' });
@@ -52,5 +75,6 @@ async function closedByCodes(scene: Scene): Promise<End> {
 export const partsScenarios: readonly Scenario[] = [
   { name: 'of everything, in parts', beginning: many, run: moveAll },
   { name: 'from a dead source, in parts', beginning: many, silent: true, run: deadInParts },
+  { name: 'to a target without room, and once more', beginning: twoSources, run: withoutRoom },
   { name: 'of two key packs, and deactivated by several codes', beginning: twoLines, run: closedByCodes },
 ];
