@@ -19,7 +19,7 @@ const needing =
       checker: fails ? checker : undefined,
       failedAt: fails ? last : -1,
       history: kept.filter((step) => !fails || step <= last).map((step) => ({ step, words: `${step}` })),
-      ...{ hash: '', years: 0 },
+      ...{ hash: '', years: 0, slowestDays: 0 },
     };
   };
 

@@ -39,7 +39,17 @@ export async function makeSim(seed: number): Promise<Sim> {
       chance,
       random,
     },
-    ...{ clearinghouse, servers, gone, parcels: [], codes: [], told: [], heard: new Set(), done: [] },
+    ...{
+      clearinghouse,
+      servers,
+      gone,
+      parcels: [],
+      latestArrivalMs: 0,
+      codes: [],
+      told: [],
+      heard: new Set(),
+      done: [],
+    },
     ...{ tokens: new TokenBook(), hosts: makeHosts(made.root), books: unreadBooks(), faults: true },
     replace: async () => {
       const from = spare.shift();

@@ -14,9 +14,11 @@ import { anyServer, recent } from './sim.ts';
 /** So much lies about at most; what is older is lost for good. */
 const mostParcels = 40;
 
-function put(sim: Sim, parcel: Parcel): void {
+type Sent = Omit<Parcel, 'sentMs'>;
+
+function put(sim: Sim, sent: Sent): void {
   if (!sim.faults) return;
-  sim.parcels.push(parcel);
+  sim.parcels.push({ ...sent, sentMs: sim.nowMs });
   if (sim.parcels.length > mostParcels) sim.parcels.shift();
 }
 
@@ -24,7 +26,7 @@ const unreachable = (url: string): Result<readonly string[], Refusal> =>
   err({ code: 'clearinghouse-unreachable', url, detail: 'the line was cut' });
 
 /** Messages go one way; answers whether they are lost. They may arrive later all the same. */
-function isLost(sim: Sim, parcel: Parcel): boolean {
+function isLost(sim: Sim, parcel: Sent): boolean {
   if (!sim.faults || !sim.chance.happens(sim.profile.loss)) return false;
   if (sim.chance.happens(0.6)) put(sim, parcel);
   return sim.chance.happens(0.7);
@@ -74,6 +76,7 @@ export async function deliver(sim: Sim): Promise<string> {
   const parcel = recent(sim, sim.parcels);
   if (parcel === undefined) return 'nothing to deliver';
   if (!sim.chance.happens(0.25)) sim.parcels.splice(sim.parcels.indexOf(parcel), 1);
+  sim.latestArrivalMs = Math.max(sim.latestArrivalMs, sim.nowMs - parcel.sentMs);
   const late = parcel.by === 'wire' ? 'messages' : 'a file';
   if (parcel.to === 'clearinghouse') {
     return `${late} of ${parcel.server.name} reach the clearinghouse: ${await toClearinghouse(sim, parcel)}`;

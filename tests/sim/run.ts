@@ -171,6 +171,8 @@ export interface Run {
   /** Over all that was said and all that is stored. */
   readonly hash: string;
   readonly years: number;
+  /** How long the slowest of its messages and files was on its way. */
+  readonly slowestDays: number;
 }
 
 /** Runs a seed. Never throws for what the programs do: that is in the answer. */
@@ -205,9 +207,10 @@ export async function run({ seed, steps, without, ending = true }: RunOptions): 
   }
   const hash = failure === undefined ? await hashOf(sim, history) : '';
   const years = ((sim.nowMs - beganMs) / dayMs / 365) * sim.servers.length;
+  const slowestDays = Math.floor(sim.latestArrivalMs / dayMs);
   await sim.close();
   const checker = failure instanceof Violation ? failure.checker : failure && 'exception';
-  return { failure, checker, failedAt: failure === undefined ? -1 : at, history, hash, years };
+  return { failure, checker, failedAt: failure === undefined ? -1 : at, history, hash, years, slowestDays };
 }
 
 async function hashOf(sim: Sim, history: Run['history']): Promise<string> {

@@ -35,6 +35,8 @@ export interface Parcel {
   readonly server: SimServer;
   readonly messages: readonly string[];
   readonly file: string;
+  /** By the true time. */
+  readonly sentMs: number;
 }
 
 /** A code that was read out, and what the caller knows of it. */
@@ -69,6 +71,8 @@ export interface Sim {
   /** Those that are gone: people go on speaking of them. */
   readonly gone: SimServer[];
   readonly parcels: Parcel[];
+  /** The longest that anything was on its way. */
+  latestArrivalMs: number;
   readonly codes: ReadCode[];
   readonly told: { readonly code: string; readonly by: SimServer }[];
   /** Codes of servers that the desk has taken in: reading one again costs it a search. */
