@@ -150,6 +150,24 @@ for (const alsoRead of [0, 5]) {
   });
 }
 
+it('closed again before that source has released, what was read out since and never typed stays committed', async () => {
+  const { world, from, to } = await typedEarly();
+  await acts.closeByContact(to, true);
+  await acts.activateByContact(to);
+  await acts.packCode(world, to, { quantity: 5 });
+  await acts.closeByContact(to, true);
+  const [inHand = 0, committed] = await acts.books(world);
+  assert.deepEqual([inHand, committed], [91, 5]);
+  await acts.activateByContact(to);
+  assert.deepEqual(await acts.counts(to), [5, 0, 5, 0, 0, 0]);
+  const { code } = value(await releaseByTelephone(from.context, { product, type }));
+  await acts.confirm(world, code);
+  assert.deepEqual(await acts.books(world), [95, 5, 0]);
+  await assertConserved(world);
+  await assertSound(world);
+  await world.close();
+});
+
 it('what was typed before its source released it can be given back and read out, and is in hand when it does', async () => {
   const { world, from, to } = await typedEarly();
   // Five of seven: three of its own, and two of those that are still the old server's.

@@ -199,5 +199,10 @@ export const fixedSeeds: readonly FixedSeed[] = [
     steps: 1000,
     why: 'a unit was free when its holder gave it back, who had another license of it from the target of an undone move',
   },
+  {
+    seed: 21_010_809,
+    steps: 1000,
+    why: 'closed again, a server lost what it was to get, for it had given up what another one had not released yet',
+  },
   ...[1, 3, 19, 31, 83, 2, 4, 5, 6, 7, 9, 10, 11].map((seed) => ({ seed, steps: 400, why: any })),
 ];

@@ -45,9 +45,10 @@ export async function closeAuthority(
     const account = clearinghouseAccount(agreement, line);
     const debit = account.committed(licenseServerId, generation);
     const inTransit = coming.filter((grant) => grant.line === line);
-    const waiting = (granted.get(line) ?? 0) - unitsIn(inTransit) - (of.applied.get(line) ?? 0);
-    // Some of it the server may have given back before.
-    if (waiting < 0) await takeGivenUp(tx, inTransit, -waiting - givenUpOf(inTransit));
+    // What it has given up of those in transit goes to hand by itself, and is none of what it still has to come.
+    const stillComing = unitsIn(inTransit) - givenUpOf(inTransit);
+    const waiting = (granted.get(line) ?? 0) - stillComing - (of.applied.get(line) ?? 0);
+    if (waiting < 0) await takeGivenUp(tx, inTransit, -waiting);
     const amount = (await tx.balance(debit)) - Math.max(0, waiting);
     if (amount > 0) postings.push({ kind: 'transfer', debit, credit: account.inHand, amount });
   }
