@@ -49,10 +49,14 @@ export async function releaseNewest(
   );
 }
 
+export interface LiveLease extends KnownLease {
+  readonly expiresAt: number;
+}
+
 /** The live licenses of a line, with what is known of their leases. */
-export async function liveLeases(tx: ReadTx, lineId: number): Promise<readonly KnownLease[]> {
-  return tx.all<KnownLease>(
-    'select id, sub, lease_end as "leaseEnd" from licenses where line_id = ? and ended = 0',
+export async function liveLeases(tx: ReadTx, lineId: number): Promise<readonly LiveLease[]> {
+  return tx.all<LiveLease>(
+    'select id, sub, expires_at as "expiresAt", lease_end as "leaseEnd" from licenses where line_id = ? and ended = 0',
     lineId,
   );
 }

@@ -6,7 +6,7 @@ import type { Posting } from '../../core/ledger.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
-import { msOfIso } from '../../core/time.ts';
+import { msOfIso, secondMs } from '../../core/time.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
 import { extendLease } from '../../store/held-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
@@ -44,8 +44,10 @@ export async function takeBack(
     const license = bySub.get(holder.sub);
     if (license === undefined) {
       if (!(await extendReserved(tx, known))) newcomers.push(holder);
-    } else if (known.leaseEnd > license.leaseEnd) {
-      await extendLease(tx, license.id, known.leaseEnd);
+    } else {
+      // Later than its own license ends, also where that from there does not: given back before, this CAL waits (`mayHaveOthers`).
+      const end = Math.max(known.leaseEnd, license.expiresAt + secondMs);
+      if (end > license.leaseEnd) await extendLease(tx, license.id, end);
     }
   }
   if (newcomers.length === 0) return ok(postings);
