@@ -1,5 +1,8 @@
-/** Releases that a message has told, and a code tells as well that nobody has read yet: plain SQL, no rules. */
-import { valuesUnder, writeMeta } from './meta-rows.ts';
+/**
+ * Releases that are told twice, by a message and by a code: those of messages whose code nobody has read yet, and those
+ * of codes that were read. Plain SQL, no rules.
+ */
+import { readMeta, valuesUnder, writeMeta } from './meta-rows.ts';
 import type { ReadTx, WriteTx } from './port.ts';
 
 export interface ToldRelease {
@@ -23,4 +26,19 @@ export async function toldReleases(tx: ReadTx, aid: string): Promise<readonly To
 /** Its code was read, or passed over: nobody will ask for it any more. */
 export async function forgetToldRelease(tx: WriteTx, { aid, seq, move }: ToldRelease): Promise<void> {
   await tx.run('delete from meta where key = ?', `${prefixOf(aid)}${seq}:${move}`);
+}
+
+const readKey = (aid: string, seq: number): string => `read-release:${aid}:${seq}`;
+
+/** The code was read, and taken for the release of this move. */
+export async function keepReadRelease(tx: WriteTx, { aid, seq, move }: ToldRelease): Promise<void> {
+  await writeMeta(tx, readKey(aid, seq), move);
+}
+
+/** The move that a code was taken for. */
+export function findReadRelease(
+  tx: ReadTx,
+  { aid, seq }: Omit<ToldRelease, 'move'>,
+): Promise<string | undefined> {
+  return readMeta(tx, readKey(aid, seq));
 }

@@ -17,6 +17,7 @@ import { deskAnswer } from './desk-answer.ts';
 import type { Confirmed } from './desk-confirm.ts';
 import { leasesOfCode } from './lease-ends.ts';
 import { livingAuthority } from './open-authority.ts';
+import { noteReadRelease } from './ratchet.ts';
 import { takeFreeze } from './take-freeze.ts';
 
 /**
@@ -61,7 +62,7 @@ export async function confirmReleased(
     return ok(deskAnswer([], nextAfterRelease([], authority), moveNumbers(heard, read)));
   const moves = await movesSpokenOf(tx, authority, read.line);
   // A release speaks of the open move, or of the newest undone one (protocol §1.4).
-  const found = openOf(moves) ?? undoneOf(moves, read);
+  const found = openOf(moves.filter(mayBeReleased)) ?? undoneOf(moves, read);
   if (found === undefined) return err({ code: 'move-needed', licenseServerId: authority.licenseServerId });
   const frozen = await hearOfFreeze(context, tx, { move: found, read, nowMs });
   if (!frozen.ok) return frozen;
@@ -80,6 +81,7 @@ export async function confirmReleased(
     leases: await leasesOfCode(tx, move, nowMs),
   });
   if (!released.ok) return released;
+  await noteReadRelease(tx, { authority, seq: by.match.seq, move: move.id });
   const { codes } = released.value;
   const next =
     move.carrier === 'online' && ['granted', 'installed'].includes(move.state)
@@ -106,6 +108,9 @@ async function hearOfFreeze(
   return granted.ok ? ok(granted.value.move) : granted;
 }
 
+/** What was frozen by telephone and released has been read before: its code is one before the code of the release. */
+const mayBeReleased = ({ carrier, state }: MoveRow): boolean => carrier === 'online' || state !== 'reserved';
+
 /**
  * The newest undone move that a release may be of. Where it was undone before the receipt of its freeze was
  * heard of, only the source knows how much that was: like the split of a freeze, it is its word under its key.
@@ -114,7 +119,10 @@ function undoneOf(moves: readonly MoveRow[], { unissued, held }: Confirmed['read
   const undone = moves.filter((row) => row.state === 'aborted');
   const same = undone.find((row) => row.unissued === unissued && row.held === held);
   const unheard = undone.find(
-    (row) => row.unissued + row.held === 0 && (row.quantity === 'all' || row.quantity === unissued + held),
+    (row) =>
+      row.carrier === 'online' &&
+      row.unissued + row.held === 0 &&
+      (row.quantity === 'all' || row.quantity === unissued + held),
   );
   return same ?? (unheard && { ...unheard, unissued, held }) ?? undone[0];
 }

@@ -20,7 +20,7 @@ import { fencedEnds } from './lapse.ts';
 import { leasesUntil } from './lease-ends.ts';
 import { allHolders, allLeases, allReturned, keepOnePart } from './list-parts.ts';
 import { newId } from './new-id.ts';
-import { noteToldRelease } from './ratchet.ts';
+import { noteToldRelease, readAs } from './ratchet.ts';
 import { fencedUntil } from './settle-fenced.ts';
 import { freezeDeclared, startOnlineMove } from './start-move.ts';
 import { handleStatement } from './state-move.ts';
@@ -234,10 +234,32 @@ async function handleReleased(
   if (!leases.ok) return leases;
   const { told, agreement } = message.body;
   const { id: licenseServerId } = message.from;
-  if (told !== undefined) await noteToldRelease(tx, { ...told, move: move.id, licenseServerId, agreement });
+  if (told !== undefined) {
+    const named = { ...told, licenseServerId, agreement };
+    const taken = await readAs(tx, named);
+    if (taken !== undefined && taken !== move.id && state === 'aborted') {
+      return closeAsTold(context, tx, { move, taken, nowMs });
+    }
+    await noteToldRelease(tx, { ...named, move: move.id });
+  }
   const done = await advanceMove(context, tx, { move: row, event: 'released', nowMs, leases: leases.value });
   if (!done.ok) return done;
   if (!done.value.again) await freezeDeclared(context, tx, move);
+  return ok(null);
+}
+
+/**
+ * The code of this release was read before, and taken for another undone move of the same source: its units have left
+ * the account with that one, and do not leave it twice.
+ */
+async function closeAsTold(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  { move, taken, nowMs }: Saying & { readonly taken: string },
+): Handled {
+  await updateMove(tx, move.state, { ...move, state: 'closed', updatedAt: nowMs });
+  const body = { move: move.id, state: 'closed', toldFor: taken };
+  await tx.post({ log: move.agreement, kind: 'move-told-before', id: newId(context), at: nowMs, body });
   return ok(null);
 }
 

@@ -14,7 +14,13 @@ import {
 } from '../../store/committed-server-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ToldRelease } from '../../store/told-release-rows.ts';
-import { forgetToldRelease, keepToldRelease, toldReleases } from '../../store/told-release-rows.ts';
+import {
+  findReadRelease,
+  forgetToldRelease,
+  keepReadRelease,
+  keepToldRelease,
+  toldReleases,
+} from '../../store/told-release-rows.ts';
 import type { ClearinghouseContext } from '../context.ts';
 
 /** The one-time key that K₀ was agreed with; a slot has its own activation value instead. */
@@ -69,6 +75,25 @@ export async function noteToldRelease(tx: WriteTx, of: ToldRelease & Named): Pro
   const authority = await authorityOf(tx, of);
   if (authority !== undefined && seq > authority.confirmationSeq)
     await keepToldRelease(tx, { aid, seq, move });
+}
+
+/** Remembers for which move the code of a release was taken: its message may say another one. */
+export async function noteReadRelease(
+  tx: WriteTx,
+  of: { readonly authority: GrantedAuthorityRow; readonly seq: number; readonly move: string },
+): Promise<void> {
+  await keepReadRelease(tx, { aid: of.authority.aid, seq: of.seq, move: of.move });
+}
+
+/** The move that the code of a release was taken for, if it was read. */
+export async function readAs(tx: ReadTx, of: Named & { readonly seq: number }): Promise<string | undefined> {
+  const authority = await authorityOf(tx, of);
+  if (authority === undefined) return undefined;
+  for (const { aid } of await sharing(tx, authority)) {
+    const move = await findReadRelease(tx, { aid, seq: of.seq });
+    if (move !== undefined) return move;
+  }
+  return undefined;
 }
 
 /** What messages have told of codes that were not read yet. */
