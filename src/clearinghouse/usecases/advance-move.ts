@@ -33,6 +33,7 @@ import {
   quarantinePostings,
   sourceDeadBody,
 } from './fence-source.ts';
+import { givenUpOf, takeFromOthers } from './given-up.ts';
 import { grantProofs } from './grant-proofs.ts';
 import type { LapseEffect } from './lapse.ts';
 import { lapsePostings } from './lapse.ts';
@@ -155,11 +156,13 @@ async function carryOut(
     return ok(null);
   }
   if (effect.do === 'post-to-lapse' || effect.do === 'source-to-lapse') {
-    return lapse(tx, { ...doing, what: effect.do });
+    const lapsed = await lapse(tx, { ...doing, what: effect.do });
+    return lapsed.ok && effect.do === 'post-to-lapse' ? giveUpOthers(tx, doing) : lapsed;
   }
   const posting = await postingOf(tx, move, effect.do);
   if (!posting.ok) return posting;
   deeds.postings.push(posting.value);
+  if (effect.do === 'void-to-source') return giveUpOthers(tx, doing);
   if (effect.do === 'post-to-target') deeds.postings.push(...(await givenUpPostings(tx, move)));
   return ok(null);
 }
@@ -208,10 +211,17 @@ async function postingOf(
   }
 }
 
+/** What the target of a move that does not come there has given up of it, it has given up of something else. */
+async function giveUpOthers(tx: WriteTx, { move, deeds }: Doing): Promise<Result<null, Refusal>> {
+  const postings = await takeFromOthers(tx, { move, debit: await committedTo(tx, move, 'target') });
+  if (!postings.ok) return postings;
+  deeds.postings.push(...postings.value);
+  return ok(null);
+}
+
 /** What its target had installed by a code and given up already is in nobody's hands: it goes to hand. */
 async function givenUpPostings(tx: WriteTx, move: MoveRow): Promise<readonly Posting[]> {
-  const grants = await grantsOfMove(tx, move);
-  const amount = grants.reduce((sum, { givenUp }) => sum + givenUp, 0);
+  const amount = givenUpOf(await grantsOfMove(tx, move));
   if (amount === 0) return [];
   const debit = await committedTo(tx, move, 'target');
   const credit = clearinghouseAccount(move.agreement, move.line).inHand;

@@ -240,5 +240,16 @@ async function confirmReturned(
   const returned = await returnUnits(tx, { id, authority, line, amount, carrier: 'telephone', nowMs });
   if (!returned.ok) return returned;
   const numbers = { kind: read.kind, unissued: amount, held: 0, server: authority.licenseServerId };
-  return ok(deskAnswer([], `${amount} CALs are back in hand. Nothing to read out.`, numbers));
+  const { inHand, following } = returned.value;
+  const later =
+    following === 0
+      ? ''
+      : ` ${following} ${following === 1 ? 'follows' : 'follow'} when the license server that they came from has released what it has frozen.`;
+  return ok(
+    deskAnswer(
+      [],
+      `${inHand === 1 ? '1 CAL is' : `${inHand} CALs are`} back in hand.${later} Nothing to read out.`,
+      numbers,
+    ),
+  );
 }

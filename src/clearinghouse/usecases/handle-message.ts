@@ -79,5 +79,6 @@ async function handleReturn(tx: WriteTx, { message, nowMs }: Handling<MessageOf<
   const authority = await findGrantedAuthority(tx, message.from.id, agreement);
   if (authority === undefined) return err({ code: 'not-activated', agreement });
   const given = { authority, line, amount: quantity };
-  return returnUnits(tx, { ...given, id: message.id, carrier: 'online', nowMs });
+  const returned = await returnUnits(tx, { ...given, id: message.id, carrier: 'online', nowMs });
+  return returned.ok ? ok(null) : returned;
 }

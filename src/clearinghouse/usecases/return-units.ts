@@ -11,6 +11,12 @@ import { saveDeadSource, waitingDeclaration } from '../../store/dead-source-rows
 import type { WriteTx } from '../../store/port.ts';
 import { comingGrants, givenUpOf, takeGivenUp, unitsIn } from './given-up.ts';
 
+/** What is in hand now, and what follows when the source of a move by telephone has released it. */
+export interface Returned {
+  readonly inHand: number;
+  readonly following: number;
+}
+
 /**
  * Moves the units from the server to what is in hand; out of quarantine, where it was declared dead and
  * speaks after all. Those of a move by telephone that its source has not released yet follow when it has. Refused: `quantity-invalid`, `move-more-than-there-is`.
@@ -25,7 +31,7 @@ export async function returnUnits(
     readonly carrier: Carrier;
     readonly nowMs: number;
   },
-): Promise<Result<null, Refusal>> {
+): Promise<Result<Returned, Refusal>> {
   const { id, line, amount, carrier, nowMs } = of;
   const { licenseServerId: server, agreement, generation } = of.authority;
   const account = clearinghouseAccount(agreement, line);
@@ -51,7 +57,7 @@ export async function returnUnits(
     body: { server, line, amount, carrier },
     postings: await postingsOf(tx, { declared, transfer, debit, id }),
   });
-  return ok(null);
+  return ok({ inHand: transfer.amount, following: amount - transfer.amount });
 }
 
 async function postingsOf(
