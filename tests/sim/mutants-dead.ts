@@ -28,7 +28,7 @@ export const deadSources: readonly Mutant[] = [
         replace: "if (nowMs <= until.sunsetMs) return 'assign';",
       },
     ],
-    caught: { seed: 1009, checker: 'I5' },
+    caught: { seed: 1010, checker: 'hosts let holders in' },
   },
   {
     name: 'D1',
@@ -120,7 +120,7 @@ export const deadSources: readonly Mutant[] = [
         replace: 'if (declared?.grantedAt == null) return ok(null);',
       },
     ],
-    caught: { seed: 1009, checker: 'I5' },
+    caught: { seed: 1015, checker: 'one holder per origin' },
   },
   {
     name: 'D7',
