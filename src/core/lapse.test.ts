@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { lapseOf } from './lapse.ts';
+import { awaitedLapse, lapseOf } from './lapse.ts';
 import { dayMs } from './time.ts';
 
 const nowMs = Date.UTC(2026, 0, 1);
@@ -26,4 +26,18 @@ describe('lapseOf', () => {
   for (const [name, returning, expected] of table) {
     it(name, () => assert.deepEqual(lapseOf(returning), expected));
   }
+});
+
+describe('awaitedLapse', () => {
+  const endsAt = Date.UTC(2026, 3, 1);
+  it('says how many licenses are waited for, and until when', () => {
+    const { from, text } = awaitedLapse({ units: 5, endsAt, toCome: 0 });
+    assert.deepEqual(
+      [from, /Licenses on 5 of them may still run; they are in hand after 2026-04-01\.$/.test(text)],
+      ['nobody', true],
+    );
+  });
+  it('and how many of them have still to come', () => {
+    assert.match(awaitedLapse({ units: 5, endsAt, toCome: 4 }).text, / 4 of these come when /);
+  });
 });

@@ -34,16 +34,23 @@ export function lapseOf({ units, free, nowMs, leaseEnds }: Returning): Lapse {
   return { free, waiting: units - free, endsAtMs };
 }
 
-/** What such a move waits for, with the day. */
+/**
+ * What such a move waits for, with the day. `toCome` of the units came to its source by a move by telephone whose own
+ * source has still to release.
+ */
 export function awaitedLapse({
   units,
   endsAt,
+  toCome,
 }: {
   readonly units: number;
   readonly endsAt: number;
+  readonly toCome: number;
 }): Awaited {
+  const later =
+    toCome === 0 ? '' : ` ${toCome} of these come when the source of an earlier move has released them.`;
   const text =
     `Nothing more from anybody: the move was undone and its source has given the CALs up. Licenses on ${units} of ` +
-    `them may still run; they are in hand after ${isoDate(endsAt)}.`;
+    `them may still run; they are in hand after ${isoDate(endsAt)}.${later}`;
   return { from: 'nobody', text };
 }

@@ -14,9 +14,12 @@ export interface LapseRow {
 
 const columns = 'move, agreement, line, units, ends_at as "endsAt", ended_at as "endedAt"';
 
-export async function insertLapse(tx: WriteTx, row: Omit<LapseRow, 'endedAt'>): Promise<void> {
+/** Units that wait from now on, with those of the move that wait already. */
+export async function addLapse(tx: WriteTx, row: Omit<LapseRow, 'endedAt'>): Promise<void> {
   await tx.run(
-    'insert into lapses (move, agreement, line, units, ends_at) values (?, ?, ?, ?, ?)',
+    `insert into lapses (move, agreement, line, units, ends_at) values (?, ?, ?, ?, ?)
+     on conflict (move) do update set units = excluded.units + case when ended_at is null then units else 0 end,
+       ends_at = max(ends_at, excluded.ends_at), ended_at = null`,
     ...[row.move, row.agreement, row.line, row.units, row.endsAt],
   );
 }

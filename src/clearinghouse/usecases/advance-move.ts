@@ -33,10 +33,10 @@ import {
   quarantinePostings,
   sourceDeadBody,
 } from './fence-source.ts';
-import { givenUpOf, takeFromOthers } from './given-up.ts';
+import { givenUpOf } from './given-up.ts';
 import { grantProofs } from './grant-proofs.ts';
 import type { LapseEffect } from './lapse.ts';
-import { lapsePostings } from './lapse.ts';
+import { givenUpPostings, lapsePostings, takeFromOthers } from './lapse.ts';
 import { freezeBody, moveBody, toldList } from './move-body.ts';
 import { newId } from './new-id.ts';
 import { checkNotDead } from './open-authority.ts';
@@ -163,7 +163,7 @@ async function carryOut(
   if (!posting.ok) return posting;
   deeds.postings.push(posting.value);
   if (effect.do === 'void-to-source') return giveUpOthers(tx, doing);
-  if (effect.do === 'post-to-target') deeds.postings.push(...(await givenUpPostings(tx, move)));
+  if (effect.do === 'post-to-target') deeds.postings.push(...(await givenUpBefore(tx, doing)));
   return ok(null);
 }
 
@@ -171,13 +171,10 @@ async function lapse(
   tx: WriteTx,
   doing: Doing & { readonly what: LapseEffect },
 ): Promise<Result<null, Refusal>> {
-  const { move, what, deeds } = doing;
-  const source = await committedTo(tx, move, 'source');
-  if (what === 'source-to-lapse') {
-    const covered = checkCovered(move.unissued + move.held, await tx.balance(source));
-    if (!covered.ok) return covered;
-  }
-  deeds.postings.push(...(await lapsePostings(tx, { ...doing, source })));
+  const source = await committedTo(tx, doing.move, 'source');
+  const postings = await lapsePostings(tx, { ...doing, source });
+  if (!postings.ok) return postings;
+  doing.deeds.postings.push(...postings.value);
   return ok(null);
 }
 
@@ -212,20 +209,23 @@ async function postingOf(
 }
 
 /** What the target of a move that does not come there has given up of it, it has given up of something else. */
-async function giveUpOthers(tx: WriteTx, { move, deeds }: Doing): Promise<Result<null, Refusal>> {
-  const postings = await takeFromOthers(tx, { move, debit: await committedTo(tx, move, 'target') });
+async function giveUpOthers(tx: WriteTx, doing: Doing): Promise<Result<null, Refusal>> {
+  const { move, event, nowMs, deeds } = doing;
+  // One that is fenced off gives nothing back in its place.
+  if (event === 'target-lapsed') return ok(null);
+  const debit = await committedTo(tx, move, 'target');
+  const postings = await takeFromOthers(tx, { move, debit, nowMs });
   if (!postings.ok) return postings;
   deeds.postings.push(...postings.value);
   return ok(null);
 }
 
-/** What its target had installed by a code and given up already is in nobody's hands: it goes to hand. */
-async function givenUpPostings(tx: WriteTx, move: MoveRow): Promise<readonly Posting[]> {
+/** What its target had installed by a code and given up already is in nobody's hands. */
+async function givenUpBefore(tx: WriteTx, { move, nowMs }: Doing): Promise<readonly Posting[]> {
   const amount = givenUpOf(await grantsOfMove(tx, move));
-  if (amount === 0) return [];
   const debit = await committedTo(tx, move, 'target');
-  const credit = clearinghouseAccount(move.agreement, move.line).inHand;
-  return [{ kind: 'transfer', debit, credit, amount }];
+  const { agreement, line, target: server } = move;
+  return amount === 0 ? [] : givenUpPostings(tx, { server, agreement, line, debit, amount, nowMs });
 }
 
 /**

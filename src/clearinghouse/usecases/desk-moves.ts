@@ -27,6 +27,7 @@ import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
 import { findDeadSource, waitingDeclaration } from '../../store/dead-source-rows.ts';
 import { findLapse } from '../../store/lapse-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
+import { findUncovered } from '../../store/uncovered-rows.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { moveCode } from './advance-move.ts';
 import { unreleasedTo } from './dead-source.ts';
@@ -103,8 +104,22 @@ async function awaitedNow(
     if (opensAtMs !== undefined) return awaitedWithoutTarget({ state: move.state, opensAtMs });
   }
   if (declared?.grantedAt != null && move.state === 'aborted') return awaitedNothing;
-  const lapse = move.state === 'closed' ? await findLapse(tx, move.id) : undefined;
-  return lapse?.endedAt === null ? awaitedLapse(lapse) : awaitedOfEnds(tx, move);
+  const licenses = move.state === 'closed' ? await awaitedLicenses(tx, move, nowMs) : undefined;
+  return licenses ?? awaitedOfEnds(tx, move);
+}
+
+/** The licenses that may still run on what was given up after an undo; undefined: none. */
+async function awaitedLicenses(
+  tx: ReadTx,
+  { id }: Pick<MoveRow, 'id'>,
+  nowMs: number,
+): Promise<Awaited | undefined> {
+  const waiting = await findLapse(tx, id);
+  const uncovered = await findUncovered(tx, id);
+  const here = waiting?.endedAt === null ? waiting.units : 0;
+  const toCome = uncovered !== undefined && uncovered.endsAt >= nowMs ? uncovered.units : 0;
+  const endsAt = waiting?.endsAt ?? uncovered?.endsAt ?? 0;
+  return here + toCome === 0 ? undefined : awaitedLapse({ units: here + toCome, endsAt, toCome });
 }
 
 /** What is in the way of a grant that is due; undefined: nothing, it comes with the next look at the clock. */

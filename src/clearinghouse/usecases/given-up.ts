@@ -2,13 +2,7 @@
  * What a license server gives up before it is in its account: a key pack of a move by telephone installs before the source
  * has released. When it has, these units go to hand, and not to a server that has given them up.
  */
-import { clearinghouseAccount } from '../../core/account.ts';
-import type { AccountId, Posting } from '../../core/ledger.ts';
 import { isInTransit } from '../../core/move.ts';
-import type { Refusal } from '../../core/refusal.ts';
-import type { Result } from '../../core/result.ts';
-import { err, ok } from '../../core/result.ts';
-import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { openMovesTo } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow, GrantRow } from '../../store/committed-server-rows.ts';
 import { markGivenUp } from '../../store/committed-server-rows.ts';
@@ -43,29 +37,4 @@ export async function takeGivenUp(tx: WriteTx, grants: readonly GrantRow[], unit
     if (more > 0) await markGivenUp(tx, grant.id, grant.givenUp + more);
     left -= Math.max(0, more);
   }
-}
-
-/**
- * A move that does not come to its target after all takes everything along that it was to bring: what the target has given
- * up of it meanwhile, it has given up of its own, or of other moves that come to it. Answers the postings; refused:
- * `move-more-than-there-is`.
- */
-export async function takeFromOthers(
-  tx: WriteTx,
-  { move, debit }: { readonly move: MoveRow; readonly debit: AccountId },
-): Promise<Result<readonly Posting[], Refusal>> {
-  const units = givenUpOf(await grantsOfMove(tx, move));
-  if (units === 0) return ok([]);
-  const { target: licenseServerId, agreement, line } = move;
-  const coming = (await comingGrants(tx, { licenseServerId, agreement })).filter(
-    (grant) => grant.line === line && grant.move !== move.id,
-  );
-  const amount = Math.min(units, await tx.balance(debit));
-  const left = unitsIn(coming) - givenUpOf(coming);
-  if (units - amount > left) {
-    return err({ code: 'move-more-than-there-is', asked: units, available: amount + left });
-  }
-  await takeGivenUp(tx, coming, units - amount);
-  const credit = clearinghouseAccount(agreement, line).inHand;
-  return ok(amount === 0 ? [] : [{ kind: 'transfer', debit, credit, amount }]);
 }
