@@ -9,6 +9,7 @@ import { listMoves, repeatCodes } from '../../src/clearinghouse/usecases/desk-mo
 import { startDeskMove } from '../../src/clearinghouse/usecases/start-move.ts';
 import { ok } from '../../src/core/result.ts';
 import { msOfIso } from '../../src/core/time.ts';
+import { deactivateServer } from '../../src/server/usecases/deactivate.ts';
 import { declareDead } from '../../src/server/usecases/declare-dead.ts';
 import { requestLicense } from '../../src/server/usecases/request-license.ts';
 import * as acts from '../world/acts.ts';
@@ -81,6 +82,18 @@ async function speaksInTime(scene: Scene): Promise<End> {
   await until(scene, 'closed', contact);
   await quiet(scene, contact);
   return ['next'];
+}
+
+/** The server that was to have its CALs was deactivated meanwhile: it has them again. */
+async function speaksForNobody(scene: Scene): Promise<End> {
+  await declare(scene, 'message');
+  const closing = { returnUnissued: true, by: 'message' } as const;
+  await scene.insist('deactivate', () => deactivateServer(scene.server('next').context, closing));
+  await quiet(scene, alone);
+  scene.faults.begin();
+  await until(scene, 'aborted', contact);
+  await quiet(scene, contact);
+  return ['old'];
 }
 
 async function speaksTooLate(scene: Scene): Promise<End> {
@@ -162,6 +175,11 @@ export const deadScenarios: readonly Scenario[] = [
     run: waitedFor,
   },
   { name: 'from a dead source that speaks in time', beginning: online, run: speaksInTime },
+  {
+    name: 'from a dead source that speaks when nobody can have its CALs',
+    beginning: online,
+    run: speaksForNobody,
+  },
   {
     name: 'from a dead source that speaks too late',
     beginning: online,

@@ -32,7 +32,7 @@ import { enterRisk } from './enter-risk.ts';
 import { declarationOf } from './fence-source.ts';
 import { startedEntry } from './move-started.ts';
 import { newId } from './new-id.ts';
-import { mostByOneGrant } from './roomy-authority.ts';
+import { findRoom, mostByOneGrant } from './roomy-authority.ts';
 import { noteRisksTo, settleMovesFrom, settleMovesTo, stakeOf, unfinishedMoves } from './settle-fenced.ts';
 
 /** What a server has of one product and type under an agreement. */
@@ -241,7 +241,7 @@ async function endsOfArrivals(tx: ReadTx, of: Line): Promise<readonly number[]> 
 }
 
 /** All that a dead source has of the line: what waits, and what became its own since it was declared dead. */
-async function leftOf(tx: WriteTx, move: MoveRow): Promise<number> {
+async function leftOf(tx: ReadTx, move: MoveRow): Promise<number> {
   const { units, agreement, line } = await declarationOf(tx, move);
   const account = clearinghouseAccount(agreement, line);
   return units + (await tx.balance(account.committed(move.source, await generationOf(tx, move))));
@@ -257,7 +257,8 @@ async function generationOf(tx: ReadTx, move: MoveRow): Promise<number> {
  * bring to it any more, is the target's at once. It has no holders of its own; but those of a move to it may have their
  * licenses where that came from, and what a key pack that was never typed would have brought is theirs until those have
  * ended. It is fenced off all the same, and never activated again: a code that was read to it and never typed would else
- * bring these units a second time.
+ * bring these units a second time. Where its target can be granted nothing, the declaration is over: its units stay its own
+ * as those of any server that is deactivated.
  */
 export async function releaseDead(
   context: ClearinghouseContext,
@@ -270,6 +271,7 @@ export async function releaseDead(
   const endsMs = Math.max(...(await endsOfArrivals(tx, move)));
   const units = Math.min(before.units, mostByOneGrant(move.line));
   const row = { ...move, ...splitGrant({ units, opensAtMs: endsMs, nowMs, early: false }) };
+  if (!(await isGrantable(tx, row))) return advanceMove(context, tx, { move, event: 'dead-abort', nowMs });
   const opensAt = row.held === 0 ? before.opensAt : Math.max(endsMs, nowMs + longestLeaseMs);
   const declared = { ...before, opensAt };
   await saveDeadSource(tx, declared);
@@ -279,6 +281,26 @@ export async function releaseDead(
   await settleMovesTo(context, tx, { target: move.source, nowMs });
   await declareRest(context, tx, { granted: released.value.move, units: declared.units - units, nowMs });
   return released;
+}
+
+/**
+ * A source that was declared dead has released, and its freeze was not taken in: where what it gives up cannot be granted, or
+ * is not all in the books yet, the declaration is over, and the release is that of an undone move.
+ */
+export async function endUngrantable(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  { move, nowMs }: { readonly move: MoveRow; readonly nowMs: number },
+): Promise<Result<MoveRow, Refusal>> {
+  const covered = move.unissued + move.held <= (await leftOf(tx, move));
+  if (covered && (await isGrantable(tx, move))) return ok(move);
+  const ended = await advanceMove(context, tx, { move, event: 'dead-abort', nowMs });
+  return ended.ok ? ok(ended.value.move) : ended;
+}
+
+/** Whether the target of a declaration can be granted the amounts of the move now. */
+async function isGrantable(tx: ReadTx, move: MoveRow): Promise<boolean> {
+  return (await findRoom(tx, { move, event: 'horizon-passed', kinds: ['free', 'held'] })).ok;
 }
 
 /** Grants every move whose source's horizon has passed; and what follows a move that was released early. */

@@ -15,6 +15,7 @@ import type { ClearinghouseContext } from '../context.ts';
 import type { MoveHappening } from './advance-move.ts';
 import { advanceMove } from './advance-move.ts';
 import { undoMove } from './cancel-move.ts';
+import { endUngrantable } from './dead-source.ts';
 import type { Handling } from './handle-message.ts';
 import { fencedEnds } from './lapse.ts';
 import { leasesUntil } from './lease-ends.ts';
@@ -242,7 +243,15 @@ async function handleReleased(
     }
     await noteToldRelease(tx, { ...named, move: move.id });
   }
-  const done = await advanceMove(context, tx, { move: row, event: 'released', nowMs, leases: leases.value });
+  const spoken = state === 'dead-wait' ? await endUngrantable(context, tx, { move: row, nowMs }) : ok(row);
+  if (!spoken.ok) return spoken;
+  const { value: released } = spoken;
+  const done = await advanceMove(context, tx, {
+    move: released,
+    event: 'released',
+    nowMs,
+    leases: leases.value,
+  });
   if (!done.ok) return done;
   if (!done.value.again) await freezeDeclared(context, tx, move);
   return ok(null);

@@ -252,9 +252,16 @@ async function answerRefused(
 /** A receipt that contradicts itself or the order is no source's word: nothing is known to be frozen by it. */
 const impossible: ReadonlySet<string> = new Set(['message-invalid', 'quantity-differs']);
 
+/** Whether it is the sender itself that is refused: what it says has no effect at all. */
+function isRefusedItself({ from }: Message, refusal: Refusal): boolean {
+  const { code } = refusal;
+  return code === 'server-suspect' || (code === 'server-closed' && refusal.licenseServerId === from.id);
+}
+
 /**
  * Where what the source has frozen cannot be taken in, the move ends, and the source takes its units back. Why does not
- * matter: what is refused is settled and never comes again, and the source would hold its units for nobody.
+ * matter: what is refused is settled and never comes again, and the source would hold its units for nobody. So does the
+ * declaration that it functions no longer: it lives, and whatever it gives up from now on is given up to nobody.
  */
 async function endRefusedFreeze(
   context: ClearinghouseContext,
@@ -265,7 +272,11 @@ async function endRefusedFreeze(
   if (message.t !== 'frozen' || message.move === undefined || impossible.has(refusal.code)) return;
   if (message.body.unissued + message.body.held === 0) return;
   const move = await findMove(tx, message.move);
-  if (move?.state !== 'reserved' || move.source !== message.from.id) return;
-  const ended = await advanceMove(context, tx, { move, event: 'cancel', nowMs: context.clock.nowMs() });
-  if (!ended.ok) throw new Error(`A move that is only reserved cannot be ended: ${ended.error.code}`);
+  if (move === undefined || move.source !== message.from.id) return;
+  const declared = move.state === 'dead-wait';
+  if (move.state !== 'reserved' && !declared) return;
+  if (declared && isRefusedItself(message, refusal)) return;
+  const event = declared ? 'dead-abort' : 'cancel';
+  const ended = await advanceMove(context, tx, { move, event, nowMs: context.clock.nowMs() });
+  if (!ended.ok) throw new Error(`A move of which nothing is granted cannot be ended: ${ended.error.code}`);
 }
