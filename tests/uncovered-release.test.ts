@@ -98,6 +98,22 @@ it('released when those licenses have ended, all of them are in hand at once', a
   await dead.assertAll(world);
 });
 
+it('declared dead, it is waited for, and who has frozen them for it has its CALs again', async () => {
+  const scene = await frozenUncovered();
+  const { world, source, target } = scene;
+  value(await deactivate(source));
+  await acts.contact(source, source);
+  const at = { world, source, target };
+  const declared = await dead.declare(at);
+  await dead.passTime(at, declared, 'horizon');
+  await settleDue(world.clearinghouse.context);
+  assert.deepEqual(await booksOf(world), [1, 0, 20, 0]);
+  await dead.passTime(at, declared, 'opensAt');
+  await settleDue(world.clearinghouse.context);
+  assert.deepEqual(await booksOf(world), [1, 20, 0, 0]);
+  await dead.assertAll(world);
+});
+
 it('told by a message and by a code, it is taken from the books once', async () => {
   const scene = await frozenUncovered();
   const { world, source, move } = scene;
