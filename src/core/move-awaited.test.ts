@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { MoveState } from './move.ts';
 import { isOver } from './move.ts';
 import type { Awaited, MoveAtServer } from './move-awaited.ts';
-import { awaited, awaitedAtServer } from './move-awaited.ts';
+import { awaited, awaitedAtServer, awaitedDeactivated } from './move-awaited.ts';
 
 const states: readonly MoveState[] = [
   'reserved',
@@ -73,6 +73,9 @@ const atServers: readonly (readonly [
   ['target', 'provisional', {}, 'clearinghouse', /are installed here/],
   ['target', 'provisional', { hold: true }, 'administrator', /finish it on the source/],
   ['target', 'provisional', { undo: 'heard' }, 'target', /give back/],
+  ['target', 'provisional', { active: false }, 'administrator', /is deactivated.*Activate it again/],
+  ['target', 'provisional', { active: false, hold: true }, 'administrator', /is deactivated/],
+  ['target', 'provisional', { active: false, undo: 'asked' }, 'clearinghouse', /is to be undone/],
   ['target', 'final', {}, 'source', /is to release/],
   ['target', 'closed', {}, 'nobody', /finished/],
   ['target', 'relinquished', {}, 'nobody', /was undone/],
@@ -81,9 +84,21 @@ const atServers: readonly (readonly [
 describe('awaitedAtServer', () => {
   it('says what the end of a move can know, and where something is to be done', () => {
     for (const [role, state, more, from, words] of atServers) {
-      const shown = awaitedAtServer({ role, state, carrier: 'online', hold: false, undo: 'none', ...more });
+      const plain = { carrier: 'online', hold: false, undo: 'none', active: true } as const;
+      const shown = awaitedAtServer({ role, state, ...plain, ...more });
       assert.equal(shown.from, from, `${role} ${state} ${JSON.stringify(more)}: ${shown.text}`);
       assert.match(shown.text, words);
+    }
+  });
+});
+
+describe('awaitedDeactivated', () => {
+  it('says of each move that waits for a target what a deactivated one is to do, and how else it goes on', () => {
+    for (const state of states) {
+      const shown = awaitedDeactivated(state);
+      const waits = ['granted', 'installed', 'aborting'].includes(state);
+      assert.equal(shown?.from, waits ? 'target' : undefined, state);
+      if (waits) assert.match(String(shown?.text), /deactivated.* activated again/);
     }
   });
 });

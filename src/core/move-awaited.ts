@@ -79,6 +79,28 @@ export function awaited(state: MoveState, carrier: Carrier): Awaited {
   return (carrier === 'online' ? awaitedOnline : awaitedByTelephone)[state];
 }
 
+/** What a move by messages waits for whose target is deactivated; undefined: nothing of that target. */
+export function awaitedDeactivated(state: MoveState): Awaited | undefined {
+  const is = 'The target is deactivated, and the source goes on serving.';
+  const again =
+    'to be activated again (calyx server activate), or the move to be undone: calyx desk cancel MOVE.';
+  switch (state) {
+    case 'granted':
+      return {
+        from: 'target',
+        text: `${is} It is to install the CALs at its next contact; then it is ${again}`,
+      };
+    case 'installed':
+      return { from: 'target', text: `${is} It has installed the CALs, and is ${again}` };
+    case 'aborting': {
+      const only = 'It is deactivated: where it has passed some of it on, it is to be activated again first.';
+      return { from: 'target', text: `${awaitedOnline.aborting.text} ${only}` };
+    }
+    default:
+      return undefined;
+  }
+}
+
 /** How far an undo that was asked for at one end has come: not asked, not heard of yet, or heard and not answered. */
 export type UndoStanding = 'none' | 'asked' | 'heard';
 
@@ -89,6 +111,8 @@ export interface MoveAtServer {
   readonly carrier: Carrier;
   readonly hold: boolean;
   readonly undo: UndoStanding;
+  /** Whether this server is activated under the agreement of the move. */
+  readonly active: boolean;
 }
 
 const askedFor: Awaited = {
@@ -127,6 +151,13 @@ const installedHere: Awaited = {
   text: 'The CALs are installed here. The clearinghouse is to hear of it, at the next contact or by file, and to commit the move.',
 };
 
+const deactivatedHere: Awaited = {
+  from: 'administrator',
+  text:
+    'The CALs are installed here, but this license server is deactivated, and the source goes on serving. Activate it ' +
+    'again (calyx server activate), or undo the move: calyx server move --undo.',
+};
+
 const undoAsked: Awaited = {
   from: 'clearinghouse',
   text: 'The clearinghouse is to hear that the move is to be undone; it does so at the next contact, or by file.',
@@ -138,7 +169,7 @@ const withdrawn: Awaited = {
 };
 
 /** What a move waits for, as one of its ends can tell; the clearinghouse knows the rest. */
-export function awaitedAtServer({ role, state, carrier, hold, undo }: MoveAtServer): Awaited {
+export function awaitedAtServer({ role, state, carrier, hold, undo, active }: MoveAtServer): Awaited {
   const open = state === 'requested' || state === 'frozen' || state === 'provisional';
   // Of a source that was declared dead nothing has come, which could be given back.
   if (undo !== 'none' && state === 'dead-wait') return undoAsked;
@@ -156,6 +187,7 @@ export function awaitedAtServer({ role, state, carrier, hold, undo }: MoveAtServ
     case 'relinquished':
       return undone;
     case 'provisional':
+      if (!active) return deactivatedHere;
       return hold ? held.target : installedHere;
     case 'final':
       return awaited('committed', carrier);

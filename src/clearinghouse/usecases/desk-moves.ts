@@ -14,7 +14,7 @@ import {
 import { awaitedLapse } from '../../core/lapse.ts';
 import { isOver } from '../../core/move.ts';
 import type { Awaited } from '../../core/move-awaited.ts';
-import { awaited } from '../../core/move-awaited.ts';
+import { awaited, awaitedDeactivated } from '../../core/move-awaited.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import { ageDays, reminderReached } from '../../core/reminder.ts';
 import type { Result } from '../../core/result.ts';
@@ -23,6 +23,7 @@ import { isoTime } from '../../core/time.ts';
 import { problemOf } from '../../protocol/problem.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove, pageMoves } from '../../store/clearinghouse-rows.ts';
+import { findGrantedAuthority } from '../../store/committed-server-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
 import { findDeadSource, waitingDeclaration } from '../../store/dead-source-rows.ts';
 import { findLapse } from '../../store/lapse-rows.ts';
@@ -144,7 +145,9 @@ async function awaitedOfDue(
 /** What the state says; and where one of the ends was declared to function no longer, how it ends without it. */
 async function awaitedOfEnds(tx: ReadTx, move: MoveRow): Promise<Awaited> {
   const { state, agreement, line } = move;
-  let waits = awaited(state, move.carrier);
+  const target = await findGrantedAuthority(tx, move.target, agreement);
+  const closed = move.carrier === 'online' && target?.state === 'closed';
+  let waits = (closed ? awaitedDeactivated(state) : undefined) ?? awaited(state, move.carrier);
   for (const end of ['source', 'target'] as const) {
     const row = isOver(state)
       ? undefined

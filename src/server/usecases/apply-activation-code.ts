@@ -27,6 +27,7 @@ import { fencedBy } from './close-dead.ts';
 import { checkNotFenced } from './dead-source.ts';
 import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
+import { verifyInstalled } from './move-as-target.ts';
 import { newId } from './new-id.ts';
 import { checkTime } from './seen-time.ts';
 import { knownServers } from './whose-code.ts';
@@ -85,6 +86,7 @@ export async function applyActivationCode(
       at: nowMs,
       body: { agreement: row.agreement, aid, basis: 'slot', slot: code.ctx },
     });
+    await verifyInstalled(context, tx, row.agreement);
     await noteEvent(context, tx, { number: 4, data: { agreement: row.agreement, method: 'telephone' } });
     const horizon = standingNow.horizonMs === null ? '' : isoDate(standingNow.horizonMs);
     return ok({ kind: 'activation', agreement: row.agreement, horizon });

@@ -32,6 +32,7 @@ import { openDeadByTelephone, takeDead } from './dead-key-pack.ts';
 import { noteEvent } from './events.ts';
 import { openHeld } from './held-key-pack.ts';
 import { serverLog } from './license-token.ts';
+import { verifyInstalled } from './move-as-target.ts';
 import { newId } from './new-id.ts';
 
 /** Takes a certificate in. Refused: `message-invalid`, `message-untrusted`, `message-not-for-us`. */
@@ -74,6 +75,8 @@ export async function applyCertificate(
   const before = await linesOfAgreement(tx, agreement);
   await enterLines(tx, authority);
   await bringOpenUnits(context, tx, { authority, before, body: message.body, nowMs });
+  const again = state === 'active' && present.some((row) => row.state === 'deactivated');
+  if (again) await verifyInstalled(context, tx, agreement);
   const generation = await raiseGeneration(tx, gen);
   const answer = JSON.stringify({ agreement, generation });
   await settleRequest(tx, { id: message.body.re, state: 'done', answer });

@@ -13,12 +13,12 @@ import { msOf } from '../../protocol/schema.ts';
 import { endDeclaration } from '../../store/gap-rows.ts';
 import { extendLease, inheritedLeases } from '../../store/held-rows.ts';
 import { clearInherited } from '../../store/license-rows.ts';
-import type { WriteTx } from '../../store/port.ts';
+import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import { extendReservation, reservationsOf } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
-import { findLine } from '../../store/server-authority-rows.ts';
+import { findAuthority, findLine } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
-import { insertServerMove, savePeer, updateServerMove } from '../../store/server-rows.ts';
+import { insertServerMove, openServerMoves, savePeer, updateServerMove } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { applyGrant } from './apply-grant.ts';
@@ -111,8 +111,10 @@ async function enterGrant(
       body: { agreement, line: number, freeK: body.free.k, heldK: body.heldChain.k },
     }),
   ];
-  // Unless the administrator wants to try it first, having installed it counts as verified (§2.3).
-  if (!hold) receipts.push(await outgoing(tx, { id: newId(context), type: 'verified', move: id, body: {} }));
+  // Unless the administrator wants to try it first, having installed it counts as verified (§2.3). Where this server is
+  // deactivated nobody could be served here once the source has released: it waits until it is activated again.
+  const serves = (await findAuthority(tx, line.aid))?.state === 'active';
+  if (!hold && serves) receipts.push(await verified(context, tx, id));
   await tx.post({
     log: serverLog,
     kind: 'move-installed',
@@ -126,6 +128,25 @@ async function enterGrant(
     postings: of.postings,
   });
   await noteEvent(context, tx, { number: body.opensAt === undefined ? 5004 : 93, data: moveEvent(row) });
+}
+
+function verified(context: ServerContext, tx: WriteTx, move: string): Promise<OutgoingMessage> {
+  return outgoing(tx, { id: newId(context), type: 'verified', move, body: {} });
+}
+
+/** Activated again, this server serves whom the moves concern that it installed while it was deactivated (§2.3). */
+export async function verifyInstalled(context: ServerContext, tx: WriteTx, agreement: string): Promise<void> {
+  for (const move of await openServerMoves(tx)) {
+    if (move.state !== 'provisional' || move.hold || move.agreement !== agreement) continue;
+    await tx.post({
+      log: serverLog,
+      kind: 'move-verified',
+      id: newId(context),
+      at: context.clock.nowMs(),
+      body: { move: move.id },
+      outbox: [await verified(context, tx, move.id)],
+    });
+  }
 }
 
 export async function onTarget(
