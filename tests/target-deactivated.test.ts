@@ -1,6 +1,7 @@
 /** A target that is deactivated in the middle of a move by messages: its CALs' holders are served somewhere all the time. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { cancelMove } from '../src/clearinghouse/usecases/cancel-move.ts';
 import { showMove } from '../src/clearinghouse/usecases/desk-moves.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
@@ -111,4 +112,25 @@ it('one that is to be tried first still waits for that when its target is activa
   value(await startMove(old.context, { ...wish, hold: false }));
   await acts.contact(old, next, old, next);
   assert.equal(await acts.stateOf(world, move), 'closed');
+});
+
+describe('an undo that comes too late, since the target has given back what a later key pack had brought,', () => {
+  it('waits until a deactivated target is activated again: then the move goes on, and it serves the holders', async () => {
+    await acts.activateByContact(next);
+    const move = await acts.askMove(old, next);
+    await acts.contact(old, old);
+    // Its code is read out after the grant, and brings the unissued CALs of that as well.
+    await acts.install(world, next, { quantity: 3 });
+    await close('telephone');
+    value(await cancelMove(world.clearinghouse.context, move));
+    await acts.contact(next, next, old);
+    assert.equal(await acts.stateOf(world, move), 'aborting');
+    assert.equal(await kindAt(old, 'ws-1'), 'permanent');
+    assert.match(await atDesk(move), /deactivated.*activated again/);
+    await acts.activateByContact(next);
+    await acts.contact(next, next, old, old, next);
+    assert.equal(await acts.stateOf(world, move), 'closed');
+    assert.deepEqual(await acts.books(world), [98, 2, 0]);
+    assert.equal(await kindAt(next, 'ws-1'), 'permanent');
+  });
 });

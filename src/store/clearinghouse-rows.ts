@@ -85,9 +85,12 @@ export function openMovesFrom(tx: ReadTx, source: string): Promise<readonly Move
   return openMovesAt(tx, 'source', source);
 }
 
+/** States in which no report of the target that it has installed is waited for. */
+const unreported: readonly string[] = ['closed', 'aborting', 'returning'];
+
 /**
- * A move by messages whose grant its target has not reported as installed, or not given back yet. A move that its source
- * has ended meanwhile waits for no report: whether that grant has arrived, the outbox tells.
+ * A move by messages whose grant its target has not reported as installed. A move that its source has ended meanwhile,
+ * or that is being undone, waits for no such report: whether that grant has arrived, the outbox tells.
  */
 export async function grantUnderWay(
   tx: ReadTx,
@@ -95,13 +98,13 @@ export async function grantUnderWay(
 ): Promise<MoveRow | undefined> {
   const row = await tx.get<StoredMove>(
     `select ${moveColumns} from moves where target = ? and agreement = ? and carrier = 'online'
-       and state in ('granted', 'fenced', 'aborting', 'returning') order by started_at, id limit 1`,
+       and state in ('granted', 'fenced') order by started_at, id limit 1`,
     ...[of.target, of.agreement],
   );
   if (row !== undefined) return moveOf(row);
   for (const waiting of await waitingGrants(tx, of.target)) {
     const move = await findMove(tx, waiting.move);
-    if (move?.agreement === of.agreement && move.state === 'closed') return move;
+    if (move?.agreement === of.agreement && unreported.includes(move.state)) return move;
   }
   return undefined;
 }

@@ -57,6 +57,11 @@ export async function listAuthorities(tx: ReadTx): Promise<readonly AuthorityRow
   );
 }
 
+/** Whether this server gives anything out under an agreement: it is activated, and not deactivated since. */
+export async function isActive(tx: ReadTx, agreement: string): Promise<boolean> {
+  return (await listAuthorities(tx)).some((row) => row.agreement === agreement && row.state === 'active');
+}
+
 export async function findAuthority(tx: ReadTx, aid: string): Promise<AuthorityRow | undefined> {
   return tx.get<AuthorityRow>(`select ${authorityColumns} from authorities where aid = ?`, aid);
 }

@@ -16,7 +16,7 @@ import { clearInherited } from '../../store/license-rows.ts';
 import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import { extendReservation, reservationsOf } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
-import { findAuthority, findLine } from '../../store/server-authority-rows.ts';
+import { findLine, isActive } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import { insertServerMove, openServerMoves, savePeer, updateServerMove } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
@@ -113,7 +113,7 @@ async function enterGrant(
   ];
   // Unless the administrator wants to try it first, having installed it counts as verified (§2.3). Where this server is
   // deactivated nobody could be served here once the source has released: it waits until it is activated again.
-  const serves = (await findAuthority(tx, line.aid))?.state === 'active';
+  const serves = await isActive(tx, agreement);
   if (!hold && serves) receipts.push(await verified(context, tx, id));
   await tx.post({
     log: serverLog,

@@ -6,7 +6,7 @@ import { ageDays, reminderReached } from '../../core/reminder.ts';
 import { isoTime } from '../../core/time.ts';
 import { findDeclared, leasesEndOf } from '../../store/gap-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
-import { listAuthorities } from '../../store/server-authority-rows.ts';
+import { isActive } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { undoStanding } from './open-undo.ts';
@@ -33,7 +33,7 @@ export async function viewMove(
   const nowMs = context.clock.nowMs();
   const undo = await undoStanding(tx, move.id);
   const dead = undo === 'none' ? await deadAwaited(tx, { move: of.move, nowMs }) : undefined;
-  const waits = dead ?? awaitedAtServer({ ...move, undo, active: await isActive(tx, move) });
+  const waits = dead ?? awaitedAtServer({ ...move, undo, active: await isActive(tx, move.agreement) });
   const over = waits.from === 'nobody';
   return {
     ...move,
@@ -45,10 +45,6 @@ export async function viewMove(
     ageDays: over ? 0 : ageDays(move.startedAt, nowMs),
     reminder: over ? 0 : reminderReached(move.startedAt, nowMs),
   };
-}
-
-async function isActive(tx: ReadTx, { agreement }: Pick<ServerMoveRow, 'agreement'>): Promise<boolean> {
-  return (await listAuthorities(tx)).some((row) => row.agreement === agreement && row.state === 'active');
 }
 
 /** What a move from a dead source waits for, where this server was told the days. */

@@ -17,7 +17,7 @@ import { dropParts } from '../../store/part-rows.ts';
 import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
 import { drawReserve, lineReserves, reserveLeft, returnReservations } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
-import { findAuthority, findLine } from '../../store/server-authority-rows.ts';
+import { findAuthority, findLine, isActive } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import { insertServerMove, openFreeze, savePeer, updateServerMove } from '../../store/server-rows.ts';
 import { frozenSince, releaseInherited, releaseNewest } from '../../store/undo-rows.ts';
@@ -37,7 +37,8 @@ import { settleUndo } from './open-undo.ts';
 
 /**
  * The order to give back. Refused, and it comes again: `move-open` while what the move brought is frozen for
- * another one, `move-more-than-there-is` where that has left since; `not-activated` of a line or a certificate that has not arrived, `message-invalid`.
+ * another one, `move-more-than-there-is` where that has left since, `deactivated` where it has left this server for good and the move is to go on;
+ * `not-activated` of a line or a certificate that has not arrived, `message-invalid`.
  */
 export async function onCancel(
   context: ServerContext,
@@ -61,6 +62,8 @@ export async function onCancel(
     move?.state === 'provisional' &&
     (await hasPassedOn(tx, { line, move: id, source: body.source, amount }))
   ) {
+    // The move would go on to its end, and nobody be served here: it comes again, until this server is activated again.
+    if (!(await isActive(tx, line.agreement))) return err({ code: 'deactivated' });
     await keep(context, tx, { line, move });
     return ok(null);
   }
