@@ -7,6 +7,7 @@ import type { OpenServer } from '../src/server/app.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { listMoves, startMove } from '../src/server/usecases/start-move.ts';
+import { listEvents } from '../src/server/usecases/status.ts';
 import { undoMove } from '../src/server/usecases/undo-move.ts';
 import { assertSound } from './audit/bundles.ts';
 import * as acts from './world/acts.ts';
@@ -133,4 +134,15 @@ describe('an undo that comes too late, since the target has given back what a la
     assert.deepEqual(await acts.books(world), [98, 2, 0]);
     assert.equal(await kindAt(next, 'ws-1'), 'permanent');
   });
+});
+
+it('a grant that comes together with its undo is given back, and nobody is warned of anything', async () => {
+  await acts.activateByContact(next);
+  const move = await acts.askMove(old, next);
+  await acts.contact(old, old);
+  value(await cancelMove(world.clearinghouse.context, move));
+  await acts.contact(next, next, old);
+  assert.equal(await acts.stateOf(world, move), 'aborted');
+  const { items } = await listEvents(next.context, { cursor: '', limit: 100 });
+  assert.ok(!items.some(({ id }) => id === 5019));
 });

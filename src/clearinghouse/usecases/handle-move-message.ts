@@ -92,7 +92,7 @@ export async function handleMoveMessage(
     case 'installed':
       return handleInstalled(context, tx, { move, nowMs });
     case 'verified':
-      return handleVerified(context, tx, { move, nowMs });
+      return handleVerified(context, tx, { move, message, nowMs });
     case 'released':
       return handleReleased(context, tx, { move, message, nowMs });
     case 'relinquished':
@@ -208,9 +208,20 @@ async function handleInstalled(context: ClearinghouseContext, tx: WriteTx, { mov
 /** States in which the target has not reported yet that it has installed. */
 const notInstalled: readonly string[] = ['reserved', 'frozen', 'granted'];
 
-/** An administrator who does not wait for the target to report has verified all the same: it is kept. */
-async function handleVerified(context: ClearinghouseContext, tx: WriteTx, { move, nowMs }: Saying): Handled {
+/** States of a move that is undone, or being undone. */
+const undoneStates: readonly string[] = ['aborting', 'returning', 'aborted'];
+
+/**
+ * An administrator who does not wait for the target to report has verified all the same: it is kept. A target that says so
+ * by itself as it installs has not heard of the undo yet.
+ */
+async function handleVerified(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  { move, message, nowMs }: Saying & { readonly message: MessageOf<'verified'> },
+): Handled {
   const { id, state, agreement } = move;
+  if (message.from.id === move.target && undoneStates.includes(state)) return ok(null);
   if (!notInstalled.includes(state)) return carryOn(context, tx, { move, event: 'verified', nowMs });
   await updateMove(tx, state, { ...move, hold: false, verified: true, updatedAt: nowMs });
   const body = { move: id, state };
