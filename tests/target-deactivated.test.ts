@@ -3,11 +3,15 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { cancelMove } from '../src/clearinghouse/usecases/cancel-move.ts';
 import { showMove } from '../src/clearinghouse/usecases/desk-moves.ts';
+import { exchangeMessages } from '../src/clearinghouse/usecases/exchange.ts';
 import type { OpenServer } from '../src/server/app.ts';
+import { applyAnswerFile, applyMessages } from '../src/server/usecases/apply-message.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
+import { sealOutbox } from '../src/server/usecases/outbox.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
+import { requestActivation } from '../src/server/usecases/requests.ts';
 import { listMoves, startMove } from '../src/server/usecases/start-move.ts';
-import { listEvents } from '../src/server/usecases/status.ts';
+import { listEvents, readIdentity } from '../src/server/usecases/status.ts';
 import { undoMove } from '../src/server/usecases/undo-move.ts';
 import { assertSound } from './audit/bundles.ts';
 import * as acts from './world/acts.ts';
@@ -133,6 +137,42 @@ describe('an undo that comes too late, since the target has given back what a la
     assert.equal(await acts.stateOf(world, move), 'closed');
     assert.deepEqual(await acts.books(world), [98, 2, 0]);
     assert.equal(await kindAt(next, 'ws-1'), 'permanent');
+  });
+});
+
+describe('what a target has given back before it was deactivated by telephone', () => {
+  const undone = async (installed: boolean): Promise<string> => {
+    await acts.activateByContact(next);
+    const move = await acts.askMove(old, next, { hold: true });
+    await acts.contact(old, old);
+    if (installed) await acts.contact(next, next);
+    value(await cancelMove(world.clearinghouse.context, move));
+    // The answer arrives, and what it leads to does not leave before the codes are read.
+    const sent = { messages: await sealOutbox(next.context), waitMs: 0 };
+    const { messages } = value(await exchangeMessages(world.clearinghouse.context, sent));
+    value(await applyMessages(next.context, { messages, ofOthers: 'refuse' }));
+    await close('telephone');
+    return move;
+  };
+
+  for (const installed of [true, false]) {
+    const grant = installed ? 'installed before' : 'that came with the undo';
+    it(`is its source’s again, though its codes were read first; of a grant ${grant}`, async () => {
+      const move = await undone(installed);
+      await acts.contact(next, old);
+      assert.equal(await acts.stateOf(world, move), 'aborted');
+      assert.deepEqual(await acts.counts(old), [20, 2, 18, 0, 0, 0]);
+      assert.deepEqual(await acts.books(world), [80, 20, 0]);
+      assert.equal((await acts.permanent(old, 'ws-3')).kind, 'permanent');
+    });
+  }
+
+  it('is so by file as well, and the target is activated again in the same one', async () => {
+    const move = await undone(true);
+    value(await requestActivation(next.context, { agreement }));
+    value(await applyAnswerFile(next.context, await acts.answerTo(world, next)));
+    assert.equal(await acts.stateOf(world, move), 'aborted');
+    assert.equal((await readIdentity(next.context)).activation, 'activated');
   });
 });
 

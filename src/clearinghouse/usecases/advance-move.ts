@@ -55,6 +55,8 @@ export interface MoveHappening {
   readonly leases?: readonly Lease[] | undefined;
   /** Where the target has given back what it had: how it stands now, for the source. */
   readonly returned?: Pick<BodyOf<'relinquished'>, 'unissued' | 'holders'> | undefined;
+  /** Whether the target had done that before an end of which was heard first: it is counted with what it has given up. */
+  readonly endHeard?: boolean | undefined;
 }
 
 export type Lease = JsonObject & {
@@ -208,11 +210,14 @@ async function postingOf(
   }
 }
 
-/** What the target of a move that does not come there has given up of it, it has given up of something else. */
+/**
+ * What the target of a move that does not come there has given up of it, it has given up of something else; but not what it
+ * had given back of this very move, when its end was heard of: nothing that had come to it was left there (`closeAuthority`).
+ */
 async function giveUpOthers(tx: WriteTx, doing: Doing): Promise<Result<null, Refusal>> {
-  const { move, event, nowMs, deeds } = doing;
+  const { move, event, nowMs, deeds, endHeard } = doing;
   // One that is fenced off gives nothing back in its place.
-  if (event === 'target-lapsed') return ok(null);
+  if (endHeard === true || event === 'target-lapsed') return ok(null);
   const debit = await committedTo(tx, move, 'target');
   const postings = await takeFromOthers(tx, { move, debit, nowMs });
   if (!postings.ok) return postings;

@@ -10,6 +10,7 @@ import type { Message, MessageOf } from '../../protocol/envelope.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove, saveHolders, updateMove } from '../../store/clearinghouse-rows.ts';
+import { findServer } from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import type { MoveHappening } from './advance-move.ts';
@@ -303,6 +304,7 @@ async function handleRelinquished(
     event: 'relinquished',
     nowMs,
     returned: { unissued, holders: holders.value },
+    endHeard: ((await findServer(tx, move.target))?.generation ?? 0) > message.from.gen,
   });
 }
 

@@ -148,6 +148,12 @@ async function place(
   return ok(null);
 }
 
+/**
+ * What a target has installed or given back it did before its end, though a code of that end was heard first: nobody else
+ * can say it, and the source waits for it (protocol §2.1).
+ */
+const saidOfGrant: ReadonlySet<string> = new Set(['installed', 'relinquished-part', 'relinquished']);
+
 /** Generation, sequence and journal must go on from what was seen (protocol §2.1); else it is a fork. */
 function checkSender(of: {
   readonly server: ServerRow;
@@ -162,7 +168,7 @@ function checkSender(of: {
   }
   // A closed server starts again with the generation that it was closed with, or the one after.
   if (message.t === 'activate' && server.state === 'closed') return ok(null);
-  if (gen < server.generation) {
+  if (gen < server.generation && !saidOfGrant.has(message.t)) {
     return err({ code: 'server-closed', licenseServerId, generation: server.generation });
   }
   const forked =
