@@ -14,8 +14,11 @@ import type { Sim } from './sim.ts';
 import { nameOf } from './sim.ts';
 import { Violation } from './tokens.ts';
 
-/** A move by messages takes four contacts, one by telephone three calls. */
-const rounds = 9;
+/**
+ * A move by messages takes four contacts, one by telephone three calls; one whose target was deactivated waits until that is
+ * opened again, and the codes that wait for its end are read then.
+ */
+const rounds = 11;
 /** In the first ones every code is read and every message taken in; then whoever was closed is opened again. */
 const closedUntil = 3;
 /** Codes that speak of a server which was closed are read, and typed, after it is opened. */
@@ -50,6 +53,9 @@ export async function endQuietly(sim: Sim, say: (words: string) => void): Promis
     await checkStep(sim);
     if (round >= readUntil && !(await anyOpen(sim))) break;
   }
+  // What was read out in the last round, for a server that had had its turn.
+  for (const server of sim.servers) say(await typeAgain(sim, server));
+  await checkStep(sim);
   const { items } = await listMoves(sim.clearinghouse.context, { after: '', limit: 1000 });
   const open = items.find(({ state }) => !isOver(state));
   if (open !== undefined) {
