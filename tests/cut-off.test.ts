@@ -7,6 +7,7 @@ import { giveHorizonCode } from '../src/clearinghouse/usecases/desk-horizon.ts';
 import { repeatCodes } from '../src/clearinghouse/usecases/desk-moves.ts';
 import { startDeskMove } from '../src/clearinghouse/usecases/start-move.ts';
 import type { OpenServer } from '../src/server/app.ts';
+import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { listMoves } from '../src/server/usecases/start-move.ts';
 import { listEvents } from '../src/server/usecases/status.ts';
 import { freezeByTelephone, releaseByTelephone } from '../src/server/usecases/telephone-move.ts';
@@ -252,5 +253,64 @@ describe('frozen', () => {
     await acts.contact(old, next, old);
     assert.deepEqual(await acts.counts(old), [0, 0, 0, 0, 0, 0]);
     assert.deepEqual(await acts.counts(next), []);
+  });
+});
+
+describe('a server that is deactivated by telephone while it holds what it froze by message', () => {
+  /** Frozen, and the receipt does not leave; then closed. Answers the move and the codes that were printed. */
+  async function frozenAndClosed(): Promise<{ readonly move: string; readonly codes: readonly string[] }> {
+    const move = await acts.askMove(old, next);
+    await acts.contact(old);
+    assert.equal(await acts.stateOf(world, move), 'reserved');
+    const order = { returnUnissued: true, by: 'telephone' } as const;
+    const { codes, unissued, held } = value(await deactivateServer(old.context, order));
+    assert.deepEqual(
+      codes.map(({ kind }) => kind),
+      ['released', 'deactivated'],
+    );
+    assert.deepEqual([unissued, held], [17, 3]);
+    assert.deepEqual(value(await deactivateServer(old.context, order)).codes, codes);
+    return { move, codes: codes.map(({ code }) => code) };
+  }
+
+  it('prints the code of that release ahead of its end, and the desk needs nothing else', async () => {
+    const { move, codes } = await frozenAndClosed();
+    for (const code of codes) await acts.confirm(world, code);
+    assert.equal(await acts.stateOf(world, move), 'closed');
+    await typeRepeated();
+    assert.deepEqual(await acts.counts(next), [20, 0, 17, 0, 3, 0]);
+    assert.deepEqual(await acts.books(world), [80, 20, 0]);
+    // The receipts arrive after all, say nothing new, and nobody is warned of them.
+    await acts.contact(old, next, old);
+    assert.deepEqual(await acts.counts(next), [20, 0, 17, 0, 3, 0]);
+    assert.deepEqual(await refusals(old), []);
+  });
+
+  it('also where the desk has cancelled the move meanwhile: they go to the publisher, those with licenses later', async () => {
+    const { move, codes } = await frozenAndClosed();
+    value(await cancelMove(world.clearinghouse.context, move));
+    for (const code of codes) await acts.confirm(world, code);
+    assert.equal(await acts.stateOf(world, move), 'closed');
+    assert.deepEqual(await acts.books(world), [97, 0, 0]);
+    world.clock.advanceDays(90);
+    await acts.contact(old);
+    assert.deepEqual(await acts.books(world), [100, 0, 0]);
+    assert.deepEqual(await refusals(old), []);
+  });
+
+  it('also where the receipt had been heard, and the move undone since', async () => {
+    const move = await acts.askMove(old, next);
+    await acts.contact(old, old);
+    value(await cancelMove(world.clearinghouse.context, move));
+    await acts.contact(next, next);
+    assert.equal(await acts.stateOf(world, move), 'aborted');
+    const { codes } = value(await deactivateServer(old.context, { returnUnissued: true, by: 'telephone' }));
+    for (const { code } of codes) await acts.confirm(world, code);
+    assert.equal(await acts.stateOf(world, move), 'closed');
+    // All of them were the target's for a time, and nobody says here whom it gave one.
+    assert.deepEqual(await acts.books(world), [80, 0, 0]);
+    world.clock.advanceDays(90);
+    await acts.contact(next);
+    assert.deepEqual(await acts.books(world), [100, 0, 0]);
   });
 });

@@ -131,14 +131,14 @@ function undoneOf(moves: readonly MoveRow[], { unissued, held }: Confirmed['read
 export async function confirmDeactivated(
   context: ClearinghouseContext,
   tx: WriteTx,
-  { by, read, told: heard, nowMs }: Confirmed,
+  { by, read, nowMs }: Confirmed,
 ): Promise<Result<DeskAnswer, Refusal>> {
   const { authority } = by;
   const moves = (await openMovesFrom(tx, authority.licenseServerId)).filter(
     (move) => move.agreement === authority.agreement && !isDoneBySource(move.state),
   );
   const frozen = moves.filter((move) => move.state !== 'reserved' && move.state !== 'dead-wait');
-  const told = [...frozen, ...heard].reduce((sum, move) => sum + move.unissued + move.held, 0);
+  const told = frozen.reduce((sum, move) => sum + move.unissued + move.held, 0);
   if (told !== read.unissued + read.held) {
     return err({ code: 'quantity-differs', expected: told, found: read.unissued + read.held });
   }

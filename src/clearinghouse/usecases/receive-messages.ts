@@ -23,6 +23,7 @@ import { newId } from './new-id.ts';
 import { suspected } from './open-authority.ts';
 import { publisherLog } from './products.ts';
 import { settleDue } from './settle-due.ts';
+import { fencedUntil } from './settle-fenced.ts';
 import { countStranger } from './stranger-limit.ts';
 import { keepForkedLog, takeLogs } from './witness.ts';
 
@@ -135,7 +136,8 @@ async function place(
     // generation is one that is not known here yet where a server was closed and its code is still to be read.
     const overtaken = message.t === 'contact' && before === undefined && seq < server.seq;
     if (overtaken && gen >= server.generation) return ok(null);
-    const known = checkSender({ server, message, repeated: before !== undefined });
+    const isReceipt = receipts.has(message.t) && (await fencedUntil(tx, id)) === undefined;
+    const known = checkSender({ server, message, repeated: before !== undefined, isReceipt });
     if (!known.ok) return known;
   }
   if (message.t === 'contact') {
@@ -149,16 +151,20 @@ async function place(
 }
 
 /**
- * What a target has installed or given back it did before its end, though a code of that end was heard first: nobody else
- * can say it, and the source waits for it (protocol §2.1).
+ * What a server has done before its end, though a code of that end was heard first: nobody else can say it, and the other
+ * end waits for it (protocol §2.1). Only one that was fenced off is not listened to any more.
  */
-const saidOfGrant: ReadonlySet<string> = new Set(['installed', 'relinquished-part', 'relinquished']);
+const receipts: ReadonlySet<string> = new Set([
+  ...['frozen-part', 'frozen', 'released-part', 'released'],
+  ...['installed', 'relinquished-part', 'relinquished'],
+]);
 
 /** Generation, sequence and journal must go on from what was seen (protocol §2.1); else it is a fork. */
 function checkSender(of: {
   readonly server: ServerRow;
   readonly message: Message;
   readonly repeated: boolean;
+  readonly isReceipt: boolean;
 }): Result<null, Refusal> {
   const { server, message } = of;
   const { gen, seq, log } = message.from;
@@ -168,7 +174,7 @@ function checkSender(of: {
   }
   // A closed server starts again with the generation that it was closed with, or the one after.
   if (message.t === 'activate' && server.state === 'closed') return ok(null);
-  if (gen < server.generation && !saidOfGrant.has(message.t)) {
+  if (gen < server.generation && !of.isReceipt) {
     return err({ code: 'server-closed', licenseServerId, generation: server.generation });
   }
   const forked =

@@ -179,8 +179,8 @@ async function remaining(
 }
 
 /**
- * Gives back, releases and closes one agreement; the sums of its freezes are what its code tells, or a code for each of
- * them where the sums are too much for one.
+ * Gives back, releases and closes one agreement; the sums of its freezes are what its code tells, or there is a code
+ * for each of them (`needCodesApart`).
  */
 async function closeHolding(
   context: ServerContext,
@@ -198,7 +198,7 @@ async function closeHolding(
     if (!returned.ok) return returned;
     codes.push(...returned.value);
   }
-  const apart = by === 'telephone' && isTooMuchFor(freezesOf([holding]));
+  const apart = by === 'telephone' && needCodesApart(freezesOf([holding]));
   if (apart) codes.push(...(await releaseApart(context, tx, { holding, nowMs })));
   const code = nextCode(await authorityNow(tx, aid));
   for (const { line, freeze } of apart ? [] : holding.lines) {
@@ -250,8 +250,13 @@ async function releaseApart(
   return codes;
 }
 
-/** Whether the sums of some freezes are more than one code can tell; each of them is not (core/split.ts). */
-function isTooMuchFor(freezes: readonly ServerMoveRow[]): boolean {
+/**
+ * Whether some freezes are told by codes of their own: where their sums are more than one code can tell, which each of them
+ * is not (core/split.ts). Or where one was made by message: the desk may not have heard of it, or have undone it since, and
+ * a sum does not say of which move it is.
+ */
+function needCodesApart(freezes: readonly ServerMoveRow[]): boolean {
+  if (freezes.some(({ carrier }) => carrier === 'online')) return true;
   const sum = (pick: 'unissued' | 'held'): number =>
     freezes.reduce((total, freeze) => total + freeze[pick], 0);
   return tooMuchToTell(sum('unissued')) || tooMuchToTell(sum('held'));
