@@ -90,6 +90,8 @@ export type MoveView = JsonObject & {
   readonly ageDays: number;
   readonly reminder: number;
   readonly awaited: { readonly from: string; readonly text: string };
+  /** Of one that was undone because what was frozen could not be taken in: why. */
+  readonly refused: (JsonObject & { readonly message: string; readonly next: string }) | null;
 };
 
 /** What came of one message of the clearinghouse. */

@@ -125,13 +125,14 @@ export function pendingWords(
   return new Refused({ ...refused, next, command, move: id, state, unissued, held });
 }
 
-export function undone(move: MoveView): Failure {
+export function undone(move: Pick<MoveView, 'id' | 'state' | 'refused'>): Failure {
+  const why = move.refused === null ? '' : ` What was frozen could not be taken in: ${move.refused.message}`;
   return new Failure(
-    'The move was undone by the clearinghouse. The CALs are in use on this license server again.',
+    `The move was undone by the clearinghouse. The CALs are in use on this license server again.${why}`,
     {
       code: 'move-undone',
       next: 'See what is here with calyx server packs, and start the move again when what was in its way is settled.',
-      details: { move: move.id, state: move.state },
+      details: { move: move.id, state: move.state, reason: move.refused },
     },
   );
 }

@@ -10,6 +10,11 @@ export interface Awaited {
 const nothingMore: Awaited = { from: 'nobody', text: 'Nothing more: the move is finished.' };
 const undone: Awaited = { from: 'nobody', text: 'Nothing more: the move was undone.' };
 
+/** Of a move that was undone because what its source had frozen could not be taken in. */
+export function awaitedRefused({ message }: { readonly message: string }): Awaited {
+  return { ...undone, text: `${undone.text} What the source had frozen could not be taken in: ${message}` };
+}
+
 const awaitedOnline: Readonly<Record<MoveState, Awaited>> = {
   reserved: {
     from: 'source',

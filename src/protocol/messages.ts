@@ -285,9 +285,13 @@ const clearinghouseBodies = {
   'source-closed': closed({ leases: Leases, parts: Type.Optional(Part) }),
   /** A part of these leases, ahead of it. */
   'source-closed-part': closed({ part: Part, leases: Leases }),
-  /** After a grant, also what the target has given back: who has some of it now is served by the source. */
+  /**
+   * After a grant, also what the target has given back: who has some of it now is served by the source. Why the receipt of
+   * the freeze was refused, where that has ended the move.
+   */
   unfreeze: closed({
     ...Line,
+    refused: Type.Optional(AnyObject),
     returned: Type.Optional(closed({ unissued: Units, holders: Holders, parts: Type.Optional(Part) })),
   }),
   /** A part of these holders, ahead of it. */

@@ -55,6 +55,8 @@ export interface MoveHappening {
   readonly leases?: readonly Lease[] | undefined;
   /** Where the target has given back what it had: how it stands now, for the source. */
   readonly returned?: Pick<BodyOf<'relinquished'>, 'unissued' | 'holders'> | undefined;
+  /** Why the receipt of its freeze was refused, where that ends it. */
+  readonly refused?: Refusal | undefined;
   /** Whether the target had done that before an end of which was heard first: it is counted with what it has given up. */
   readonly endHeard?: boolean | undefined;
 }

@@ -38,6 +38,7 @@ import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
 import { livingAuthority } from './open-authority.ts';
 import { laterRead, readableGrants } from './readable-grants.ts';
+import { awaitedRefusedFreeze } from './refused-freeze.ts';
 import { findRoom, mostByOneGrant } from './roomy-authority.ts';
 import { settleDue } from './settle-due.ts';
 import { fencedUntil, stakeOf } from './settle-fenced.ts';
@@ -105,6 +106,8 @@ async function awaitedNow(
     if (opensAtMs !== undefined) return awaitedWithoutTarget({ state: move.state, opensAtMs });
   }
   if (declared?.grantedAt != null && move.state === 'aborted') return awaitedNothing;
+  const refused = move.state === 'aborted' ? await awaitedRefusedFreeze(tx, move.id) : undefined;
+  if (refused !== undefined) return refused;
   const licenses = move.state === 'closed' ? await awaitedLicenses(tx, move, nowMs) : undefined;
   return licenses ?? awaitedOfEnds(tx, move);
 }

@@ -17,7 +17,7 @@ import { newId } from './new-id.ts';
 const listSize = 400;
 
 /** A move and what is told of it now; parts of long lists go into the outbox. */
-export type Telling = Pick<MoveHappening, 'move' | 'leases' | 'returned'> & {
+export type Telling = Pick<MoveHappening, 'move' | 'leases' | 'returned' | 'refused'> & {
   readonly deeds: { readonly outbox: OutgoingMessage[] };
 };
 
@@ -32,11 +32,12 @@ export async function moveBody(
   tx: WriteTx,
   telling: Telling & { readonly message: Message },
 ): Promise<JsonObject> {
-  const { move, leases = [], returned } = telling;
+  const { move, leases = [], returned, refused } = telling;
   const place = { agreement: move.agreement, line: move.line };
   switch (telling.message) {
     case 'unfreeze': {
-      if (returned === undefined) return place;
+      if (returned === undefined)
+        return refused === undefined ? place : { ...place, refused: { ...refused } };
       const { unissued, holders: items } = returned;
       const list = { part: 'unfreeze-part', name: 'holders', items } as const;
       return { ...place, returned: { unissued, ...(await toldList(context, tx, { ...telling, list })) } };

@@ -22,6 +22,7 @@ import { handleMessage } from './handle-message.ts';
 import { newId } from './new-id.ts';
 import { suspected } from './open-authority.ts';
 import { publisherLog } from './products.ts';
+import { keepRefusedFreeze } from './refused-freeze.ts';
 import { settleDue } from './settle-due.ts';
 import { fencedUntil } from './settle-fenced.ts';
 import { countStranger } from './stranger-limit.ts';
@@ -289,6 +290,8 @@ async function endRefusedFreeze(
   if (move.state !== 'reserved' && !declared) return;
   if (declared && isRefusedItself(message, refusal)) return;
   const event = declared ? 'dead-abort' : 'cancel';
-  const ended = await advanceMove(context, tx, { move, event, nowMs: context.clock.nowMs() });
+  const nowMs = context.clock.nowMs();
+  const ended = await advanceMove(context, tx, { move, event, nowMs, refused: refusal });
   if (!ended.ok) throw new Error(`A move of which nothing is granted cannot be ended: ${ended.error.code}`);
+  await keepRefusedFreeze(tx, move.id, refusal);
 }

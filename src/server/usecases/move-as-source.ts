@@ -199,6 +199,12 @@ export async function onUnfreeze(
     postings: taken.value,
     body: { agreement: line.agreement, line: line.line, move: id },
   });
+  const { refused } = message.body;
+  if (refused !== undefined) {
+    await settleRequest(tx, { id: `move:${id}`, state: 'refused', answer: JSON.stringify(refused) });
+    const problem = String(refused['code'] ?? '');
+    await noteEvent(context, tx, { number: 5019, data: { type: 'frozen', sender: context.name, problem } });
+  }
   if (frozen) await noteEvent(context, tx, { number: 5003, data: moveEvent(move) });
   return ok(null);
 }
