@@ -28,7 +28,7 @@ export function createMarker(path: string): void {
 }
 
 /** A rename is durable once its folder is; Windows has no such call and needs none. */
-function syncFolder(dir: string): void {
+export function syncFolder(dir: string): void {
   if (process.platform === 'win32') return;
   const folder = openSync(dir, 'r');
   try {

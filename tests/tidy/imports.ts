@@ -42,7 +42,7 @@ function programRows(program: string): readonly Row[] {
     {
       layer: program,
       files: new RegExp(`^src/${program}/(?:app|context|service)(?:-[a-z-]+)?\\.ts$`),
-      may: `${rules} ${program}-routes ${program}-usecases platform store node:fs node:path npm:fastify`,
+      may: `${rules} ${program}-routes ${program}-usecases platform store backup node:fs node:path npm:fastify`,
       types: 'npm:pino',
     },
     {
@@ -73,6 +73,12 @@ const table: readonly Row[] = [
     may: 'core protocol node:* npm:*',
     types: 'store-port',
   },
+  {
+    // What both programs do alike with a whole database; neither is named, and no use case needs it.
+    layer: 'backup',
+    files: /^src\/backup\//,
+    may: 'core protocol store* platform node:* npm:typebox npm:age-encryption',
+  },
   ...programRows('clearinghouse'),
   ...programRows('server'),
   { layer: 'audit', files: /^src\/audit\//, may: 'core protocol' },
@@ -80,21 +86,25 @@ const table: readonly Row[] = [
     // The command line speaks HTTP, except where it runs a program within its own process.
     layer: 'cli-in-process',
     files: /^src\/cli\/(?:connect-[a-z-]+|up(?:-[a-z-]+)?|(?:[a-z-]+-)?init(?:-[a-z-]+)?)\.ts$/,
-    may: 'cli core protocol platform clearinghouse server store* node:* npm:*',
+    may: 'cli core protocol platform backup clearinghouse server store* node:* npm:*',
   },
-  { layer: 'cli', files: /^src\/cli\//, may: 'cli-in-process core protocol platform audit node:* npm:*' },
+  {
+    layer: 'cli',
+    files: /^src\/cli\//,
+    may: 'cli-in-process core protocol platform audit backup node:* npm:*',
+  },
   { layer: 'oldest-node', files: /^src\/bin\/node-version\.mjs$/, may: '' },
   { layer: 'bin', files: /^src\/bin\//, may: 'oldest-node cli* node:process' },
   { layer: 'scripts', files: /^scripts\//, may: 'oldest-node node:*' },
   {
     layer: 'tests',
     files: /^tests\//,
-    may: 'core protocol store* platform clearinghouse* server* audit cli* oldest-node scripts node:* npm:*',
+    may: 'core protocol store* platform backup clearinghouse* server* audit cli* oldest-node scripts node:* npm:*',
   },
   {
     layer: 'bench',
     files: /^bench\//,
-    may: 'core protocol store* platform clearinghouse* server* audit cli* node:* npm:*',
+    may: 'core protocol store* platform backup clearinghouse* server* audit cli* node:* npm:*',
   },
 ];
 
