@@ -22,8 +22,9 @@ export interface BackupOrder {
   readonly parts: readonly CopiedPart[];
   /** A folder to be made for the copy, and removed: on the disk of the database, which holds such things already. */
   readonly scratch: string;
-  /** The file to make. Under its own name with `.new` until it is whole. */
+  /** The file to make, and what it is called until it is whole. */
   readonly file: string;
+  readonly temporary: string;
   readonly recipients: readonly string[];
   readonly key: SigningKey;
   /** What the manifest says that the database does not. */
@@ -40,7 +41,7 @@ const copyPart = 0.1;
 
 /** Makes it whole or not at all. Throws what SQLite and the file system throw. */
 export async function makeBackup(order: BackupOrder, progress: (part: number) => void): Promise<MadeBackup> {
-  const temporary = `${order.file}.new`;
+  const { temporary } = order;
   const copy = join(order.scratch, 'copy.db');
   try {
     mkdirSync(order.scratch, { mode: 0o700 });

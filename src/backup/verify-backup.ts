@@ -48,7 +48,7 @@ export interface VerifiedBackup {
 }
 
 /** The beginning of a backup, and where the sealed part begins. The error is a finding. */
-async function readBackup(
+export async function readBackup(
   path: string,
 ): Promise<Result<{ readonly manifest: BackupManifest; readonly sealedAt: number }, BackupFinding>> {
   const file = await open(path, 'r');

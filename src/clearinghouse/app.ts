@@ -1,5 +1,8 @@
 /** The clearinghouse, wired: data folder → keys, store, context → routes. And its making (`init`). */
 import { join, resolve } from 'node:path';
+import { addBackupRoutes } from '../backup/backup-routes.ts';
+import { Backups } from '../backup/backups.ts';
+import { readParts } from '../backup/kept-backups.ts';
 import { base64url } from '../core/bytes.ts';
 import { ok } from '../core/result.ts';
 import { dayMs, isoTime } from '../core/time.ts';
@@ -165,6 +168,7 @@ export async function openClearinghouse(dir: string, options: OpenOptions = {}):
   const close = async (): Promise<void> => {
     await app.close();
     await Promise.allSettled(context.exchanges);
+    await context.backups.close();
     await context.store.close();
   };
   return { app, context, store: context.store, close };
@@ -185,14 +189,29 @@ export async function openClearinghouseContext(
   const onFailure = options.onStoreFailure;
   const store =
     options.store ?? openSqliteStore({ file, migrations: 'clearinghouse', digest: nodeDigest, onFailure });
+  const issueKey = signingKeyFromSeed(issueSeed, nameOf);
+  const publisher = String(folder.settings['publisher'] ?? '');
+  const backups = new Backups({
+    ...{ store, clock, random, key: issueKey, dir: folder.dir, database: file },
+    whose: { kind: 'clearinghouse', id: issueKey.kid, publisher, name: publisher },
+    // Its keys are bare in there: under the instance secret they would be lost with the machine, and with
+    // them every agreement. The root key is kept offline, and is not among them.
+    parts: () => [
+      ...readParts(folder.dir, ['config.json', bundleFile]),
+      { name: 'issue.seed', bytes: issueSeed },
+      { name: 'kit.seed', bytes: kitKey },
+    ],
+    note: async () => undefined,
+  });
   const context: ClearinghouseContext = {
     store,
+    backups,
     clock,
     random,
     digest: nodeDigest,
-    publisher: String(folder.settings['publisher'] ?? ''),
+    publisher,
     trustList: (await store.read((tx) => readMeta(tx, 'trustList'))) ?? '',
-    issueKey: signingKeyFromSeed(issueSeed, nameOf),
+    issueKey,
     kitKey,
     keyExchange: (other) => {
       const own = generateAgreementKey(random);
@@ -232,5 +251,6 @@ function buildClearinghouseApp(
   addDeskRoutes(app, context);
   addExportRoutes(app, context);
   addReportRoutes(app, context);
+  addBackupRoutes(app, context.backups);
   return app;
 }

@@ -1,4 +1,5 @@
 /** What every use case of the clearinghouse is given: wired once, in `app.ts`. */
+import type { Backups } from '../backup/backups.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Mailbox } from '../platform/mailbox.ts';
@@ -9,6 +10,7 @@ import type { Store } from '../store/port.ts';
 
 export interface ClearinghouseContext {
   readonly store: Store;
+  readonly backups: Backups;
   readonly clock: Clock;
   readonly random: Random;
   readonly digest: Digest;

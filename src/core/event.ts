@@ -145,6 +145,9 @@ const ownEvents = {
   5051: warning(
     'A move of {product}[ per {type}] from license server {source} has waited for {days:day}: its source has not given the CALs up[: {awaited}] Deactivate that server, or release the CALs there.',
   ),
+  5060: information('A backup was made: {file}, {bytes:byte}.'),
+  5061: error('A backup could not be made[: {problem}].[ It is tried again on {next}.]'),
+  5062: warning('Backups are sealed to the key {recipient} from now on[, no longer to {before}].'),
 } as const;
 
 export type EventNumber = keyof typeof modelEvents | keyof typeof ownEvents;

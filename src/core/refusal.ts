@@ -204,6 +204,18 @@ export type Refusal =
     }
   | { readonly code: 'nothing-frozen'; readonly product: string; readonly type: string }
   | { readonly code: 'not-yet-supported'; readonly what: string }
+  // ---- backups
+  | { readonly code: 'backup-key-missing'; readonly program: 'server' | 'clearinghouse' }
+  | {
+      readonly code: 'backup-key-exists';
+      readonly program: 'server' | 'clearinghouse';
+      readonly recipient: string;
+    }
+  | {
+      readonly code: 'backup-running';
+      readonly program: 'server' | 'clearinghouse';
+      readonly percent: number;
+    }
   // ---- messages and files
   | { readonly code: 'file-damaged'; readonly problem: string }
   | { readonly code: 'file-other-kind'; readonly expected: string; readonly found: string }

@@ -4,6 +4,7 @@
  */
 import type { Refusal, RefusalCode } from '../core/refusal.ts';
 import { askingAndAgreementWords } from './problem-agreements.ts';
+import { backupWords } from './problem-backups.ts';
 import { codeWords } from './problem-codes.ts';
 import { moveAndMessageWords } from './problem-moves.ts';
 import { serverAndLicenseWords } from './problem-servers.ts';
@@ -14,6 +15,7 @@ const words: WordsFor<RefusalCode> = {
   ...askingAndAgreementWords,
   ...serverAndLicenseWords,
   ...codeWords,
+  ...backupWords,
   ...moveAndMessageWords,
 };
 

@@ -1,12 +1,17 @@
 /** A license server, wired: data folder → keys, store, context → routes. And its making (`init`). */
 import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { addBackupRoutes } from '../backup/backup-routes.ts';
+import type { BackupsOf } from '../backup/backups.ts';
+import { Backups } from '../backup/backups.ts';
+import { readParts } from '../backup/kept-backups.ts';
 import { base64url, bytesOfBase64url } from '../core/bytes.ts';
 import { licenseServerId, licenseServerIdValue } from '../core/code.ts';
 import type { Refusal } from '../core/refusal.ts';
 import { ok } from '../core/result.ts';
 import type { Clock } from '../platform/clock.ts';
 import { systemClock } from '../platform/clock.ts';
+import type { DataFolder } from '../platform/data-folder.ts';
 import { beginDataFolder, openDataFolder } from '../platform/data-folder.ts';
 import type { Delivery } from '../platform/delivery.ts';
 import { httpDelivery } from '../platform/delivery.ts';
@@ -45,7 +50,7 @@ import { addListRoutes } from './routes/list-routes.ts';
 import { addMessageRoutes } from './routes/message-routes.ts';
 import { addMoveRoutes } from './routes/move-routes.ts';
 import { addReportRoutes } from './routes/report-routes.ts';
-import { noteAlone } from './usecases/events.ts';
+import { noteAlone, noteBackup } from './usecases/events.ts';
 import { readHosts } from './usecases/settings.ts';
 import { readIdentity } from './usecases/status.ts';
 
@@ -150,6 +155,7 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
   const app = buildServerApp(context, { adminToken, ...options });
   const close = async (): Promise<void> => {
     await app.close();
+    await context.backups.close();
     await context.store.close();
     await context.signer.close();
   };
@@ -181,6 +187,7 @@ export async function openServerContext(
     options.store ?? openSqliteStore({ file, migrations: 'server', digest: nodeDigest, onFailure });
   const context: ServerContext = {
     store,
+    backups: backupsOf(folder, { store, clock, random, key }),
     clock,
     random,
     digest: nodeDigest,
@@ -217,6 +224,21 @@ export async function openServerContext(
   return { context, adminToken: folder.adminToken };
 }
 
+function backupsOf(
+  { dir, settings }: DataFolder,
+  of: Pick<BackupsOf, 'store' | 'clock' | 'random' | 'key'>,
+): Backups {
+  const publisher = String(settings['publisher'] ?? '');
+  return new Backups({
+    ...of,
+    ...{ dir, database: join(dir, databaseFile) },
+    whose: { kind: 'server', id: of.key.kid, publisher, name: String(settings['name'] ?? '') },
+    // The key stays sealed: on a machine without the instance secret it is worth nothing.
+    parts: () => readParts(dir, ['config.json', keyFile]),
+    note: (tx, note) => noteBackup(of, tx, note),
+  });
+}
+
 /** The routes, on one screen. */
 function buildServerApp(context: ServerContext, options: OpenOptions & { readonly adminToken: string }): App {
   const app = buildHttp({
@@ -235,6 +257,7 @@ function buildServerApp(context: ServerContext, options: OpenOptions & { readonl
   addMessageRoutes(app, context);
   addListRoutes(app, context);
   addExportRoutes(app, context);
+  addBackupRoutes(app, context.backups);
   return app;
 }
 

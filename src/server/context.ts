@@ -1,4 +1,5 @@
 /** What every use case of a license server is given: wired once, in `app.ts`. */
+import type { Backups } from '../backup/backups.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Delivery } from '../platform/delivery.ts';
@@ -16,6 +17,7 @@ import type { TemporaryCount } from './usecases/temporary-count.ts';
 
 export interface ServerContext {
   readonly store: Store;
+  readonly backups: Backups;
   readonly clock: Clock;
   readonly random: Random;
   readonly digest: Digest;

@@ -1,6 +1,6 @@
 /**
  * What a running license server does by itself: it keeps in contact with the clearinghouse where the
- * method is automatic, takes lapsed licenses back, and reminds of moves that wait.
+ * method is automatic, takes lapsed licenses back, reminds of moves that wait, and makes backups.
  */
 import { minuteMs, secondMs } from '../core/time.ts';
 import { repeat } from '../platform/repeat.ts';
@@ -19,7 +19,7 @@ const longestPauseMs = 60 * secondMs;
 /** How many licenses of a line one sweep takes back. */
 const sweepLimit = 500;
 
-/** Starts both loops; the function that comes back stops them and waits for what is under way. */
+/** Starts the loops; the function that comes back stops them and waits for what is under way. */
 export function startService(context: ServerContext): () => Promise<void> {
   void noteService(context, 'started').catch(() => undefined);
   void context.signer.start();
@@ -40,8 +40,13 @@ export function startService(context: ServerContext): () => Promise<void> {
     await remindOfMoves(context).catch(() => undefined);
     return minuteMs;
   });
+  const backups = repeat(async () => {
+    await context.backups.tick().catch(() => undefined);
+    return minuteMs;
+  });
   return async () => {
     context.stopping.abort();
-    await Promise.all([contacts.stop(), sweeps.stop()]);
+    await context.backups.close();
+    await Promise.all([contacts.stop(), sweeps.stop(), backups.stop()]);
   };
 }

@@ -3,7 +3,7 @@
  * neither the writer nor its connection waits. And what a copy holds and whether it is sound, read from the
  * copy alone. All of it takes as long as the database is large: it is meant for a thread of its own.
  */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 import { backup, DatabaseSync } from 'node:sqlite';
 import type { ServerLine } from '../core/account.ts';
 import { sumServer } from '../core/account.ts';
@@ -39,6 +39,8 @@ export async function copyDatabase(copy: {
   /** Told how much of it there is, from 0 to 1. */
   readonly progress: (part: number) => void;
 }): Promise<void> {
+  // SQLite would make one where there is none.
+  statSync(copy.from);
   closeSync(openSync(copy.to, 'wx', 0o600));
   const source = new DatabaseSync(copy.from, { timeout: busyTimeoutMs });
   try {

@@ -52,6 +52,7 @@ export function orderOf(scene: Scene, name: string, changes: Partial<BackupOrder
     parts: [{ name: 'config.json', bytes: readFileSync(join(scene.home, 'config.json')) }],
     scratch: join(scene.folder, `.making-${name}`),
     file: join(scene.folder, name),
+    temporary: join(scene.folder, `${name}.new`),
     recipients: [scene.recipient],
     key: context.key,
     whose: {

@@ -31,7 +31,7 @@ function programRows(program: string): readonly Row[] {
       layer: `${program}-usecases`,
       files: new RegExp(`^src/${program}/usecases/`),
       may: rules,
-      types: `platform ${program}`,
+      types: `platform backup ${program}`,
     },
     {
       layer: `${program}-routes`,

@@ -1,0 +1,59 @@
+/**
+ * Makes a backup beside the main thread: it takes seconds of processor time, and nobody who asks for a
+ * license is to wait for it. This file is both ends: the thread runs it, too.
+ */
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { reasonOf } from './failure-words.ts';
+import type { BackupOrder, MadeBackup } from './make-backup.ts';
+import { makeBackup } from './make-backup.ts';
+
+export interface RunningBackup {
+  /** Rejects with an Error whose message is for people. */
+  readonly done: Promise<MadeBackup>;
+  /** Ends the thread where it stands; what it has written stays for the next start to sweep. */
+  readonly stop: () => Promise<void>;
+}
+
+type Said = { readonly part: number } | { readonly made: MadeBackup } | { readonly problem: string };
+
+/** Starts a thread for one backup; `progress` is told how much is done, from 0 to 1. */
+export function startBackup(order: BackupOrder, progress: (part: number) => void): RunningBackup {
+  const thread = new Worker(new URL(import.meta.url), { workerData: { [threadMark]: order } });
+  const { promise, resolve, reject } = Promise.withResolvers<MadeBackup>();
+  thread.on('message', (said: Said) => {
+    if ('part' in said) progress(said.part);
+    else if ('made' in said) resolve(said.made);
+    else reject(new Error(said.problem));
+  });
+  thread.once('error', (error) => reject(error));
+  thread.once('exit', () => reject(new Error('it was stopped')));
+  promise.catch(() => undefined);
+  return {
+    done: promise,
+    stop: async () => {
+      await thread.terminate();
+    },
+  };
+}
+
+const threadMark = 'calyx-backup';
+
+async function serve(order: BackupOrder, say: (said: Said) => void): Promise<void> {
+  let told = 0;
+  try {
+    const made = await makeBackup(order, (part) => {
+      if (part - told < 0.01) return;
+      told = part;
+      say({ part });
+    });
+    say({ made });
+  } catch (error) {
+    say({ problem: reasonOf(error) });
+  }
+}
+
+const ours = (workerData as { readonly [threadMark]?: BackupOrder } | null)?.[threadMark];
+if (!isMainThread && parentPort !== null && ours !== undefined) {
+  const port = parentPort;
+  void serve(ours, (said) => port.postMessage(said));
+}
