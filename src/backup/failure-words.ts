@@ -13,14 +13,18 @@ const words: Readonly<Record<string, string>> = {
   EFBIG: 'the file would be larger than this account may write',
 };
 
-/** SQLITE_FULL (sqlite.org/rescode.html#full). */
-const sqliteFull = 13;
+/** Primary result codes of SQLite (sqlite.org/rescode.html): FULL, and IOERR. */
+const sqliteWords: Readonly<Record<number, string>> = {
+  13: 'the disk is full',
+  10: 'the disk does not take what is written, or gives back nothing',
+};
 
 /** The reason, with the path where the system names one. */
 export function reasonOf(error: unknown): string {
   if (error instanceof StoreFailure) return error.message;
   const { errcode, path } = error as { readonly errcode?: unknown; readonly path?: unknown };
-  if (errcode === sqliteFull) return 'the disk is full';
+  const ofSqlite = typeof errcode === 'number' ? sqliteWords[errcode & 0xff] : undefined;
+  if (ofSqlite !== undefined) return ofSqlite;
   const known = words[systemCode(error) ?? ''];
   if (known !== undefined) return typeof path === 'string' ? `${path}: ${known}` : known;
   return error instanceof Error ? error.message : String(error);

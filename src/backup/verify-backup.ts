@@ -22,7 +22,7 @@ import { measureFile, unsealFile } from './age-file.ts';
 import { reasonOf } from './failure-words.ts';
 import { contentsOf } from './make-backup.ts';
 
-export interface BackupFinding {
+export type BackupFinding = {
   /** Stable, for programs. */
   readonly code:
     | 'not-a-backup'
@@ -33,7 +33,7 @@ export interface BackupFinding {
     | 'contents-differ'
     | 'signer-unknown';
   readonly text: string;
-}
+};
 
 export interface VerifiedBackup {
   readonly verdict: 'ok' | 'broken';

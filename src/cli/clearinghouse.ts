@@ -8,6 +8,9 @@ import { register as registerKit } from './clearinghouse-kit.ts';
 import { register as registerProduct } from './clearinghouse-product.ts';
 import { register as registerServe } from './clearinghouse-serve.ts';
 import type { Cli } from './main.ts';
+import { register as registerBackup } from './program-backup.ts';
+import { register as registerBackupKey } from './program-backup-key.ts';
+import { register as registerVerify } from './program-verify.ts';
 
 export function register(group: Command, cli: Cli): void {
   registerInit(group, cli);
@@ -17,4 +20,7 @@ export function register(group: Command, cli: Cli): void {
   registerKit(group, cli);
   registerAnswer(group, cli);
   registerExport(group, cli);
+  registerBackupKey(group, cli, 'clearinghouse');
+  registerBackup(group, cli, 'clearinghouse');
+  registerVerify(group, cli);
 }

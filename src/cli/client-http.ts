@@ -8,6 +8,8 @@ import type { IncomingMessage, RequestOptions } from 'node:http';
 import { Agent as HttpAgent, request as requestHttp } from 'node:http';
 import type { AgentOptions } from 'node:https';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { checkServerIdentity } from 'node:tls';
 import { systemCode } from '../platform/failure.ts';
 import type { Send, WireAnswer, WireRequest } from './client.ts';
@@ -15,6 +17,8 @@ import { Unreachable, WrongUsage } from './outcome.ts';
 
 export interface HttpSender {
   readonly send: Send;
+  /** Writes the body of a good answer into `into`, whole or with an error; any other answer comes back. */
+  readonly save: (request: WireRequest, into: Writable) => Promise<WireAnswer>;
   /** Lets go of open connections, so that the process can end. */
   readonly close: () => void;
 }
@@ -111,8 +115,23 @@ interface Exchange {
   readonly agent: HttpAgent | HttpsAgent;
 }
 
+type ReadBody = (response: IncomingMessage) => Promise<string>;
+
+/** The body of a good answer goes into a stream, and is an empty text. */
+function readInto(into: Writable): ReadBody {
+  return async (response) => {
+    if (response.statusCode !== 200) return readText(response);
+    await pipeline(response, into);
+    return '';
+  };
+}
+
 /** One request and its answer; `timeoutMs` covers both. */
-function exchange({ base, agent }: Exchange, wire: WireRequest): Promise<WireAnswer> {
+function exchange(
+  { base, agent }: Exchange,
+  wire: WireRequest,
+  read: ReadBody = readText,
+): Promise<WireAnswer> {
   return new Promise((resolve, reject) => {
     const prefix = base.pathname.replace(/\/$/, '');
     const length = wire.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(wire.body)) };
@@ -126,7 +145,7 @@ function exchange({ base, agent }: Exchange, wire: WireRequest): Promise<WireAns
       agent,
     };
     const request = (base.protocol === 'https:' ? requestHttps : requestHttp)(options, (response) => {
-      readText(response).then((text) => {
+      read(response).then((text) => {
         const contentType = response.headers['content-type'] ?? '';
         resolve({ status: response.statusCode ?? 0, contentType, text });
       }, reject);
@@ -155,6 +174,13 @@ export function createHttpSender(base: URL, trust: AgentOptions = {}): HttpSende
         return await exchange({ base, agent }, wire);
       } catch (error) {
         throw unreachable(base, error);
+      }
+    },
+    save: async (wire, into) => {
+      try {
+        return await exchange({ base, agent }, wire, readInto(into));
+      } catch (error) {
+        throw into.errored === null || broken.has(systemCode(error) ?? '') ? unreachable(base, error) : error;
       }
     },
     close: () => agent.destroy(),

@@ -101,6 +101,11 @@ function refusedOf(answer: ApiAnswer): RefusedFields {
   };
 }
 
+/** A problem that came in place of what was asked for; it ends the command with exit 1. */
+export function refusedAnswer({ status, contentType, text }: WireAnswer): Refused {
+  return new Refused(refusedOf({ status, body: bodyOf({ status, contentType, text }) }));
+}
+
 /** A client that sends through `send`. */
 export function createApiClient(options: ClientOptions): ApiClient {
   let writes = 0;

@@ -4,13 +4,15 @@
  * same each way.
  */
 import { readFileSync } from 'node:fs';
+import type { Writable } from 'node:stream';
+import { hourMs } from '../core/time.ts';
 import { openDataFolder } from '../platform/data-folder.ts';
 import type { FolderLock } from '../platform/data-folder-lock.ts';
 import { acquireLock, readLock } from '../platform/data-folder-lock.ts';
 import { Failure } from '../platform/failure.ts';
 import type { App } from '../platform/http.ts';
 import type { ApiClient, Send } from './client.ts';
-import { createApiClient } from './client.ts';
+import { createApiClient, refusedAnswer } from './client.ts';
 import { createHttpSender, parseBaseUrl, trustOnly } from './client-http.ts';
 import { WrongUsage } from './outcome.ts';
 
@@ -47,11 +49,15 @@ export interface Connection {
   readonly where: string;
   /** Whether the program runs as a process of its own. */
   readonly running: boolean;
+  /** Writes what a path answers into a stream: for files that are larger than memory. */
+  readonly download: (path: string, into: Writable) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
 const pollMs = 100;
 const defaultWaitMs = 5000;
+/** The longest that a file may take to arrive: a slow line and a large database. */
+const downloadMs = 6 * hourMs;
 
 export interface HttpTarget {
   readonly base: URL;
@@ -69,6 +75,12 @@ export function overHttp({ base, token, certificates, requestId }: HttpTarget): 
     api: createApiClient({ send: sender.send, token, requestId }),
     where: base.origin,
     running: true,
+    download: async (path, into) => {
+      const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+      const request = { method: 'GET', url: path, headers, body: undefined, timeoutMs: downloadMs } as const;
+      const answer = await sender.save(request, into);
+      if (answer.status !== 200) throw refusedAnswer(answer);
+    },
     close: async () => sender.close(),
   };
 }
@@ -99,6 +111,9 @@ async function inProcess(options: ConnectOptions, lock: FolderLock, dir: string)
       api: createApiClient({ send: sendInto(app), token: folder.adminToken, requestId }),
       where: folder.dir,
       running: false,
+      download: async () => {
+        throw new Error('a program in this process has its files in its folder');
+      },
       close: async () => {
         try {
           await app.close();

@@ -1,5 +1,6 @@
 /** What the routes of a license server answer, as the commands read it. More fields may come. */
 import type { JsonObject } from '../core/json.ts';
+import type { LastBackup } from './backup-answers.ts';
 import type { ApiClient } from './client.ts';
 
 export type Pack = JsonObject & {
@@ -50,6 +51,7 @@ export type Status = JsonObject & {
   })[];
   readonly gap: number;
   readonly lastContactAt: string | null;
+  readonly lastBackup: LastBackup | null;
 };
 
 /** A code to be read to the clearinghouse. */

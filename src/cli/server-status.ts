@@ -1,6 +1,7 @@
 /** `calyx server status`: what a license server is, what it holds, and what is due. */
 import type { Command } from 'commander';
 import { when } from '../protocol/problem-words.ts';
+import { lastText } from './backup-answers.ts';
 import type { Cli } from './main.ts';
 import { done } from './outcome.ts';
 import type { Page } from './page.ts';
@@ -48,6 +49,7 @@ function showStatus(page: Page, status: Status): void {
       ['Assurance', assurances[status.assurance]],
       ['Horizon', horizonText(status)],
       ['Last contact', status.lastContactAt === null ? 'never' : when(status.lastContactAt)],
+      ['Last backup', lastText(status.lastBackup)],
       ['Temporary licenses', status.temporary],
       ...(status.gap === 0 ? [] : [['Gap licenses (of a dead source)', status.gap] as const]),
     ]);

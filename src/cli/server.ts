@@ -1,6 +1,9 @@
 /** `calyx server …`: a license server, where CALs are installed, given out and moved. */
 import type { Command } from 'commander';
 import type { Cli } from './main.ts';
+import { register as registerBackup } from './program-backup.ts';
+import { register as registerBackupKey } from './program-backup-key.ts';
+import { register as registerVerify } from './program-verify.ts';
 import { register as registerActivate } from './server-activate.ts';
 import { register as registerAddress } from './server-address.ts';
 import { register as registerCode } from './server-code.ts';
@@ -37,6 +40,9 @@ export function register(group: Command, cli: Cli): void {
   registerEvents(group, cli);
   registerReport(group, cli);
   registerExport(group, cli);
+  registerBackupKey(group, cli, 'server');
+  registerBackup(group, cli, 'server');
+  registerVerify(group, cli);
   registerMove(group, cli);
   registerReturn(group, cli);
   registerHeartbeat(group, cli);

@@ -23,11 +23,11 @@ export interface Scene {
   readonly close: () => Promise<void>;
 }
 
-/** A server that is activated, with a hundred CALs of which `holders` are issued. */
-export async function makeScene(holders: number): Promise<Scene> {
+/** A server that is activated, with a hundred CALs, or so many, of which `holders` are issued. */
+export async function makeScene(holders: number, quantity = 100): Promise<Scene> {
   const world = await makeWorld();
   const server = await world.addServer('LS-OLD', { kit: true });
-  await setUp(world, server, 100);
+  await setUp(world, server, quantity);
   for (let at = 0; at < holders; at += 1) await permanent(server, `PC-${at}`);
   const home = join(world.dir, 'LS-OLD');
   const folder = mkdtempSync(join(tmpdir(), 'calyx-backup-'));

@@ -5,6 +5,8 @@ import { renderEvent } from '../../core/event.ts';
 import type { CalType } from '../../core/product.ts';
 import { horizonWarning } from '../../core/standing.ts';
 import { isoDate, isoTime } from '../../core/time.ts';
+import type { LastBackup } from '../../store/backup-rows.ts';
+import { readLastBackup } from '../../store/backup-rows.ts';
 import { countGaps } from '../../store/gap-rows.ts';
 import { countTemporaries, pageLicenses } from '../../store/license-rows.ts';
 import { readMeta } from '../../store/meta-rows.ts';
@@ -70,6 +72,7 @@ export type StatusView = {
   /** Gap licenses of holders of a server that no longer functions (protocol §1.5). */
   readonly gap: number;
   readonly lastContactAt: string | null;
+  readonly lastBackup: LastBackup | null;
 };
 
 export async function readStatus(context: ServerContext): Promise<StatusView> {
@@ -114,6 +117,7 @@ export async function readStatus(context: ServerContext): Promise<StatusView> {
       openMoves: await openMovesOf(context, tx),
       gap: await countGaps(tx, nowMs),
       lastContactAt: await lastContactOf(tx),
+      lastBackup: await readLastBackup(tx),
     };
   });
 }
