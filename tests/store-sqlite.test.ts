@@ -215,6 +215,36 @@ describe('a SQLite database that was damaged', () => {
   });
 });
 
+describe('the log of a SQLite database that somebody reads for long', () => {
+  it('gives back what it took of the disk', async () => {
+    const file = newFile();
+    const store = open(file);
+    let writes = 0;
+    const write = async (bytes: number): Promise<void> => {
+      writes += 1;
+      const text = String.fromCharCode(64 + writes).repeat(bytes);
+      const written = await store.write(async (tx) => {
+        const keep =
+          'insert into meta (key, value) values (?, ?) on conflict do update set value = excluded.value';
+        return ok(await tx.run(keep, 'large', text));
+      });
+      assert.ok(written.ok);
+    };
+    const reader = new DatabaseSync(file, { readOnly: true });
+    reader.exec('begin');
+    reader.prepare('select count(*) from meta').get();
+    for (let at = 0; at < 12; at += 1) await write(4 * 1024 * 1024);
+    const log = `${file}-wal`;
+    assert.ok(statSync(log).size > 40 * 1024 * 1024);
+    reader.exec('rollback');
+    reader.close();
+    // The next large commit moves the log into the database, the one after it begins the log anew.
+    for (let at = 0; at < 6; at += 1) await write(4 * 1024 * 1024);
+    assert.ok(statSync(log).size <= 32 * 1024 * 1024, `${statSync(log).size}`);
+    await store.close();
+  });
+});
+
 describe('a SQLite database that another program holds', () => {
   it('makes a write busy, changes nothing, and takes it when it is free again', async () => {
     const file = await filledFile();

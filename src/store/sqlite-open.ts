@@ -32,6 +32,12 @@ const defaultBusyTimeoutMs = 5000;
 /** Pages in the log before it is moved into the database: 16 MiB, so that pages written often move once. */
 const checkpointPages = 4000;
 
+/**
+ * How large the log's file stays when it is begun anew. Within a log of `checkpointPages` nothing is ever cut off;
+ * one that grew because somebody read for a long time (a backup) gives the disk back.
+ */
+const mostLogBytes = 32 * 1024 * 1024;
+
 /** 32 MiB, as negative KiB (sqlite.org/pragma.html#pragma_cache_size). */
 const cacheSize = -32768;
 
@@ -74,6 +80,7 @@ function prepare(db: DatabaseSync, file: string): void {
   db.exec('pragma fullfsync = 1');
   db.exec('pragma checkpoint_fullfsync = 1');
   db.exec(`pragma wal_autocheckpoint = ${checkpointPages}`);
+  db.exec(`pragma journal_size_limit = ${mostLogBytes}`);
   db.exec(`pragma cache_size = ${cacheSize}`);
   // What a savepoint undoes is kept in memory: in a temporary file it was half of what an issue wrote.
   db.exec('pragma temp_store = memory');
