@@ -1,8 +1,9 @@
 /** Backups as the programs make them: asked for over their routes, by the schedule, in the middle of work. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { unsealFile } from '../src/backup/age-file.ts';
 import type { BackupsView, BackupView } from '../src/backup/backups.ts';
 import { verifyBackup } from '../src/backup/verify-backup.ts';
 import { hourMs, minuteMs } from '../src/core/time.ts';
@@ -111,7 +112,6 @@ describe('backups', () => {
 
   it('hold no instance secret and no token of the administrator', async () => {
     const view = await made();
-    const { unsealFile } = await import('../src/backup/age-file.ts');
     const to = join(scene.folder, 'plain.db');
     await unsealFile({ path: view.file, from: 4096, to, identities: scene.identities });
     const plain = readFileSync(to);
@@ -163,6 +163,29 @@ describe('backups', () => {
       const { statusCode } = await scene.server.app.inject({ method: 'GET', url: `/v1/admin/backups${url}` });
       assert.equal(statusCode, 401);
     }
+  });
+});
+
+describe('a backup of a clearinghouse', () => {
+  it('holds what issues and makes kits, and neither the root key nor the instance secret', async () => {
+    const { app, context } = scene.world.clearinghouse;
+    const dir = join(scene.world.dir, 'ch');
+    const put = { method: 'PUT', url: '/settings', body: { recipient: scene.recipient } } as const;
+    assert.equal((await ask(app, dir, put)).status, 200);
+    const { body } = await ask(app, dir, { method: 'POST', url: '' });
+    await context.backups.settled();
+    const file = String(body['file']);
+    const { verdict, manifest } = await verifyBackup(file, scene.identities);
+    assert.deepEqual([verdict, manifest?.agreements, manifest?.journals.length], ['ok', 1, 2]);
+    const to = join(scene.folder, 'plain-ch.db');
+    await unsealFile({ path: file, from: 4096, to, identities: scene.identities });
+    const plain = readFileSync(to);
+    const root = readFileSync(join(dir, 'root.key'));
+    const secret = readFileSync(join(`${dir}.instance`, 'instance-secret'));
+    assert.deepEqual([root.length, secret.length], [32, 32]);
+    for (const hidden of [root, secret]) assert.equal(plain.indexOf(hidden), -1);
+    assert.notEqual(plain.indexOf(context.kitKey), -1);
+    assert.equal((await ask(app, dir, { method: 'DELETE', url: `/${String(body['id'])}` })).status, 200);
   });
 });
 
@@ -269,6 +292,20 @@ describe('scheduled backups', () => {
     advance(2 * minuteMs);
     await backups().tick();
     assert.equal((await events()).at(-1)?.[0], 5060);
+    assert.equal((await listed()).last?.problem, null);
+  });
+
+  it('say so where their folder has become something that nobody can write to', async () => {
+    const away = `${folder()}-away`;
+    renameSync(folder(), away);
+    writeFileSync(folder(), 'a file');
+    advance(13 * hourMs);
+    await backups().tick();
+    assert.match((await listed()).last?.problem ?? '', /a part of the path is no folder/);
+    rmSync(folder());
+    renameSync(away, folder());
+    advance(61 * minuteMs);
+    await backups().tick();
     assert.equal((await listed()).last?.problem, null);
   });
 

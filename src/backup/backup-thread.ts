@@ -2,6 +2,9 @@
  * Makes a backup beside the main thread: it takes seconds of processor time, and nobody who asks for a
  * license is to wait for it. This file is both ends: the thread runs it, too.
  */
+import { readlinkSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
+import { basename } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { reasonOf } from './failure-words.ts';
 import type { BackupOrder, MadeBackup } from './make-backup.ts';
@@ -38,8 +41,24 @@ export function startBackup(order: BackupOrder, progress: (part: number) => void
 
 const threadMark = 'calyx-backup';
 
+/**
+ * Whoever asks for a license goes first. On Linux each thread has a priority of its own, under the number that
+ * /proc names it by; elsewhere it has that of the program.
+ */
+function giveWay(): void {
+  try {
+    setPriority(
+      Number(basename(readlinkSync('/proc/thread-self'))),
+      constants.priority.PRIORITY_BELOW_NORMAL,
+    );
+  } catch {
+    // It takes longer for others then, and nothing else.
+  }
+}
+
 async function serve(order: BackupOrder, say: (said: Said) => void): Promise<void> {
   let told = 0;
+  giveWay();
   try {
     const made = await makeBackup(order, (part) => {
       if (part - told < 0.01) return;

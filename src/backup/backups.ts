@@ -212,9 +212,10 @@ export class Backups {
     await this.#underWay?.finished;
   }
 
-  /** Makes the scheduled one where it is due. Never throws: how it went, the note and the list tell. */
+  /** Makes the scheduled one where it is due, and waits for it. How it went, the note and the list tell. */
   async tick(): Promise<void> {
     const settings = await this.#settings();
+    if (settings.every === null) return;
     const next = this.#nextMs(settings, await this.#kept(settings));
     if (next === null || next > this.#of.clock.nowMs() || this.#underWay !== undefined) return;
     const started = await this.start({ scheduled: true });

@@ -34,13 +34,16 @@ export function backupId(of: { name: string; at: string; scheduled: boolean }): 
   return `${of.scheduled ? '' : askedPrefix}${fileName(of.name)}-${time}`;
 }
 
-/** Names in a folder; none where it is not there. */
+/**
+ * Names in a folder; none where it is not there or cannot be read. The backup that is due then fails in it, and
+ * says why.
+ */
 function namesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder);
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
-    throw error;
+    if (systemCode(error) === undefined) throw error;
+    return [];
   }
 }
 
