@@ -42,7 +42,8 @@ export function startBackup(order: BackupOrder, progress: (part: number) => void
 const threadMark = 'calyx-backup';
 
 /**
- * Whoever asks for a license goes first. On Linux each thread has a priority of its own, under the number that
+ * Whoever asks for a license goes first. Not before the database is copied: a thread that waits for its turn
+ * while it holds a lock of SQLite's would hold up the one that commits. On Linux each thread has a priority of its own, under the number that
  * /proc names it by; elsewhere it has that of the program.
  */
 function giveWay(): void {
@@ -58,13 +59,13 @@ function giveWay(): void {
 
 async function serve(order: BackupOrder, say: (said: Said) => void): Promise<void> {
   let told = 0;
-  giveWay();
   try {
-    const made = await makeBackup(order, (part) => {
+    const progress = (part: number): void => {
       if (part - told < 0.01) return;
       told = part;
       say({ part });
-    });
+    };
+    const made = await makeBackup(order, progress, giveWay);
     say({ made });
   } catch (error) {
     say({ problem: reasonOf(error) });

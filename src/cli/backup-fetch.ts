@@ -89,6 +89,8 @@ async function take(
   },
 ): Promise<void> {
   const temporary = `${of.out}.new`;
+  // What a killed command has left there.
+  rmSync(temporary, { force: true });
   try {
     if (of.local) moveFile(of.found.file, of.out);
     else {
