@@ -6,18 +6,18 @@
  * them alike; what is told is the median of the rounds, and the percentiles of all their requests.
  * `--profile` writes a processor profile of the license server for each kind, at 64 connections.
  */
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Child } from './issue-child.ts';
 import { startChild } from './issue-child.ts';
-import type { LoadOrder, LoadReport } from './issue-load.ts';
+import type { LoadOrder } from './issue-load.ts';
 import type { RawRates } from './issue-raw.ts';
 import { measureRaw } from './issue-raw.ts';
 import type { Row, Sample } from './issue-report.ts';
 import { printTable, rowOf, summary } from './issue-report.ts';
+import { issued, newDevices, pathOf, send, signedIn } from './issue-requests.ts';
 import type { Stock, World } from './issue-world.ts';
 import { large, makeWorld, small } from './issue-world.ts';
 
@@ -65,13 +65,6 @@ interface Bench {
 
 type Kind = 'alone' | 'empty' | 'bare' | 'unchanged' | 'renew' | 'issue' | 'issueAt100k';
 
-const pathOf = (stock: Stock, device: string): string => `/v1/licenses/${stock.product}/devices/${device}`;
-
-/** Names as hosts give them: random, so that they fall all over the index. */
-function newDevices(count: number, prefix: string): string[] {
-  return Array.from({ length: count }, () => prefix + randomBytes(6).toString('hex'));
-}
-
 function shuffled<T>(items: readonly T[]): T[] {
   return items
     .map((item) => ({ item, key: Math.random() }))
@@ -86,27 +79,6 @@ function someHolders(bench: Bench, count: number): string[] {
   return all.slice(0, count).map((device) => pathOf(small, device));
 }
 
-async function send(bench: Bench, order: Partial<LoadOrder> & Pick<LoadOrder, 'paths'>): Promise<LoadReport> {
-  const usual = {
-    port: bench.world.port,
-    connections: 64,
-    method: 'PUT',
-    status: 200,
-    contains: '',
-    units: false,
-  };
-  return bench.load.ask<LoadReport>({ ...usual, ...order });
-}
-
-/** Devices that have signed in with a temporary license: the next request issues a permanent one. */
-async function signedIn(bench: Bench, stock: Stock, devices: readonly string[]): Promise<string[]> {
-  const paths = devices.map((device) => pathOf(stock, device));
-  await send(bench, { paths, status: 201, contains: '"kind":"temporary"' });
-  const validations = paths.map((path) => `${path}/validate`);
-  await send(bench, { paths: validations, method: 'POST', contains: '"validated":true' });
-  return paths;
-}
-
 /** Each unit of a stock may come once: a second time it would have two holders. */
 function noteUnits(bench: Bench, stock: Stock, units: Int32Array): void {
   const seen = bench.seen.get(stock) ?? new Set<number>();
@@ -116,8 +88,6 @@ function noteUnits(bench: Bench, stock: Stock, units: Int32Array): void {
     seen.add(unit);
   }
 }
-
-const issued = { status: 201, contains: '"status":"issued","kind":"permanent"', units: true };
 
 async function measureIssue(bench: Bench, stock: Stock, setting: Setting): Promise<Sample> {
   await bench.world.refill(stock, stock === small ? 2000 : 100_000);
