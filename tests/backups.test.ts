@@ -319,6 +319,9 @@ describe('scheduled backups', () => {
     ];
     mkdirSync(left[0] ?? '');
     writeFileSync(left[1] ?? '', 'half');
+    const elsewhere = join(folder(), `.calyx-making-${id}-y.new`);
+    const notOurs = join(folder(), '.calyx-making-somebody-z.new');
+    for (const path of [elsewhere, notOurs]) writeFileSync(path, 'half');
     await scene.server.close();
     const again = await openServer(scene.home, { clock: scene.world.clock });
     try {
@@ -326,6 +329,7 @@ describe('scheduled backups', () => {
       const count = files().length;
       await again.context.backups.tick();
       assert.equal(files().length, count);
+      assert.deepEqual([existsSync(elsewhere), existsSync(notOurs)], [false, true]);
       advance(2 * hourMs);
       const before = files().find((name) => name.startsWith('LS-OLD-'));
       await again.context.backups.tick();

@@ -1,9 +1,9 @@
 /**
  * The backups of one program: settings, one under way at a time, those that are kept, and the schedule. Both
- * programs have one, made in `app.ts`; where its files are in the System log is theirs to say (`note`).
+ * programs have one, made in `app.ts`; what becomes of its backups is told to them (`note`), for their own log.
  */
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { intervalMs, nextBackupMs, retryAfterMs, surplusOf } from '../core/backup-schedule.ts';
 import type { Refusal } from '../core/refusal.ts';
 import type { Result } from '../core/result.ts';
@@ -215,6 +215,9 @@ export class Backups {
   /** Makes the scheduled one where it is due, and waits for it. How it went, the note and the list tell. */
   async tick(): Promise<void> {
     const settings = await this.#settings();
+    // What a killed process left in the folder of the schedule, which is not known before this.
+    if (settings.folder !== null && this.#underWay === undefined)
+      sweepMaking(settings.folder, this.#of.whose.id);
     if (settings.every === null) return;
     const next = this.#nextMs(settings, await this.#kept(settings));
     if (next === null || next > this.#of.clock.nowMs() || this.#underWay !== undefined) return;
@@ -233,7 +236,7 @@ export class Backups {
     if (underWay === undefined) return;
     await underWay.thread?.stop();
     await underWay.finished;
-    for (const folder of [this.#folder, join(underWay.file, '..')]) sweepMaking(folder, this.#of.whose.id);
+    for (const folder of [this.#folder, dirname(underWay.file)]) sweepMaking(folder, this.#of.whose.id);
   }
 
   #settings(): Promise<BackupSettings> {
@@ -295,7 +298,7 @@ export class Backups {
     const order = {
       ...{ database, key, file, parts: parts(), recipients: [recipient] },
       scratch: join(this.#folder, making),
-      temporary: join(file, '..', `${making}.new`),
+      temporary: join(dirname(file), `${making}.new`),
       whose: { ...whose, version, at },
     };
     return startBackup(order, (part) => {

@@ -87,10 +87,17 @@ const makingPrefix = '.calyx-making-';
 /** What a backup under way is called, so that another program's in the same folder is told from it. */
 export const makingName = (signer: string, unique: string): string => `${makingPrefix}${signer}-${unique}`;
 
-/** Removes what killed processes of this program left in a folder. Nothing of it may be under way. */
+/**
+ * Removes what killed processes of this program left in a folder. Nothing of it may be under way. What cannot be
+ * removed stays until it can.
+ */
 export function sweepMaking(folder: string, signer: string): void {
   for (const name of namesIn(folder)) {
-    if (name.startsWith(`${makingPrefix}${signer}-`))
+    if (!name.startsWith(`${makingPrefix}${signer}-`)) continue;
+    try {
       rmSync(join(folder, name), { recursive: true, force: true });
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+    }
   }
 }
