@@ -13,6 +13,7 @@ import { openServer } from '../src/server/app.ts';
 import { listEvents } from '../src/server/usecases/status.ts';
 import type { Scene } from './backup/scene.ts';
 import { makeScene } from './backup/scene.ts';
+import { until } from './in-time.ts';
 import { permanent } from './world/acts.ts';
 
 let scene: Scene;
@@ -339,6 +340,26 @@ describe('scheduled backups', () => {
       assert.equal((await again.context.backups.list()).next, null);
     } finally {
       await again.close();
+    }
+  });
+
+  it('are given up where the program is stopped, with nothing left of them and the next one as usual', async () => {
+    const left = () => readdirSync(join(scene.home, 'backups')).filter((name) => name.startsWith('.'));
+    const first = await openServer(scene.home, { clock: scene.world.clock });
+    const begun = await first.context.backups.start({ scheduled: false });
+    assert.ok(begun.ok);
+    await until('its files', () => (left().length > 0 ? true : undefined));
+    await first.close();
+    assert.deepEqual([left(), existsSync(begun.value.file)], [[], false]);
+    const second = await openServer(scene.home, { clock: scene.world.clock });
+    try {
+      assert.equal((await second.context.backups.list()).last?.problem, null);
+      const again = await second.context.backups.start({ scheduled: false });
+      assert.ok(again.ok);
+      await second.context.backups.settled();
+      assert.equal((await verifyBackup(again.value.file, scene.identities)).verdict, 'ok');
+    } finally {
+      await second.close();
     }
   });
 });
