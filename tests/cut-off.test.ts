@@ -194,10 +194,10 @@ describe('frozen', () => {
     assert.equal((await acts.permanent(next, 'ws-1', acts.sourceOf(running))).kind, 'permanent');
     await release();
     await typeRepeated('held-key-pack');
-    assert.deepEqual(await acts.counts(next), [20, 1, 16, 0, 3, 0]);
+    assert.deepEqual(await acts.counts(next), [20, 1, 17, 0, 2, 0]);
     await acts.contact(next, old, next, old);
     assert.equal(await acts.stateOf(world, move), 'closed');
-    assert.deepEqual(await acts.counts(next), [20, 1, 16, 0, 3, 0]);
+    assert.deepEqual(await acts.counts(next), [20, 1, 17, 0, 2, 0]);
     assert.deepEqual(await acts.counts(old), [0, 0, 0, 0, 0, 0]);
   });
 

@@ -23,6 +23,8 @@ export interface LicenseRow extends TokenMarks {
   readonly move: string | null;
   readonly inheritedFrom: string | null;
   readonly earlySource: string | null;
+  /** When the token ends that was shown for `earlySource`, as far as is known here. */
+  readonly earlyLeaseEnd: number | null;
   /** The authority that the token names. */
   readonly aid: string;
   readonly jti: string;
@@ -35,7 +37,7 @@ export interface LicenseRow extends TokenMarks {
 }
 
 const columns = `l.id, l.line_id as "lineId", l.kind, l.holder, l.sub, l.unit, l.origin, l.state, l.move,
-  l.inherited_from as "inheritedFrom", l.early_source as "earlySource", l.aid, l.jti,
+  l.inherited_from as "inheritedFrom", l.early_source as "earlySource", l.early_lease_end as "earlyLeaseEnd", l.aid, l.jti,
   l.generation, l.late, l.log_size as "logSize", l.log_root as "logRoot",
   l.issued_at as "issuedAt", l.renewed_at as "renewedAt",
   l.expires_at as "expiresAt", l.lease_end as "leaseEnd"`;
@@ -74,8 +76,8 @@ export async function insertLicense(
 ): Promise<void> {
   await tx.run(
     `insert into licenses (line_id, kind, holder, sub, unit, origin, state, inherited_from, early_source,
-       aid, jti, generation, late, log_size, log_root, issued_at, renewed_at, expires_at, lease_end)
-     values (?, ?, ?, ?, ?, ?, 'issued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       early_lease_end, aid, jti, generation, late, log_size, log_root, issued_at, renewed_at, expires_at, lease_end)
+     values (?, ?, ?, ?, ?, ?, 'issued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     row.lineId,
     row.kind,
     row.holder,
@@ -84,6 +86,7 @@ export async function insertLicense(
     row.origin,
     row.inheritedFrom,
     row.earlySource,
+    row.earlyLeaseEnd,
     row.aid,
     row.jti,
     row.generation,
@@ -191,6 +194,15 @@ export async function takenOverEarly(
     lineId,
     source,
   );
+}
+
+/**
+ * Whether an early take-over may be counted against a reserve of its source: only while the token that was
+ * shown still runs. A source gives the unit of a holder who has lapsed to somebody else, who then is among
+ * those that the reserve is for (protocol §2.4, rule 1).
+ */
+export function countsAgainstReserve({ earlyLeaseEnd }: LicenseRow, nowMs: number): boolean {
+  return earlyLeaseEnd !== null && earlyLeaseEnd > nowMs;
 }
 
 /** An early take-over is now counted against what came from its source; `move` where that is still open. */

@@ -209,10 +209,5 @@ export const fixedSeeds: readonly FixedSeed[] = [
     steps: 1000,
     why: 'the code of a release was taken for another undone move than its message says, and counted twice',
   },
-  {
-    seed: 3014,
-    steps: 1000,
-    why: 'one who had come early gave its license back at the source, and was counted against the reserve all the same',
-  },
   ...[1, 3, 19, 31, 83, 2, 4, 5, 6, 7, 9, 10, 11].map((seed) => ({ seed, steps: 400, why: any })),
 ];

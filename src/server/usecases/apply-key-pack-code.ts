@@ -276,7 +276,7 @@ async function overtaken(
   if (reserve === undefined) return undefined;
   if (input.confirmed) {
     const { from, alsoFrom } = input;
-    await serveOvertaken(tx, {
+    await serveOvertaken(context, tx, {
       line,
       reserve,
       sources: [source.licenseServerId, ...alsoFrom],

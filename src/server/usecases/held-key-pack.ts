@@ -48,10 +48,10 @@ export async function installHeld(
 export async function openHeld(
   context: ServerContext,
   tx: WriteTx,
-  of: Parameters<typeof openReserveFor>[1] & { readonly dead: ServerMoveRow | undefined },
+  of: Parameters<typeof openReserveFor>[2] & { readonly dead: ServerMoveRow | undefined },
 ): Promise<void> {
   const { line, source, alsoFrom, added, dead, nowMs } = of;
-  if (dead === undefined) await openReserveFor(tx, of);
+  if (dead === undefined) await openReserveFor(context, tx, of);
   else await takeDead(context, tx, { line, move: dead, alsoFrom, free: 0, held: added, nowMs });
   const { product, type } = line;
   const moved = { count: added, product, type, source };

@@ -329,6 +329,7 @@ async function makeLicense(
     origin,
     inheritedFrom: inherited?.waitsFor ?? null,
     earlySource: early?.source ?? null,
+    earlyLeaseEnd: early?.expiresAt ?? null,
     aid: line.aid,
     jti,
     ...marks,
