@@ -82,7 +82,10 @@ it('gives nobody a license that ends before the one it comes with', async () => 
   await acts.moveByTelephone(world, { from: old, to: next });
   const shortest = drawing(next, (low) => low);
   const taken = await acts.permanent(shortest, 'ws-1', acts.sourceOf(first));
-  assert.deepEqual([taken.origin, taken.expiresAt], [first.origin, first.expiresAt]);
+  assert.equal(taken.origin, first.origin);
+  // What waits for it ends 89 days after its code was typed: the clock of a test runs on, a second or a few.
+  const laterMs = Date.parse(taken.expiresAt) - Date.parse(first.expiresAt);
+  assert.ok(laterMs >= 0 && laterMs <= 5000, `${first.expiresAt}, then ${taken.expiresAt}`);
   const other = await acts.permanent(shortest, 'ws-2');
   assert.equal(Math.ceil((Date.parse(other.expiresAt) - world.clock.nowMs()) / dayMs), 52);
   await world.close();
