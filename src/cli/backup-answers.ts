@@ -1,39 +1,11 @@
 /** What the routes of backups answer, as the commands read it, and how they show it. */
-import type { JsonObject } from '../core/json.ts';
+import type { BackupsView } from '../backup/backups.ts';
 import { when } from '../protocol/problem-words.ts';
 
-export type KeptBackup = JsonObject & {
-  readonly id: string;
-  readonly state: 'running' | 'kept' | 'failed';
-  readonly percent: number;
-  readonly file: string;
-  readonly at: string;
-  readonly bytes: number | null;
-  readonly scheduled: boolean;
-  readonly problem: string | null;
-};
-
-export type BackupSettings = JsonObject & {
-  readonly every: string | null;
-  readonly keep: number;
-  readonly folder: string | null;
-  readonly recipient: string | null;
-};
-
-export type LastBackup = JsonObject & {
-  readonly at: string;
-  readonly file: string;
-  readonly bytes: number | null;
-  readonly problem: string | null;
-};
-
-export type Backups = JsonObject & {
-  readonly settings: BackupSettings;
-  readonly last: LastBackup | null;
-  readonly next: string | null;
-  readonly running: KeptBackup | null;
-  readonly kept: readonly KeptBackup[];
-};
+export type Backups = BackupsView;
+export type BackupSettings = Backups['settings'];
+export type LastBackup = NonNullable<Backups['last']>;
+export type KeptBackup = Backups['kept'][number];
 
 export const backupsPath = '/v1/admin/backups';
 
