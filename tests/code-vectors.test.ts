@@ -47,8 +47,8 @@ describe('the vectors of docs/codes.md', () => {
       activation: 4,
       horizon: 5,
       'key pack': 10,
-      'held key pack': 6,
-      confirmation: 12,
+      'held key pack': 7,
+      confirmation: 14,
       reading: 13,
     });
     const printed = new Set(vectors.flatMap(({ follows }) => [...follows.values()]));

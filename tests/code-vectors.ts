@@ -71,7 +71,8 @@ function revealOf(title: string, given: Given): Reveal {
       return { kind: 'key-pack', line: numberOf(given, 'line'), k: numberOf(given, 'k') };
     default: {
       const sourceValue = serverOf(given, 'source public key');
-      return { kind: 'held-key-pack', line: numberOf(given, 'line'), k: numberOf(given, 'k'), sourceValue };
+      const place = { line: numberOf(given, 'line'), k: numberOf(given, 'k') };
+      return { kind: 'held-key-pack', ...place, sourceValue, someReturned: given.has('returned') };
     }
   }
 }
@@ -113,6 +114,7 @@ function confirmed(given: Given): [string, string][] {
     line: numberOf(given, 'line'),
     unissued: numberOf(given, 'unissued'),
     held: numberOf(given, 'held'),
+    someReturned: given.has('returned'),
     state,
   });
   return [

@@ -153,11 +153,13 @@ export interface MaskInput {
   readonly lsidValue: Uint8Array;
   /** 16 bytes: that of the source; for a held key pack, and for no other kind. */
   readonly sourceValue?: Uint8Array;
+  /** With a source: holders have returned licenses to it that still run (protocol §2.4). */
+  readonly someReturned?: boolean | undefined;
 }
 
 /**
  * Puts the mask of a code on a chain value, or takes it off again: XOR with
- * trunc128(SHA-256("CALMASK1" ‖ u8(type) ‖ LSID value [‖ source's LSID value])). It ties a code to one
+ * trunc128(SHA-256("CALMASK1" ‖ u8(type) ‖ LSID value [‖ source's LSID value [‖ u8(1) where some were returned]])). It ties a code to one
  * server against casual reuse; it is no secret.
  */
 export function maskValue(digest: Digest, input: MaskInput, value: Uint8Array): Uint8Array {
@@ -165,7 +167,9 @@ export function maskValue(digest: Digest, input: MaskInput, value: Uint8Array): 
     throw new RangeError('a held key pack, and only that, is masked with its source');
   }
   const source = input.sourceValue ?? new Uint8Array(0);
-  const hash = digest.sha256(concat(maskPrefix, u8(typeOfKind(input.kind)), input.lsidValue, source));
+  const returned = input.someReturned === true ? u8(1) : new Uint8Array(0);
+  const type = u8(typeOfKind(input.kind));
+  const hash = digest.sha256(concat(maskPrefix, type, input.lsidValue, source, returned));
   return xor(value, firstBytes(hash, 16));
 }
 
@@ -179,6 +183,8 @@ export type Reveal =
       readonly line: number;
       readonly k: number;
       readonly sourceValue: Uint8Array;
+      /** Whether holders have returned licenses to the source that still run. */
+      readonly someReturned?: boolean;
     };
 
 /** The chain and the position that a code of this kind reveals, and its context byte. */
@@ -204,7 +210,8 @@ export function codeOfValue(
   { lsidValue, reveal }: { readonly lsidValue: Uint8Array; readonly reveal: Reveal },
   value: Uint8Array,
 ): Code {
-  const source = reveal.kind === 'held-key-pack' ? { sourceValue: reveal.sourceValue } : {};
+  const { sourceValue, someReturned } = reveal.kind === 'held-key-pack' ? reveal : {};
+  const source = sourceValue === undefined ? {} : { sourceValue, someReturned };
   const masked = maskValue(digest, { kind: reveal.kind, lsidValue, ...source }, value);
   return { kind: reveal.kind, ctx: placeOfReveal(reveal).ctx, value: masked };
 }

@@ -116,11 +116,17 @@ describe('the state', () => {
 
 describe('reading a confirmation', () => {
   it('says what every kind says', () => {
-    for (const kind of ['frozen', 'released', 'heartbeat', 'returned', 'deactivated'] as const) {
+    const kinds = ['frozen', 'released', 'heartbeat', 'returned', 'deactivated'] as const;
+    const told = [
+      ...kinds.map((kind) => ({ kind, someReturned: false })),
+      ...(['released', 'deactivated'] as const).map((kind) => ({ kind, someReturned: true })),
+    ];
+    for (const { kind, someReturned } of told) {
       for (const line of [0, 7, allLines]) {
         const code = confirmationCode(nodeDigest, keyAt(1), {
           seq: 300,
           kind,
+          someReturned,
           line,
           unissued: mostInConfirmation,
           held: 258,
@@ -129,7 +135,7 @@ describe('reading a confirmation', () => {
         const read = readConfirmation(code);
         assert.ok(read.ok);
         const { tag, ...content } = read.value;
-        assert.deepEqual(content, { kind, line, unissued: 65_535, held: 258, seqMod256: 44 });
+        assert.deepEqual(content, { kind, someReturned, line, unissued: 65_535, held: 258, seqMod256: 44 });
         assert.equal(tag.length, 11);
       }
     }
@@ -138,13 +144,28 @@ describe('reading a confirmation', () => {
   it('refuses other kinds of code, and kinds of confirmation that there are not', () => {
     const other = readConfirmation({ kind: 'horizon', ctx: 1, value: new Uint8Array(16) });
     assert.ok(!other.ok && other.error.code === 'code-wrong-kind');
-    for (const kind of [0, 6, 15]) {
+    for (const kind of [0, 8, 15]) {
       const value = new Uint8Array(16).fill(kind << 4);
       const code: Code = { kind: 'confirmation', ctx: 1, value };
       const read = readConfirmation(code);
       assert.ok(!read.ok && read.error.code === 'code-kind-unknown');
       assert.equal(match(code), null);
     }
+  });
+
+  it('makes none of another kind that tells of returned licenses', () => {
+    const message = {
+      seq: 1,
+      kind: 'frozen',
+      line: 0,
+      unissued: 0,
+      held: 0,
+      state: new Uint8Array(32),
+    } as const;
+    assert.throws(
+      () => confirmationCode(nodeDigest, keyAt(1), { ...message, someReturned: true }),
+      RangeError,
+    );
   });
 
   it('makes none of amounts or lines that do not fit', () => {

@@ -21,6 +21,15 @@ const confirmationKinds: readonly ConfirmationKind[] = [
   'deactivated',
 ];
 
+/**
+ * A release, or a deactivation, of a server to which holders have returned licenses that still run, has a number of its
+ * own: the key pack that follows says so on the target (protocol §2.4).
+ */
+const afterReturns: ReadonlyMap<ConfirmationKind, number> = new Map([
+  ['released', 6],
+  ['deactivated', 7],
+]);
+
 /** In the place of a line: all lines of the agreement. */
 export const allLines = 15;
 
@@ -113,12 +122,25 @@ export interface ConfirmationContent {
   readonly unissued: number;
   /** 0 to 65,535. */
   readonly held: number;
+  /** Of `released` and `deactivated`: holders have returned licenses of these lines that still run. */
+  readonly someReturned?: boolean;
 }
 
-/** u8(kind·16 + line) ‖ u16(unissued) ‖ u16(held). */
-function contentBytes({ kind, line, unissued, held }: ConfirmationContent): Uint8Array {
+/** u8(number of the kind·16 + line) ‖ u16(unissued) ‖ u16(held). */
+function contentBytes({ kind, line, unissued, held, someReturned }: ConfirmationContent): Uint8Array {
   if (!Number.isInteger(line) || line < 0 || line > allLines) throw new RangeError(`no line ${line}`);
-  return concat(u8((confirmationKinds.indexOf(kind) + 1) * 16 + line), u16(unissued), u16(held));
+  const number = someReturned === true ? afterReturns.get(kind) : confirmationKinds.indexOf(kind) + 1;
+  if (number === undefined) throw new RangeError(`a code of kind ${kind} does not tell of returned licenses`);
+  return concat(u8(number * 16 + line), u16(unissued), u16(held));
+}
+
+/** The kind that a number stands for, and whether it tells of returned licenses. */
+function kindOfNumber(number: number): Pick<ReadConfirmation, 'kind' | 'someReturned'> | undefined {
+  const kind = confirmationKinds[number - 1];
+  if (kind !== undefined) return { kind, someReturned: false };
+  for (const [returned, other] of afterReturns)
+    if (other === number) return { kind: returned, someReturned: true };
+  return undefined;
 }
 
 /** What the tag of a message is computed over, up to the state: "CALCONF1" ‖ u32(seq) ‖ content. */
@@ -145,13 +167,14 @@ export function confirmationCode(
 }
 
 export interface ReadConfirmation extends ConfirmationContent {
+  readonly someReturned: boolean;
   readonly seqMod256: number;
   /** 11 bytes. */
   readonly tag: Uint8Array;
 }
 
 /**
- * What a confirmation claims, before its tag has been checked. Kind numbers 0 and 6…15 are refused
+ * What a confirmation claims, before its tag has been checked. Kind numbers 0 and 8…15 are refused
  * `code-kind-unknown`, and another kind of code `code-wrong-kind`.
  */
 export function readConfirmation(
@@ -161,10 +184,10 @@ export function readConfirmation(
     return err({ code: 'code-wrong-kind', expected: 'confirmation', found: code.kind });
   }
   const first = readUnsigned(code.value, 0, 1);
-  const kind = confirmationKinds[(first >>> 4) - 1];
+  const kind = kindOfNumber(first >>> 4);
   if (kind === undefined) return err({ code: 'code-kind-unknown', type: 6, ctx: code.ctx });
   return ok({
-    kind,
+    ...kind,
     seqMod256: code.ctx,
     line: first & 15,
     unissued: readUnsigned(code.value, 1, 2),

@@ -214,6 +214,16 @@ export async function updateMove(tx: WriteTx, expected: MoveState, row: MoveRow)
   return changed === 1;
 }
 
+/** The code of a release said that no license which still runs was returned to the source of these moves. */
+export async function markNoneReturned(tx: WriteTx, moves: readonly string[]): Promise<void> {
+  for (const id of moves) await tx.run('update moves set none_returned = 1 where id = ?', id);
+}
+
+export async function saidNoneReturned(tx: ReadTx, move: string): Promise<boolean> {
+  const row = await tx.get<{ said: number }>('select none_returned as said from moves where id = ?', move);
+  return row?.said === 1;
+}
+
 /**
  * Keeps who comes along with a move, as JSON: a list of megabytes for a long one, which is why it is no part of
  * the row that is read for each message.

@@ -277,13 +277,23 @@ export async function insertRevoked(
   );
 }
 
-/** How many tokens are revoked that have not ended yet. */
+/** How many tokens are revoked that have not ended yet, on all lines. */
 export async function countRevoked(tx: ReadTx, nowMs: number): Promise<number> {
   const row = await tx.get<{ total: number }>(
     'select count(*) as total from revoked_tokens where expires_at >= ?',
     nowMs,
   );
   return row?.total ?? 0;
+}
+
+/** Whether a license of a line was returned whose token still runs. */
+export async function hasRevoked(tx: ReadTx, lineId: number, nowMs: number): Promise<boolean> {
+  const row = await tx.get<{ found: number }>(
+    'select exists (select 1 from revoked_tokens where expires_at >= ? and line_id = ?) as found',
+    nowMs,
+    lineId,
+  );
+  return row?.found === 1;
 }
 
 export async function listRevoked(

@@ -15,7 +15,7 @@ type Rule =
   | 'the reserve waits for the end of the last lease'
   | 'a token that has ended is not honored'
   | 'a place by name is for a token that lives at the grant'
-  | 'an early take-over is counted against the reserve only while its token lives'
+  | 'an early take-over is not counted against the reserve'
   | 'no horizon is signed for a server that is declared dead'
   | 'a renewal past the horizon counts as at risk'
   | 'what is released early counts as at risk';
@@ -174,18 +174,17 @@ function targetTakesBack({ state, add }: Pick<Scene, 'state' | 'add'>, device: H
 }
 
 /**
- * The amount comes to the target. Who has come early is counted against it, and the unit that was used for
- * that is free again; who is known by name has a place in it. Both only where the token lives: its source can
- * have given the unit to nobody else then. The rest is a reserve, or free.
+ * The amount comes to the target. Who has come early is not counted against it: its source may have given the unit to
+ * somebody else since. Who is known by name has a place in it, where the token lives. The rest is a reserve, or free.
  */
 function grant(next: State, { design, keeps }: Scene, free: boolean): void {
   const { target, liveAtSource } = next;
-  const counted = keeps('an early take-over is counted against the reserve only while its token lives');
-  const settled = free ? nobody : target.early & (counted ? liveAtSource : ~nobody);
+  const apart = free || keeps('an early take-over is not counted against the reserve');
+  const settled = apart ? nobody : target.early;
   const living = keeps('a place by name is for a token that lives at the grant');
   const left = design.cals - countOf(settled);
   target.named = lowest(target.named & ~target.issued & (living ? liveAtSource : ~nobody), left);
-  target.inherited |= target.early;
+  if (free) target.inherited |= target.early;
   target.early = nobody;
   target.free += countOf(settled);
   next.move = 'granted';

@@ -6,6 +6,7 @@
 import type { ServerLine } from '../../src/core/account.ts';
 import { conservesEntitled, conservesInstalled } from '../../src/core/account.ts';
 import type { ReadTx } from '../../src/store/port.ts';
+import { checkCovered } from './covered.ts';
 import { checkFrozen } from './frozen.ts';
 import type { Program } from './program.ts';
 import type { BookCheck } from './replayed.ts';
@@ -120,7 +121,7 @@ async function checkHolders(sim: Sim): Promise<void> {
     if (!conservesEntitled(line)) throw new Violation('I1', JSON.stringify(line));
     const type = line.line === 0 ? 'device' : 'user';
     const out = line.entitled - line.inHand - line.retired;
-    const alive = sim.tokens.holders(type, sim.latestMs);
+    const alive = sim.tokens.holders(type, sim.latestMs).size;
     const unused = free.get(line.line) ?? 0;
     const most = out - unused;
     if (alive > most && alive > most + (await atRisk(sim, { line: line.line, type }))) {
@@ -149,4 +150,5 @@ export async function checkStep(sim: Sim): Promise<void> {
     if (!(await isAtRisk(sim, shared))) throw twoHolders('origin', shared);
   }
   await checkHolders(sim);
+  await checkCovered(sim);
 }

@@ -90,12 +90,21 @@ export const deadSources: readonly Mutant[] = [
   {
     name: 'D5',
     ...whereHoldersLeave,
-    rule: 'An early take-over is counted against the reserve only while its token lives',
+    rule: 'An early take-over is not counted against the reserve',
     patches: [
       {
-        file: 'store/license-rows.ts',
-        find: 'return earlyLeaseEnd !== null && earlyLeaseEnd > nowMs;',
-        replace: 'return earlyLeaseEnd !== null && nowMs > 0;',
+        file: 'server/usecases/dead-source.ts',
+        find: 'if (held === 0) await keepEarly(tx, dead);',
+        replace: `if (held === 0) await keepEarly(tx, dead);
+  const early = held === 0 ? [] : (await takenOverEarly(tx, line.id, source)).slice(0, held);
+  for (const license of early) await markInherited(tx, license.id, null);
+  if (early.length > 0) {
+    await drawReserve(tx, move, early.length);
+    await shiftUnits(tx, { lineId: line.id, from: move, to: freePool, amount: early.length });
+    postings.push({
+      kind: 'transfer', debit: accounts.reserved, credit: accounts.unissued, amount: early.length,
+    });
+  }`,
       },
     ],
     caught: { seed: 8033, checker: 'I5' },

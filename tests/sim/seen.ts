@@ -101,11 +101,15 @@ export interface SeenServer extends Seen {
   readonly counts: readonly LineCount[];
   /** Its own moves by message that it has frozen CALs for, and been told nothing of since. */
   readonly frozen: readonly string[];
-  readonly moved: readonly MovedAway[];
+  readonly moved: readonly OfHolder[];
+  /** Who has a unit of a line there, or one that waits by name. */
+  readonly named: readonly (OfHolder & { readonly issued: 0 | 1 })[];
+  /** Units of a line that wait for holders who are known to nobody. */
+  readonly nameless: readonly { readonly line: number; readonly units: number }[];
 }
 
-/** Whose only licenses of a line there have left with moves. */
-interface MovedAway {
+/** A holder, by the pseudonym that it has in the agreement. */
+interface OfHolder {
   readonly line: number;
   readonly sub: string;
 }
@@ -116,6 +120,8 @@ export const nothingOnServer: SeenServer = {
   counts: [],
   frozen: [],
   moved: [],
+  named: [],
+  nameless: [],
 };
 
 const selectLines = `select l.id, l.agreement, l.line,
@@ -165,8 +171,16 @@ async function frozenOn(tx: ReadTx): Promise<readonly string[]> {
   return rows.map(({ id }) => id);
 }
 
+/** Whose only licenses of a line there have left with moves. */
 const selectMoved = `select n.line, l.sub from licenses l join lines n on n.id = l.line_id
   group by l.line_id, l.sub having max(l.state in ('issued', 'held')) = 0 and max(l.state = 'released') = 1`;
+
+const selectNamed = `select n.line, l.sub, l.state = 'issued' as issued from licenses l join lines n on n.id = l.line_id
+  where l.state in ('issued', 'held')
+  union select n.line, r.sub, 0 from reservations r join lines n on n.id = r.line_id where r.state = 'reserved'`;
+
+const selectNameless =
+  'select n.line, sum(r.amount) as units from reserves r join lines n on n.id = r.line_id group by n.line';
 
 export async function seeServer(tx: ReadTx): Promise<SeenServer> {
   const balances = await tx.balances('');
@@ -175,6 +189,8 @@ export async function seeServer(tx: ReadTx): Promise<SeenServer> {
     lines: sumServer(balances),
     counts: await countLines(tx),
     frozen: await frozenOn(tx),
-    moved: await tx.all<MovedAway>(selectMoved),
+    moved: await tx.all<OfHolder>(selectMoved),
+    named: await tx.all<SeenServer['named'][number]>(selectNamed),
+    nameless: await tx.all<SeenServer['nameless'][number]>(selectNameless),
   };
 }

@@ -176,10 +176,10 @@ export class TokenBook {
     return { all: served.map(([sub]) => sub), late: late.map(([sub]) => sub) };
   }
 
-  /** How many different holders have a living permanent license of a line. */
-  holders(line: string, nowMs: number): number {
+  /** Who has a living permanent license of a line, by pseudonym. */
+  holders(line: string, nowMs: number): ReadonlySet<string> {
     const alive = (this.#lines.get(line) ?? []).filter((each) => isAlive(each, nowMs));
-    return new Set(alive.map((each) => each.sub)).size;
+    return new Set(alive.map((each) => each.sub));
   }
 }
 

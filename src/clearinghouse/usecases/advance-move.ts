@@ -14,11 +14,11 @@ import { err, ok } from '../../core/result.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
 import { agreementLines } from '../../store/agreement-rows.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
-import { updateMove } from '../../store/clearinghouse-rows.ts';
+import { saidNoneReturned, updateMove } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import { findGrantedAuthority } from '../../store/committed-server-rows.ts';
 import { waitingGrants } from '../../store/outbox-rows.ts';
-import type { OutgoingMessage, WriteTx } from '../../store/port.ts';
+import type { OutgoingMessage, ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { grantUnits } from '../signer.ts';
@@ -300,26 +300,30 @@ async function readOut(
   const living = await checkNotDead(tx, move.target);
   const readable = await isReadable(tx, authority.value.aid, { line: move.line, kind, kAfter: k });
   if (living.ok && readable)
-    deeds.codes.push(moveCode(context, { move, authority: authority.value, kind, k }));
+    deeds.codes.push(await moveCode(context, tx, { move, authority: authority.value, kind, k }));
   return ok(null);
 }
 
 /** The code of a granted part, as it was and will be read out. */
-export function moveCode(
+export async function moveCode(
   context: ClearinghouseContext,
+  tx: ReadTx,
   of: {
-    readonly move: Pick<MoveRow, 'source' | 'line'>;
+    readonly move: Pick<MoveRow, 'id' | 'source' | 'line'>;
     readonly authority: GrantedAuthorityRow;
     readonly kind: 'free' | 'held';
     readonly k: number;
   },
-): CodeView {
+): Promise<CodeView> {
   const { k } = of;
-  const { line, source } = of.move;
+  const { id, line, source } = of.move;
   const reveal: Reveal =
     of.kind === 'free'
       ? { kind: 'key-pack', line, k }
-      : { kind: 'held-key-pack', line, k, sourceValue: idValue(context, source) };
+      : {
+          ...{ kind: 'held-key-pack', line, k, sourceValue: idValue(context, source) },
+          someReturned: !(await saidNoneReturned(tx, id)),
+        };
   return viewCode(context, of.authority, reveal);
 }
 

@@ -5,7 +5,7 @@ import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
-import { movesOnLine, openMovesFrom } from '../../store/clearinghouse-rows.ts';
+import { markNoneReturned, movesOnLine, openMovesFrom } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
@@ -74,6 +74,7 @@ export async function confirmReleased(
       found: read.unissued + read.held,
     });
   }
+  if (!read.someReturned) await markNoneReturned(tx, [move.id]);
   const released = await advanceMove(context, tx, {
     move,
     event: 'released',
@@ -142,6 +143,11 @@ export async function confirmDeactivated(
   if (told !== read.unissued + read.held) {
     return err({ code: 'quantity-differs', expected: told, found: read.unissued + read.held });
   }
+  if (!read.someReturned)
+    await markNoneReturned(
+      tx,
+      moves.map(({ id }) => id),
+    );
   const codes: CodeView[] = [];
   for (const move of moves) {
     const done =

@@ -206,8 +206,9 @@ export async function repeatCodes(
       codes.push(viewCode(context, authority, reveal));
     };
     const { grants, withheld } = await readableGrants(tx, authority);
-    for (const { line, kind, kAfter: k, source } of grants) {
-      codes.push(moveCode(context, { move: { source: source ?? '', line }, authority, kind, k }));
+    for (const { line, kind, kAfter: k, source, move } of grants) {
+      const granted = { id: move ?? '', source: source ?? '', line };
+      codes.push(await moveCode(context, tx, { move: granted, authority, kind, k }));
     }
     if (authority.horizonE > 0) add({ kind: 'horizon', k: authority.horizonE });
     if (authority.basis === 'slot') add({ kind: 'activation', slot: authority.slot ?? activationChain });

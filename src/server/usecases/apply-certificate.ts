@@ -217,5 +217,7 @@ async function bringPart(
     postings: [bringIn(line, source === null ? 'unissued' : 'reserved', amount)],
   });
   if (source === null || reserve === null) return;
-  await openHeld(context, tx, { line, source, alsoFrom: [], reserve, added: amount, dead, nowMs });
+  // A certificate does not say whether licenses were returned to the source.
+  const brought = { alsoFrom: [], countsEarly: false, reserve, added: amount, dead, nowMs };
+  await openHeld(context, tx, { line, source, ...brought });
 }

@@ -105,7 +105,8 @@ async function installPacks(
     const proof = heldProofAt(context, { grant, line, k: kAfter });
     const named = { line, kind: 'held-key-pack', from: source, nowMs } as const;
     const dead = await openDeadByTelephone(context, tx, named);
-    const pack = { proof, source, alsoFrom: [], carrier: 'online', dead, nowMs } as const;
+    // Nor does a grant say of such a pack whether licenses were returned to its source.
+    const pack = { proof, source, alsoFrom: [], countsEarly: false, carrier: 'online', dead, nowMs } as const;
     line = (await installHeld(context, tx, { line, ...pack })).line;
   }
   return line;

@@ -40,6 +40,8 @@ import { knownServers, readServerIds, slotsOfKits, whyNotActivated } from './who
 interface Found {
   readonly line: LineRow;
   readonly proof: Proof;
+  /** Of a held key pack: licenses were returned to its source that still run. */
+  readonly someReturned: boolean;
 }
 
 /** Installs, or says what would be installed. Refused: see `applyCode`. */
@@ -157,28 +159,38 @@ interface Attempt {
   readonly source: Source | null;
 }
 
-function unmask(context: ServerContext, attempt: Omit<Attempt, 'lines'>): Uint8Array {
-  const { code } = attempt.search;
-  if (code.kind === 'held-key-pack') {
-    const sourceValue = attempt.source?.value ?? new Uint8Array(16);
-    return maskValue(
-      context.digest,
-      { kind: 'held-key-pack', lsidValue: attempt.lsidValue, sourceValue },
-      code.value,
-    );
+/** What the value of a code is without its mask: a held key pack has one of two. */
+function unmask(
+  context: ServerContext,
+  attempt: Omit<Attempt, 'lines'>,
+): readonly { readonly value: Uint8Array; readonly someReturned: boolean }[] {
+  const { lsidValue, search, source } = attempt;
+  const { kind, value } = search.code;
+  if (kind !== 'held-key-pack') {
+    return [
+      { value: maskValue(context.digest, { kind: 'key-pack', lsidValue }, value), someReturned: false },
+    ];
   }
-  return maskValue(context.digest, { kind: 'key-pack', lsidValue: attempt.lsidValue }, code.value);
+  const sourceValue = source?.value ?? new Uint8Array(16);
+  return [false, true].map((someReturned) => {
+    const mask = { kind, lsidValue, sourceValue, someReturned };
+    return { value: maskValue(context.digest, mask, value), someReturned };
+  });
 }
 
 function findAhead(context: ServerContext, attempt: Attempt): Found | null {
-  const value = unmask(context, attempt);
   const { code, quantity } = attempt.search;
   const chain = code.kind === 'key-pack' ? 'free' : 'held';
-  for (const line of attempt.lines) {
-    const place = chainOf(line, chain);
-    const sought = { ...place, value, ctx: code.ctx };
-    const position = findPosition(context.digest, quantity === undefined ? sought : { ...sought, quantity });
-    if (position !== null) return { line, proof: { chain, k: position.k, value } };
+  for (const { value, someReturned } of unmask(context, attempt)) {
+    for (const line of attempt.lines) {
+      const place = chainOf(line, chain);
+      const sought = { ...place, value, ctx: code.ctx };
+      const position = findPosition(
+        context.digest,
+        quantity === undefined ? sought : { ...sought, quantity },
+      );
+      if (position !== null) return { line, proof: { chain, k: position.k, value }, someReturned };
+    }
   }
   return null;
 }
@@ -188,6 +200,7 @@ interface Applied {
   readonly line: LineRow;
   readonly record: AppliedReveal | undefined;
   readonly place: Pick<AppliedReveal, 'aid' | 'chain' | 'k'>;
+  readonly someReturned: boolean;
 }
 
 /** A position at or below the present one: typed before, or overtaken by a later code. */
@@ -198,7 +211,8 @@ async function findApplied(
 ): Promise<Applied | null> {
   const { search, sources } = of;
   const { lsidValue } = context;
-  const values = sources.map((source) => unmask(context, { search, lsidValue, source }));
+  const masks = sources.flatMap((source) => unmask(context, { search, lsidValue, source }));
+  const values = masks.map(({ value }) => value);
   const chain = search.code.kind === 'key-pack' ? 'free' : 'held';
   for (const line of of.lines) {
     const place = chainOf(line, chain);
@@ -209,7 +223,8 @@ async function findApplied(
       chain: place.chain,
       value: base64url(position.value),
     });
-    return { line, record, place: { aid: line.aid, chain: place.chain, k: position.k } };
+    const someReturned = masks.find(({ value }) => value === position.value)?.someReturned ?? true;
+    return { line, record, place: { aid: line.aid, chain: place.chain, k: position.k }, someReturned };
   }
   return null;
 }
@@ -276,14 +291,11 @@ async function overtaken(
   if (reserve === undefined) return undefined;
   if (input.confirmed) {
     const { from, alsoFrom } = input;
-    await serveOvertaken(context, tx, {
-      line,
-      reserve,
-      sources: [source.licenseServerId, ...alsoFrom],
-      nowMs,
-    });
-    // Of a source that no longer functions nothing else will come: its move is over here as well.
+    const sources = [source.licenseServerId, ...alsoFrom] as const;
     const move = await openDead(context, tx, { line, kind: search.code.kind, from, nowMs });
+    const countsEarly = move === undefined && !found.someReturned;
+    await serveOvertaken(context, tx, { line, reserve, sources, countsEarly, nowMs });
+    // Of a source that no longer functions nothing else will come: its move is over here as well.
     if (move !== undefined) await takeDead(context, tx, { line, move, alsoFrom, free: 0, held: 0, nowMs });
   }
   const installed = await tx.balance(accountsOf(line).installed);
@@ -361,7 +373,10 @@ async function install(
   const { line, added, installed } =
     source === null
       ? await installFree(context, tx, of)
-      : await installHeld(context, tx, { ...of, source: source.licenseServerId, carrier: 'telephone' });
+      : await installHeld(context, tx, {
+          ...{ ...of, source: source.licenseServerId, carrier: 'telephone' },
+          countsEarly: !of.someReturned,
+        });
   if (source === null && dead !== undefined) {
     await takeDead(context, tx, { line, move: dead, alsoFrom, free: added, held: 0, nowMs });
   }

@@ -6,8 +6,15 @@ import { bytesOfBase64url } from '../../core/bytes.ts';
 import { formatCode, parseCode } from '../../core/code.ts';
 import { formatDigits } from '../../core/code-digits.ts';
 import type { ConfirmationKind, Counters } from '../../core/confirmation.ts';
-import { confirmationCode, confirmationState, mostInConfirmation, nextKey } from '../../core/confirmation.ts';
+import {
+  allLines,
+  confirmationCode,
+  confirmationState,
+  mostInConfirmation,
+  nextKey,
+} from '../../core/confirmation.ts';
 import { spellGroups } from '../../core/spelling.ts';
+import { hasRevoked } from '../../store/license-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import { sourcesOfFrozen } from '../../store/reserve-source-rows.ts';
 import type { AuthorityRow } from '../../store/server-authority-rows.ts';
@@ -61,7 +68,9 @@ export async function confirmAct(context: ServerContext, tx: WriteTx, act: Act):
   const aid = authority.basis === 'key' ? bytesOfBase64url(authority.aid) : undefined;
   const state = confirmationState(context.digest, { aid, lines, counters });
   const { kind, line, unissued, held } = act;
-  const code = confirmationCode(context.digest, key, { seq, kind, line, unissued, held, state });
+  const someReturned = await hasReturned(tx, act);
+  const content = { kind, line, unissued, held, someReturned };
+  const code = confirmationCode(context.digest, key, { seq, ...content, state });
   await saveConfirmationState(tx, {
     aid: authority.aid,
     confirmationKey: context.box.seal('confirmation', key),
@@ -82,6 +91,18 @@ export async function confirmAct(context: ServerContext, tx: WriteTx, act: Act):
   };
   await insertConfirmation(tx, row);
   return viewConfirmation(context, tx, row);
+}
+
+/**
+ * Whether licenses were returned, of what a code gives up, that still run. Who went to the new server before is counted
+ * there among the holders of what comes; of these nobody can tell whether they still are (protocol §2.4).
+ */
+async function hasReturned(tx: ReadTx, { authority, kind, line, nowMs }: Act): Promise<boolean> {
+  if (kind !== 'released' && kind !== 'deactivated') return false;
+  const lines = await linesOfAgreement(tx, authority.agreement);
+  const told = lines.filter((each) => line === allLines || each.line === line);
+  for (const { id } of told) if (await hasRevoked(tx, id, nowMs)) return true;
+  return false;
 }
 
 /** A confirmation in both forms and in words; one made earlier is shown as it was made. */

@@ -21,7 +21,7 @@ import {
   waitingGaps,
 } from '../../store/gap-rows.ts';
 import { extendLease } from '../../store/held-rows.ts';
-import { countsAgainstReserve, markInherited, takenOverEarly } from '../../store/license-rows.ts';
+import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { drawReserve, honorToken, insertReservations, insertReserve } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
@@ -134,19 +134,15 @@ export interface DeadUnits {
 }
 
 /**
- * Divides what came: a named reservation for each holder who showed a token that still runs, early take-overs
- * counted against it, the rest a reserve until all leases of the source have ended (or free, where they were
- * released early or have ended). Answers what is to be posted beyond the units themselves.
+ * Divides what came: a named reservation for each holder who showed a token that still runs, the rest a reserve until
+ * all leases of the source have ended (or free, where they were released early or have ended). Answers what is to be posted beyond the units themselves.
  */
 export async function divideDead(tx: WriteTx, dead: DeadUnits): Promise<readonly Posting[]> {
   const { line, move, source, alsoFrom, free, held, opensAt, nowMs } = dead;
   const accounts = accountsOf(line);
   const postings: Posting[] = [];
   if (held > 0) await insertReserve(tx, { id: move, lineId: line.id, source, amount: held, opensAt });
-  const settled = await settleEarly(tx, dead);
-  if (settled > 0) {
-    postings.push({ kind: 'transfer', debit: accounts.reserved, credit: accounts.unissued, amount: settled });
-  }
+  if (held === 0) await keepEarly(tx, dead);
   const declared = await findDeclared(tx, move);
   if (declared !== undefined) await addEarlierSources(tx, move, alsoFrom);
   const waiting = await waitingGaps(tx, { move, lineId: line.id, source });
@@ -158,7 +154,7 @@ export async function divideDead(tx: WriteTx, dead: DeadUnits): Promise<readonly
     (gap) => (gap.source === source && gap.leaseEnd > nowMs) || opensAt < nowMs,
   );
   const claims = await withoutOthers(tx, dead, entitled);
-  const named = claims.slice(0, held > 0 ? held - settled : free);
+  const named = claims.slice(0, held > 0 ? held : free);
   for (const gap of named) await reserveFor(tx, dead, gap);
   if (named.length > 0 && held > 0) await drawReserve(tx, move, named.length);
   if (named.length > 0 && held === 0) {
@@ -194,23 +190,14 @@ async function withoutOthers(
 }
 
 /**
- * Holders who came over early, on units of our own, are counted against the reserve while their token of the
- * source runs, and those units are free again. What is theirs waits for the end of all leases that the source may have given them.
+ * Whose source was released early has come to stay: what came is free as it is, and nothing of it is theirs by name. Its
+ * own unit goes to nobody else before the end of all leases that the source may have given it.
  */
-async function settleEarly(tx: WriteTx, dead: DeadUnits): Promise<number> {
-  const { line, move, source, held, opensAt, nowMs } = dead;
-  let settled = 0;
+async function keepEarly(tx: WriteTx, { line, source, opensAt }: DeadUnits): Promise<void> {
   for (const license of await takenOverEarly(tx, line.id, source)) {
     await extendLease(tx, license.id, Math.max(license.leaseEnd, opensAt));
-    // Released early, all that came is free as it is: nothing is to be counted against.
-    if (held > 0 && (settled === held || !countsAgainstReserve(license, nowMs))) continue;
     await markInherited(tx, license.id, null);
-    if (held > 0) settled += 1;
   }
-  if (settled === 0) return 0;
-  await drawReserve(tx, move, settled);
-  await shiftUnits(tx, { lineId: line.id, from: move, to: freePool, amount: settled });
-  return settled;
 }
 
 /** One unit for a holder who has shown its token already: that token opens no second one. */

@@ -22,13 +22,15 @@ export async function installHeld(
     readonly proof: Proof;
     readonly source: string;
     readonly alsoFrom: readonly string[];
+    /** Whether nobody has returned a license to the source that still runs (reserve.ts). */
+    readonly countsEarly: boolean;
     readonly carrier: 'telephone' | 'online';
     /** The move of its declaration, where the source no longer functions. */
     readonly dead: ServerMoveRow | undefined;
     readonly nowMs: number;
   },
 ): Promise<Taken> {
-  const { proof, source, alsoFrom, carrier, dead, nowMs } = of;
+  const { proof, source, alsoFrom, countsEarly, carrier, dead, nowMs } = of;
   const reserve = dead?.id ?? newId(context);
   const told = { carrier, source };
   const taken = await installProof(context, tx, {
@@ -40,7 +42,7 @@ export async function installHeld(
     number: 5000,
     data: { product, type, added, installed, agreement, source },
   });
-  await openHeld(context, tx, { line, source, alsoFrom, reserve, added, dead, nowMs });
+  await openHeld(context, tx, { line, source, alsoFrom, countsEarly, reserve, added, dead, nowMs });
   return taken;
 }
 
