@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { HighWater } from './high-water.ts';
+import type { IdentityDecision, IdentityFacts } from './server-identity.ts';
+import { decideIdentity } from './server-identity.ts';
+
+const mark: HighWater = {
+  ...{ generation: 1, seq: 9, logSize: 40, logRoot: 'aa', seenAtMs: 1000 },
+  ...{
+    lines: [{ agreement: '4965437', line: 0, installed: 10, unissued: 6, freeK: 10, heldK: 0 }],
+    counts: [],
+  },
+};
+const older: HighWater = { ...mark, logSize: 30 };
+const fewer: HighWater = { ...older, lines: [] };
+
+const well: IdentityFacts = {
+  ...{ secret: 'present', mark, database: mark, standing: 'ahead' },
+  ...{ machine: 'same', machineId: 'same', seenAhead: false },
+};
+
+const say = (decision: IdentityDecision): string =>
+  decision.result === 'ok' ? 'ok' : `${decision.result}: ${decision.reason}`;
+
+describe('the table of identity', () => {
+  const rows: readonly [string, Partial<IdentityFacts>, string][] = [
+    ['all as it was', {}, 'ok'],
+    ['signals that cannot be read', { machine: 'unknown', machineId: 'unknown' }, 'ok'],
+    [
+      'an older database, the same rights',
+      { database: older, standing: 'behind' },
+      'reconcile: older-database',
+    ],
+    [
+      'an older database, other rights',
+      { database: fewer, standing: 'behind' },
+      'revalidate: rights-changed',
+    ],
+    ['logs that part', { standing: 'forked' }, 'revalidate: forked'],
+    ['somebody has seen more', { seenAhead: true }, 'revalidate: seen-ahead'],
+    ['other hardware, the same system', { machine: 'changed' }, 'revalidate: machine-changed'],
+    ['no mark', { mark: null, standing: null }, 'revalidate: mark-missing'],
+    ['no secret', { secret: 'absent' }, 'system-replaced: secret-absent'],
+    ['a secret that opens nothing', { secret: 'undecryptable' }, 'system-replaced: secret-undecryptable'],
+  ];
+  for (const [name, change, expected] of rows) {
+    it(`${name}: ${expected}`, () => assert.equal(say(decideIdentity({ ...well, ...change })), expected));
+  }
+});
+
+/** Every combination of what may be found. */
+function* combinations(): Generator<IdentityFacts> {
+  for (const secret of ['present', 'absent', 'undecryptable'] as const)
+    for (const [standing, database] of [
+      ['ahead', mark],
+      ['behind', older],
+      ['behind', fewer],
+      ['forked', mark],
+      [null, mark],
+    ] as const)
+      for (const machine of ['same', 'changed', 'unknown'] as const)
+        for (const machineId of ['same', 'changed', 'unknown'] as const)
+          for (const seenAhead of [false, true]) {
+            const known = standing === null ? null : mark;
+            yield { secret, mark: known, database, standing, machine, machineId, seenAhead };
+          }
+}
+
+describe('every combination', () => {
+  it('gives out new licenses only where nothing is in doubt', () => {
+    let count = 0;
+    for (const facts of combinations()) {
+      count += 1;
+      const { result } = decideIdentity(facts);
+      const { secret, standing, machine, machineId, seenAhead, database } = facts;
+      const name = JSON.stringify({
+        secret,
+        standing,
+        machine,
+        machineId,
+        seenAhead,
+        same: database !== fewer,
+      });
+      if (secret !== 'present') {
+        assert.equal(result, 'system-replaced', name);
+        continue;
+      }
+      const doubt =
+        seenAhead ||
+        standing === null ||
+        standing === 'forked' ||
+        database === fewer ||
+        (machine === 'changed' && machineId !== 'changed');
+      if (doubt) assert.equal(result, 'revalidate', name);
+      else assert.equal(result, standing === 'behind' ? 'reconcile' : 'ok', name);
+    }
+    assert.equal(count, 270);
+  });
+});

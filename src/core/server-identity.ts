@@ -1,0 +1,65 @@
+/**
+ * Whether a license server is still the one that its database belongs to, and how its database stands to what it has told
+ * (protocol §5.2). Pure: what was read of machine, mark and database comes in.
+ */
+import type { HighWater, Standing } from './high-water.ts';
+import { sameRights } from './high-water.ts';
+
+/** A signal as it was at the last start, compared with now; `unknown` where one of the two could not be read. */
+export type Signal = 'same' | 'changed' | 'unknown';
+
+/** What was found (protocol §5.1, §5.3). */
+export interface IdentityFacts {
+  /** `undecryptable`: there is one, and it does not open the server's key. */
+  readonly secret: 'present' | 'absent' | 'undecryptable';
+  readonly mark: HighWater | null;
+  readonly database: HighWater;
+  /** Of the database to the mark; null without a mark. */
+  readonly standing: Standing | null;
+  /** DMI product UUID, VM generation id; in a container the id of its volume. */
+  readonly machine: Signal;
+  readonly machineId: Signal;
+  /** A host, a client or the clearinghouse has seen more of the journal, or another one. */
+  readonly seenAhead: boolean;
+}
+
+export type IdentityReason =
+  | 'secret-absent'
+  | 'secret-undecryptable'
+  | 'mark-missing'
+  | 'seen-ahead'
+  | 'forked'
+  | 'rights-changed'
+  | 'machine-changed'
+  | 'older-database';
+
+export type IdentityDecision =
+  /** As it should be: the mark is brought up to date. */
+  | { readonly result: 'ok' }
+  /** An older database with the same rights: what was issued since is quarantined. */
+  | { readonly result: 'reconcile'; readonly reason: 'older-database' }
+  /** Nothing new is given out until the clearinghouse has answered a fresh question. */
+  | { readonly result: 'revalidate'; readonly reason: IdentityReason }
+  /** A new key and License Server ID; issued holders are honored, nothing is unissued. */
+  | { readonly result: 'system-replaced'; readonly reason: 'secret-absent' | 'secret-undecryptable' };
+
+/**
+ * The table of protocol §5.2, the gravest first: without its secret nothing else counts; then what shows that another copy
+ * of this server has gone on; then what is only older.
+ */
+export function decideIdentity(facts: IdentityFacts): IdentityDecision {
+  const { secret, mark, database, standing } = facts;
+  if (secret === 'absent') return { result: 'system-replaced', reason: 'secret-absent' };
+  if (secret === 'undecryptable') return { result: 'system-replaced', reason: 'secret-undecryptable' };
+  if (facts.seenAhead) return { result: 'revalidate', reason: 'seen-ahead' };
+  if (mark === null || standing === null) return { result: 'revalidate', reason: 'mark-missing' };
+  if (standing === 'forked') return { result: 'revalidate', reason: 'forked' };
+  // A new mainboard under the same system raises a question; so does a machine that was copied.
+  if (facts.machine === 'changed' && facts.machineId !== 'changed') {
+    return { result: 'revalidate', reason: 'machine-changed' };
+  }
+  if (standing === 'ahead') return { result: 'ok' };
+  return sameRights(mark, database)
+    ? { result: 'reconcile', reason: 'older-database' }
+    : { result: 'revalidate', reason: 'rights-changed' };
+}
