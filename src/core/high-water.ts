@@ -36,6 +36,45 @@ export interface HighWater {
   readonly seenAtMs: number;
 }
 
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+
+function isRow(
+  value: unknown,
+  of: { readonly texts: readonly string[]; readonly counts: readonly string[] },
+): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const row = value as Readonly<Record<string, unknown>>;
+  return of.texts.every((key) => typeof row[key] === 'string') && of.counts.every((key) => isCount(row[key]));
+}
+
+const lineForm = {
+  texts: ['agreement'],
+  counts: ['line', 'installed', 'unissued', 'freeK', 'heldK'],
+} as const;
+const countsForm = { texts: ['aid'], counts: ['seq', 'freezes', 'releases', 'returns'] } as const;
+
+/** The mark as text. */
+export function writeHighWater(mark: HighWater): string {
+  return JSON.stringify({ v: 1, ...mark });
+}
+
+/** Reads a mark as it was written (`v: 1`); undefined for anything else. */
+export function readHighWater(text: string): HighWater | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isRow(value, { texts: ['logRoot'], counts: ['v', 'generation', 'seq', 'logSize', 'seenAtMs'] }))
+    return undefined;
+  const mark = value as HighWater & { readonly v: number };
+  if (mark.v !== 1 || !Array.isArray(mark.lines) || !Array.isArray(mark.counts)) return undefined;
+  const whole =
+    mark.lines.every((row) => isRow(row, lineForm)) && mark.counts.every((row) => isRow(row, countsForm));
+  return whole ? mark : undefined;
+}
+
 /**
  * How a database stands to the mark. `ahead`: the mark is a prefix of its journal, as a crash leaves it. `behind`: its
  * journal is shorter, so it is an older one. `forked`: neither is the beginning of the other.

@@ -17,6 +17,7 @@ import type { Delivery } from '../platform/delivery.ts';
 import { httpDelivery } from '../platform/delivery.ts';
 import { nodeDigest } from '../platform/digest.ts';
 import { Failure } from '../platform/failure.ts';
+import { openHighWaterFile } from '../platform/high-water-file.ts';
 import type { App, HttpOptions } from '../platform/http.ts';
 import { buildHttp } from '../platform/http.ts';
 import {
@@ -43,6 +44,8 @@ import { writeMeta } from '../store/meta-rows.ts';
 import type { Store, StoreFailure } from '../store/port.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import type { ServerContext } from './context.ts';
+import type { Kept } from './high-water.ts';
+import { keepHighWater } from './high-water.ts';
 import { addActivationRoutes } from './routes/activation-routes.ts';
 import { addExportRoutes } from './routes/export-routes.ts';
 import { addLicenseRoutes } from './routes/license-routes.ts';
@@ -145,6 +148,8 @@ export interface ServerWorld {
   readonly onStoreFailure?: (failure: StoreFailure) => void;
   /** How messages travel; HTTP unless a test carries them itself. */
   readonly delivery?: Delivery;
+  /** Opens the high-water mark; that beside the instance secret unless a test brings its own. */
+  readonly openMark?: Kept['open'];
 }
 
 export interface OpenOptions extends ServerWorld, Pick<HttpOptions, 'log' | 'tls'> {}
@@ -161,6 +166,11 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
   };
   return { app, context, store: context.store, close };
 }
+
+const fileMark =
+  (path: string): Kept['open'] =>
+  (create) =>
+    openHighWaterFile(path, { create });
 
 /** Everything but the routes: the keys, the database and the caches. Whoever opens it closes the store. */
 export async function openServerContext(
@@ -185,6 +195,16 @@ export async function openServerContext(
   const onFailure = options.onStoreFailure;
   const store =
     options.store ?? openSqliteStore({ file, migrations: 'server', digest: nodeDigest, onFailure });
+  const path = join(text('instanceDir'), `${key.kid}.high-water`);
+  // A store that a test brings has no folder of its own, and no mark unless it brings that, too.
+  const openMark = options.openMark ?? (options.store === undefined ? fileMark(path) : null);
+  if (openMark !== null) {
+    const kept = { store, clock, digest: nodeDigest, licenseServerId: key.kid, open: openMark };
+    await keepHighWater(kept).catch(async (error: unknown) => {
+      await store.close();
+      throw error;
+    });
+  }
   const context: ServerContext = {
     store,
     backups: backupsOf(folder, { store, clock, random, key }),

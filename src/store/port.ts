@@ -110,10 +110,28 @@ export interface WriteTx extends ReadTx {
   acknowledge(ids: readonly string[]): Promise<void>;
 }
 
+/** What the last commit has made durable, read at once: for whoever has to know it before anybody is answered. */
+export interface Committed {
+  all<Row>(sql: string, ...params: readonly SqlValue[]): readonly Row[];
+  balance(account: AccountId): number;
+  head(log: string): LogHead;
+}
+
+export interface CommitWitness {
+  /** Where it throws the store is finished (rule 1): what it was to note may be missing. */
+  readonly note: (committed: Committed) => void;
+  /** Called once, when the store is closed. */
+  readonly close: () => void;
+}
+
 export interface Store {
   read<T>(work: (tx: ReadTx) => Promise<T>): Promise<T>;
   /** Runs one command; an `ok: false` result undoes what it did, and is handed to the caller. */
   write<T>(work: (tx: WriteTx) => Promise<Result<T, Refusal>>): Promise<Result<T, Refusal>>;
+  /** From now on this witness is told of each commit that wrote, before its commands are answered. */
+  beforeAnswers(witness: CommitWitness): void;
+  /** What is committed now. Throws while a transaction is under way: it is for whoever has just opened this store. */
+  committed(): Committed;
   /** Waits for the commit under way, then closes. */
   close(): Promise<void>;
 }

@@ -7,6 +7,7 @@ import type { AccountId } from '../core/ledger.ts';
 import type { Frontier } from '../core/merkle.ts';
 import { rootOf } from '../core/merkle.ts';
 import type {
+  Committed,
   Entry,
   JournalRow,
   LogHead,
@@ -51,6 +52,35 @@ export class Heads {
   forget(logs: Iterable<string>): void {
     for (const log of logs) this.#known.delete(log);
   }
+}
+
+/** What is committed, while no transaction is under way. */
+export class CommittedRows implements Committed {
+  readonly #statements: Statements;
+  readonly #heads: Heads;
+
+  constructor(statements: Statements, heads: Heads) {
+    this.#statements = statements;
+    this.#heads = heads;
+  }
+
+  all<Row>(sql: string, ...params: readonly SqlValue[]): readonly Row[] {
+    return readOnly(this.#statements, sql).all(params) as readonly Row[];
+  }
+
+  balance(account: AccountId): number {
+    return readBalance(this.#statements, account) ?? 0;
+  }
+
+  head(log: string): LogHead {
+    return this.#heads.of(log, (name) => readFrontier(this.#statements, name));
+  }
+}
+
+function readOnly(statements: Statements, sql: string): Query {
+  const query = statements.query(sql);
+  if (query.shape.writes) throw new Error(`a read transaction does not write: ${sql}`);
+  return query;
 }
 
 export class SqliteReadTx implements ReadTx {
@@ -109,9 +139,7 @@ export class SqliteReadTx implements ReadTx {
   }
 
   #query(sql: string): Query {
-    const query = this.#statements.query(sql);
-    if (query.shape.writes) throw new Error(`a read transaction does not write: ${sql}`);
-    return query;
+    return readOnly(this.#statements, sql);
   }
 }
 

@@ -7,14 +7,14 @@ import { setImmediate } from 'node:timers';
 import type { Digest } from '../core/digest.ts';
 import type { Refusal } from '../core/refusal.ts';
 import type { Result } from '../core/result.ts';
-import type { ReadTx, Store, WriteTx } from './port.ts';
+import type { Committed, CommitWitness, ReadTx, Store, WriteTx } from './port.ts';
 import { StoreFailure } from './port.ts';
 import { Batch } from './sqlite-batch.ts';
 import { isBusy, isDatabaseFault } from './sqlite-errors.ts';
 import type { SqliteOptions } from './sqlite-open.ts';
 import { openDatabase } from './sqlite-open.ts';
 import { Statements } from './sqlite-statements.ts';
-import { Heads, SqliteReadTx, SqliteWriteTx } from './sqlite-tx.ts';
+import { CommittedRows, Heads, SqliteReadTx, SqliteWriteTx } from './sqlite-tx.ts';
 
 /**
  * Opens (and where `create` is true, makes) a database, brings it to this program's version and
@@ -62,6 +62,7 @@ class SqliteStore implements Store {
   readonly #heads: Heads;
   readonly #onCommit: ((commands: number) => void) | undefined;
   readonly #onFailure: ((failure: StoreFailure) => void) | undefined;
+  #witness: CommitWitness | undefined;
   #queue: Command[] = [];
   #scheduled = false;
   /** How many waited when the group was looked at last, for how many turns, and in the group before. */
@@ -96,6 +97,15 @@ class SqliteStore implements Store {
     });
   }
 
+  committed(): Committed {
+    if (this.#group !== undefined) throw new Error('a transaction is under way');
+    return new CommittedRows(this.#statements, this.#heads);
+  }
+
+  beforeAnswers(witness: CommitWitness): void {
+    this.#witness = witness;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#shut();
     return this.#closing;
@@ -107,6 +117,7 @@ class SqliteStore implements Store {
     }
     this.#closed = true;
     this.#statements.db.close();
+    this.#witness?.close();
   }
 
   /**
@@ -129,7 +140,7 @@ class SqliteStore implements Store {
     if (this.#scheduled || this.#group !== undefined) return;
     this.#scheduled = true;
     setImmediate(() => this.#begin());
-    setImmediate(() => this.#watch());
+    setImmediate(() => this.#patrol());
   }
 
   #begin(): void {
@@ -199,7 +210,7 @@ class SqliteStore implements Store {
 
   /** A command's promise has settled: keep or undo what it did, and go on with the next. */
   #ended(group: Group, running: NonNullable<Group['running']>, outcome: () => Outcome): void {
-    // One that was given up on (`#watch`) has no say any more.
+    // One that was given up on (`#patrol`) has no say any more.
     if (group.running !== running) return;
     if (this.#endCommand(group, running, outcome)) this.#proceed(group);
   }
@@ -220,7 +231,7 @@ class SqliteStore implements Store {
     }
   }
 
-  #watch(): void {
+  #patrol(): void {
     const group = this.#group;
     if (group?.running === undefined) return;
     const foreign = new Error(
@@ -231,18 +242,19 @@ class SqliteStore implements Store {
     });
     if (!goesOn) return;
     setImmediate(() => this.#proceed(group));
-    setImmediate(() => this.#watch());
+    setImmediate(() => this.#patrol());
   }
 
   #commit(group: Group): void {
     try {
       group.batch.commit();
+      this.#heads.forget(group.batch.logsTouched());
+      if (group.batch.wrote) this.#witness?.note(new CommittedRows(this.#statements, this.#heads));
     } catch (error) {
       this.#fail(error);
       return;
     }
     this.#group = undefined;
-    this.#heads.forget(group.batch.logsTouched());
     for (const command of group.commands) command.settle?.();
     this.#wakeQuiet();
     if (this.#queue.length > 0) this.#schedule();

@@ -95,6 +95,8 @@ export function faultyStore(store: Store, name: string, faults: Faults): Store {
   return {
     read: (work) => store.read(work),
     close: () => store.close(),
+    committed: () => store.committed(),
+    beforeAnswers: (witness) => store.beforeAnswers(witness),
     write: async (work) => {
       const { operation, how } = faults.meet('write', name);
       if (how === null && !faults.none) return store.write(work);

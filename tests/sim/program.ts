@@ -7,7 +7,7 @@ import type { Refusal } from '../../src/core/refusal.ts';
 import type { Result } from '../../src/core/result.ts';
 import type { Clock } from '../../src/platform/clock.ts';
 import { nodeDigest } from '../../src/platform/digest.ts';
-import type { ReadTx, Store, WriteTx } from '../../src/store/port.ts';
+import type { Committed, CommitWitness, ReadTx, Store, WriteTx } from '../../src/store/port.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 
 /** The program is gone in the middle of what it did; whoever called it has no answer. */
@@ -36,6 +36,14 @@ class MortalStore implements Store {
 
   plan(plan: CrashPlan | undefined): void {
     this.#plan = plan;
+  }
+
+  committed(): Committed {
+    return this.#store.committed();
+  }
+
+  beforeAnswers(witness: CommitWitness): void {
+    this.#store.beforeAnswers(witness);
   }
 
   async read<T>(work: (tx: ReadTx) => Promise<T>): Promise<T> {

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { textOfUtf8, utf8 } from '../core/bytes.ts';
+import { Failure } from './failure.ts';
+import { openHighWaterFile } from './high-water-file.ts';
+
+let dir: string;
+let path: string;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'calyx-mark-'));
+  path = join(dir, 'mark');
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+/** What a program that opens the file finds in it; undefined where nothing was ever written. */
+function found(at = path): string | undefined {
+  const file = openHighWaterFile(at, { create: false });
+  file.close();
+  return file.last === undefined ? undefined : textOfUtf8(file.last);
+}
+
+function write(...texts: readonly string[]): void {
+  const file = openHighWaterFile(path, { create: true });
+  for (const text of texts) file.write(utf8(text));
+  file.close();
+}
+
+const codeOf = (work: () => unknown): string => {
+  try {
+    work();
+  } catch (error) {
+    assert.ok(error instanceof Failure, String(error));
+    return error.code;
+  }
+  return 'nothing';
+};
+
+describe('the file of the high-water mark', () => {
+  it('has what was written last, for its owner only', () => {
+    write();
+    assert.equal(found(), undefined);
+    write('one', 'two', 'three');
+    assert.equal(found(), 'three');
+    write('four');
+    assert.equal(found(), 'four');
+    assert.equal(statSync(path).mode & 0o777, process.platform === 'win32' ? 0o666 : 0o600);
+  });
+
+  it('is not made where it must be there, and one that is no mark is not taken for one', () => {
+    assert.equal(
+      codeOf(() => openHighWaterFile(path, { create: false })),
+      'mark-missing',
+    );
+    for (const bytes of [new Uint8Array(0), new Uint8Array(100), new Uint8Array(32_768).fill(7)]) {
+      writeFileSync(path, bytes);
+      assert.equal(
+        codeOf(() => openHighWaterFile(path, { create: true })),
+        'mark-damaged',
+      );
+    }
+  });
+
+  it('grows with what it has to hold, and keeps it', () => {
+    const texts = [10, 20_000, 5, 100_000, 99_000].map((length, at) => `${at}`.repeat(length));
+    for (const text of texts) {
+      write(text);
+      assert.equal(found(), text);
+    }
+  });
+
+  it('torn at any byte of a write has that mark or the one before', () => {
+    write('the first', 'the second');
+    const before = readFileSync(path);
+    write('the third, which is longer');
+    const after = readFileSync(path);
+    const differing = [...after.keys()].filter((at) => after[at] !== before[at]);
+    const [first, last] = [differing[0] ?? 0, differing.at(-1) ?? 0];
+    assert.ok(differing.length > 40);
+    const torn = join(dir, 'torn');
+    for (let cut = first; cut <= last + 1; cut += 1) {
+      // Written up to here, from the front; and from the back, since sectors land in any order.
+      for (const at of [0, 1]) {
+        const [head, tail] = at === 0 ? [after, before] : [before, after];
+        writeFileSync(torn, Buffer.concat([head.subarray(0, cut), tail.subarray(cut)]));
+        const text = found(torn);
+        assert.ok(text === 'the second' || text === 'the third, which is longer', `${cut}: ${text}`);
+      }
+    }
+  });
+
+  it('with any one bit flipped has the mark, or the one before, or says that it is damaged', () => {
+    write('first', 'second');
+    const whole = readFileSync(path);
+    const place = whole.length / 2;
+    const bits = [...Array.from({ length: 60 * 8 }, (_, bit) => bit)];
+    const flipped = join(dir, 'flipped');
+    let earlier = 0;
+    for (const bit of [...bits, ...bits.map((each) => each + place * 8)]) {
+      copyFileSync(path, flipped);
+      const bytes = Buffer.from(whole);
+      bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      writeFileSync(flipped, bytes);
+      const text = found(flipped);
+      assert.ok(text === 'second' || text === 'first', String(text));
+      if (text === 'first') earlier += 1;
+    }
+    assert.ok(earlier > 300, `${earlier}`);
+  });
+});
