@@ -39,6 +39,7 @@ import {
 } from '../platform/signing.ts';
 import { createTokenSigner } from '../platform/token-signer.ts';
 import { version } from '../platform/version.ts';
+import type { SigningKey } from '../protocol/paseto.ts';
 import { keyId, readPublisherBundle } from '../protocol/trust.ts';
 import { writeMeta } from '../store/meta-rows.ts';
 import type { Store, StoreFailure } from '../store/port.ts';
@@ -172,13 +173,19 @@ const fileMark =
   (create) =>
     openHighWaterFile(path, { create });
 
-/** Everything but the routes: the keys, the database and the caches. Whoever opens it closes the store. */
-export async function openServerContext(
-  dir: string,
-  options: ServerWorld,
-): Promise<{ readonly context: ServerContext; readonly adminToken: string }> {
-  const { clock = systemClock, random = systemRandom } = options;
-  const folder = openDataFolder(dir, 'server');
+/** What a license server is known by, as its folder and its instance secret have it. */
+interface Keys {
+  readonly secret: Uint8Array;
+  readonly key: SigningKey;
+  readonly lsidValue: Uint8Array;
+  readonly rootKey: Uint8Array;
+}
+
+/**
+ * Opens the keys under the instance secret. Throws `Failure`: without its secret this is another operating system
+ * (protocol §5.2), and the program does not start.
+ */
+function openKeys(folder: DataFolder, random: Random): Keys {
   const text = (name: string): string => String(folder.settings[name] ?? '');
   const secret = openInstanceSecret(text('instanceDir'), { create: false, random });
   const seed = readSealedFile(join(folder.dir, keyFile), { secret, purpose: keyPurpose });
@@ -191,6 +198,18 @@ export async function openServerContext(
       next: 'Put config.json back from a backup.',
     });
   }
+  return { secret, key, lsidValue: lsidValue.value, rootKey };
+}
+
+/** Everything but the routes: the keys, the database and the caches. Whoever opens it closes the store. */
+export async function openServerContext(
+  dir: string,
+  options: ServerWorld,
+): Promise<{ readonly context: ServerContext; readonly adminToken: string }> {
+  const { clock = systemClock, random = systemRandom } = options;
+  const folder = openDataFolder(dir, 'server');
+  const text = (name: string): string => String(folder.settings[name] ?? '');
+  const { secret, key, lsidValue, rootKey } = openKeys(folder, random);
   const file = join(folder.dir, databaseFile);
   const onFailure = options.onStoreFailure;
   const store =
@@ -212,7 +231,7 @@ export async function openServerContext(
     random,
     digest: nodeDigest,
     licenseServerId: key.kid,
-    lsidValue: lsidValue.value,
+    lsidValue,
     name: text('name'),
     key,
     signer: createTokenSigner(key.privateKey),
