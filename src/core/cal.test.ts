@@ -13,6 +13,8 @@ const nothing: Standing = { horizonMs: nowMs - 400 * dayMs, sunsetMs: nowMs - da
 const waived: Standing = { horizonMs: null, sunsetMs: null, may: 'assign' };
 
 const device: RequestState = {
+  doubt: null,
+  shownUntil: null,
   nowMs,
   product: 'ts-2012r2',
   type: 'device',

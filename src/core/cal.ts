@@ -77,6 +77,10 @@ export function temporaryCap(counts: {
 /** Everything that decides a request of one device or user for one product. */
 export interface RequestState {
   readonly nowMs: number;
+  /** Why and until when the past of this server is in doubt (protocol §5.2): nobody new is given anything; null: it is not. */
+  readonly doubt: { readonly reason: string; readonly untilMs: number } | null;
+  /** When the living license ends that the holder has shown, of this very server and this unit; null: it has shown none. */
+  readonly shownUntil: number | null;
   readonly product: string;
   readonly type: CalType;
   readonly deactivated: boolean;
@@ -134,7 +138,7 @@ export type RequestDecision =
 type Decision = Result<RequestDecision, Refusal>;
 
 /**
- * Decides a request. Refused: type-not-supported, deactivated, not-activated, horizon-passed,
+ * Decides a request. Refused: server-in-doubt, type-not-supported, deactivated, not-activated, horizon-passed,
  * product-not-installed, none-available, temporary-used-up, temporary-cap.
  *
  * Rules (facts §3.1–3.2, protocol §1.5, §2.1, §2.4): who has a license keeps it and renews it in
@@ -159,7 +163,15 @@ export function decideRequest(state: RequestState): Decision {
 
 /** A holder who is here already; null where its lease has ended and may not be renewed any more. */
 function decideOwn(state: RequestState, expiresAt: number): Decision | null {
-  const { nowMs, standing } = state;
+  const { nowMs, standing, doubt, shownUntil } = state;
+  // Known from the books alone, which are in doubt: it has what it has, and is not renewed (protocol §5.2, M9).
+  if (doubt !== null && shownUntil === null) {
+    return nowMs < expiresAt ? ok({ act: 'unchanged', kind: 'permanent' }) : null;
+  }
+  // These books do not know that it was renewed: they do from now on.
+  if (shownUntil !== null && shownUntil > expiresAt && standing !== null && standing.may !== 'nothing') {
+    return ok({ act: 'renew', lapsed: false });
+  }
   if (nowMs < expiresAt) {
     if (expiresAt - nowMs > renewalMs) return ok({ act: 'unchanged', kind: 'permanent' });
     // Cut at sunset already: a new lease would end at the same moment.
@@ -178,6 +190,9 @@ function whyNone(state: RequestState): Refusal | null {
   const { product, type, standing, installed, unissued, nowMs } = state;
   if (standing === null) return { code: 'not-activated', agreement: null };
   if (installed === 0) return { code: 'product-not-installed', product };
+  if (state.doubt !== null) {
+    return { code: 'server-in-doubt', reason: state.doubt.reason, until: isoTime(state.doubt.untilMs) };
+  }
   if (standing.may !== 'assign') {
     const horizon = standing.horizonMs === null ? '' : isoTime(standing.horizonMs);
     return { code: 'horizon-passed', horizon, now: isoTime(nowMs) };

@@ -124,6 +124,18 @@ const ownEvents = {
   5040: error(
     'The journal of the clearinghouse for agreement {agreement} has {told} entries and does not go on from the {seen} that this license server has seen. Its messages for that agreement are refused until it does. Ask the publisher whether the clearinghouse was restored from a backup.',
   ),
+  5041: warning(
+    "An older database was put back: it lacks the last {entries:entry} of the journal. {count:CAL} issued since to holders that it does not know are nobody else's until {until}; a holder who shows its license has it back before.",
+  ),
+  5042: error(
+    'The past of this license server is in doubt ({reason}): {count:unissued CAL} were set aside until {until} at the earliest, and nobody new gets a license. See calyx server status.',
+  ),
+  5043: information(
+    'The past of this license server is in doubt no longer; {count:CAL} may be given out again.',
+  ),
+  5044: error(
+    'The clearinghouse has seen more of this license server than its database has ({what}: {seen} there, {here} here). Make a new license server, and move the CALs to it.',
+  ),
   5030: information(
     'License server {source} was declared to function no longer. {count:CAL} of {product}[ per {type}] come here when its horizon ({horizon}) has passed; until then whoever shows a license of it is given a gap license.',
   ),

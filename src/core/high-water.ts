@@ -12,6 +12,9 @@ export interface LineMark {
   /** Positions of both chains. */
   readonly freeK: number;
   readonly heldK: number;
+  /** The unit that a new holder would be given: where its range stands in their order, and its number. Both 0: none is free. */
+  readonly nextRange: number;
+  readonly nextUnit: number;
 }
 
 /** The codes that an authority has made. */
@@ -23,6 +26,12 @@ export interface CountsMark {
   readonly returns: number;
 }
 
+/** A database was put back: the journal goes on from `from` entries by the entry `id`, which no other copy has. */
+export interface Branch {
+  readonly from: number;
+  readonly id: string;
+}
+
 export interface HighWater {
   readonly generation: number;
   /** Of the last message that was made. */
@@ -32,9 +41,28 @@ export interface HighWater {
   readonly logRoot: string;
   readonly lines: readonly LineMark[];
   readonly counts: readonly CountsMark[];
+  /** How many entries the journal had with the last one that did more than to give, renew or end licenses. */
+  readonly rightsAt: number;
+  /** Likewise with the last one that made units of holders free again. */
+  readonly freedAt: number;
+  /** Every time that an older database was put back, in their order. */
+  readonly branches: readonly Branch[];
   /** The latest time that this server has seen, in milliseconds UTC. */
   readonly seenAtMs: number;
 }
+
+/**
+ * Entries of the journal after which a license server has the same rights as before: who has a license, or was asked for
+ * one, is all that they change. Whatever is not among them changes more, or may (protocol §5.2).
+ */
+export const kindsOfLicenses = [
+  ...['issued', 'renewed', 'expired', 'returned', 'recovered', 'temporary', 'validated'],
+  ...['gap-license', 'gap-license-renewed', 'horizon', 'hosts', 'method', 'address', 'kit-added', 'stated'],
+  ...['install-requested', 'request-joined', 'restored', 'received-refused', 'received-report'],
+] as const;
+
+/** Of those, the ones by which units of holders become free again. */
+export const kindsThatFree = ['expired', 'returned'] as const;
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 
@@ -49,8 +77,9 @@ function isRow(
 
 const lineForm = {
   texts: ['agreement'],
-  counts: ['line', 'installed', 'unissued', 'freeK', 'heldK'],
+  counts: ['line', 'installed', 'unissued', 'freeK', 'heldK', 'nextRange', 'nextUnit'],
 } as const;
+const branchForm = { texts: ['id'], counts: ['from'] } as const;
 const countsForm = { texts: ['aid'], counts: ['seq', 'freezes', 'releases', 'returns'] } as const;
 
 /** The mark as text. */
@@ -66,18 +95,22 @@ export function readHighWater(text: string): HighWater | undefined {
   } catch {
     return undefined;
   }
-  if (!isRow(value, { texts: ['logRoot'], counts: ['v', 'generation', 'seq', 'logSize', 'seenAtMs'] }))
-    return undefined;
+  const counts = ['v', 'generation', 'seq', 'logSize', 'rightsAt', 'freedAt', 'seenAtMs'];
+  if (!isRow(value, { texts: ['logRoot'], counts })) return undefined;
   const mark = value as HighWater & { readonly v: number };
-  if (mark.v !== 1 || !Array.isArray(mark.lines) || !Array.isArray(mark.counts)) return undefined;
-  const whole =
-    mark.lines.every((row) => isRow(row, lineForm)) && mark.counts.every((row) => isRow(row, countsForm));
-  return whole ? mark : undefined;
+  const lists = [
+    [mark.lines, lineForm],
+    [mark.counts, countsForm],
+    [mark.branches, branchForm],
+  ] as const;
+  const whole = lists.every(([rows, form]) => Array.isArray(rows) && rows.every((row) => isRow(row, form)));
+  return mark.v === 1 && whole ? mark : undefined;
 }
 
 /**
  * How a database stands to the mark. `ahead`: the mark is a prefix of its journal, as a crash leaves it. `behind`: its
- * journal is shorter, so it is an older one. `forked`: neither is the beginning of the other.
+ * journal is shorter, so it is an older one. `forked`: neither is the beginning of the other, or it was put back to
+ * where another one had been put back before, and went on from there.
  */
 export type Standing = 'ahead' | 'behind' | 'forked';
 
@@ -86,21 +119,37 @@ export type Standing = 'ahead' | 'behind' | 'forked';
  * has reached, in hex.
  */
 export function standingOf(mark: HighWater, database: HighWater, rootAt: (size: number) => string): Standing {
+  if (!isOfOneLine(mark, database)) return 'forked';
   if (database.generation < mark.generation || database.seq < mark.seq) return 'behind';
   if (database.logSize < mark.logSize) return 'behind';
   return rootAt(mark.logSize) === mark.logRoot ? 'ahead' : 'forked';
 }
 
-const lineKey = ({ agreement, line }: LineMark): string => `${agreement}/${line}`;
+/** Whether the database was put back as often as what the mark is of, or ends before it was. */
+function isOfOneLine(mark: HighWater, database: HighWater): boolean {
+  const next = mark.branches[database.branches.length];
+  const isBefore = next === undefined || database.logSize <= next.from;
+  return (
+    isBefore &&
+    database.branches.every(({ id, from }, at) => {
+      const known = mark.branches[at];
+      // Stopped before it was noted in the mark, which is a beginning of this journal all the same.
+      return known === undefined ? from >= mark.logSize : known.id === id;
+    })
+  );
+}
+
+const lineKey = ({ agreement, line }: Pick<LineMark, 'agreement' | 'line'>): string => `${agreement}/${line}`;
 
 /**
- * Whether nothing was installed, frozen, released or given back between the two: then all that the older one does not
- * know is who has got a license since.
+ * Whether nothing was installed, frozen, released or given back to the publisher between the two: then all that the older
+ * one does not know is who has got a license since, or has none any more. Its journal has all entries that changed more.
  */
 export function sameRights(mark: HighWater, database: HighWater): boolean {
   const lines = new Map(database.lines.map((row) => [lineKey(row), row]));
   const counts = new Map(database.counts.map((row) => [row.aid, row]));
   return (
+    mark.rightsAt <= database.logSize &&
     mark.generation === database.generation &&
     mark.lines.length === database.lines.length &&
     mark.counts.length === database.counts.length &&
@@ -120,6 +169,13 @@ export function sameRights(mark: HighWater, database: HighWater): boolean {
   );
 }
 
+/** Unit numbers of a line that nobody has, as the database knows them; a range further back was added earlier. */
+export interface FreeRange extends Pick<LineMark, 'agreement' | 'line'> {
+  readonly position: number;
+  readonly first: number;
+  readonly last: number;
+}
+
 /** Of a line whose database is older: what stays unissued, and what somebody has of whom the database knows nothing. */
 export interface Reconciled extends Pick<LineMark, 'agreement' | 'line'> {
   readonly unissued: number;
@@ -127,14 +183,31 @@ export interface Reconciled extends Pick<LineMark, 'agreement' | 'line'> {
 }
 
 /**
- * What the older books keep of each line (protocol §5.2): no more unissued units than there were in the end, and none
- * that they gave out themselves; the others were issued since, to holders whom nobody here knows.
+ * What the older books keep of each line (protocol §5.2). Numbers are given out in their order, and those that come back
+ * go to its end. So what was given since are the first ones, up to the number that would have been given next, and whoever
+ * gave a license back since has left a number that nobody else has. `undefined`: of a line all that was free was given,
+ * and units became free since: those may have been given as well, while the database has them with their holders of before.
  */
-export function reconcile(mark: HighWater, database: HighWater): readonly Reconciled[] {
-  const lines = new Map(mark.lines.map((row) => [lineKey(row), row]));
-  return database.lines.map((row) => {
-    const unissued = Math.min(row.unissued, lines.get(lineKey(row))?.unissued ?? 0);
-    const { agreement, line } = row;
-    return { agreement, line, unissued, quarantined: row.unissued - unissued };
+export function reconcile(
+  mark: HighWater,
+  database: HighWater,
+  free: readonly FreeRange[],
+): readonly Reconciled[] | undefined {
+  const marks = new Map(mark.lines.map((row) => [lineKey(row), row]));
+  const hasFreed = mark.freedAt > database.logSize;
+  const lines = database.lines.map((row) => {
+    const { agreement, line, unissued: before } = row;
+    const next = marks.get(lineKey(row));
+    const ranges = free.filter((range) => range.agreement === agreement && range.line === line);
+    const unissued = ranges.reduce((sum, range) => sum + keptOf(range, next), 0);
+    return { agreement, line, unissued, quarantined: before - unissued };
   });
+  return hasFreed && lines.some(({ unissued }) => unissued === 0) ? undefined : lines;
+}
+
+/** How many numbers of a range are still free, where `next` is the one that would have been given. */
+function keptOf(range: FreeRange, next: Pick<LineMark, 'nextRange' | 'nextUnit'> | undefined): number {
+  if (next === undefined || next.nextRange === 0 || range.position < next.nextRange) return 0;
+  const first = range.position === next.nextRange ? Math.max(range.first, next.nextUnit) : range.first;
+  return Math.max(0, range.last - first + 1);
 }

@@ -51,6 +51,8 @@ export type Refusal =
   | { readonly code: 'deactivated' }
   | { readonly code: 'server-closed'; readonly licenseServerId: string; readonly generation: number }
   | { readonly code: 'server-suspect'; readonly licenseServerId: string; readonly reason: string }
+  /** Its database is not what it has told (protocol §5.2): nothing new is given out or given up. */
+  | { readonly code: 'server-in-doubt'; readonly reason: string; readonly until: string }
   | { readonly code: 'strangers-limited'; readonly refused: number; readonly until: string }
   /** The clearinghouse's journal does not go on from the `seen` entries that this server has cosigned. */
   | {

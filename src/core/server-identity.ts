@@ -2,8 +2,8 @@
  * Whether a license server is still the one that its database belongs to, and how its database stands to what it has told
  * (protocol §5.2). Pure: what was read of machine, mark and database comes in.
  */
-import type { HighWater, Standing } from './high-water.ts';
-import { sameRights } from './high-water.ts';
+import type { FreeRange, HighWater, Reconciled, Standing } from './high-water.ts';
+import { reconcile, sameRights } from './high-water.ts';
 
 /** A signal as it was at the last start, compared with now; `unknown` where one of the two could not be read. */
 export type Signal = 'same' | 'changed' | 'unknown';
@@ -14,11 +14,12 @@ export interface IdentityFacts {
   readonly secret: 'present' | 'absent' | 'undecryptable';
   readonly mark: HighWater | null;
   readonly database: HighWater;
+  /** The unit numbers that the database has for new holders; looked at where it is older. */
+  readonly free: readonly FreeRange[];
   /** Of the database to the mark; null without a mark. */
   readonly standing: Standing | null;
   /** DMI product UUID, VM generation id; in a container the id of its volume. */
   readonly machine: Signal;
-  readonly machineId: Signal;
   /** A host, a client or the clearinghouse has seen more of the journal, or another one. */
   readonly seenAhead: boolean;
 }
@@ -30,6 +31,7 @@ export type IdentityReason =
   | 'seen-ahead'
   | 'forked'
   | 'rights-changed'
+  | 'units-given-on'
   | 'machine-changed'
   | 'older-database';
 
@@ -37,7 +39,7 @@ export type IdentityDecision =
   /** As it should be: the mark is brought up to date. */
   | { readonly result: 'ok' }
   /** An older database with the same rights: what was issued since is quarantined. */
-  | { readonly result: 'reconcile'; readonly reason: 'older-database' }
+  | { readonly result: 'reconcile'; readonly reason: 'older-database'; readonly lines: readonly Reconciled[] }
   /** Nothing new is given out until the clearinghouse has answered a fresh question. */
   | { readonly result: 'revalidate'; readonly reason: IdentityReason }
   /** A new key and License Server ID; issued holders are honored, nothing is unissued. */
@@ -54,12 +56,12 @@ export function decideIdentity(facts: IdentityFacts): IdentityDecision {
   if (facts.seenAhead) return { result: 'revalidate', reason: 'seen-ahead' };
   if (mark === null || standing === null) return { result: 'revalidate', reason: 'mark-missing' };
   if (standing === 'forked') return { result: 'revalidate', reason: 'forked' };
-  // A new mainboard under the same system raises a question; so does a machine that was copied.
-  if (facts.machine === 'changed' && facts.machineId !== 'changed') {
-    return { result: 'revalidate', reason: 'machine-changed' };
-  }
+  // Another machine is either new hardware or a copy: with the same system or with one that was made another, nobody can tell.
+  if (facts.machine === 'changed') return { result: 'revalidate', reason: 'machine-changed' };
   if (standing === 'ahead') return { result: 'ok' };
-  return sameRights(mark, database)
-    ? { result: 'reconcile', reason: 'older-database' }
-    : { result: 'revalidate', reason: 'rights-changed' };
+  if (!sameRights(mark, database)) return { result: 'revalidate', reason: 'rights-changed' };
+  const lines = reconcile(mark, database, facts.free);
+  return lines === undefined
+    ? { result: 'revalidate', reason: 'units-given-on' }
+    : { result: 'reconcile', reason: 'older-database', lines };
 }

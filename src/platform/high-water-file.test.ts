@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { textOfUtf8, utf8 } from '../core/bytes.ts';
-import { Failure } from './failure.ts';
 import { openHighWaterFile } from './high-water-file.ts';
 
 let dir: string;
@@ -18,31 +25,19 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** What a program that opens the file finds in it; undefined where nothing was ever written. */
 function found(at = path): string | undefined {
-  const file = openHighWaterFile(at, { create: false });
+  const file = openHighWaterFile(at);
   file.close();
   return file.last === undefined ? undefined : textOfUtf8(file.last);
 }
 
 function write(...texts: readonly string[]): void {
-  const file = openHighWaterFile(path, { create: true });
+  const file = openHighWaterFile(path);
   for (const text of texts) file.write(utf8(text));
   file.close();
 }
 
-const codeOf = (work: () => unknown): string => {
-  try {
-    work();
-  } catch (error) {
-    assert.ok(error instanceof Failure, String(error));
-    return error.code;
-  }
-  return 'nothing';
-};
-
 describe('the file of the high-water mark', () => {
   it('has what was written last, for its owner only', () => {
-    write();
-    assert.equal(found(), undefined);
     write('one', 'two', 'three');
     assert.equal(found(), 'three');
     write('four');
@@ -50,17 +45,17 @@ describe('the file of the high-water mark', () => {
     assert.equal(statSync(path).mode & 0o777, process.platform === 'win32' ? 0o666 : 0o600);
   });
 
-  it('is not made where it must be there, and one that is no mark is not taken for one', () => {
-    assert.equal(
-      codeOf(() => openHighWaterFile(path, { create: false })),
-      'mark-missing',
-    );
+  it('that is missing or no mark is said to be, left as it is, and made anew by the first write', () => {
+    assert.equal(openHighWaterFile(path).found, 'missing');
+    assert.ok(!existsSync(path));
     for (const bytes of [new Uint8Array(0), new Uint8Array(100), new Uint8Array(32_768).fill(7)]) {
       writeFileSync(path, bytes);
-      assert.equal(
-        codeOf(() => openHighWaterFile(path, { create: true })),
-        'mark-damaged',
-      );
+      const file = openHighWaterFile(path);
+      assert.deepEqual([file.found, file.last], ['damaged', undefined]);
+      assert.deepEqual(new Uint8Array(readFileSync(path)), bytes);
+      file.write(utf8('anew'));
+      file.close();
+      assert.equal(found(), 'anew');
     }
   });
 

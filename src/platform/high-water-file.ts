@@ -2,11 +2,10 @@
  * The file of the high-water mark (protocol §5.1), beside the instance secret: two places that are written in turn, each
  * with a count and a hash, so that a torn write leaves the mark before it. What the mark says is none of its business.
  */
-import { closeSync, existsSync, fdatasyncSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fdatasyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { concat, equalBytes, readUnsigned, u32, u64 } from '../core/bytes.ts';
 import { writeFileAtomic } from './atomic-file.ts';
 import { nodeDigest } from './digest.ts';
-import { Failure } from './failure.ts';
 
 /** Count (8 bytes), length (4), and after the content its hash (32). */
 const headBytes = 12;
@@ -22,22 +21,13 @@ interface Place {
 
 /** An open mark. Whoever opens it holds the lock of the data folder. */
 export interface HighWaterFile {
-  /** What was written last; undefined where nothing ever was. */
+  /** `missing`: there was no such file. `damaged`: neither place of it can be read. `whole`: it has what `last` says. */
+  readonly found: 'missing' | 'damaged' | 'whole';
+  /** What was written last; undefined where nothing is known to have been. */
   readonly last: Uint8Array | undefined;
   /** On disk when it returns; throws what the operating system refuses, and then the mark before it may be the one that stands. */
   readonly write: (content: Uint8Array) => void;
   readonly close: () => void;
-}
-
-function damaged(path: string, problem: string): Failure {
-  return new Failure(`The high-water mark ${path} ${problem}.`, {
-    code: 'mark-damaged',
-    next:
-      'It says how far this license server has got, and without it nobody can tell whether the database is an older one. ' +
-      'Put the file back as it was. Where that cannot be, set up another license server and move the CALs there: ' +
-      'calyx server move --from ID --reason dead.',
-    details: { file: path },
-  });
 }
 
 const bytesOf = (count: number, content: Uint8Array): Uint8Array => {
@@ -56,36 +46,45 @@ function readPlace(bytes: Uint8Array): Place | undefined {
   return { count: readUnsigned(bytes, 2, 6), content: bytes.slice(headBytes, hashAt) };
 }
 
-/**
- * Opens the mark at `path`; with `create` a missing one is made, with nothing in it. Throws `Failure`: `mark-missing`
- * (without `create`), `mark-damaged` (neither place can be read), and what the operating system refuses.
- */
-export function openHighWaterFile(path: string, { create }: { readonly create: boolean }): HighWaterFile {
-  if (!existsSync(path)) {
-    if (!create) throw missing(path);
-    writeFileAtomic(path, new Uint8Array(2 * placeUnit));
-  }
-  let file = openSync(path, 'r+');
-  const size = fstatSync(file).size;
-  const all = new Uint8Array(size);
-  readSync(file, all, 0, size, 0);
-  let placeBytes = size / 2;
-  if (size === 0 || size % (2 * placeUnit) !== 0)
-    throw damaged(path, `has ${size} bytes, which it never had`);
+interface Read {
+  readonly found: HighWaterFile['found'];
+  readonly newest: Place | undefined;
+  readonly placeBytes: number;
+}
+
+const nothing = { newest: undefined, placeBytes: 0 } as const;
+
+function read(path: string): Read {
+  if (!existsSync(path)) return { found: 'missing', ...nothing };
+  const all = new Uint8Array(readFileSync(path));
+  if (all.length === 0 || all.length % (2 * placeUnit) !== 0) return { found: 'damaged', ...nothing };
+  const placeBytes = all.length / 2;
   const places = [0, 1].map((at) => readPlace(all.subarray(at * placeBytes, (at + 1) * placeBytes)));
   const [newest] = places.filter((place) => place !== undefined).sort((a, b) => b.count - a.count);
-  if (newest === undefined && all.some((byte) => byte !== 0)) throw damaged(path, 'cannot be read');
+  return newest === undefined ? { found: 'damaged', ...nothing } : { found: 'whole', newest, placeBytes };
+}
+
+/** Opens the mark at `path`. Nothing is changed before the first write, which replaces a file that is damaged. */
+export function openHighWaterFile(path: string): HighWaterFile {
+  const { found, newest, placeBytes: size } = read(path);
+  let placeBytes = size;
+  let file = found === 'whole' ? openSync(path, 'r+') : null;
   let count = newest?.count ?? 0;
+  const close = (): void => {
+    if (file !== null) closeSync(file);
+    file = null;
+  };
   return {
+    found,
     last: newest?.content,
     write: (content) => {
       count += 1;
       const bytes = bytesOf(count, content);
-      if (bytes.length > placeBytes) {
+      if (file === null || bytes.length > placeBytes) {
         placeBytes = Math.ceil(bytes.length / placeUnit) * placeUnit;
         const larger = new Uint8Array(2 * placeBytes);
         larger.set(bytes, (count % 2) * placeBytes);
-        closeSync(file);
+        close();
         writeFileAtomic(path, larger);
         file = openSync(path, 'r+');
         return;
@@ -93,17 +92,6 @@ export function openHighWaterFile(path: string, { create }: { readonly create: b
       writeSync(file, bytes, 0, bytes.length, (count % 2) * placeBytes);
       fdatasyncSync(file);
     },
-    close: () => closeSync(file),
+    close,
   };
-}
-
-function missing(path: string): Failure {
-  return new Failure(`There is no high-water mark ${path}.`, {
-    code: 'mark-missing',
-    next:
-      'It was there, and is in no backup: where the operating system was replaced it is gone. Put it back from where ' +
-      'the instance secret is. Where that cannot be, set up another license server and move the CALs there: ' +
-      'calyx server move --from ID --reason dead.',
-    details: { file: path },
-  });
 }

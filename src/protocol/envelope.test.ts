@@ -42,6 +42,13 @@ const bought = { agreement, product: 'ts-2012r2', type: 'device' } as const;
 const books = { inHand: 1, source: 2, target: 3, inTransit: 4, quarantined: 0 };
 const nothingKnown = { name: null, method: null, lastContactAt: null, horizon: null, address: null };
 
+const head = { size: 40, root: base64url(seedOfName('root')) };
+const past = {
+  ...{ database: head, seq: 9 },
+  lines: [{ aid: bytes16('aid'), ...line, freeK: 25, heldK: 0 }],
+  counts: [{ aid: bytes16('aid'), seq: 3, freezes: 1, releases: 1, returns: 1 }],
+};
+
 /** One body of each type. */
 const bodies: Readonly<Record<MessageType, JsonObject>> = {
   declined: { refused: { code: 'move-open' } },
@@ -70,6 +77,7 @@ const bodies: Readonly<Record<MessageType, JsonObject>> = {
     ...{ ...bought, quantity: 'all', source: source.kid, target: target.kid },
     ...{ reason: 'replaced', carrier: 'online', hold: false, unissued: 25, held: 1 },
   },
+  revalidated: { re: 'a-1', nonce: bytes16('nonce'), ahead: { what: 'granted', seen: 30, here: 25 } },
   'released-part': { part: 0, leases: [{ sub: holder.sub, leaseEnd: inDays(60) }] },
   released: { ...line, unissued: 25, held: 1, leases: [{ sub: holder.sub, leaseEnd: inDays(60) }] },
   'relinquished-part': { part: 0, holders: [holder] },
@@ -138,6 +146,8 @@ const bodies: Readonly<Record<MessageType, JsonObject>> = {
     ...{ source: source.kid, unissued: 25, held: 1, aid: bytes16('aid'), free: reveal, heldChain: reveal },
   },
   statement: { statement: 'v4.public.AAAA' },
+  restored: { ...past, mark: head, note: 'note' },
+  revalidate: { ...past, nonce: bytes16('nonce'), own: { note: 'note', from: 0, proof: [] } },
   report: { clearinghouse: 'v4.public.AAAA', source: 'v4.public.BBBB', target: 'v4.public.CCCC' },
   'source-dead': {
     ...line,

@@ -7,6 +7,7 @@ import type { Static } from 'typebox';
 import Type from 'typebox';
 import type { JsonObject } from '../core/json.ts';
 import { mostSeen, Note, ToldLog } from './log-exchange.ts';
+import { Restored, Revalidate, Revalidated } from './past-bodies.ts';
 import type { Parser, ReadonlyDeep } from './schema.ts';
 import {
   Address,
@@ -194,6 +195,8 @@ const serverBodies = {
   return: closed({ ...Line, quantity: Quantity }),
   /** What the sender says of the line of a move that has ended there (statement.ts). */
   statement: closed({ statement: Token }),
+  restored: Restored,
+  revalidate: Revalidate,
   /** The last words of a server; its releases and returns have gone before, each in its own message. */
   deactivate: closed({
     agreements: Type.Array(AgreementNumber),
@@ -344,6 +347,7 @@ const clearinghouseBodies = {
     ),
   }),
   deactivated: closed({ re: Id, gen: Count }),
+  revalidated: Revalidated,
   /** The answer to message `re` is no; `refused` is what the HTTP answer would carry. */
   refused: closed({ re: Id, refused: AnyObject }),
 };

@@ -28,6 +28,7 @@ type ServerCodes = Extract<
   | 'deactivated'
   | 'server-closed'
   | 'server-suspect'
+  | 'server-in-doubt'
   | 'strangers-limited'
   | 'clearinghouse-forked'
   | 'server-declared-dead'
@@ -41,6 +42,16 @@ type ServerCodes = Extract<
   | 'clearinghouse-unreachable'
   | 'answer-pending'
 >;
+
+/** Why the past of a license server is in doubt (core/server-identity.ts). */
+const doubts: Readonly<Record<string, string>> = {
+  'mark-missing': 'The high-water mark beside the instance secret is missing or damaged',
+  'seen-ahead': 'The clearinghouse has seen a journal of this license server that is not this one',
+  forked: 'The database is that of a copy of this license server, which went on by itself',
+  'rights-changed': 'The database is an older one, and CALs were installed, moved or given back since',
+  'units-given-on': 'The database is an older one, and CALs were given from one holder to another since',
+  'machine-changed': 'This is another machine, or a copy of the one that this license server ran on',
+};
 
 const licenseWords: WordsFor<LicenseCodes> = {
   'none-available': ({ product, type, installed, unissued }) => ({
@@ -199,6 +210,16 @@ const serverWords: WordsFor<ServerCodes> = {
     next:
       'Find out whether it was restored from an older backup or runs twice (calyx server status on each), ' +
       'then let the publisher decide.',
+  }),
+  'server-in-doubt': ({ reason, until }) => ({
+    status: 409,
+    title: 'The past of this license server is in doubt',
+    message:
+      `${doubts[reason] ?? `Its past is in doubt (${reason})`}. Nobody new gets a license and nothing leaves it, until ` +
+      `${when(until)} at the earliest. Who shows a license that runs is renewed.`,
+    next:
+      'Let it contact the clearinghouse, over the network or by file, which says whether it has seen more of this ' +
+      'server: calyx server status shows what it has answered, and what to do.',
   }),
   'clearinghouse-forked': ({ agreement, seen, told }) => ({
     status: 409,

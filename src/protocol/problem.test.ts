@@ -53,6 +53,7 @@ const samples: { readonly [Code in RefusalCode]: RefusalOf<Code> } = {
   'server-closed': { code: 'server-closed', licenseServerId: id, generation: 2 },
   'server-declared-dead': { code: 'server-declared-dead', licenseServerId: id, move: 'm-1' },
   'server-suspect': { code: 'server-suspect', licenseServerId: id, reason: 'its log is shorter than before' },
+  'server-in-doubt': { code: 'server-in-doubt', reason: 'forked', until: later },
   'clearinghouse-forked': { code: 'clearinghouse-forked', agreement: '4965437', seen: 12, told: 9 },
   'kit-missing': { code: 'kit-missing', agreement: '4965437' },
   'kit-full': { code: 'kit-full', agreement: '4965437', slots: 4 },

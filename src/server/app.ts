@@ -17,6 +17,7 @@ import type { Delivery } from '../platform/delivery.ts';
 import { httpDelivery } from '../platform/delivery.ts';
 import { nodeDigest } from '../platform/digest.ts';
 import { Failure } from '../platform/failure.ts';
+import type { HighWaterFile } from '../platform/high-water-file.ts';
 import { openHighWaterFile } from '../platform/high-water-file.ts';
 import type { App, HttpOptions } from '../platform/http.ts';
 import { buildHttp } from '../platform/http.ts';
@@ -26,6 +27,8 @@ import {
   readSealedFile,
   writeSealedFile,
 } from '../platform/instance-secret.ts';
+import type { Machine, RawSignals } from '../platform/machine-signals.ts';
+import { machineFile, openMachine, readSignals } from '../platform/machine-signals.ts';
 import { nextTurn } from '../platform/next-turn.ts';
 import type { Random } from '../platform/random.ts';
 import { systemRandom } from '../platform/random.ts';
@@ -45,8 +48,6 @@ import { writeMeta } from '../store/meta-rows.ts';
 import type { Store, StoreFailure } from '../store/port.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import type { ServerContext } from './context.ts';
-import type { Kept } from './high-water.ts';
-import { keepHighWater } from './high-water.ts';
 import { addActivationRoutes } from './routes/activation-routes.ts';
 import { addExportRoutes } from './routes/export-routes.ts';
 import { addLicenseRoutes } from './routes/license-routes.ts';
@@ -55,6 +56,7 @@ import { addMessageRoutes } from './routes/message-routes.ts';
 import { addMoveRoutes } from './routes/move-routes.ts';
 import { addReportRoutes } from './routes/report-routes.ts';
 import { noteAlone, noteBackup } from './usecases/events.ts';
+import { settleIdentity } from './usecases/identity.ts';
 import { readHosts } from './usecases/settings.ts';
 import { readIdentity } from './usecases/status.ts';
 
@@ -70,6 +72,8 @@ export interface ServerInit {
   readonly clearinghouseUrl?: string | undefined;
   /** Where the instance secret lives; never inside the data folder (protocol §5.1). */
   readonly instanceDir?: string | undefined;
+  /** In a container: the id of the volume that it runs on, which then stands for the machine (protocol §5.1). */
+  readonly volume?: string | undefined;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -113,6 +117,7 @@ export async function initServer(init: ServerInit): Promise<MadeServer> {
       publisher: bundle.value.publisher,
       root: base64url(bundle.value.root.publicKey),
       instanceDir,
+      ...(init.volume === undefined ? {} : { volume: init.volume }),
     });
     return { licenseServerId: key.kid, instanceDir };
   } catch (error) {
@@ -150,7 +155,9 @@ export interface ServerWorld {
   /** How messages travel; HTTP unless a test carries them itself. */
   readonly delivery?: Delivery;
   /** Opens the high-water mark; that beside the instance secret unless a test brings its own. */
-  readonly openMark?: Kept['open'];
+  readonly openMark?: () => HighWaterFile;
+  /** What the machine tells of itself; read from the system unless a test brings its own. */
+  readonly signals?: () => RawSignals;
 }
 
 export interface OpenOptions extends ServerWorld, Pick<HttpOptions, 'log' | 'tls'> {}
@@ -167,11 +174,6 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
   };
   return { app, context, store: context.store, close };
 }
-
-const fileMark =
-  (path: string): Kept['open'] =>
-  (create) =>
-    openHighWaterFile(path, { create });
 
 /** What a license server is known by, as its folder and its instance secret have it. */
 interface Keys {
@@ -214,16 +216,6 @@ export async function openServerContext(
   const onFailure = options.onStoreFailure;
   const store =
     options.store ?? openSqliteStore({ file, migrations: 'server', digest: nodeDigest, onFailure });
-  const path = join(text('instanceDir'), `${key.kid}.high-water`);
-  // A store that a test brings has no folder of its own, and no mark unless it brings that, too.
-  const openMark = options.openMark ?? (options.store === undefined ? fileMark(path) : null);
-  if (openMark !== null) {
-    const kept = { store, clock, digest: nodeDigest, licenseServerId: key.kid, open: openMark };
-    await keepHighWater(kept).catch(async (error: unknown) => {
-      await store.close();
-      throw error;
-    });
-  }
   const context: ServerContext = {
     store,
     backups: backupsOf(folder, { store, clock, random, key }),
@@ -244,6 +236,7 @@ export async function openServerContext(
     },
     agreeWith: (own, other) => agree(agreementKeyFromSeed(own).privateKey, other),
     nextTurn,
+    machine: machineOf(folder, { secret, id: key.kid, ...options }),
     delivery: options.delivery ?? httpDelivery,
     stopping: new AbortController(),
     cache: {
@@ -251,6 +244,7 @@ export async function openServerContext(
       referrals: new Map(),
       temporaries: new Map(),
       facts: null,
+      mark: null,
       hosts: await store.read(readHosts),
       denials: new Map(),
       codeFailures: 0,
@@ -260,7 +254,34 @@ export async function openServerContext(
       seen: null,
     },
   };
+  // A store that a test brings has no folder of its own, and no mark unless it brings that, too.
+  const path = join(text('instanceDir'), `${key.kid}.high-water`);
+  const openMark =
+    options.openMark ?? (options.store === undefined ? () => openHighWaterFile(path) : undefined);
+  if (openMark !== undefined) await settle(context, openMark());
   return { context, adminToken: folder.adminToken };
+}
+
+async function settle(context: ServerContext, mark: HighWaterFile): Promise<void> {
+  try {
+    await settleIdentity(context, mark);
+  } catch (error) {
+    mark.close();
+    await context.store.close();
+    throw error;
+  }
+}
+
+/** The machine under a data folder; a store that a test brings runs on none, unless it says what it is like. */
+function machineOf(
+  { settings }: DataFolder,
+  of: Pick<ServerWorld, 'store' | 'signals'> & { readonly secret: Uint8Array; readonly id: string },
+): Machine | null {
+  if (of.store !== undefined && of.signals === undefined) return null;
+  const volume = settings['volume'];
+  const read = (): RawSignals => readSignals({ volume: typeof volume === 'string' ? volume : null });
+  const path = machineFile(String(settings['instanceDir'] ?? ''), of.id);
+  return openMachine({ path, secret: of.secret, read: of.signals ?? read });
 }
 
 function backupsOf(

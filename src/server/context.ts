@@ -1,8 +1,10 @@
 /** What every use case of a license server is given: wired once, in `app.ts`. */
 import type { Backups } from '../backup/backups.ts';
 import type { Digest } from '../core/digest.ts';
+import type { HighWater } from '../core/high-water.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Delivery } from '../platform/delivery.ts';
+import type { Machine } from '../platform/machine-signals.ts';
 import type { Random } from '../platform/random.ts';
 import type { SealBox } from '../platform/seal-box.ts';
 import type { TokenSigner } from '../platform/token-signer.ts';
@@ -38,6 +40,8 @@ export interface ServerContext {
   /** Lets the event loop turn, in work that is long and nobody else's. */
   readonly nextTurn: () => Promise<void>;
   readonly delivery: Delivery;
+  /** What this machine is known by; null in tests that have none. */
+  readonly machine: Machine | null;
   /** Aborted when the service stops: a contact that the clearinghouse holds back is cut off. */
   readonly stopping: AbortController;
   /** What the hot path would otherwise look up or build for each request. */
@@ -47,6 +51,8 @@ export interface ServerContext {
 /** Facts that change only when an administrator or the clearinghouse acts (`server-facts.ts`). */
 export interface ServerCache {
   facts: ServerFacts | null;
+  /** The high-water mark as it was written last (protocol §5.1); null: none is kept. */
+  mark: HighWater | null;
   readonly tokens: TokenCache;
   /** By move and address of its target. */
   readonly referrals: Map<string, KeptReferral>;

@@ -1,15 +1,18 @@
 /**
  * What a running license server does by itself: it keeps in contact with the clearinghouse where the
- * method is automatic, takes lapsed licenses back, reminds of moves that wait, and makes backups.
+ * method is automatic, takes lapsed licenses back, reminds of moves that wait, looks whether it is still itself, and
+ * makes backups.
  */
-import { minuteMs, secondMs } from '../core/time.ts';
+import { hourMs, minuteMs, secondMs } from '../core/time.ts';
 import { repeat } from '../platform/repeat.ts';
 import { noteService } from './app.ts';
 import type { ServerContext } from './context.ts';
 import { contactClearinghouse } from './usecases/contact.ts';
+import { lookAgain } from './usecases/identity.ts';
 import { continueLongMoves } from './usecases/long-move.ts';
 import { sweepLapsed } from './usecases/reclaim.ts';
 import { remindOfMoves } from './usecases/remind-of-moves.ts';
+import { settlePast } from './usecases/revalidate.ts';
 import { readMethod } from './usecases/settings.ts';
 
 /** How long a contact may be held back by the clearinghouse until there is something to say. */
@@ -38,7 +41,12 @@ export function startService(context: ServerContext): () => Promise<void> {
   const sweeps = repeat(async () => {
     await sweepLapsed(context, sweepLimit).catch(() => undefined);
     await remindOfMoves(context).catch(() => undefined);
+    await settlePast(context).catch(() => undefined);
     return minuteMs;
+  });
+  const looks = repeat(async () => {
+    await lookAgain(context).catch(() => undefined);
+    return hourMs;
   });
   const backups = repeat(async () => {
     await context.backups.tick().catch(() => undefined);
@@ -47,6 +55,6 @@ export function startService(context: ServerContext): () => Promise<void> {
   return async () => {
     context.stopping.abort();
     await context.backups.close();
-    await Promise.all([contacts.stop(), sweeps.stop(), backups.stop()]);
+    await Promise.all([contacts.stop(), sweeps.stop(), looks.stop(), backups.stop()]);
   };
 }

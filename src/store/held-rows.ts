@@ -93,6 +93,21 @@ export interface KnownLease {
 }
 
 /** Raises the known lease end of a license: the source has reported a later one. */
+/**
+ * Whoever may have renewed a license by `atMs` without these books knowing, because it ended by then, has it until `untilMs`:
+ * its unit is nobody else's before.
+ */
+export async function keepRenewed(
+  tx: WriteTx,
+  of: { readonly atMs: number; readonly untilMs: number },
+): Promise<void> {
+  await tx.run(
+    'update licenses set lease_end = max(lease_end, ?) where ended = 0 and expires_at <= ?',
+    of.untilMs,
+    of.atMs,
+  );
+}
+
 export async function extendLease(tx: WriteTx, id: number, leaseEnd: number): Promise<void> {
   await tx.run('update licenses set lease_end = ? where id = ?', leaseEnd, id);
 }

@@ -1,40 +1,86 @@
 /** How far a license server has got, as its database says (core/high-water.ts); plain SQL, no rules. */
 import { serverAccount } from '../core/account.ts';
 import { hex } from '../core/bytes.ts';
-import type { CountsMark, HighWater, LineMark } from '../core/high-water.ts';
+import type { Branch, CountsMark, FreeRange, HighWater, LineMark } from '../core/high-water.ts';
+import { kindsOfLicenses, kindsThatFree } from '../core/high-water.ts';
 import type { Committed } from './port.ts';
+import { freePool } from './unit-rows.ts';
 
 /** The journal of a license server. */
 const log = 'server';
 
-/** The mark of what is committed now; `nowMs` is the time of this server. */
-export function highWaterOf(committed: Committed, nowMs: number): HighWater {
+const listed = (kinds: readonly string[]): string => kinds.map((kind) => `'${kind}'`).join(', ');
+
+/** The last entry of some kinds from a position on, counted from 1. */
+const lastOf = (which: string): string =>
+  `select max(position) + 1 as at from journal where log = ? and position >= ? and kind ${which}`;
+const lastRight = lastOf(`not in (${listed(kindsOfLicenses)})`);
+const lastFreed = lastOf(`in (${listed(kindsThatFree)})`);
+
+/**
+ * The mark of what is committed now. `before` is one of a beginning of this journal, from which it goes on; null: all of
+ * it is read. `nowMs` is the time of this server.
+ */
+export function highWaterOf(
+  committed: Committed,
+  { nowMs, before }: { readonly nowMs: number; readonly before: HighWater | null },
+): HighWater {
   const meta = new Map(
     committed
-      .all<{ key: string; value: string }>("select key, value from meta where key in ('generation', 'seq')")
-      .map(({ key, value }) => [key, Number(value)]),
+      .all<{ key: string; value: string }>(
+        "select key, value from meta where key in ('generation', 'seq', 'branches')",
+      )
+      .map(({ key, value }) => [key, value]),
   );
-  const lines = committed.all<Omit<LineMark, 'installed' | 'unissued'>>(
-    'select agreement, line, free_k as "freeK", held_k as "heldK" from lines order by agreement, line',
-  );
+  const branches = meta.get('branches');
   const counts = committed.all<CountsMark>(
     `select aid, confirmation_seq as "seq", freezes, releases, returns from authorities
      where state <> 'superseded' order by aid`,
   );
   const { size, root } = committed.head(log);
+  const from = before?.logSize ?? 0;
+  const last = (sql: string): number => committed.all<{ at: number | null }>(sql, log, from)[0]?.at ?? 0;
   return {
-    generation: meta.get('generation') ?? 1,
-    seq: meta.get('seq') ?? 0,
+    generation: Number(meta.get('generation') ?? 1),
+    seq: Number(meta.get('seq') ?? 0),
     logSize: size,
     logRoot: hex(root),
-    lines: lines.map((row) => {
-      const accounts = serverAccount(row.agreement, row.line);
-      const [installed, unissued] = [accounts.installed, accounts.unissued].map((name) =>
-        committed.balance(name),
-      );
-      return { ...row, installed: installed ?? 0, unissued: unissued ?? 0 };
-    }),
+    lines: linesOf(committed),
     counts,
-    seenAtMs: nowMs,
+    branches: JSON.parse(branches ?? '[]') as readonly Branch[],
+    rightsAt: Math.max(before?.rightsAt ?? 0, size === from ? 0 : last(lastRight)),
+    freedAt: Math.max(before?.freedAt ?? 0, size === from ? 0 : last(lastFreed)),
+    seenAtMs: Math.max(before?.seenAtMs ?? 0, nowMs),
   };
+}
+
+function linesOf(committed: Committed): readonly LineMark[] {
+  const lines = committed.all<Pick<LineMark, 'agreement' | 'line' | 'freeK' | 'heldK'> & { id: number }>(
+    'select id, agreement, line, free_k as "freeK", held_k as "heldK" from lines order by agreement, line',
+  );
+  return lines.map(({ id, ...row }) => {
+    const accounts = serverAccount(row.agreement, row.line);
+    const [next] = committed.all<{ position: number; first: number }>(
+      `select position, first_unit as first from unit_ranges where line_id = ? and pool = ?
+       order by position limit 1`,
+      id,
+      freePool,
+    );
+    return {
+      ...row,
+      installed: committed.balance(accounts.installed),
+      unissued: committed.balance(accounts.unissued),
+      nextRange: next?.position ?? 0,
+      nextUnit: next?.first ?? 0,
+    };
+  });
+}
+
+/** All unit numbers that may be given to new holders, in the order in which they would be. */
+export function freeRangesOf(committed: Committed): readonly FreeRange[] {
+  return committed.all<FreeRange>(
+    `select l.agreement, l.line, r.position, r.first_unit as first, r.last_unit as last
+     from unit_ranges r join lines l on l.id = r.line_id where r.pool = ? order by r.position`,
+    freePool,
+  );
 }

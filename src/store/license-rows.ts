@@ -277,6 +277,11 @@ export async function insertRevoked(
   );
 }
 
+/** Whether a token was ended before its time. */
+export async function isRevoked(tx: ReadTx, jti: string): Promise<boolean> {
+  return (await tx.get('select 1 as found from revoked_tokens where jti = ?', jti)) !== undefined;
+}
+
 /** How many tokens are revoked that have not ended yet, on all lines. */
 export async function countRevoked(tx: ReadTx, nowMs: number): Promise<number> {
   const row = await tx.get<{ total: number }>(

@@ -37,6 +37,25 @@ export async function takeUnit(tx: WriteTx, lineId: number, pool: string): Promi
   return first;
 }
 
+/** Takes one very number out of a pool; answers false where it is not in it. */
+export async function takeThisUnit(
+  tx: WriteTx,
+  of: { readonly lineId: number; readonly pool: string; readonly unit: number },
+): Promise<boolean> {
+  const { lineId, pool, unit } = of;
+  const range = await tx.get<Range>(
+    `select position, first_unit as first, last_unit as last from unit_ranges
+     where line_id = ? and pool = ? and ? between first_unit and last_unit`,
+    ...[lineId, pool, unit],
+  );
+  if (range === undefined) return false;
+  const { position, first, last } = range;
+  await tx.run('delete from unit_ranges where position = ?', position);
+  if (first < unit) await addUnits(tx, { lineId, pool, first, last: unit - 1 });
+  if (unit < last) await addUnits(tx, { lineId, pool, first: unit + 1, last });
+  return true;
+}
+
 export async function addUnits(
   tx: WriteTx,
   range: { readonly lineId: number; readonly pool: string; readonly first: number; readonly last: number },

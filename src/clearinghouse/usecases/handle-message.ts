@@ -13,6 +13,7 @@ import { handleDeactivate } from './handle-deactivate.ts';
 import { handleMoveMessage } from './handle-move-message.ts';
 import { installRequest } from './install-request.ts';
 import { returnUnits } from './return-units.ts';
+import { handleRestored, handleRevalidate } from './server-past.ts';
 
 export interface Handling<Of extends Message = Message> {
   readonly message: Of;
@@ -25,8 +26,9 @@ type Handled = Promise<Result<null, Refusal>>;
 export async function handleMessage(
   context: ClearinghouseContext,
   tx: WriteTx,
-  { message, nowMs }: Handling,
+  handling: Handling & { readonly publicKey: Uint8Array },
 ): Handled {
+  const { message, nowMs } = handling;
   switch (message.t) {
     case 'contact':
       return handleContact(tx, { message, nowMs });
@@ -50,6 +52,10 @@ export async function handleMessage(
       return handleMoveMessage(context, tx, { message, nowMs });
     case 'return':
       return handleReturn(tx, { message, nowMs });
+    case 'restored':
+      return handleRestored(context, tx, { ...handling, message });
+    case 'revalidate':
+      return handleRevalidate(context, tx, { ...handling, message });
     case 'deactivate':
       return handleDeactivate(context, tx, { message, nowMs });
     default:

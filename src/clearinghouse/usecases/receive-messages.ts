@@ -23,6 +23,7 @@ import { newId } from './new-id.ts';
 import { suspected } from './open-authority.ts';
 import { publisherLog } from './products.ts';
 import { keepRefusedFreeze } from './refused-freeze.ts';
+import { checkTeller } from './server-past.ts';
 import { settleDue } from './settle-due.ts';
 import { fencedUntil } from './settle-fenced.ts';
 import { countStranger } from './stranger-limit.ts';
@@ -145,7 +146,8 @@ async function place(
     const logs = await takeLogs(context, tx, { message, publicKey: opened.signer.publicKey });
     if (!logs.ok) return logs;
   }
-  const done = await handleMessage(context, tx, { message, nowMs });
+  const { publicKey } = opened.signer;
+  const done = await handleMessage(context, tx, { message, publicKey, nowMs });
   if (!done.ok) return done;
   await noteReceived(tx, opened, nowMs);
   return ok(null);
@@ -168,6 +170,7 @@ function checkSender(of: {
   readonly isReceipt: boolean;
 }): Result<null, Refusal> {
   const { server, message } = of;
+  if (message.t === 'restored' || message.t === 'revalidate') return checkTeller({ ...of, message });
   const { gen, seq, log } = message.from;
   const { licenseServerId } = server;
   if (server.state === 'suspect') {

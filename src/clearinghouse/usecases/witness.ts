@@ -19,7 +19,7 @@ import {
   signCheckpoint,
 } from '../../protocol/checkpoint.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
-import type { ToldLog } from '../../protocol/log-exchange.ts';
+import type { ToldLog, Verdict } from '../../protocol/log-exchange.ts';
 import { judgeLog, mostAhead, tellLog } from '../../protocol/log-exchange.ts';
 import {
   findCheckpoint,
@@ -28,6 +28,7 @@ import {
   saveCheckpoint,
   subtreesBetween,
 } from '../../store/checkpoint-rows.ts';
+import type { ServerRow } from '../../store/committed-server-rows.ts';
 import { authoritiesOfServer, findServer, saveServer } from '../../store/committed-server-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
@@ -100,6 +101,63 @@ async function cosignServerLog(
   if (judged.verdict !== 'extends' || size === seen?.size) return ok(null);
   const signed = { signer: signerAs(context, witness), atMs: context.clock.nowMs() };
   const note = cosignCheckpoint(digest, told.log.note, signed);
+  await saveCheckpoint(tx, { origin, witness, size, root, frontier: null, note, conflict: null });
+  return ok(null);
+}
+
+/** What was seen of a server's journal: with its last contact, and as it was cosigned. */
+export async function seenOf(
+  context: ClearinghouseContext,
+  tx: ReadTx,
+  server: Pick<ServerRow, 'licenseServerId' | 'logSize' | 'logRoot'>,
+): Promise<readonly { readonly size: number; readonly root: string }[]> {
+  const origin = serverOrigin(server.licenseServerId);
+  const cosigned = await findCheckpoint(tx, { origin, witness: clearinghouseOrigin(context.publisher) });
+  return [
+    ...(server.logRoot === '' ? [] : [{ size: server.logSize, root: server.logRoot }]),
+    ...(cosigned === undefined ? [] : [{ size: cosigned.size, root: base64url(cosigned.root) }]),
+  ];
+}
+
+/** How a journal that a server tells stands to the one that was cosigned last. */
+export async function standsOn(
+  context: ClearinghouseContext,
+  tx: ReadTx,
+  of: { readonly id: string; readonly told: ToldLog; readonly publicKey: Uint8Array },
+): Promise<Verdict> {
+  const origin = serverOrigin(of.id);
+  const seen = await findCheckpoint(tx, { origin, witness: clearinghouseOrigin(context.publisher) });
+  const key: NoteKey = { name: origin, role: 'log', publicKey: of.publicKey };
+  return judgeLog(context.digest, { told: of.told, seen, keys: [key] })?.verdict ?? 'fork';
+}
+
+/**
+ * The journal of a server goes on from a smaller one than was cosigned, as it has declared: from here on it is held against
+ * that. Refused: `message-invalid` where the checkpoint is not of that head.
+ */
+export async function beginAnew(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: {
+    readonly id: string;
+    readonly note: string;
+    readonly publicKey: Uint8Array;
+    readonly head: { readonly size: number; readonly root: string };
+  },
+): Promise<Result<null, Refusal>> {
+  const { digest } = context;
+  const origin = serverOrigin(of.id);
+  const witness = clearinghouseOrigin(context.publisher);
+  const opened = openCheckpoint(digest, of.note, [{ name: origin, role: 'log', publicKey: of.publicKey }]);
+  if (opened === undefined || opened.size !== of.head.size || base64url(opened.root) !== of.head.root) {
+    return err({
+      code: 'message-invalid',
+      problem: 'its checkpoint is not one of the database that was put back',
+    });
+  }
+  const { size, root } = opened;
+  const signed = { signer: signerAs(context, witness), atMs: context.clock.nowMs() };
+  const note = cosignCheckpoint(digest, of.note, signed);
   await saveCheckpoint(tx, { origin, witness, size, root, frontier: null, note, conflict: null });
   return ok(null);
 }

@@ -21,6 +21,7 @@ import type { ServerContext } from '../context.ts';
 import { handleAnswer } from './handle-answer.ts';
 import { serverLog } from './license-token.ts';
 import { continueLongMoves } from './long-move.ts';
+import { checkPast } from './past.ts';
 import { administer } from './server-facts.ts';
 import { readTrustList } from './trust-list.ts';
 import { checkForked, takeLogs } from './witness.ts';
@@ -142,6 +143,9 @@ async function resultOf(
   return { ...result, ...(JSON.parse(request?.answer ?? '{}') as JsonObject) };
 }
 
+/** What takes units away from here waits, and comes again, while the past is in doubt (protocol §5.2). */
+const leaving: ReadonlySet<string> = new Set(['freeze', 'release', 'cancel', 'unfreeze']);
+
 async function applyOne(
   context: ServerContext,
   opened: Opened,
@@ -155,6 +159,8 @@ async function applyOne(
     }
     const forked = await checkForked(context, tx, message);
     if (!forked.ok) return forked;
+    const certain = leaving.has(message.t) ? await checkPast(tx) : ok(null);
+    if (!certain.ok) return certain;
     const handled = await handleAnswer(context, tx, message);
     if (!handled.ok) return handled;
     await keep(context, tx, { message, requestDigest: opened.requestDigest });

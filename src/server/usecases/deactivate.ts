@@ -34,6 +34,7 @@ import { accountsOf, serverLog } from './license-token.ts';
 import { releaseWhole } from './long-move.ts';
 import { newId } from './new-id.ts';
 import { checkGivenUp } from './open-undo.ts';
+import { checkPast } from './past.ts';
 import { administer } from './server-facts.ts';
 import { stateEndedMoves } from './state-move.ts';
 import { nextCode, release, releaseAndTell } from './telephone-move.ts';
@@ -84,7 +85,8 @@ export async function deactivateServer(
       if (order.by === 'telephone' || !refused) return repeat(context, tx, { authorities, refused });
       return ok(closedBy([], await sendDeactivate(context, tx, { active: authorities, nowMs }), []));
     }
-    const closable = await checkClosable(tx, { active, order });
+    const certain = await checkPast(tx);
+    const closable = certain.ok ? await checkClosable(tx, { active, order }) : certain;
     if (!closable.ok) return closable;
     const codes: ConfirmationView[] = [];
     for (const holding of closable.value) {

@@ -12,6 +12,7 @@ import type { HeldHolder } from '../../store/held-rows.ts';
 import { holdBetween, issuedAfter, nextToHold } from '../../store/held-rows.ts';
 import { holdLicenses, setHeldLicenses } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
+import { freezeQuarantined, releaseQuarantined, unfreezeQuarantined } from '../../store/quarantine-rows.ts';
 import { freezeReserved, releaseReserved, unfreezeReserved } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
@@ -172,6 +173,7 @@ async function take(
   const { line, move, split, number } = of;
   await shiftUnits(tx, { lineId: line.id, from: freePool, to: move, amount: split.unissued });
   await freezeReserved(tx, { lineId: line.id, move, amount: split.reserved });
+  await freezeQuarantined(tx, { lineId: line.id, move, amount: split.quarantined });
   const accounts = accountsOf(line);
   return takesOf({ line, move, part: split, number }).map(
     ({ id, debit, amount }): Posting => ({
@@ -232,7 +234,10 @@ export async function releasePartOf(
   const leaving = `${move.id}/leaving`;
   await shiftUnits(tx, { lineId: line.id, from: move.id, to: leaving, amount: part.unissued });
   await dropUnits(tx, line.id, leaving);
-  if (of.isLast) await releaseReserved(tx, line.id, move.id);
+  if (of.isLast) {
+    await releaseReserved(tx, line.id, move.id);
+    await releaseQuarantined(tx, line.id, move.id);
+  }
   return takesOf({ line, move: move.id, part, number }).map(({ id }) => ({ kind: 'post', pending: id }));
 }
 
@@ -243,6 +248,7 @@ export async function releaseUnits(
 ): Promise<readonly Posting[]> {
   await setHeldLicenses(tx, of.move.id, 'released');
   await releaseReserved(tx, of.line.id, of.move.id);
+  await releaseQuarantined(tx, of.line.id, of.move.id);
   await dropUnits(tx, of.line.id, of.move.id);
   return resolveAll(tx, of, 'post');
 }
@@ -255,6 +261,7 @@ export async function unfreezeUnits(
   const { line, move } = of;
   await setHeldLicenses(tx, move.id, 'issued');
   await unfreezeReserved(tx, move.id);
+  await unfreezeQuarantined(tx, move.id);
   await shiftUnits(tx, { lineId: line.id, from: move.id, to: freePool, amount: move.unissued });
   return resolveAll(tx, of, 'void');
 }

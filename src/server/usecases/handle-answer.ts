@@ -26,6 +26,7 @@ import { applyCertificate } from './apply-certificate.ts';
 import { closeAsDead, endOpenMoves, fencedBy } from './close-dead.ts';
 import { noteEvent } from './events.ts';
 import { handleMoveMessage } from './move-messages.ts';
+import { noteUnanswerable, takeRevalidated } from './revalidate.ts';
 import { checkTime, noteAnswered } from './seen-time.ts';
 import { keepReport } from './state-move.ts';
 import { checkAgreementForked } from './witness.ts';
@@ -44,6 +45,8 @@ export async function handleAnswer(context: ServerContext, tx: WriteTx, message:
     case 'deactivated':
     case 'close':
       return handleClosed(context, tx, message);
+    case 'revalidated':
+      return takeRevalidated(context, tx, message);
     case 'report':
       return keepReport(tx, message);
     case 'refused':
@@ -141,6 +144,7 @@ async function handleClosed(
 async function handleRefused(context: ServerContext, tx: WriteTx, message: MessageOf<'refused'>): Handled {
   const { re, refused } = message.body;
   await settleRequest(tx, { id: re, state: 'refused', answer: JSON.stringify(refused) });
+  if (refused['code'] === 'server-suspect') await noteUnanswerable(context, tx, re);
   const request = await findRequest(tx, re);
   const move = message.move === undefined ? undefined : await findServerMove(tx, message.move);
   if (move?.state === 'requested') {

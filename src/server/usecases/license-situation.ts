@@ -15,6 +15,8 @@ import type { ServerContext } from '../context.ts';
 import type { GapSituation } from './gap.ts';
 import { gapFor } from './gap.ts';
 import { accountsOf } from './license-token.ts';
+import type { OwnToken } from './own-token.ts';
+import { findRecoverable, verifyOwn } from './own-token.ts';
 import { reclaimOne } from './reclaim.ts';
 import type { LicenseRequest } from './request-license.ts';
 import type { AuthorityFacts, ServerFacts } from './server-facts.ts';
@@ -47,6 +49,8 @@ export interface Situation {
    * when it was given a gap license.
    */
   readonly shown: ShownToken | null;
+  /** A living license of this server that it shows, where the books may know too little of it. */
+  readonly ownShown: OwnToken | null;
   /** Where a source of this holder no longer functions: the gap license that it has, or may be given. */
   readonly gap: GapSituation;
   /** The holder's pseudonym in an agreement. */
@@ -75,6 +79,7 @@ export async function situationOf(
   const subIn = subjects(context, request);
   const gap = await gapFor(tx, { candidates, facts, subIn, nowMs, shown: asked.shown ?? asked.ended });
   const shown = shownForHolder(candidates, asked.shown, subIn) ?? gap.remembered;
+  const { ownShown, doubt } = await pastOf(context, tx, { request, nowMs, facts });
   const settled = own !== null && nowMs < own.license.expiresAt;
   // Whoever has a living license is given nothing else: nobody looks for what there might be.
   const temporary =
@@ -85,14 +90,18 @@ export async function situationOf(
   const open = candidates.filter(({ line }) => line.id !== own?.line.id);
   const { takeOver, gone } = settled
     ? nothingExpected
-    : await expectedHere(context, tx, { request, candidates, open, facts, shown, subIn, nowMs });
-  const reclaim = own === null;
+    : await expectedHere(context, tx, {
+        ...{ request, candidates, open, facts, shown, subIn, nowMs, ownShown },
+      });
+  const reclaim = own === null && doubt === null;
   const stock =
     settled || takeOver !== null ? emptyStock : await stockOf(context, tx, { candidates, nowMs, reclaim });
   const movedTo = sentTo({ gone, stock, nowMs });
   const authority = own?.authority ?? takeOver?.authority ?? stock.giver?.authority ?? firstActive(facts);
   const state: RequestState = {
     nowMs,
+    doubt,
+    shownUntil: shownUntil(own, ownShown),
     product: request.product,
     type: request.type,
     deactivated: facts.activation === 'deactivated',
@@ -114,7 +123,7 @@ export async function situationOf(
         ? 0
         : await othersAlive(context, tx, { request, activated: authority !== null, stock, nowMs }),
   };
-  return { state, facts, own, temporary, takeOver, movedTo, giver: stock.giver, shown, gap, subIn };
+  return { state, facts, own, temporary, takeOver, movedTo, giver: stock.giver, shown, ownShown, gap, subIn };
 }
 
 /** Each pseudonym is computed once for a request, and only where one is needed: it takes 5 µs. */
@@ -193,13 +202,57 @@ function sentTo(of: {
 async function expectedHere(
   context: ServerContext,
   tx: WriteTx,
-  of: Parameters<typeof whereItWent>[2] & { readonly open: readonly Candidate[] },
+  of: Parameters<typeof whereItWent>[2] & {
+    readonly open: readonly Candidate[];
+    readonly ownShown: OwnToken | null;
+  },
 ): Promise<Expected> {
+  const recoverable = await findAnyRecoverable(tx, of);
+  if (recoverable !== null) return { ...nothingExpected, takeOver: recoverable };
+  // What waits here for somebody may have been drawn and have gone on since.
+  if (of.facts.past?.state === 'doubted') return nothingExpected;
   const takeOver = await findAnyTakeOver(tx, { ...of, candidates: of.open });
   // Whoever has a license of any of these lines has lost nothing.
   if (takeOver !== null || of.open.length < of.candidates.length) return { ...nothingExpected, takeOver };
   const gone = await whereItWent(context, tx, of);
   return { takeOver: gone?.takeOver ?? null, gone };
+}
+
+/** What of a license of this server was shown, where its past is in question. */
+async function pastOf(
+  context: ServerContext,
+  tx: WriteTx,
+  of: Pick<Asked, 'request' | 'nowMs'> & { readonly facts: ServerFacts },
+): Promise<Pick<Situation, 'ownShown'> & Pick<RequestState, 'doubt'>> {
+  const { past } = of.facts;
+  const { source } = of.request;
+  const isAsked = past !== null && source !== undefined;
+  return {
+    ownShown: isAsked ? await verifyOwn(context, tx, { source, nowMs: of.nowMs }) : null,
+    doubt: past?.state === 'doubted' ? past : null,
+  };
+}
+
+/** When the license ends that its holder shows of the very unit that it has here; null: it shows none. */
+function shownUntil(own: Situation['own'], shown: OwnToken | null): number | null {
+  const isIt = own !== null && shown?.unit === own.license.unit && shown.sub === own.license.sub;
+  return isIt ? shown.expiresAt : null;
+}
+
+async function findAnyRecoverable(
+  tx: WriteTx,
+  of: Pick<Situation, 'subIn'> & {
+    readonly open: readonly Candidate[];
+    readonly ownShown: OwnToken | null;
+  },
+): Promise<Situation['takeOver']> {
+  const own = of.ownShown;
+  for (const candidate of own === null ? [] : of.open) {
+    const { line, authority } = candidate;
+    const from = own && (await findRecoverable(tx, { line, sub: of.subIn(authority), own }));
+    if (from !== null) return { ...candidate, from };
+  }
+  return null;
 }
 
 /** A shown token counts only for the line and the holder that it names. */

@@ -35,6 +35,7 @@ import {
 } from './move-progress.ts';
 import { moveEvent } from './move-row.ts';
 import { newId } from './new-id.ts';
+import { checkPast } from './past.ts';
 
 interface OfMove {
   readonly line: LineRow;
@@ -50,7 +51,8 @@ export async function continueLongMoves(context: ServerContext): Promise<void> {
 
 /** Goes on with one part of a move that has something left to do here; answers false where none has. */
 export async function continueLongMove(context: ServerContext): Promise<boolean> {
-  if (!(await context.store.read(anyUnfinished))) return false;
+  const isDoubted = async (tx: ReadTx): Promise<boolean> => !(await checkPast(tx)).ok;
+  if (!(await context.store.read(anyUnfinished)) || (await context.store.read(isDoubted))) return false;
   const done = await context.store.write(async (tx) => {
     await continueOne(context, tx);
     return ok(null);

@@ -14,6 +14,8 @@ import { addUnits, freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
+import { readPast } from './past.ts';
+import { openQuarantined } from './quarantine.ts';
 
 interface Reclaim {
   readonly line: LineRow;
@@ -23,7 +25,9 @@ interface Reclaim {
 /** Takes back one lapsed unit of a line, or a reserve that has opened; answers how many units. */
 export async function reclaimOne(context: ServerContext, tx: WriteTx, reclaim: Reclaim): Promise<number> {
   const lapsed = await reclaimLapsed(context, tx, { ...reclaim, limit: 1 });
-  return lapsed > 0 ? lapsed : openReserved(context, tx, reclaim);
+  if (lapsed > 0) return lapsed;
+  const reserved = await openReserved(context, tx, reclaim);
+  return reserved > 0 ? reserved : openQuarantined(context, tx, reclaim);
 }
 
 async function reclaimLapsed(
@@ -94,10 +98,13 @@ export async function sweepLapsed(
 ): Promise<Result<{ readonly reclaimed: number }, Refusal>> {
   const nowMs = context.clock.nowMs();
   return context.store.write(async (tx) => {
+    // Who has what is not known, and no timer frees anything (protocol §5.2).
+    if ((await readPast(tx))?.state === 'doubted') return ok({ reclaimed: 0 });
     let reclaimed = 0;
     for (const line of await listLines(tx)) {
       reclaimed += await reclaimLapsed(context, tx, { line, nowMs, limit });
       reclaimed += await openReserved(context, tx, { line, nowMs });
+      reclaimed += await openQuarantined(context, tx, { line, nowMs });
     }
     for (const reservation of await lapsedReservations(tx, nowMs, limit)) {
       const line = await findLineById(tx, reservation.lineId);

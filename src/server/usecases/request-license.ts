@@ -33,7 +33,7 @@ import { decideInTime } from './seen-time.ts';
 import type { AuthorityFacts } from './server-facts.ts';
 import { isPastHorizon, serverFacts, standingOf } from './server-facts.ts';
 import type { Inherited, ShownToken } from './take-over.ts';
-import { isShownFor, settleTakeOver, verifyEnded, verifyShown } from './take-over.ts';
+import { comesFrom, isShownFor, settleTakeOver, verifyEnded, verifyShown } from './take-over.ts';
 
 export interface LicenseRequest {
   readonly product: string;
@@ -104,7 +104,7 @@ async function answerUnchanged(
   nowMs: number,
 ): Promise<Granted | null> {
   const { facts } = context.cache;
-  if (facts === null || facts.activation !== 'activated') return null;
+  if (facts === null || facts.activation !== 'activated' || facts.past !== null) return null;
   const licenses = await context.store.read((tx) => liveLicenses(tx, request.type, request.holder));
   for (const license of licenses) {
     const line = facts.lines.find((each) => each.id === license.lineId);
@@ -214,7 +214,8 @@ async function unchanged(context: ServerContext, tx: WriteTx, deed: Deed): Promi
 
 /** A new lease on the unit that the holder has. */
 async function renew(context: ServerContext, tx: WriteTx, deed: Deed): Promise<Granted> {
-  const expiresAt = endOf(context, deed, { authority: must(deed.situation.own).authority, hasUntilMs: 0 });
+  const hasUntilMs = deed.situation.state.shownUntil ?? 0;
+  const expiresAt = endOf(context, deed, { authority: must(deed.situation.own).authority, hasUntilMs });
   return renewTo(context, tx, { ...deed, expiresAt });
 }
 
@@ -269,17 +270,18 @@ async function issue(context: ServerContext, tx: WriteTx, deed: Giving): Promise
     await markUpgraded(tx, { id: situation.temporary.id, nowMs: asked.nowMs });
   if (situation.gap.row !== null) await markBridged(tx, situation.gap.row.id, asked.nowMs);
   const accounts = accountsOf(line);
+  const from = comesFrom(inherited);
   const { unit, origin, sub, jti, expiresAt } = license;
   await tx.post({
     log: serverLog,
-    kind: inherited === null ? 'issued' : 'taken-over',
+    kind: from.kind,
     id: jti,
     at: asked.nowMs,
     body: { agreement: line.agreement, line: line.line, unit, origin, sub, until: expiresAt },
     postings: [
       {
         kind: 'transfer',
-        debit: inherited === null ? accounts.unissued : accounts.reserved,
+        debit: accounts[from.account],
         credit: accounts.issued,
         amount: 1,
       },
@@ -301,7 +303,8 @@ async function makeLicense(
   const { line, authority } = to;
   const { facts } = situation;
   const { nowMs, request } = deed.asked;
-  const unit = await takeUnit(tx, line.id, inherited?.pool ?? freePool);
+  const recovered = inherited?.recovered ?? null;
+  const unit = recovered?.unit ?? (await takeUnit(tx, line.id, inherited?.pool ?? freePool));
   if (unit === undefined) {
     throw new Error(`Line ${line.agreement}/${line.line} has units but no unit number.`);
   }
@@ -334,7 +337,7 @@ async function makeLicense(
     jti,
     ...marks,
     late: isPastHorizon(authority, nowMs) ? 1 : 0,
-    issuedAt: nowMs,
+    issuedAt: Math.min(recovered?.issuedAt ?? nowMs, nowMs),
     renewedAt: nowMs,
     expiresAt,
     leaseEnd: Math.max(expiresAt, known, line.namelessUntil),

@@ -21,6 +21,9 @@ import type { AuthorityRow, LineRow } from '../../store/server-authority-rows.ts
 import { listAuthorities, listLines } from '../../store/server-authority-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { readGeneration } from '../generation.ts';
+import type { Past } from './past.ts';
+import { readPast } from './past.ts';
+import { setAsideInDoubt } from './quarantine.ts';
 import { noteTime } from './seen-time.ts';
 
 export interface AuthorityFacts {
@@ -40,6 +43,8 @@ export interface ServerFacts {
   readonly reservations: boolean;
   /** Whether a source was ever declared dead here, likewise. */
   readonly deadSources: boolean;
+  /** What it knows of its own past; null: nothing is wrong with it. */
+  readonly past: Past | null;
   /** By agreement number. */
   readonly authorities: ReadonlyMap<string, AuthorityFacts>;
   /** For temporary licenses of a server without any agreement. */
@@ -67,7 +72,9 @@ export async function administer<T>(
   return context.store.write(async (tx) => {
     try {
       const done = await work(tx);
-      if (done.ok) await noteTime(context, tx, context.clock.nowMs());
+      if (!done.ok) return done;
+      await setAsideInDoubt(context, tx);
+      await noteTime(context, tx, context.clock.nowMs());
       return done;
     } finally {
       context.cache.facts = null;
@@ -122,6 +129,7 @@ export async function readFacts(context: ServerContext, tx: ReadTx): Promise<Ser
     lines,
     reservations: await hasReservations(tx),
     deadSources: await hasDeclared(tx),
+    past: await readPast(tx),
     authorities,
     bare: {
       salt: bytesOfBase64url((await readMeta(tx, 'salt')) ?? '') ?? new Uint8Array(16),

@@ -30,6 +30,7 @@ import { serverLog } from './license-token.ts';
 import { moveRow } from './move-row.ts';
 import type { MoveView } from './move-view.ts';
 import { viewMove } from './move-view.ts';
+import { checkPast } from './past.ts';
 import { forgetUnseen, unseenKey } from './unseen-move.ts';
 
 export interface MoveOrder {
@@ -52,7 +53,7 @@ export interface MoveOrder {
 
 /**
  * Starts a move, or goes on with the open one of the same quantity to the same target. Refused:
- * `agreement-missing`, `move-to-itself`, `line-unknown`, `not-activated`, `move-more-than-there-is`,
+ * `server-in-doubt`, `agreement-missing`, `move-to-itself`, `line-unknown`, `not-activated`, `move-more-than-there-is`,
  * `move-too-large`, `move-open`, `idempotency-key-reused`, `invalid-input` (a source that no longer functions is declared so
  * on the target).
  */
@@ -73,6 +74,8 @@ export async function startIn(
     const problem = 'this server functions: the target declares that its source does not (--from)';
     return err({ code: 'invalid-input', field: 'reason', problem });
   }
+  const certain = await checkPast(tx);
+  if (!certain.ok) return certain;
   const agreement = checkAgreementNumber(order.agreement);
   if (!agreement.ok) return agreement;
   const target = normalizeLicenseServerId(context.digest, order.to);

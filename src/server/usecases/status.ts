@@ -19,6 +19,7 @@ import { keptUntil } from './kept-until.ts';
 import { accountsOf } from './license-token.ts';
 import type { MoveView } from './move-view.ts';
 import { viewMove } from './move-view.ts';
+import type { Ahead, Past } from './past.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { activationOf, readFacts, standingOf } from './server-facts.ts';
 import type { InstallationMethod } from './settings.ts';
@@ -73,6 +74,19 @@ export type StatusView = {
   readonly gap: number;
   readonly lastContactAt: string | null;
   readonly lastBackup: LastBackup | null;
+  /** An older database was put back, or its past is in doubt (protocol §5.2); null: neither. */
+  readonly past: PastView | null;
+};
+
+export type PastView = {
+  readonly state: Past['state'];
+  readonly since: string;
+  /** Until when licenses may run of which nobody knows here. */
+  readonly until: string;
+  /** Why its past is in doubt. */
+  readonly reason: string | null;
+  /** What the clearinghouse has answered: whether it has seen more; null: nothing yet. */
+  readonly answer: { readonly ahead: Ahead | null } | null;
 };
 
 export async function readStatus(context: ServerContext): Promise<StatusView> {
@@ -118,8 +132,17 @@ export async function readStatus(context: ServerContext): Promise<StatusView> {
       gap: await countGaps(tx, nowMs),
       lastContactAt: await lastContactOf(tx),
       lastBackup: await readLastBackup(tx),
+      past: pastView(facts.past),
     };
   });
+}
+
+function pastView(past: Past | null): PastView | null {
+  if (past === null) return null;
+  const { state, sinceMs, untilMs } = past;
+  const doubt = state === 'doubted' ? past : { reason: null, answer: null };
+  const { reason, answer } = doubt;
+  return { state, since: isoTime(sinceMs), until: isoTime(untilMs), reason, answer };
 }
 
 async function openMovesOf(context: ServerContext, tx: ReadTx): Promise<readonly OpenMove[]> {

@@ -10,12 +10,16 @@ import { readLicenseBundle, verifyLicense } from '../../protocol/license-bundle.
 import { readPayload } from '../../protocol/paseto.ts';
 import { leasesEndOf } from '../../store/gap-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
+import type { QuarantineRow } from '../../store/quarantine-rows.ts';
+import { drawQuarantine } from '../../store/quarantine-rows.ts';
 import type { ReservationRow, ReserveRow } from '../../store/reserve-rows.ts';
 import { drawReserve, honorToken, takeReservation, wasHonored } from '../../store/reserve-rows.ts';
 import { findReserves } from '../../store/reserve-source-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { findServerMove } from '../../store/server-rows.ts';
+import { takeThisUnit } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
+import type { OwnToken } from './own-token.ts';
 
 /** A token of another server, verified end to end. */
 export interface ShownToken {
@@ -42,7 +46,8 @@ export interface LeftLicense {
 
 export type TakeOver =
   | { readonly by: 'list'; readonly reservation: ReservationRow }
-  | { readonly by: 'token'; readonly reserve: ReserveRow; readonly shown: ShownToken };
+  | { readonly by: 'token'; readonly reserve: ReserveRow; readonly shown: ShownToken }
+  | { readonly by: 'quarantine'; readonly quarantine: QuarantineRow; readonly own: OwnToken };
 
 /**
  * Verifies what a holder shows from elsewhere: publisher, certificate, server key, unit and dates.
@@ -123,6 +128,19 @@ export interface Inherited {
   readonly pool: string;
   /** When the last token known from the source ends. */
   readonly leaseEnd: number;
+  /** The very unit that its holder had, taken out of its pool already, and since when; null: any of the pool. */
+  readonly recovered: { readonly unit: number; readonly issuedAt: number } | null;
+}
+
+/** Where the unit of a new license comes from, and what the journal calls that. */
+export function comesFrom(inherited: Inherited | null): {
+  readonly kind: string;
+  readonly account: 'unissued' | 'reserved' | 'quarantined';
+} {
+  if (inherited === null) return { kind: 'issued', account: 'unissued' };
+  return inherited.recovered === null
+    ? { kind: 'taken-over', account: 'reserved' }
+    : { kind: 'recovered', account: 'quarantined' };
 }
 
 /** Uses a reservation up, or one unit of a reserve, so that it can serve nobody else. */
@@ -133,8 +151,9 @@ export async function settleTakeOver(tx: WriteTx, takeOver: TakeOver, nowMs: num
     const { origin, leaseEnd, move } = reservation;
     // An undone move has brought it back here, and its target has given it up.
     const closed = ['closed', 'undone'].includes((await findServerMove(tx, move))?.state ?? '');
-    return { origin, waitsFor: closed ? null : move, pool: move, leaseEnd };
+    return { origin, waitsFor: closed ? null : move, pool: move, leaseEnd, recovered: null };
   }
+  if (takeOver.by === 'quarantine') return recover(tx, takeOver);
   const { reserve, shown } = takeOver;
   const honored = {
     source: shown.source,
@@ -149,5 +168,24 @@ export async function settleTakeOver(tx: WriteTx, takeOver: TakeOver, nowMs: num
   // once more where a part of the reserve has gone on to: until it opens, its unit is nobody else's.
   const leasesEnd = await leasesEndOf(tx, reserve.lineId, shown.source);
   const leaseEnd = Math.max(shown.expiresAt, leasesEnd, reserve.opensAt);
-  return { origin: shown.origin, waitsFor: null, pool: reserve.id, leaseEnd };
+  return { origin: shown.origin, waitsFor: null, pool: reserve.id, leaseEnd, recovered: null };
+}
+
+/** The unit that its holder has: what was renewed since the license that it shows may run until the quarantine opens. */
+async function recover(
+  tx: WriteTx,
+  { quarantine, own }: Extract<TakeOver, { readonly by: 'quarantine' }>,
+): Promise<Inherited> {
+  const { id: pool, lineId, opensAt } = quarantine;
+  const { unit, issuedAt, origin, expiresAt } = own;
+  if (!(await takeThisUnit(tx, { lineId, pool, unit })))
+    throw new Error(`Unit ${unit} is not in quarantine.`);
+  await drawQuarantine(tx, pool, 1);
+  return {
+    origin,
+    waitsFor: null,
+    pool,
+    leaseEnd: Math.max(expiresAt, opensAt),
+    recovered: { unit, issuedAt },
+  };
 }

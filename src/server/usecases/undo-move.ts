@@ -28,6 +28,7 @@ import type { MoveView } from './move-view.ts';
 import { viewMove } from './move-view.ts';
 import { newId } from './new-id.ts';
 import { undoId } from './open-undo.ts';
+import { checkPast } from './past.ts';
 import { forgetUnseen } from './unseen-move.ts';
 
 /** Where the move stands for the clearinghouse, as far as this end can know. */
@@ -43,9 +44,11 @@ function stateOf({ state }: ServerMoveRow): MoveState {
   return known[state] ?? 'aborted';
 }
 
-/** Asks for a move to be undone. Refused: `move-unknown`, `undo-too-late` with the way back. */
+/** Asks for a move to be undone. Refused: `server-in-doubt`, `move-unknown`, `undo-too-late` with the way back. */
 export async function undoMove(context: ServerContext, id: string): Promise<Result<MoveView, Refusal>> {
   return context.store.write(async (tx) => {
+    const certain = await checkPast(tx);
+    if (!certain.ok) return certain;
     const move = await findServerMove(tx, id);
     if (move === undefined) return err({ code: 'move-unknown', move: id });
     const state = stateOf(move);

@@ -38,6 +38,7 @@ import { findServerMove } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
+import { readPutBack } from './past.ts';
 
 /** This server, as whose journal it is and as a witness. */
 export function ownLog(context: ServerContext): NoteSigner {
@@ -60,7 +61,8 @@ export async function tellLogs(
   return { own, seen };
 }
 
-async function tellOwn(context: ServerContext, tx: ReadTx, signer: NoteSigner): Promise<ToldLog> {
+/** Our journal, proved from what the clearinghouse has cosigned of it on. */
+export async function tellOwn(context: ServerContext, tx: ReadTx, signer: NoteSigner): Promise<ToldLog> {
   const witness = clearinghouseOrigin(context.publisher);
   const row = await findCheckpoint(tx, { origin: signer.name, witness });
   const head = await tx.head(serverLog);
@@ -127,6 +129,12 @@ export async function takeLogs(
   }
 }
 
+/** Of the entries that went when an older database was put back: what was seen of those is known to be none of ours now. */
+async function isOfLost(tx: ReadTx, size: number): Promise<boolean> {
+  const putBack = await readPutBack(tx);
+  return putBack !== null && size > putBack.from && size <= putBack.size;
+}
+
 /**
  * What the clearinghouse has cosigned of our journal is where the next proof begins. Where it is none of
  * our trees, this is a copy that was put back: no proof will fit, and the clearinghouse finds that out.
@@ -155,6 +163,7 @@ async function takeSeen(
     blocks: context.cache.blocks,
   });
   const fits = frontier !== undefined && equalBytes(rootOf(digest, frontier), root);
+  if (!fits && (await isOfLost(tx, size))) return;
   const { note } = told;
   const edge = fits
     ? { frontier: encodeFrontier(frontier), conflict: null }
@@ -163,6 +172,16 @@ async function takeSeen(
   if (fits) return;
   const problem = `it has seen a journal of ${size} entries that is not this one`;
   await noteEvent(context, tx, { number: 5025, data: { problem } });
+}
+
+/** Whether the clearinghouse has shown a journal of ours that is none of our trees: another copy has gone on. */
+export async function isSeenAhead(context: ServerContext, tx: ReadTx): Promise<boolean> {
+  const key = {
+    origin: serverOrigin(context.licenseServerId),
+    witness: clearinghouseOrigin(context.publisher),
+  };
+  const seen = await findCheckpoint(tx, key);
+  return seen !== undefined && seen.conflict !== null;
 }
 
 async function cosignAgreement(

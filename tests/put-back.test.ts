@@ -1,0 +1,186 @@
+/** A license server that is put back to an older database with the same rights (protocol §5.2, RECONCILE). */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, it } from 'node:test';
+import { sweepLapsed } from '../src/server/usecases/reclaim.ts';
+import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
+import { requestLicense } from '../src/server/usecases/request-license.ts';
+import { returnLicense } from '../src/server/usecases/return-license.ts';
+import { settlePast } from '../src/server/usecases/revalidate.ts';
+import { listEvents, readStatus } from '../src/server/usecases/status.ts';
+import { findServer } from '../src/store/committed-server-rows.ts';
+import * as acts from './world/acts.ts';
+import type { Restorable } from './world/put-back.ts';
+import { restorable } from './world/put-back.ts';
+import type { World } from './world/world.ts';
+import { makeWorld, product, refusalOf, value } from './world/world.ts';
+
+let world: World;
+let old: Restorable;
+
+beforeEach(async () => {
+  world = await makeWorld(100, { kit: false });
+  old = restorable(world, { name: 'LS-1', server: await acts.addConnected(world, 'LS-1', 6) });
+  await acts.permanents(old.server(), ['ws-1', 'ws-2']);
+});
+afterEach(async () => {
+  await old.close();
+  await world.close();
+});
+
+const device = (holder: string) => ({ product, type: 'device', holder }) as const;
+
+async function issue(...holders: readonly string[]): Promise<readonly LicenseAnswer[]> {
+  const answers: LicenseAnswer[] = [];
+  for (const holder of holders) answers.push(await acts.permanent(old.server(), holder));
+  return answers;
+}
+
+const counts = (): Promise<readonly number[]> => acts.counts(old.server());
+
+const show = async (holder: string, answer: LicenseAnswer) =>
+  requestLicense(old.server().context, { ...device(holder), source: acts.sourceOf(answer) });
+
+async function eventNumbers(): Promise<readonly number[]> {
+  const { items } = await listEvents(old.server().context, { cursor: '', limit: 1000 });
+  return items.map(({ id }) => id);
+}
+
+async function stateThere(): Promise<string | undefined> {
+  const id = acts.idOf(old.server());
+  return (await world.clearinghouse.store.read((tx) => findServer(tx, id)))?.state;
+}
+
+async function pass(days: number): Promise<void> {
+  world.clock.advanceDays(days);
+  await settlePast(old.server().context);
+  value(await sweepLapsed(old.server().context, 100));
+}
+
+it('is as it was where nothing has happened since', async () => {
+  await old.save('copy');
+  await old.putBack('copy');
+  assert.deepEqual(await counts(), [6, 2, 4, 0, 0, 0]);
+  assert.ok(!(await eventNumbers()).includes(5041));
+});
+
+it('sets aside what was issued since, and gives it back to whoever shows it', async () => {
+  await old.save('copy');
+  const [third, fourth] = await issue('ws-3', 'ws-4');
+  assert.ok(third !== undefined && fourth !== undefined);
+  await old.putBack('copy');
+  assert.deepEqual(await counts(), [6, 2, 2, 0, 0, 2]);
+  assert.ok((await eventNumbers()).includes(5041));
+  // Two more are free, whose numbers nobody has; the next one finds none.
+  const given = await issue('ws-5', 'ws-6');
+  const units = [third, fourth, ...given].map(({ unit }) => unit);
+  assert.equal(new Set(units).size, 4);
+  assert.equal(
+    refusalOf(await requestLicense(old.server().context, { ...device('u'), type: 'user' })).code,
+    'product-not-installed',
+  );
+  const again = value(await show('ws-3', third));
+  assert.deepEqual([again.kind, again.unit, again.origin], ['permanent', third.unit, third.origin]);
+  assert.ok(again.expiresAt >= third.expiresAt);
+  assert.deepEqual(await counts(), [6, 5, 0, 0, 0, 1]);
+  // Shown once more, it is what it is; and for somebody else it shows nothing.
+  assert.equal(value(await show('ws-3', third)).unit, third.unit);
+  assert.notEqual(value(await show('ws-9', fourth)).kind, 'permanent');
+  // ws-4 never comes: its unit is for others when its license must have ended, and not before.
+  await pass(88);
+  assert.equal((await counts())[5], 1);
+  await pass(3);
+  assert.equal((await counts())[5], 0);
+});
+
+it('keeps the unit of a holder who was renewed since for as long as that may run', async () => {
+  const [first] = await issue('ws-1');
+  const days = (Date.parse(first?.expiresAt ?? '') - world.clock.nowMs()) / 86_400_000;
+  world.clock.advanceDays(days - 3);
+  await old.save('copy');
+  const [renewed] = await issue('ws-1');
+  assert.ok(renewed !== undefined && renewed.expiresAt > (first?.expiresAt ?? ''));
+  await old.putBack('copy');
+  await pass(4);
+  // For the older books its license has ended; it is nobody else's, and its holder is served.
+  assert.equal((await counts())[1], 2);
+  const shown = value(await show('ws-1', renewed));
+  assert.deepEqual([shown.unit, shown.expiresAt >= renewed.expiresAt], [renewed.unit, true]);
+});
+
+it('serves a holder who had given its license back since, whose number nobody has', async () => {
+  await old.save('copy');
+  value(await returnLicense(old.server().context, device('ws-2')));
+  await issue('ws-3');
+  await old.putBack('copy');
+  assert.deepEqual(await counts(), [6, 2, 3, 0, 0, 1]);
+  const units = (await issue('ws-1', 'ws-2', 'ws-4', 'ws-5', 'ws-6')).map(({ unit }) => unit);
+  assert.equal(new Set(units).size, 5);
+});
+
+it('does not use the number of a message again, and the clearinghouse goes on with it', async () => {
+  await acts.contact(old.server());
+  await old.save('copy');
+  await issue('ws-3');
+  await acts.contact(old.server());
+  await issue('ws-4');
+  await acts.contact(old.server());
+  await old.putBack('copy');
+  await acts.contact(old.server());
+  await acts.contact(old.server());
+  assert.equal(await stateThere(), 'ok');
+  await acts.installByContact(old.server(), { quantity: 5 });
+  await acts.contact(old.server());
+  assert.deepEqual(await counts(), [11, 2, 7, 0, 0, 2]);
+  assert.equal(await stateThere(), 'ok');
+});
+
+it('may be put back again and again', async () => {
+  await old.save('first');
+  const [third] = await issue('ws-3');
+  await old.save('second');
+  await issue('ws-4');
+  await old.putBack('second');
+  assert.deepEqual(await counts(), [6, 3, 2, 0, 0, 1]);
+  await acts.contact(old.server());
+  await old.putBack('first');
+  assert.deepEqual(await counts(), [6, 2, 2, 0, 0, 2]);
+  await acts.contact(old.server());
+  await acts.contact(old.server());
+  assert.equal(await stateThere(), 'ok');
+  assert.equal(value(await show('ws-3', third ?? never())).unit, third?.unit);
+  // That one has entries which are none of the present journal: it is a fork of it, however short.
+  await old.putBack('second');
+  assert.equal((await readStatus(old.server().context)).past?.reason, 'forked');
+});
+
+function never(): never {
+  throw new Error('it was not issued');
+}
+
+it('is a fork for the clearinghouse where it was put back, mark and all, without saying so', async () => {
+  await acts.contact(old.server());
+  const { cpSync, rmSync } = await import('node:fs');
+  await old.restart(() => {
+    cpSync(old.dir, `${old.dir}.copy`, { recursive: true });
+    cpSync(old.instanceDir, `${old.instanceDir}.copy`, { recursive: true });
+  });
+  await issue('ws-3');
+  await acts.contact(old.server());
+  await old.restart(() => {
+    for (const dir of [old.dir, old.instanceDir]) {
+      rmSync(dir, { recursive: true });
+      cpSync(`${dir}.copy`, dir, { recursive: true });
+    }
+  });
+  assert.deepEqual(await counts(), [6, 2, 4, 0, 0, 0]);
+  await acts.contact(old.server());
+  assert.equal(await stateThere(), 'suspect');
+});
+
+it('shows in its status what is set aside, and until when', async () => {
+  await old.save('copy');
+  await issue('ws-3');
+  await old.putBack('copy');
+  const { past } = await readStatus(old.server().context);
+  assert.equal(past?.state, 'restored');
+});
