@@ -4,7 +4,7 @@
  */
 import type { ClearinghouseLine, ServerLine } from '../core/account.ts';
 import { sumClearinghouse, sumServer } from '../core/account.ts';
-import { bytesOfBase64url, hex } from '../core/bytes.ts';
+import { base64url, bytesOfBase64url, hex } from '../core/bytes.ts';
 import type { Digest } from '../core/digest.ts';
 import { isoTime } from '../core/time.ts';
 import type { AgreementFacts } from './clearinghouse-facts.ts';
@@ -12,14 +12,15 @@ import { emptyAgreement, replayAgreement } from './clearinghouse-facts.ts';
 import { watchDates } from './dates.ts';
 import type { Finding, Findings } from './finding.ts';
 import { collectFindings } from './finding.ts';
-import type { Vouched } from './journal.ts';
-import { readJournal } from './journal.ts';
+import type { JournalToRead, Vouched } from './journal.ts';
+import { lostText, readJournal } from './journal.ts';
 import { matchAgreement, noteAgreement, noteServer } from './match.ts';
 import { noteMissing } from './missing.ts';
 import type { AuditFile, OpenBundle, Opened } from './open-bundles.ts';
 import { openBundles, originOf } from './open-bundles.ts';
 import type { EntryProof, WantedEntry } from './proof.ts';
 import { proveEntry } from './proof.ts';
+import { isLostHead, matchPutBacks } from './put-back.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { emptyServer, replayServer } from './server-facts.ts';
 import { matchTokens, readTokens } from './tokens.ts';
@@ -101,6 +102,7 @@ export function audit(options: AuditOptions): AuditResult {
     noteAgreement(facts, findings);
   }
   for (const facts of servers.values()) noteServer(facts, findings);
+  matchPutBacks({ agreements, servers }, findings);
   noteMissing({ findings, opened, journals: auditing.journals }, { agreements, servers });
   for (const id of toProve) {
     if (auditing.proofs.some((proof) => proof.id === id)) continue;
@@ -142,13 +144,16 @@ function auditClearinghouse(auditing: Auditing, bundle: OpenBundle): AgreementFa
   const size = manifest.journals.find(({ log }) => log === agreement)?.size ?? 0;
   const facts = emptyAgreement({ agreement, madeAtMs, where, size });
   const { findings } = auditing;
-  replayBundle(auditing, bundle, (log) => (entry, position) => {
-    if (log === agreement) replayAgreement(facts, entry, { position, findings });
-    else if (entry.postings.length > 0) {
-      const text = `entry ${position} of the journal ${log} posts units, which only an agreement's journal does`;
-      findings.add('break', 'posting-elsewhere', { where, text });
-    }
-  });
+  const replayOf =
+    (log: string): OnEntry =>
+    (entry, position) => {
+      if (log === agreement) replayAgreement(facts, entry, { position, findings });
+      else if (entry.postings.length > 0) {
+        const text = `entry ${position} of the journal ${log} posts units, which only an agreement's journal does`;
+        findings.add('break', 'posting-elsewhere', { where, text });
+      }
+    };
+  replayBundle(auditing, bundle, { replayOf });
   return facts;
 }
 
@@ -158,11 +163,10 @@ function auditServer(auditing: Auditing, bundle: OpenBundle, wanted: ReadonlySet
   const size = manifest.journals[0]?.size ?? 0;
   const { findings, opened } = auditing;
   const facts = emptyServer({ server, madeAtMs, where, size, wanted, types: opened.types });
-  replayBundle(
-    auditing,
-    bundle,
-    () => (entry, position) => replayServer(facts, entry, { position, findings }),
-  );
+  replayBundle(auditing, bundle, {
+    replayOf: () => (entry, position) => replayServer(facts, entry, { position, findings }),
+    isLost: (head) => isLostHead(facts.putBacks, head),
+  });
   return facts;
 }
 
@@ -184,7 +188,11 @@ type OnEntry = Parameters<typeof readJournal>[1]['onEntry'];
 const publisherLog = 'publisher';
 
 /** Replays a bundle's journals, and tells how far others have signed them. */
-function replayBundle(auditing: Auditing, bundle: OpenBundle, replayOf: (log: string) => OnEntry): void {
+function replayBundle(
+  auditing: Auditing,
+  bundle: OpenBundle,
+  { replayOf, isLost }: { readonly replayOf: (log: string) => OnEntry } & Pick<JournalToRead, 'isLost'>,
+): void {
   const { findings } = auditing;
   const { file, lines, madeAtMs } = bundle;
   readBundle(auditing, bundle, (journal) => {
@@ -194,7 +202,7 @@ function replayBundle(auditing: Auditing, bundle: OpenBundle, replayOf: (log: st
     const wanted: WantedEntry[] = [];
     const leaves: Uint8Array[] = [];
     const read = readJournal(lines, {
-      ...journal,
+      ...{ ...journal, isLost },
       leaves: auditing.toProve.size === 0 ? undefined : leaves,
       onEntry: (entry, position, line) => {
         watch(entry, position);
@@ -207,7 +215,7 @@ function replayBundle(auditing: Auditing, bundle: OpenBundle, replayOf: (log: st
       const proof = proveEntry(auditing.digest, one, { origin, root, leaves });
       if (proof !== undefined) auditing.proofs.push(proof);
     }
-    noteBeyond(auditing, { size, within: where, others: vouched });
+    noteBeyond(auditing, { size, within: where, others: vouched, isLost });
     const signed = vouched
       .filter(({ seenAtMs }) => seenAtMs !== undefined)
       .map((each) => Math.min(each.size, size));
@@ -260,10 +268,14 @@ function noteBeyond(
     readonly size: number;
     readonly within: string;
     readonly others: readonly Vouched[];
-  },
+  } & Pick<JournalToRead, 'isLost'>,
 ): void {
   const longest = of.others.toSorted((one, other) => other.size - one.size)[0];
   if (longest === undefined || longest.size <= of.size) return;
+  if (of.isLost?.({ ...longest, root: base64url(longest.root) }) === true) {
+    findings.add('note', 'lost-entries', { where: of.within, text: lostText(longest) });
+    return;
+  }
   const text = `${longest.by} is of ${longest.size} entries, and ${of.size} are shown: export it again, last of all`;
   findings.add('not-shown', 'journal-goes-on', { where: of.within, text });
 }

@@ -7,6 +7,8 @@ import { emptyBooks, foreignAccount, replayPostings } from './books.ts';
 import type { AuditEntry } from './entry.ts';
 import { numberIn, objectsIn, textIn } from './entry.ts';
 import type { Findings } from './finding.ts';
+import type { PutBack } from './put-back.ts';
+import { putBackOf } from './put-back.ts';
 
 /** Chain positions that were revealed to a server under one authority. */
 export interface Grant {
@@ -62,6 +64,8 @@ export interface AgreementFacts {
   /** The highest horizon position of each server. */
   readonly horizons: Map<string, number>;
   readonly servers: Set<string>;
+  /** Older databases that servers have told they were put back to. */
+  readonly putBacks: { readonly server: string; readonly declared: PutBack }[];
 }
 
 export function emptyAgreement(
@@ -80,6 +84,7 @@ export function emptyAgreement(
     spoke: new Map(),
     horizons: new Map(),
     servers: new Set(),
+    putBacks: [],
   };
 }
 
@@ -173,7 +178,8 @@ function noteMovement(facts: AgreementFacts, { at }: AuditEntry, { movement, fro
 }
 
 /** What the body of an entry says: of kinds that are known; others change nothing but balances. */
-function noteWords(facts: AgreementFacts, { kind, body, at }: AuditEntry): void {
+function noteWords(facts: AgreementFacts, entry: AuditEntry): void {
+  const { kind, body, at } = entry;
   const server = textIn(body, 'server');
   if (server !== '') facts.servers.add(server);
   const line = numberIn(body, 'line');
@@ -189,6 +195,7 @@ function noteWords(facts: AgreementFacts, { kind, body, at }: AuditEntry): void 
     const [from, until] = [textIn(body, 'from'), textIn(body, 'until')];
     facts.risks.set(textIn(body, 'move'), { units: numberIn(body, 'units'), from, until });
   }
+  if (kind === 'server-restored') facts.putBacks.push({ server, declared: putBackOf(entry) });
   if (kind === 'dead-source-spoke') facts.spoke.set(server, (facts.spoke.get(server) ?? 0) + 1);
 }
 

@@ -89,7 +89,7 @@ export function replayHolders(
 /** Licenses that spend no unit (protocol §1.5). */
 export const withoutUnit: ReadonlySet<string> = new Set(['temporary', 'gap-license', 'gap-license-renewed']);
 
-const giving: ReadonlySet<string> = new Set(['issued', 'taken-over', 'renewed']);
+const giving: ReadonlySet<string> = new Set(['issued', 'taken-over', 'recovered', 'renewed']);
 
 const lineIn = (account: string): string => lineOf(account) ?? '';
 const nameIn = (account: string): string => account.slice(lineIn(account).length + 1);

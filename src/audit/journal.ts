@@ -2,7 +2,7 @@
  * One journal, from its lines: every leaf hashed, the root compared at each size that somebody has signed,
  * and each entry handed to whoever replays it.
  */
-import { equalBytes, hex } from '../core/bytes.ts';
+import { base64url, equalBytes, hex } from '../core/bytes.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Frontier } from '../core/merkle.ts';
 import { append, emptyFrontier, leafHash, rootOf } from '../core/merkle.ts';
@@ -27,6 +27,8 @@ export interface JournalToRead {
   readonly where: string;
   readonly vouched: readonly Vouched[];
   readonly findings: Findings;
+  /** Whether such a head is of entries that are lost, as the entries before it have declared; undefined: none can be. */
+  readonly isLost?: ((head: Omit<Vouched, 'root' | 'by'> & { readonly root: string }) => boolean) | undefined;
   readonly onEntry: (entry: AuditEntry, position: number, line: Uint8Array) => void;
   /** Where all leaves are to be kept, for proofs; undefined: they are not. */
   readonly leaves?: Uint8Array[] | undefined;
@@ -69,9 +71,14 @@ function problemOf(entry: AuditEntry | undefined, log: string): string {
     : `is of another journal (${entry.log})`;
 }
 
+/** Of a head of entries that are lost. */
+export function lostText({ by, size }: Vouched): string {
+  return `${by} is of ${size} entries, of which those at the end were lost when an older database was put back, as is declared`;
+}
+
 /** Compares with everything that was signed at this size; answers what is to be compared next. */
 function compareAt(
-  { digest, where, findings }: JournalToRead,
+  { digest, where, findings, isLost }: JournalToRead,
   due: readonly Vouched[],
   at: { readonly next: number; readonly frontier: Frontier },
 ): number {
@@ -84,6 +91,10 @@ function compareAt(
     // The manifest and the checkpoint beside it say the same: that is one finding.
     if (equalBytes(root, one.root) || told.has(hex(one.root))) continue;
     told.add(hex(one.root));
+    if (isLost?.({ size, root: base64url(one.root), seenAtMs: one.seenAtMs }) === true) {
+      findings.add('note', 'lost-entries', { where, text: lostText(one) });
+      continue;
+    }
     const text = `its first ${size} entries have the root ${hex(root)}, ${one.by} says ${hex(one.root)}`;
     findings.add('break', 'root-differs', { where, text });
   }

@@ -13,6 +13,8 @@ import type { HolderBooks } from './holders.ts';
 import { replayHolders, withoutUnit } from './holders.ts';
 import type { JournaledLicenses } from './journaled.ts';
 import { emptyJournaled, noteJournaled } from './journaled.ts';
+import type { PutBack } from './put-back.ts';
+import { putBackOf } from './put-back.ts';
 
 /** Units that came in under a chain of an authority. */
 export interface Installation {
@@ -47,6 +49,8 @@ export interface ServerFacts {
   /** By agreement and line, with when it came in last. */
   readonly cameIn: ServerAmounts;
   readonly gaveUp: ServerAmounts;
+  /** Older databases that it was put back to. */
+  readonly putBacks: PutBack[];
   readonly holders: HolderBooks;
   /** Ends of temporary licenses, by product and pseudonym. */
   readonly temporaries: Map<string, number>;
@@ -69,6 +73,7 @@ export function emptyServer({
     relinquished: new Set(),
     cameIn: new Map(),
     gaveUp: new Map(),
+    putBacks: [],
     holders: { server: of.server, types, lines: new Map(), latestMs: 0 },
     temporaries: new Map(),
     journaled: emptyJournaled(wanted),
@@ -117,6 +122,7 @@ export function replayServer(
   for (const { code, text } of replayHolders(facts.holders, entry, { books: facts.books, moved, cameIn })) {
     on.findings.add('break', code, { where, text: `${said}: ${text}` });
   }
+  if (entry.kind === 'restored') facts.putBacks.push(putBackOf(entry));
   noteWords(facts, entry);
 }
 

@@ -7,6 +7,7 @@ import type { PermanentClaims } from '../protocol/cal-token.ts';
 import { openCalToken, readCalFooter } from '../protocol/cal-token.ts';
 import { publicKeyObject } from '../protocol/paseto.ts';
 import type { Findings } from './finding.ts';
+import { isLostHead } from './put-back.ts';
 import type { ServerFacts } from './server-facts.ts';
 
 export interface CollectedToken {
@@ -77,7 +78,14 @@ function matchJournal(
   if (facts === undefined) return;
   const said = facts.journaled.byId.get(jti);
   if (said === undefined) {
-    const later = (msOfIso(iat) ?? 0) > facts.madeAtMs;
+    const [size] = claims.log;
+    const givenMs = msOfIso(iat) ?? 0;
+    if (isLostHead(facts.putBacks, { size, root: '', seenAtMs: givenMs })) {
+      const text = `line ${at}: license ${jti} of unit ${unit} is of entries that were lost when an older database was put back`;
+      findings.add('not-shown', 'token-lost', { where, text });
+      return;
+    }
+    const later = givenMs > facts.madeAtMs;
     const text = `line ${at}: license ${jti} of unit ${unit} is not in the journal of ${iss}`;
     const told = later ? `${text}, which was exported before it was issued` : text;
     findings.add(later ? 'not-shown' : 'break', 'token-not-journaled', { where, text: told });
