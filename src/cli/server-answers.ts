@@ -52,6 +52,22 @@ export type Status = JsonObject & {
   readonly gap: number;
   readonly lastContactAt: string | null;
   readonly lastBackup: LastBackup | null;
+  /** An older database was put back, or the past of this server is in doubt. */
+  readonly past:
+    | (JsonObject & {
+        readonly state: 'restored' | 'doubted';
+        readonly until: string;
+        readonly reason: string | null;
+        readonly answer: { readonly ahead: SeenAhead | null } | null;
+      })
+    | null;
+};
+
+/** What the clearinghouse has seen of a server beyond its database. */
+export type SeenAhead = JsonObject & {
+  readonly what: string;
+  readonly seen: number;
+  readonly here: number;
 };
 
 /** A code to be read to the clearinghouse. */

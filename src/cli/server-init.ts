@@ -22,6 +22,7 @@ interface InitOptions {
   readonly name?: string;
   readonly clearinghouse?: string;
   readonly instance?: string;
+  readonly volume?: string;
 }
 
 /** Looks at the kit before anything is made, so that a wrong file leaves nothing half done. */
@@ -47,8 +48,8 @@ async function init(cli: Cli, options: InitOptions): Promise<{ status: Status; f
   const kit = options.kit === undefined ? undefined : readTextFile(options.kit);
   if (kit !== undefined) checkKit(bundle, kit);
   const name = must(checkName('name', options.name ?? hostname()));
-  const { clearinghouse: clearinghouseUrl, instance } = options;
-  const made = await make({ dir, name, bundle, clearinghouseUrl, instanceDir: instance });
+  const { clearinghouse: clearinghouseUrl, instance, volume } = options;
+  const made = await make({ dir, name, bundle, clearinghouseUrl, instanceDir: instance, volume });
   const status = await cli.withApi('server', async (api) => {
     if (kit !== undefined) await api.call('POST', '/v1/admin/kits', { body: { file: kit } });
     return readStatus(api);
@@ -98,6 +99,7 @@ export function register(group: Command, cli: Cli): void {
       '--instance <dir>',
       'where the instance secret lives, outside every backup (default: DIR.instance)',
     )
+    .option('--volume <id>', 'in a container: what its volume is known by, in place of the machine')
     .action(
       cli.run(async (options: InitOptions) => {
         const { status, fields } = await init(cli, options);

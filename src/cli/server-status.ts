@@ -7,6 +7,7 @@ import { done } from './outcome.ts';
 import type { Page } from './page.ts';
 import type { Status } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
+import { showPast, showPastNext } from './server-past.ts';
 import { agreementOf, packTable, serverCommand, spokenId, waitsSince } from './server-words.ts';
 
 const activations: Readonly<Record<Status['activation'], string>> = {
@@ -54,6 +55,7 @@ function showStatus(page: Page, status: Status): void {
       ...(status.gap === 0 ? [] : [['Gap licenses (of a dead source)', status.gap] as const]),
     ]);
   packTable(page, status.packs);
+  showPast(page, status);
   for (const move of status.openMoves) {
     page.keyValues([
       ['Open move', `${move.product} per ${move.type}, this server is its ${move.role}: ${move.state}`],
@@ -64,6 +66,7 @@ function showStatus(page: Page, status: Status): void {
 }
 
 function showNext(page: Page, cli: Cli, status: Status): void {
+  if (showPastNext(page, cli, status)) return;
   const agreement = agreementOf(status);
   if (status.activation === 'not-activated') {
     page.code('Its License Server ID, to be read out:', spokenId(status.licenseServerId));

@@ -1,7 +1,7 @@
 /** Words for what a license server is (or is no longer), and for requests of licenses. */
 import type { RefusalCode } from '../core/refusal.ts';
 import type { WordsFor } from './problem-words.ts';
-import { cals, when } from './problem-words.ts';
+import { cals, doubtWords, when } from './problem-words.ts';
 
 type LicenseCodes = Extract<
   RefusalCode,
@@ -42,16 +42,6 @@ type ServerCodes = Extract<
   | 'clearinghouse-unreachable'
   | 'answer-pending'
 >;
-
-/** Why the past of a license server is in doubt (core/server-identity.ts). */
-const doubts: Readonly<Record<string, string>> = {
-  'mark-missing': 'The high-water mark beside the instance secret is missing or damaged',
-  'seen-ahead': 'The clearinghouse has seen a journal of this license server that is not this one',
-  forked: 'The database is that of a copy of this license server, which went on by itself',
-  'rights-changed': 'The database is an older one, and CALs were installed, moved or given back since',
-  'units-given-on': 'The database is an older one, and CALs were given from one holder to another since',
-  'machine-changed': 'This is another machine, or a copy of the one that this license server ran on',
-};
 
 const licenseWords: WordsFor<LicenseCodes> = {
   'none-available': ({ product, type, installed, unissued }) => ({
@@ -215,7 +205,7 @@ const serverWords: WordsFor<ServerCodes> = {
     status: 409,
     title: 'The past of this license server is in doubt',
     message:
-      `${doubts[reason] ?? `Its past is in doubt (${reason})`}. Nobody new gets a license and nothing leaves it, until ` +
+      `${doubtWords(reason)} Nobody new gets a license and nothing leaves it, until ` +
       `${when(until)} at the earliest. Who shows a license that runs is renewed.`,
     next:
       'Let it contact the clearinghouse, over the network or by file, which says whether it has seen more of this ' +

@@ -37,6 +37,21 @@ export function when(iso: string): string {
   return iso.replace('T', ' ').replace(/(?::\d\d(?:\.\d+)?)?Z$/, ' UTC');
 }
 
+/** Why the past of a license server is in doubt (core/server-identity.ts). */
+const doubts: Readonly<Record<string, string>> = {
+  'mark-missing': 'The high-water mark beside the instance secret is missing or damaged',
+  'seen-ahead': 'The clearinghouse has seen a journal of this license server that is not this one',
+  forked: 'The database is that of a copy of this license server, which went on by itself',
+  'rights-changed': 'The database is an older one, and CALs were installed, moved or given back since',
+  'units-given-on': 'The database is an older one, and CALs were given from one holder to another since',
+  'machine-changed': 'This is another machine, or a copy of the one that this license server ran on',
+};
+
+/** In a sentence. */
+export function doubtWords(reason: string): string {
+  return `${doubts[reason] ?? `Its past is in doubt (${reason})`}.`;
+}
+
 /** "a", "a or b", "a, b or c". */
 export function anyOf(items: readonly string[]): string {
   const last = items.at(-1) ?? '';

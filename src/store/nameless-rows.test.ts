@@ -14,7 +14,7 @@ const released = Date.UTC(2026, 5, 1);
 function olderDatabase(): DatabaseSync {
   const all = join(import.meta.dirname, 'migrations');
   const folder = mkdtempSync(join(tmpdir(), 'calyx-nameless-'));
-  for (const file of readdirSync(all).filter((name) => name !== 'server-008-nameless-before.sql')) {
+  for (const file of readdirSync(all).filter((name) => !name.startsWith('server-') || name < 'server-008')) {
     cpSync(join(all, file), join(folder, file));
   }
   // What lines belong to is no matter of this.
