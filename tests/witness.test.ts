@@ -1,6 +1,6 @@
 /** Each side's journal under the eyes of the other: cosigned while it grows, and a fork is found. */
 import assert from 'node:assert/strict';
-import { cpSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { openClearinghouse } from '../src/clearinghouse/app.ts';
@@ -175,14 +175,18 @@ it('makes a server suspect whose journal does not go on from what was cosigned',
   await acts.connect(server, 20);
   await acts.contact(server);
   await server.close();
-  // The folder is copied, both go on, and the copy even knows how far the numbers have come.
-  cpSync(join(world.dir, 'LS-OLD'), join(world.dir, 'copy'), { recursive: true });
+  // The whole machine is copied, both go on, and the copy even knows how far the numbers have come.
+  const copied = join(world.dir, 'copy');
+  cpSync(join(world.dir, 'LS-OLD'), copied, { recursive: true });
+  cpSync(join(world.dir, 'LS-OLD.instance'), `${copied}.instance`, { recursive: true });
+  const config = readFileSync(join(copied, 'config.json'), 'utf8');
+  writeFileSync(join(copied, 'config.json'), config.replace('LS-OLD.instance', 'copy.instance'));
   const first = await openServer(join(world.dir, 'LS-OLD'), { clock: world.clock });
   await acts.permanents(first, ['ws-1', 'ws-2']);
   const messages = await sealOutbox(first.context);
   value(await exchangeMessages(world.clearinghouse.context, { messages, waitMs: 0 }));
   await first.close();
-  const copy = await openServer(join(world.dir, 'copy'), { clock: world.clock });
+  const copy = await openServer(copied, { clock: world.clock });
   await acts.permanents(copy, ['ws-3', 'ws-4', 'ws-5', 'ws-6']);
   await copy.store.write(async (tx) => ok(await writeMeta(tx, 'seq', '500')));
   const contactOnce = async (): Promise<readonly string[]> => {
