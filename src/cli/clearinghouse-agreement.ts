@@ -2,6 +2,8 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import { programs } from '../core/agreement.ts';
+import type { RecoveryPolicy } from '../core/recovery.ts';
+import { recoveryPolicies } from '../core/recovery.ts';
 import { quantity } from './arguments.ts';
 import type { QuotedOptions } from './asked-agreement.ts';
 import { agreementGiven, quotedFields, withQuotedFields } from './asked-agreement.ts';
@@ -34,6 +36,7 @@ export type Agreement = {
   readonly authorization: string | null;
   readonly license: string | null;
   readonly lines: readonly AgreementLine[];
+  readonly recovery: RecoveryPolicy;
   readonly atRisk: readonly (Risk & { readonly move: string; readonly line: number })[];
 };
 
@@ -49,11 +52,12 @@ interface AddOptions extends QuotedOptions {
 export function register(group: Command, cli: Cli): void {
   const agreement = group
     .command('agreement')
-    .summary('agreements: add, list, show')
+    .summary('agreements: add, list, show, recovery')
     .description('What customers bought: agreements with their license programs, products and quantities.');
   registerAdd(agreement, cli);
   registerList(agreement, cli);
   registerShow(agreement, cli);
+  registerRecovery(agreement, cli);
 }
 
 /** What a license program is called; an unknown one is shown as it is. */
@@ -82,6 +86,7 @@ function showAgreement(page: Page, agreement: Agreement): Page {
     ['Customer', agreement.customer],
     ...(agreement.authorization === null ? [] : [['Authorization', agreement.authorization] as const]),
     ...(agreement.license === null ? [] : [['License', agreement.license] as const]),
+    ['Recovery', recoveryTexts[agreement.recovery]],
   ]);
   for (const line of agreement.lines) {
     page.text(`${lineText(line)}:
@@ -175,6 +180,36 @@ const listColumns = [
 function agreementArgument(text: string): string {
   if (text.trim() !== '') return text.trim();
   throw new InvalidArgumentError('It is empty.');
+}
+
+const recoveryTexts: Readonly<Record<RecoveryPolicy, string>> = {
+  immediate: 'immediate, once in 12 months without a second person',
+  wait: 'waits for the horizon of the old server, or a second person',
+};
+
+function registerRecovery(agreement: Command, cli: Cli): void {
+  agreement
+    .command('recovery')
+    .summary('says whether CALs of a server that comes back as a new one are recovered at once')
+    .description(
+      'After an operating system was replaced or a database lost, the CALs come to the new license server at once, once in ' +
+        '12 months (immediate), or only when the horizon of the old one has passed or a second person agrees (wait).',
+    )
+    .argument('<number>', 'agreement or enrollment number', agreementArgument)
+    .addOption(
+      new Option('--policy <policy>', 'what holds from now on')
+        .choices([...recoveryPolicies])
+        .makeOptionMandatory(),
+    )
+    .action(
+      cli.run(async (number: string, { policy }: { readonly policy: RecoveryPolicy }) => {
+        const path = [...['v1', 'agreements'], number, 'recovery'] as const;
+        const found = await cli.withApi('clearinghouse', (api) =>
+          api.call<Agreement>('PUT', pathOf(...path), { body: { policy } }),
+        );
+        return done({ ...found }, (page) => showAgreement(page, found));
+      }),
+    );
 }
 
 function registerShow(agreement: Command, cli: Cli): void {

@@ -6,7 +6,9 @@ import { Failure } from '../platform/failure.ts';
 import { KeyFileError } from '../platform/instance-secret.ts';
 import { StoreFailure } from '../store/port.ts';
 
-const restore = 'Nothing was changed. Stop whatever works in the folder, and put it back from a backup.';
+const restore =
+  'Nothing was changed. Stop whatever works in the folder, and put it back from a backup. A license server of which there ' +
+  'is none goes on as a new one, and its CALs come from the clearinghouse: calyx server rebuild.';
 
 const databaseNext: Readonly<Record<StoreFailure['code'], string>> = {
   damaged: restore,
@@ -19,8 +21,8 @@ const databaseNext: Readonly<Record<StoreFailure['code'], string>> = {
 
 const keyFileNext: Readonly<Record<KeyFileError['problem'], string>> = {
   missing:
-    'Put it back where it was. It lies outside every backup on purpose: where the operating system was replaced, ' +
-    'make a new license server and ask the clearinghouse for the CALs.',
+    'Put it back where it was, or from a backup. A license server that has lost its key goes on as a new one, and its ' +
+    'CALs come from the clearinghouse: calyx server rebuild.',
   permissions: 'Take the rights of others away as shown, then run the same command again.',
   damaged: restore,
   system: 'Give this account the right to use the file, then run the same command again.',

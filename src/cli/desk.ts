@@ -8,6 +8,7 @@ import { register as registerHorizon } from './desk-horizon.ts';
 import { register as registerKeyPack } from './desk-key-pack.ts';
 import { register as registerMove } from './desk-move.ts';
 import { register as registerMoves } from './desk-moves.ts';
+import { register as registerRecover } from './desk-recover.ts';
 import { register as registerRepeat } from './desk-repeat.ts';
 import type { Cli } from './main.ts';
 
@@ -21,4 +22,5 @@ export function register(group: Command, cli: Cli): void {
   registerMoves(group, cli);
   registerCancel(group, cli);
   registerApprove(group, cli);
+  registerRecover(group, cli);
 }

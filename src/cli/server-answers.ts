@@ -2,6 +2,7 @@
 import type { JsonObject } from '../core/json.ts';
 import type { LastBackup } from './backup-answers.ts';
 import type { ApiClient } from './client.ts';
+import type { Succession } from './server-successions.ts';
 
 export type Pack = JsonObject & {
   readonly agreement: string;
@@ -61,6 +62,7 @@ export type Status = JsonObject & {
         readonly answer: { readonly ahead: SeenAhead | null } | null;
       })
     | null;
+  readonly successions: readonly Succession[];
 };
 
 /** What the clearinghouse has seen of a server beyond its database. */

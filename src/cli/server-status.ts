@@ -8,6 +8,7 @@ import type { Page } from './page.ts';
 import type { Status } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
 import { showPast, showPastNext } from './server-past.ts';
+import { showSuccession } from './server-successions.ts';
 import { agreementOf, packTable, serverCommand, spokenId, waitsSince } from './server-words.ts';
 
 const activations: Readonly<Record<Status['activation'], string>> = {
@@ -111,7 +112,9 @@ export function register(group: Command, cli: Cli): void {
         const status = await cli.withApi('server', readStatus);
         return done(status, (page) => {
           showStatus(page, status);
-          showNext(page, cli, status);
+          const lost = status.successions.filter(({ recovered }) => !recovered);
+          for (const succession of lost) showSuccession(page, cli, { status, succession });
+          if (lost.length === 0) showNext(page, cli, status);
         });
       }),
     );

@@ -19,6 +19,8 @@ import { register as registerLicenses } from './server-licenses.ts';
 import { register as registerMethod } from './server-method.ts';
 import { register as registerMove } from './server-move.ts';
 import { register as registerPacks } from './server-packs.ts';
+import { register as registerRebuild } from './server-rebuild.ts';
+import { register as registerRecover } from './server-recover.ts';
 import { register as registerReport } from './server-report.ts';
 import { register as registerReturn } from './server-return.ts';
 import { register as registerServe } from './server-serve.ts';
@@ -43,6 +45,8 @@ export function register(group: Command, cli: Cli): void {
   registerBackupKey(group, cli, 'server');
   registerBackup(group, cli, 'server');
   registerVerify(group, cli);
+  registerRebuild(group, cli);
+  registerRecover(group, cli);
   registerMove(group, cli);
   registerReturn(group, cli);
   registerHeartbeat(group, cli);

@@ -103,6 +103,8 @@ export interface RequestState {
     readonly expiresAt: number;
     /** It is renewed until then, when no lease of that source can run any more; null: it is not. */
     readonly until: number | null;
+    /** Its line is not here: the server before this one knew the holder, and this one is not activated for it yet. */
+    readonly restored?: boolean;
   } | null;
   /** This holder showed a token of such a source, and never had a gap license. */
   readonly gapOpen: boolean;
@@ -212,7 +214,8 @@ function decideNewUser(state: RequestState): Decision {
  * null: this holder has none and is given none.
  */
 function decideGap({ gap, gapOpen, standing, nowMs }: RequestState): Decision | null {
-  if (standing === null || standing.may === 'nothing') return null;
+  const unbound = gap?.restored === true;
+  if (!unbound && (standing === null || standing.may === 'nothing')) return null;
   if (gap !== null) {
     const renews = gap.until !== null && nowMs < gap.until && gap.expiresAt - nowMs <= renewalMs;
     if (renews) return ok({ act: 'gap' });

@@ -45,7 +45,9 @@ const modelEvents = {
   81: error(
     'The license of {holder} for {product} was not revoked: {revoked} of at most {most} are revoked already[; the next may be on {next}].',
   ),
-  88: information('The database of the license server was rebuilt. All CALs have to be installed again.'),
+  88: information(
+    'The database of the license server was rebuilt[ ({reason})]. Its CALs have to be recovered: calyx server recover.',
+  ),
   89: information('{count:CAL} of {product}[ per {type}] left license server {source} and moved here.'),
   90: error(
     '{count:CAL} of {product}[ per {type}] moved here, but could not be removed from license server {source}. Deactivate that server.',
@@ -156,6 +158,9 @@ const ownEvents = {
   ),
   5051: warning(
     'A move of {product}[ per {type}] from license server {source} has waited for {days:day}: its source has not given the CALs up[: {awaited}] Deactivate that server, or release the CALs there.',
+  ),
+  5070: warning(
+    'This is a new license server, {target}, in the place of {source}, whose key or database cannot be used any more. {count:holder} restored; the files of the server before are in {aside}.',
   ),
   5060: information('A backup was made: {file}, {bytes:byte}.'),
   5061: error('A backup could not be made[: {problem}].[ It is tried again on {next}.]'),

@@ -198,6 +198,8 @@ export type Refusal =
       readonly sourceIs: 'active' | 'deactivated' | 'declared-dead' | 'not-known';
     }
   | { readonly code: 'approval-same-person'; readonly move: string; readonly name: string }
+  /** The clearinghouse or the server itself knows of nothing of the server before that is not here. */
+  | { readonly code: 'nothing-to-recover'; readonly licenseServerId: string }
   | {
       readonly code: 'early-release-limit';
       readonly agreement: string;

@@ -4,7 +4,7 @@
  * Also the files that hold keys: written whole or not at all, readable by their owner alone.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ascii, concat, equalBytes, utf8 } from '../core/bytes.ts';
 import { writeFileAtomic } from './atomic-file.ts';
@@ -139,6 +139,20 @@ export function openInstanceSecret(
     });
   }
   return secret;
+}
+
+/**
+ * The instance secret of a new server in the same place: the one that is there, or a new one where there is none. One that
+ * is none is put beside it, and kept. Throws `KeyFileError`: 'permissions', 'system'.
+ */
+export function renewInstanceSecret(folder: string, random: Random): Uint8Array {
+  try {
+    return openInstanceSecret(folder, { create: true, random });
+  } catch (error) {
+    if (!(error instanceof KeyFileError) || error.problem !== 'damaged') throw error;
+    renameSync(error.path, `${error.path}.damaged`);
+    return openInstanceSecret(folder, { create: true, random });
+  }
 }
 
 function sealingKey(secret: Uint8Array, purpose: string): Uint8Array {

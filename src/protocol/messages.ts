@@ -6,6 +6,7 @@
 import type { Static } from 'typebox';
 import Type from 'typebox';
 import type { JsonObject } from '../core/json.ts';
+import { recoveryReasons } from '../core/recovery.ts';
 import { mostSeen, Note, ToldLog } from './log-exchange.ts';
 import { Restored, Revalidate, Revalidated } from './past-bodies.ts';
 import type { Parser, ReadonlyDeep } from './schema.ts';
@@ -141,6 +142,14 @@ const serverBodies = {
     hold: Type.Boolean(),
     /** Who declares that the source no longer functions, and what happened; with reason `dead` only. */
     statement: Type.Optional(closed({ by: Text, text: Statement })),
+    /** The target has come in the source's place (protocol §5.5): why, whom it knows, and the old key's word for it. */
+    recovery: Type.Optional(
+      closed({
+        reason: Type.Enum([...recoveryReasons]),
+        restored: Type.Union([Count, Type.Null()]),
+        proof: Type.Optional(Token),
+      }),
+    ),
   }),
   /**
    * What the clearinghouse would make of a move: it is answered at once with `rehearsed`, takes no number

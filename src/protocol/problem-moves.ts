@@ -16,6 +16,7 @@ type MoveCodes = Extract<
   | 'undo-too-late'
   | 'approval-same-person'
   | 'early-release-limit'
+  | 'nothing-to-recover'
   | 'nothing-frozen'
   | 'not-yet-supported'
 >;
@@ -114,6 +115,14 @@ const moveWords: WordsFor<MoveCodes> = {
     title: 'A second person is needed',
     message: `${name} has declared the source of move ${move} dead, or entered that; the early release needs somebody else.`,
     next: 'Have another person look at it and approve it: calyx desk approve MOVE --by NAME.',
+  }),
+  'nothing-to-recover': ({ licenseServerId }) => ({
+    status: 409,
+    title: 'Nothing to recover',
+    message: `Nothing of license server ${licenseServerId} is known that could be recovered, or all of it is here.`,
+    next:
+      'See what this server has (calyx server status). Codes that were read out before are read again by calyx desk repeat. ' +
+      'For the CALs of another server name it: calyx server recover --from CODE',
   }),
   'early-release-limit': ({ agreement, most, next }) => ({
     status: 409,

@@ -136,6 +136,7 @@ const samples: { readonly [Code in RefusalCode]: RefusalOf<Code> } = {
     ...{ type: 'device', quantity: 40, source: id, target: id, sourceIs: 'active' },
   },
   'approval-same-person': { code: 'approval-same-person', move: 'm-1', name: 'Ann Lee' },
+  'nothing-to-recover': { code: 'nothing-to-recover', licenseServerId: 'A' },
   'early-release-limit': {
     code: 'early-release-limit',
     agreement: '4965437',

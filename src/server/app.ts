@@ -5,10 +5,9 @@ import { addBackupRoutes } from '../backup/backup-routes.ts';
 import type { BackupsOf } from '../backup/backups.ts';
 import { Backups } from '../backup/backups.ts';
 import { readParts } from '../backup/kept-backups.ts';
-import { base64url, bytesOfBase64url } from '../core/bytes.ts';
-import { licenseServerId, licenseServerIdValue } from '../core/code.ts';
+import { base64url } from '../core/bytes.ts';
+import { licenseServerId } from '../core/code.ts';
 import type { Refusal } from '../core/refusal.ts';
-import { ok } from '../core/result.ts';
 import type { Clock } from '../platform/clock.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { DataFolder } from '../platform/data-folder.ts';
@@ -16,17 +15,11 @@ import { beginDataFolder, openDataFolder } from '../platform/data-folder.ts';
 import type { Delivery } from '../platform/delivery.ts';
 import { httpDelivery } from '../platform/delivery.ts';
 import { nodeDigest } from '../platform/digest.ts';
-import { Failure } from '../platform/failure.ts';
 import type { HighWaterFile } from '../platform/high-water-file.ts';
 import { openHighWaterFile } from '../platform/high-water-file.ts';
 import type { App, HttpOptions } from '../platform/http.ts';
 import { buildHttp } from '../platform/http.ts';
-import {
-  instanceSealBox,
-  openInstanceSecret,
-  readSealedFile,
-  writeSealedFile,
-} from '../platform/instance-secret.ts';
+import { instanceSealBox, openInstanceSecret, writeSealedFile } from '../platform/instance-secret.ts';
 import type { Machine, RawSignals } from '../platform/machine-signals.ts';
 import { machineFile, openMachine, readSignals } from '../platform/machine-signals.ts';
 import { nextTurn } from '../platform/next-turn.ts';
@@ -38,15 +31,15 @@ import {
   generateAgreementKey,
   generateSigningKey,
   seedOf,
-  signingKeyFromSeed,
 } from '../platform/signing.ts';
 import { createTokenSigner } from '../platform/token-signer.ts';
 import { version } from '../platform/version.ts';
-import type { SigningKey } from '../protocol/paseto.ts';
 import { keyId, readPublisherBundle } from '../protocol/trust.ts';
-import { writeMeta } from '../store/meta-rows.ts';
 import type { Store, StoreFailure } from '../store/port.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
+import { makeDatabase } from './app-database.ts';
+import { databaseFile, keyFile, keyPurpose } from './app-files.ts';
+import { openKeys } from './app-keys.ts';
 import type { ServerContext } from './context.ts';
 import { addActivationRoutes } from './routes/activation-routes.ts';
 import { addExportRoutes } from './routes/export-routes.ts';
@@ -58,11 +51,7 @@ import { addReportRoutes } from './routes/report-routes.ts';
 import { noteAlone, noteBackup } from './usecases/events.ts';
 import { settleIdentity } from './usecases/identity.ts';
 import { readHosts } from './usecases/settings.ts';
-import { readIdentity } from './usecases/status.ts';
-
-const databaseFile = 'license-server.db';
-const keyFile = 'license-server.key';
-const keyPurpose = 'license-server-key';
+import { readIdentity as readShown } from './usecases/status.ts';
 
 export interface ServerInit {
   readonly dir: string;
@@ -97,21 +86,13 @@ export async function initServer(init: ServerInit): Promise<MadeServer> {
       ...{ secret, purpose: keyPurpose, plaintext: seedOf(key), random },
     });
     const file = join(folder.dir, databaseFile);
-    const store = openSqliteStore({ file, migrations: 'server', digest: nodeDigest, create: true });
-    await store.write(async (tx) => {
-      await writeMeta(tx, 'trustList', bundle.value.trustListToken);
-      await writeMeta(tx, 'generation', '1');
-      await writeMeta(tx, 'salt', base64url(random.bytes(16)));
-      if (init.clearinghouseUrl !== undefined) {
-        await writeMeta(tx, 'clearinghouseUrl', init.clearinghouseUrl.replace(/\/$/, ''));
-      }
-      await tx.post({
-        ...{ log: 'server', kind: 'made', id: 'made', at: clock.nowMs() },
-        body: { licenseServerId: key.kid, name: init.name },
-      });
-      return ok(null);
-    });
-    await store.close();
+    const url = init.clearinghouseUrl?.replace(/\/$/, '');
+    const settings = {
+      trustList: bundle.value.trustListToken,
+      ...(url === undefined ? {} : { clearinghouseUrl: url }),
+    };
+    const made = { clock, random, licenseServerId: key.kid, name: init.name, settings };
+    await (await makeDatabase(file, made)).close();
     folder.finish({
       name: init.name,
       publisher: bundle.value.publisher,
@@ -175,34 +156,6 @@ export async function openServer(dir: string, options: OpenOptions = {}): Promis
   return { app, context, store: context.store, close };
 }
 
-/** What a license server is known by, as its folder and its instance secret have it. */
-interface Keys {
-  readonly secret: Uint8Array;
-  readonly key: SigningKey;
-  readonly lsidValue: Uint8Array;
-  readonly rootKey: Uint8Array;
-}
-
-/**
- * Opens the keys under the instance secret. Throws `Failure`: without its secret this is another operating system
- * (protocol §5.2), and the program does not start.
- */
-function openKeys(folder: DataFolder, random: Random): Keys {
-  const text = (name: string): string => String(folder.settings[name] ?? '');
-  const secret = openInstanceSecret(text('instanceDir'), { create: false, random });
-  const seed = readSealedFile(join(folder.dir, keyFile), { secret, purpose: keyPurpose });
-  const key = signingKeyFromSeed(seed, (publicKey) => licenseServerId(nodeDigest, publicKey));
-  const lsidValue = licenseServerIdValue(nodeDigest, key.kid);
-  const rootKey = bytesOfBase64url(text('root'));
-  if (!lsidValue.ok || rootKey === undefined) {
-    throw new Failure(`The settings in ${folder.dir} name no root key.`, {
-      code: 'data-folder-damaged',
-      next: 'Put config.json back from a backup.',
-    });
-  }
-  return { secret, key, lsidValue: lsidValue.value, rootKey };
-}
-
 /** Everything but the routes: the keys, the database and the caches. Whoever opens it closes the store. */
 export async function openServerContext(
   dir: string,
@@ -211,7 +164,7 @@ export async function openServerContext(
   const { clock = systemClock, random = systemRandom } = options;
   const folder = openDataFolder(dir, 'server');
   const text = (name: string): string => String(folder.settings[name] ?? '');
-  const { secret, key, lsidValue, rootKey } = openKeys(folder, random);
+  const { secret, key, lsidValue, rootKey } = await openKeys(folder, { clock, random });
   const file = join(folder.dir, databaseFile);
   const onFailure = options.onStoreFailure;
   const store =
@@ -306,7 +259,7 @@ function buildServerApp(context: ServerContext, options: OpenOptions & { readonl
     version,
     ...options,
     health: async () => {
-      const { licenseServerId: id, name, activation, lastContactAt } = await readIdentity(context);
+      const { licenseServerId: id, name, activation, lastContactAt } = await readShown(context);
       return { licenseServerId: id, name, activation, lastContactAt };
     },
   });

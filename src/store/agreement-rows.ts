@@ -1,5 +1,6 @@
 /** Products, agreements, lines, kits and slots of the clearinghouse: plain SQL, no rules. */
 import type { CalType, Product } from '../core/product.ts';
+import type { RecoveryPolicy } from '../core/recovery.ts';
 import type { ReadTx, WriteTx } from './port.ts';
 
 export async function findProduct(tx: ReadTx, id: string): Promise<Product | undefined> {
@@ -30,10 +31,12 @@ export interface AgreementRow {
   /** base64url, 16 bytes: holders are pseudonyms under it. */
   readonly salt: string;
   readonly addedAt: number;
+  /** Whether recovered CALs come at once (protocol §5.5). */
+  readonly recovery: RecoveryPolicy;
 }
 
 const agreementColumns = `number, program, customer, authorization_number as "authorization",
-  license_number as "license", salt, added_at as "addedAt"`;
+  license_number as "license", salt, added_at as "addedAt", recovery`;
 
 export async function findAgreement(tx: ReadTx, number: string): Promise<AgreementRow | undefined> {
   return tx.get<AgreementRow>(`select ${agreementColumns} from agreements where number = ?`, number);
@@ -50,7 +53,7 @@ export async function pageAgreements(
   );
 }
 
-export async function insertAgreement(tx: WriteTx, row: AgreementRow): Promise<void> {
+export async function insertAgreement(tx: WriteTx, row: Omit<AgreementRow, 'recovery'>): Promise<void> {
   await tx.run(
     `insert into agreements (number, program, customer, authorization_number, license_number, salt, added_at)
      values (?, ?, ?, ?, ?, ?, ?)`,
@@ -62,6 +65,10 @@ export async function insertAgreement(tx: WriteTx, row: AgreementRow): Promise<v
     row.salt,
     row.addedAt,
   );
+}
+
+export async function setRecovery(tx: WriteTx, number: string, recovery: RecoveryPolicy): Promise<void> {
+  await tx.run('update agreements set recovery = ? where number = ?', recovery, number);
 }
 
 export interface AgreementLineRow {

@@ -1,5 +1,6 @@
 /** Sources that were declared to function no longer, at the clearinghouse: plain SQL, no rules. */
 import type { MoveState } from '../core/move.ts';
+import type { RecoveryReason } from '../core/recovery.ts';
 import type { MoveRow } from './clearinghouse-rows.ts';
 import type { ReadTx, WriteTx } from './port.ts';
 
@@ -28,13 +29,17 @@ export interface DeadSourceRow {
   readonly seenCount: number;
   /** What its last message was, in words. */
   readonly seenSaid: string | null;
+  /** Its target has come in its place: why; null: its target is another server (protocol §5.5). */
+  readonly recovery: RecoveryReason | null;
+  /** 1: its units do not wait for the horizon, nor for a second person. */
+  readonly immediate: 0 | 1;
 }
 
 const columns = `d.move, d.agreement, d.line, d.source, d.pending, d.units, d.statement, d.declared_by as "declaredBy",
   d.entered_by as "enteredBy", d.declared_at as "declaredAt", d.horizon, d.sunset, d.opens_at as "opensAt",
   d.approved_by as "approvedBy", d.approved_at as "approvedAt", d.granted_at as "grantedAt",
   d.risk_units as "riskUnits", d.risk_from as "riskFrom", d.risk_until as "riskUntil", d.seen_at as "seenAt",
-  d.seen_count as "seenCount", d.seen_said as "seenSaid"`;
+  d.seen_count as "seenCount", d.seen_said as "seenSaid", d.recovery, d.immediate`;
 
 export async function findDeadSource(tx: ReadTx, move: string): Promise<DeadSourceRow | undefined> {
   return tx.get<DeadSourceRow>(`select ${columns} from dead_sources d where d.move = ?`, move);
@@ -68,7 +73,7 @@ export async function dueDeclarations(tx: ReadTx, nowMs: number): Promise<readon
   const state: MoveState = 'dead-wait';
   return tx.all<DeadSourceRow>(
     `select ${columns} from dead_sources d join moves m on m.id = d.move
-     where (d.horizon < ? or d.approved_at is not null) and d.granted_at is null and m.state = ?
+     where (d.horizon < ? or d.approved_at is not null or d.immediate = 1) and d.granted_at is null and m.state = ?
      order by d.declared_at, d.move`,
     nowMs,
     state,
@@ -94,7 +99,7 @@ export async function waitingForTheDead(tx: ReadTx, nowMs: number): Promise<read
   const rows = await tx.all<{ move: string }>(
     `select m.id as move from moves m where m.state in ('aborting', 'returning') and exists
        (select 1 from dead_sources d where d.source = m.target and d.granted_at is not null and (d.opens_at < ?
-          or (d.approved_at is not null and d.agreement = m.agreement and d.line = m.line)))
+          or ((d.approved_at is not null or d.immediate = 1) and d.agreement = m.agreement and d.line = m.line)))
      order by m.started_at, m.id`,
     nowMs,
   );
@@ -133,6 +138,19 @@ export async function approvalsOf(tx: ReadTx, agreement: string): Promise<readon
     `select distinct source, line, approved_at as at from dead_sources
      where agreement = ? and approved_at is not null`,
     agreement,
+  );
+  return rows.map((row) => row.at);
+}
+
+/** When other servers than `source` were recovered at once under an agreement, or this one elsewhere. */
+export async function immediateRecoveries(
+  tx: ReadTx,
+  of: Pick<MoveRow, 'agreement' | 'source' | 'target'>,
+): Promise<readonly number[]> {
+  const rows = await tx.all<{ at: number }>(
+    `select d.declared_at as at from dead_sources d join moves m on m.id = d.move
+     where d.agreement = ? and d.immediate = 1 and not (d.source = ? and m.target = ?)`,
+    ...[of.agreement, of.source, of.target],
   );
   return rows.map((row) => row.at);
 }
@@ -180,8 +198,8 @@ export async function saveDeadSource(tx: WriteTx, row: DeadSourceRow): Promise<v
   await tx.run(
     `insert into dead_sources (move, agreement, line, source, pending, units, statement, declared_by, entered_by,
        declared_at, horizon, sunset, opens_at, approved_by, approved_at, granted_at, risk_units, risk_from,
-       risk_until, seen_at, seen_count, seen_said)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       risk_until, seen_at, seen_count, seen_said, recovery, immediate)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      on conflict (move) do update set pending = excluded.pending, units = excluded.units,
        opens_at = excluded.opens_at,
        approved_by = excluded.approved_by, approved_at = excluded.approved_at, granted_at = excluded.granted_at,
@@ -209,5 +227,7 @@ export async function saveDeadSource(tx: WriteTx, row: DeadSourceRow): Promise<v
     row.seenAt,
     row.seenCount,
     row.seenSaid,
+    row.recovery,
+    row.immediate,
   );
 }

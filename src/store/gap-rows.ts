@@ -88,9 +88,25 @@ export async function holdingDeclaration(
   );
 }
 
-/** Whether any source was ever declared dead here: where none was, nobody looks for one. */
-export async function hasDeclared(tx: ReadTx): Promise<boolean> {
-  return (await tx.get('select 1 as found from dead_sources limit 1')) !== undefined;
+/** Whether a declaration of a source on a line came to nothing: nothing was there, the source spoke, or it was undone. */
+export async function wasRefused(
+  tx: ReadTx,
+  of: { readonly lineId: number; readonly source: string },
+): Promise<boolean> {
+  const row = await tx.get(
+    `select 1 as found from dead_sources where line_id = ? and source = ? and state = 'over' limit 1`,
+    of.lineId,
+    of.source,
+  );
+  return row !== undefined;
+}
+
+/** Whether any other server is known to be dead here: where none is, nobody looks for one. */
+export async function hasDead(tx: ReadTx): Promise<boolean> {
+  const found = await tx.get(
+    'select 1 as found where exists (select 1 from dead_sources) or exists (select 1 from predecessors)',
+  );
+  return found !== undefined;
 }
 
 /** When all leases of a dead source on a line have ended; 0 where it is none. */
@@ -145,11 +161,13 @@ export interface GapRow extends Omit<TemporaryRow, 'validatedAt'> {
   readonly source: string;
   readonly origin: string;
   readonly leaseEnd: number;
+  /** Of a holder restored from the server before: until when it is renewed, whatever else; 0: of none. */
+  readonly until: number;
 }
 
 const gapColumns = `id, line_id as "lineId", product, holder, sub, source_sub as "sourceSub", source, origin,
-  lease_end as "leaseEnd", jti, generation, log_size as "logSize", log_root as "logRoot", issued_at as "issuedAt",
-  expires_at as "expiresAt"`;
+  lease_end as "leaseEnd", until, jti, generation, log_size as "logSize", log_root as "logRoot",
+  issued_at as "issuedAt", expires_at as "expiresAt"`;
 
 /** The gap license that a holder was given and has no permanent one after. */
 export async function findGap(tx: ReadTx, lineId: number, sub: string): Promise<GapRow | undefined> {
@@ -199,7 +217,7 @@ export async function isOthers(
   return row !== undefined;
 }
 
-export async function insertGap(tx: WriteTx, row: Omit<GapRow, 'id'>): Promise<void> {
+export async function insertGap(tx: WriteTx, row: Omit<GapRow, 'id' | 'until'>): Promise<void> {
   await tx.run(
     `insert into gap_licenses (line_id, product, holder, sub, source_sub, source, origin, lease_end, jti,
        generation, log_size, log_root, issued_at, expires_at)
@@ -221,12 +239,13 @@ export async function insertGap(tx: WriteTx, row: Omit<GapRow, 'id'>): Promise<v
   );
 }
 
-/** A new token of the same gap license. */
+/** A new token of the same gap license; a restored holder's first one. */
 export async function updateGap(tx: WriteTx, row: GapRow): Promise<void> {
   await tx.run(
-    `update gap_licenses set jti = ?, generation = ?, log_size = ?, log_root = ?, issued_at = ?, expires_at = ?
-     where id = ?`,
-    ...[row.jti, row.generation, row.logSize, row.logRoot, row.issuedAt, row.expiresAt, row.id],
+    `update gap_licenses set holder = ?, sub = ?, jti = ?, generation = ?, log_size = ?, log_root = ?, issued_at = ?,
+       expires_at = ? where id = ?`,
+    ...[row.holder, row.sub, row.jti, row.generation, row.logSize, row.logRoot, row.issuedAt],
+    ...[row.expiresAt, row.id],
   );
 }
 

@@ -179,13 +179,13 @@ describe('exit codes and surroundings', { concurrency: 1 }, () => {
     assert.equal((await server.status()).packs[0]?.installed, 1);
   });
 
-  it('a folder without its instance secret is not opened, which is said in words', async () => {
-    const { site, server } = scene;
-    const secret = join(site.dir, 'instances', 'ls-one', 'instance-secret');
-    renameSync(secret, `${secret}.away`);
+  it('a folder without its key is not opened, which is said in words', async () => {
+    const { server } = scene;
+    const key = join(server.data, 'license-server.key');
+    renameSync(key, `${key}.away`);
     const { exit, refused } = await server.refused('server', 'status');
-    renameSync(`${secret}.away`, secret);
-    assert.deepEqual([exit, refused.code, refused['file']], [1, 'key-file-missing', secret]);
+    renameSync(`${key}.away`, key);
+    assert.deepEqual([exit, refused.code, refused['file']], [1, 'key-file-missing', key]);
     assert.equal((await server.status()).name, 'LS-ONE');
   });
 

@@ -42,6 +42,14 @@ export interface World {
   readonly clearinghouse: OpenClearinghouse;
   /** A new license server, with the kit where `kit` is true. */
   readonly addServer: (name: string, options?: ServerOptions) => Promise<OpenServer>;
+  /**
+   * Stops a license server, does something to its data folder or instance folder, and starts it again, with another
+   * identity where that came of it. `meanwhile` is given both folders.
+   */
+  readonly reopen: (
+    name: string,
+    meanwhile: (home: string, instance: string) => void | Promise<void>,
+  ) => Promise<OpenServer>;
   /** Both programs by name, for looking at everything that they have stored. */
   readonly programs: () => readonly {
     readonly name: string;
@@ -89,30 +97,29 @@ export interface WorldOptions {
   readonly kit?: boolean;
 }
 
-export async function makeWorld(quantity = 1000, options: WorldOptions = {}): Promise<World> {
-  const dir = mkdtempSync(join(tmpdir(), 'calyx-world-'));
-  const clock = makeClock();
-  const made = await initClearinghouse({
-    dir: join(dir, 'ch'),
-    publisher: options.publisher ?? 'Sample Publisher',
-  });
-  const clearinghouse = await openClearinghouse(join(dir, 'ch'), { clock });
+/** A clearinghouse with one product, and an agreement of so many CALs per device. */
+async function publisher(
+  dir: string,
+  of: WorldOptions & { readonly clock: Clock; readonly quantity: number },
+): Promise<{ readonly clearinghouse: OpenClearinghouse; readonly bundle: string }> {
+  const { clock, quantity } = of;
+  const made = await initClearinghouse({ dir, publisher: of.publisher ?? 'Sample Publisher' });
+  const clearinghouse = await openClearinghouse(dir, { clock });
   const bundle = readFileSync(made.bundle, 'utf8');
   const { context } = clearinghouse;
   value(
     await addProduct(context, { id: product, name: 'Terminal Server 2012 R2', family: 'ts', version: 9 }),
   );
-  value(
-    await addAgreement(context, {
-      number: agreement,
-      program: 'select',
-      customer: 'Contoso',
-      product,
-      type: 'device',
-      quantity,
-      requestId: 'first',
-    }),
-  );
+  const paper = { number: agreement, program: 'select', customer: 'Contoso' } as const;
+  value(await addAgreement(context, { ...paper, product, type: 'device', quantity, requestId: 'first' }));
+  return { clearinghouse, bundle };
+}
+
+export async function makeWorld(quantity = 1000, options: WorldOptions = {}): Promise<World> {
+  const dir = mkdtempSync(join(tmpdir(), 'calyx-world-'));
+  const clock = makeClock();
+  const { clearinghouse, bundle } = await publisher(join(dir, 'ch'), { ...options, clock, quantity });
+  const { context } = clearinghouse;
   const kitFile = options.kit === false ? '' : value(await makeKit(context, agreement)).file;
   const servers = new Map<string, OpenServer>();
   const delivery: Delivery = {
@@ -128,6 +135,14 @@ export async function makeWorld(quantity = 1000, options: WorldOptions = {}): Pr
     const server = await openServer(home, { clock: wanted.clock ?? clock, delivery });
     servers.set(name, server);
     if (wanted.kit === true) value(await addKit(server.context, kitFile));
+    return server;
+  };
+  const reopen: World['reopen'] = async (name, meanwhile) => {
+    const home = join(dir, name);
+    await servers.get(name)?.close();
+    await meanwhile(home, `${home}.instance`);
+    const server = await openServer(home, { clock, delivery });
+    servers.set(name, server);
     return server;
   };
   const close = async (): Promise<void> => {
@@ -147,5 +162,5 @@ export async function makeWorld(quantity = 1000, options: WorldOptions = {}): Pr
       ]) => ({ name, store, licenseServerId }),
     ),
   ];
-  return { clock, clearinghouse, addServer, programs, servers, kitFile, bundle, dir, close };
+  return { clock, clearinghouse, addServer, reopen, programs, servers, kitFile, bundle, dir, close };
 }

@@ -1,5 +1,6 @@
 /** The publisher's administration: products, agreements, kits. */
 import Type from 'typebox';
+import { recoveryPolicies } from '../../core/recovery.ts';
 import type { App } from '../../platform/http.ts';
 import { sendResult } from '../../platform/http-problem.ts';
 import {
@@ -14,7 +15,7 @@ import {
 } from '../../platform/http-schemas.ts';
 import { text } from '../../platform/http-validation.ts';
 import type { ClearinghouseContext } from '../context.ts';
-import { addAgreement, listAgreements, showAgreement } from '../usecases/agreements.ts';
+import { addAgreement, listAgreements, setRecoveryPolicy, showAgreement } from '../usecases/agreements.ts';
 import { makeKit } from '../usecases/make-kit.ts';
 import { newId } from '../usecases/new-id.ts';
 import { addProduct, listProducts } from '../usecases/products.ts';
@@ -32,6 +33,7 @@ export function addAgreementRoutes(app: App, context: ClearinghouseContext): voi
   addProductRoutes(app, context);
   addEntering(app, context);
   addShowing(app, context);
+  addRecovery(app, context);
 }
 
 function addEntering(app: App, context: ClearinghouseContext): void {
@@ -68,6 +70,26 @@ function addEntering(app: App, context: ClearinghouseContext): void {
     async (request, reply) => {
       const requestId = request.idempotencyKey ?? newId(context);
       sendResult(reply, await addAgreement(context, { ...request.body, requestId }), 201);
+    },
+  );
+}
+
+function addRecovery(app: App, context: ClearinghouseContext): void {
+  app.put(
+    '/v1/agreements/:number/recovery',
+    {
+      config: { admin: true, refusals: ['agreement-unknown'] },
+      schema: {
+        tags: ['Agreements'],
+        summary: 'Whether CALs of a server that comes back as a new one are recovered at once, or wait',
+        params: NumberParam,
+        body: body({ policy: Type.Enum([...recoveryPolicies]) }),
+        response: { 200: AgreementAnswer },
+      },
+    },
+    async (request, reply) => {
+      const { number: agreement } = request.params;
+      sendResult(reply, await setRecoveryPolicy(context, { agreement, policy: request.body.policy }));
     },
   );
 }

@@ -23,6 +23,7 @@ import { confirmByTelephone } from '../usecases/desk-confirm.ts';
 import { giveHorizonCode } from '../usecases/desk-horizon.ts';
 import { grantKeyPack } from '../usecases/desk-key-pack.ts';
 import { listMoves, repeatCodes, showMove } from '../usecases/desk-moves.ts';
+import { recoverAtDesk } from '../usecases/desk-recover.ts';
 import { newId } from '../usecases/new-id.ts';
 import { rehearseDeskMove } from '../usecases/rehearse-desk-move.ts';
 import { startDeskMove } from '../usecases/start-move.ts';
@@ -39,6 +40,7 @@ export function addDeskRoutes(app: App, context: ClearinghouseContext): void {
   addCodes(app, context);
   addMoves(app, context);
   addMove(app, context);
+  addRecovery(app, context);
 }
 
 /** What all desk routes share; the fields of the body differ. */
@@ -136,6 +138,22 @@ function addMoves(app: App, context: ClearinghouseContext): void {
       const page = await listMoves(context, { after, limit, open });
       return { items: [...page.items], nextCursor: page.nextCursor };
     },
+  );
+}
+
+function addRecovery(app: App, context: ClearinghouseContext): void {
+  const recovery = desk('Recovers the CALs of a server that another has come in the place of', {
+    ...{ agreement: AgreementNumber, from: ServerId, to: ServerId },
+    reason: Type.String({ maxLength: 32 }),
+    statement: Type.String({ maxLength: 1200 }),
+    by: Type.Optional(Type.String({ maxLength: 100 })),
+    ...Quoted,
+  });
+  app.post('/v1/desk/recoveries', recovery, async (request, reply) =>
+    sendResult(
+      reply,
+      await recoverAtDesk(context, { ...request.body, requestId: request.idempotencyKey ?? newId(context) }),
+    ),
   );
 }
 

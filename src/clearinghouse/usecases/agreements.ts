@@ -4,6 +4,7 @@ import type { Agreement } from '../../core/agreement.ts';
 import { addLine, checkAgreement, checkAgreementNumber } from '../../core/agreement.ts';
 import { base64url } from '../../core/bytes.ts';
 import { checkCalType } from '../../core/product.ts';
+import type { RecoveryPolicy } from '../../core/recovery.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -16,12 +17,14 @@ import {
   insertAgreementLine,
   listProducts,
   pageAgreements,
+  setRecovery,
 } from '../../store/agreement-rows.ts';
 import { risksOf } from '../../store/dead-source-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import type { RiskView } from './dead-source-view.ts';
 import { viewRisk } from './dead-source-view.ts';
+import { newId } from './new-id.ts';
 import { publisherLog } from './products.ts';
 
 export interface AgreementOrder {
@@ -57,6 +60,8 @@ export type AgreementView = {
   readonly authorization: string | null;
   readonly license: string | null;
   readonly lines: readonly LineView[];
+  /** Whether recovered CALs come at once (protocol §5.5). */
+  readonly recovery: RecoveryPolicy;
   /** CALs of sources that no longer function which may have two holders for a time (protocol §2.5). */
   readonly atRisk: readonly RiskView[];
 };
@@ -233,9 +238,28 @@ async function viewOf(tx: ReadTx, row: AgreementRow, nowMs: number): Promise<Agr
       ...sum,
     });
   }
-  const { number, program, customer, authorization, license } = row;
+  const { number, program, customer, authorization, license, recovery } = row;
   const atRisk = (await risksOf(tx, number, nowMs)).map(viewRisk);
-  return { number, program, customer, authorization, license, lines, atRisk };
+  return { number, program, customer, authorization, license, lines, recovery, atRisk };
+}
+
+/** Says whether recovered CALs come at once (protocol §5.5). Refused: `agreement-unknown`. */
+export async function setRecoveryPolicy(
+  context: ClearinghouseContext,
+  change: { readonly agreement: string; readonly policy: RecoveryPolicy },
+): Promise<Result<AgreementView, Refusal>> {
+  const { agreement, policy } = change;
+  const nowMs = context.clock.nowMs();
+  return context.store.write(async (tx) => {
+    const present = await findAgreement(tx, agreement);
+    if (present === undefined) return err({ code: 'agreement-unknown', agreement });
+    if (present.recovery !== policy) {
+      await setRecovery(tx, agreement, policy);
+      const entry = { log: agreement, kind: 'recovery-policy', id: newId(context), at: nowMs };
+      await tx.post({ ...entry, body: { policy } });
+    }
+    return viewAgreement(tx, agreement, nowMs);
+  });
 }
 
 export async function showAgreement(

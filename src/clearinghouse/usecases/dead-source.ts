@@ -5,10 +5,14 @@
 import { clearinghouseAccount } from '../../core/account.ts';
 import { longestLeaseMs } from '../../core/cal.ts';
 import { endingOf, opensAtMs, riskOf, splitGrant } from '../../core/dead-source.ts';
+import type { JsonObject } from '../../core/json.ts';
+import type { RecoveryReason } from '../../core/recovery.ts';
+import { isImmediate } from '../../core/recovery.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
+import { findAgreement } from '../../store/agreement-rows.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import {
   findMove,
@@ -23,7 +27,12 @@ import {
   supersededAuthorities,
 } from '../../store/committed-server-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
-import { declarationsOf, dueDeclarations, saveDeadSource } from '../../store/dead-source-rows.ts';
+import {
+  declarationsOf,
+  dueDeclarations,
+  immediateRecoveries,
+  saveDeadSource,
+} from '../../store/dead-source-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import type { MoveOutcome } from './advance-move.ts';
@@ -43,6 +52,17 @@ export interface Declaration {
   readonly by: string;
   readonly text: string;
   readonly enteredBy: string | null;
+  /** The target has come in its place; null where it is another server. */
+  readonly recovery?: Recovery | undefined;
+}
+
+/** Why a license server goes on as a new one (protocol §5.5). */
+export interface Recovery {
+  readonly reason: RecoveryReason;
+  /** How many holders it knows; null where that is not told. */
+  readonly restored: number | null;
+  /** Whether the key of the server before vouches for it. */
+  readonly signed: boolean;
 }
 
 /** A freeze that was asked of the source and never heard of is over: the declaration takes its place. */
@@ -79,30 +99,47 @@ export async function declareDead(
   const ending = endingOf(signed);
   if (ending === null) return err({ code: 'not-activated', agreement: move.agreement });
   const { agreement, line, source, id } = move;
-  const { by: declaredBy, text: statement, enteredBy } = declaration;
+  const { by: declaredBy, text: statement, enteredBy, recovery } = declaration;
+  const immediate = recovery !== undefined && (await comesAtOnce(tx, move, nowMs)) ? 1 : 0;
   const declared: DeadSourceRow = {
     ...{ move: id, agreement, line, source, pending: pendingOf(id), units, statement, declaredBy, enteredBy },
     ...{ declaredAt: nowMs, horizon: ending.horizonMs, sunset: ending.sunsetMs, opensAt: opensAtMs(ending) },
     ...{ approvedBy: null, approvedAt: null, grantedAt: null, riskUnits: 0, riskFrom: null, riskUntil: null },
-    ...{ seenAt: null, seenCount: 0, seenSaid: null },
+    ...{ seenAt: null, seenCount: 0, seenSaid: null, recovery: recovery?.reason ?? null, immediate },
   };
-  return enterDeclaration(context, tx, { move, declared, follows: null, nowMs });
+  const told = recovery === undefined ? {} : { recovery: { ...recovery }, immediate: immediate === 1 };
+  return enterDeclaration(context, tx, { move, declared, told, nowMs });
+}
+
+/** Once in 12 months for an agreement whose publisher allows it; all lines of one server to another are one recovery. */
+async function comesAtOnce(tx: ReadTx, move: MoveRow, nowMs: number): Promise<boolean> {
+  return isImmediate(await recoveryRule(tx, move, nowMs));
+}
+
+/** What decides whether a recovery is immediate. */
+export async function recoveryRule(
+  tx: ReadTx,
+  of: Pick<MoveRow, 'agreement' | 'source' | 'target'>,
+  nowMs: number,
+): Promise<Parameters<typeof isImmediate>[0]> {
+  const policy = (await findAgreement(tx, of.agreement))?.recovery ?? 'wait';
+  return { policy, earlier: await immediateRecoveries(tx, of), nowMs };
 }
 
 const pendingOf = (move: string): string => `${move}/dead`;
 
-/** The declaration in books and journal; `follows` names the move by which the units before these were granted. */
+/** The declaration in books and journal; `told` is what the journal says beyond it. */
 async function enterDeclaration(
   context: ClearinghouseContext,
   tx: WriteTx,
   of: {
     readonly move: MoveRow;
     readonly declared: DeadSourceRow;
-    readonly follows: string | null;
+    readonly told: JsonObject;
     readonly nowMs: number;
   },
 ): Promise<Result<MoveRow, Refusal>> {
-  const { move, declared, follows, nowMs } = of;
+  const { move, declared, told, nowMs } = of;
   const { agreement, source, line, units, declaredBy: by, statement, enteredBy, horizon, opensAt } = declared;
   await saveDeadSource(tx, declared);
   await tx.post({
@@ -114,7 +151,7 @@ async function enterDeclaration(
       ...{ move: move.id, source, line, units, by, statement },
       ...(enteredBy === null ? {} : { enteredBy }),
       ...{ horizon: isoTime(horizon), opensAt: isoTime(opensAt) },
-      ...(follows === null ? {} : { follows }),
+      ...told,
     },
   });
   const entered = await advanceMove(context, tx, { move, event: 'declare-dead', nowMs });
@@ -148,7 +185,8 @@ async function declareRest(
       ...{ move: id, pending: pendingOf(id), units, declaredAt: nowMs, grantedAt: null },
       ...{ riskUnits: 0, riskFrom: null, riskUntil: null },
     },
-    follows: granted.id,
+    // The move by which the units before these were granted.
+    told: { follows: granted.id },
     nowMs,
   });
   if (!entered.ok) throw new Error(`The rest of move ${granted.id} cannot wait: ${entered.error.code}`);
@@ -307,8 +345,8 @@ async function isGrantable(tx: ReadTx, move: MoveRow): Promise<boolean> {
 export async function grantPassed(context: ClearinghouseContext): Promise<void> {
   const nowMs = context.clock.nowMs();
   const due = await context.store.read((tx) => dueDeclarations(tx, nowMs));
-  for (const { move: id, approvedAt } of due) {
-    const event = approvedAt === null ? 'horizon-passed' : 'early-release';
+  for (const { move: id, approvedAt, immediate } of due) {
+    const event = approvedAt === null && immediate === 0 ? 'horizon-passed' : 'early-release';
     // Refused, it goes on waiting: what it waits for is shown, and it is tried again.
     await context.store.write(async (tx) => {
       const move = await findMove(tx, id);

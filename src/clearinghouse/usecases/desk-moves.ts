@@ -96,7 +96,7 @@ async function awaitedNow(
   if (declared !== undefined && move.state === 'dead-wait') {
     const unreleased = await unreleasedTo(tx, { ...move, nowMs });
     if (unreleased !== undefined) return awaitedUnreleased(unreleased);
-    const due = declared.horizon < nowMs || declared.approvedAt !== null;
+    const due = declared.horizon < nowMs || isReleasedEarly(declared);
     const hindered = due ? await awaitedOfDue(tx, { move, declared, nowMs }) : undefined;
     if (hindered !== undefined) return hindered;
     return awaitedDead({ horizonMs: declared.horizon, opensAtMs: declared.opensAt, nowMs });
@@ -126,14 +126,19 @@ async function awaitedLicenses(
   return here + toCome === 0 ? undefined : awaitedLapse({ units: here + toCome, endsAt, toCome });
 }
 
+/** Whether its units do not wait for the horizon: a second person has not, or they are recovered. */
+function isReleasedEarly({ approvedAt, immediate }: DeadSourceRow): boolean {
+  return approvedAt !== null || immediate === 1;
+}
+
 /** What is in the way of a grant that is due; undefined: nothing, it comes with the next look at the clock. */
 async function awaitedOfDue(
   tx: ReadTx,
   of: { readonly move: MoveRow; readonly declared: DeadSourceRow; readonly nowMs: number },
 ): Promise<Awaited | undefined> {
   const { move, declared, nowMs } = of;
-  const { opensAt: opensAtMs, approvedAt } = declared;
-  const early = approvedAt !== null;
+  const { opensAt: opensAtMs } = declared;
+  const early = isReleasedEarly(declared);
   const units = Math.min(declared.units, mostByOneGrant(move.line));
   const found = await findRoom(tx, {
     move: { ...move, ...splitGrant({ units, opensAtMs, nowMs, early }) },

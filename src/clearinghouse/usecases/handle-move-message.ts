@@ -8,6 +8,7 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
 import type { BodyOf } from '../../protocol/messages.ts';
+import { openSuccession } from '../../protocol/succession.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove, saveHolders, updateMove } from '../../store/clearinghouse-rows.ts';
 import { findServer } from '../../store/committed-server-rows.ts';
@@ -16,6 +17,7 @@ import type { ClearinghouseContext } from '../context.ts';
 import type { MoveHappening } from './advance-move.ts';
 import { advanceMove } from './advance-move.ts';
 import { undoMove } from './cancel-move.ts';
+import type { Recovery } from './dead-source.ts';
 import { endUngrantable } from './dead-source.ts';
 import type { Handling } from './handle-message.ts';
 import { fencedEnds } from './lapse.ts';
@@ -128,8 +130,11 @@ async function handleMoveRequest(
   if (dead && statement === undefined) {
     return err({ code: 'message-invalid', problem: 'it does not say who declares its source dead, and why' });
   }
+  const recovery = readRecovery(context, message);
+  if (!recovery.ok) return recovery;
+  const declaration = { enteredBy: null, ...(recovery.value === null ? {} : { recovery: recovery.value }) };
   const started = await startOnlineMove(context, tx, {
-    declaration: dead && statement !== undefined ? { ...statement, enteredBy: null } : null,
+    declaration: dead && statement !== undefined ? { ...statement, ...declaration } : null,
     id: message.move,
     agreement,
     from: source,
@@ -141,6 +146,24 @@ async function handleMoveRequest(
     hold,
   });
   return started.ok ? ok(null) : started;
+}
+
+/**
+ * What its target says of having come in the source's place. The word of the old key must be of that source, for that
+ * target; where there is none, the statement of the customer stands for it (protocol §5.5).
+ */
+function readRecovery(
+  context: ClearinghouseContext,
+  { body, from }: MessageOf<'move-request'>,
+): Result<Recovery | null, Refusal> {
+  const { recovery, source } = body;
+  if (recovery === undefined) return ok(null);
+  const { reason, restored, proof } = recovery;
+  if (proof === undefined) return ok({ reason, restored, signed: false });
+  const word = openSuccession(context.digest, proof);
+  if (!word.ok) return word;
+  if (word.value.iss === source && word.value.to === from.id) return ok({ reason, restored, signed: true });
+  return err({ code: 'message-invalid', problem: 'the word of the server before is for another one' });
 }
 
 /** What a handler is given: the move that the message speaks of, and comes from a server of. */

@@ -17,6 +17,7 @@ import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { advanceMove } from './advance-move.ts';
+import { grantPassed } from './dead-source.ts';
 import { keepEvidence, spokenByMessage } from './dead-source-spoke.ts';
 import { handleMessage } from './handle-message.ts';
 import { newId } from './new-id.ts';
@@ -67,6 +68,8 @@ export async function receiveMessages(
     if (refused?.ok === false) return refused;
     received.push(...run.map((message) => message.envelope.id));
   }
+  // What is recovered, and need not wait, comes with the answer.
+  if (opened.some(({ envelope }) => envelope.t === 'move-request')) await grantPassed(context);
   context.mailbox.wake();
   return ok({ licenseServerId, received });
 }

@@ -71,7 +71,8 @@ export async function startDeskMove(
   if (!start.ok) return start;
   const { id, from, to, agreement, product, type, quantity } = start.value;
   const { reason, declaration: declares } = start.value;
-  const declared = declares === null ? null : { ...declares };
+  const declared =
+    declares === null ? null : { by: declares.by, text: declares.text, enteredBy: declares.enteredBy };
   const asked = { from, to, agreement, product, type, quantity: `${quantity}`, reason, declared };
   return context.store.write((tx) => {
     const key = { id: `move:${order.requestId}`, requestDigest: canonicalJson(asked) };

@@ -19,6 +19,7 @@ import type { ServerContext } from '../context.ts';
 import { hastenContact } from '../usecases/contact.ts';
 import { declareDead } from '../usecases/declare-dead.ts';
 import { returnByTelephone } from '../usecases/give-back.ts';
+import { recover } from '../usecases/recover.ts';
 import { rehearseDead } from '../usecases/rehearse-dead.ts';
 import { rehearseMove } from '../usecases/rehearse-move.ts';
 import { listMoves, noteSeen, showMove, startMove } from '../usecases/start-move.ts';
@@ -41,6 +42,7 @@ function keyed<Body extends object>(request: {
 export function addMoveRoutes(app: App, context: ServerContext): void {
   addStart(app, context);
   addDeadSource(app, context);
+  addRecovery(app, context);
   addRehearsal(app, context);
   addMoves(app, context);
   addTelephone(app, context);
@@ -86,6 +88,32 @@ function addStart(app: App, context: ServerContext): void {
 }
 
 const DeadStatement = Type.String({ maxLength: 1200 });
+
+function addRecovery(app: App, context: ServerContext): void {
+  app.post(
+    '/v1/admin/recoveries',
+    {
+      config: { admin: true, refusals: ['not-activated', 'nothing-to-recover', 'invalid-input'] },
+      schema: {
+        tags: ['Moves'],
+        summary: 'Asks for the CALs of the server in whose place this one has come',
+        body: body({
+          from: Type.Optional(ServerId),
+          agreement: Type.Optional(AgreementNumber),
+          reason: Type.Optional(Type.String({ maxLength: 32 })),
+          statement: Type.Optional(DeadStatement),
+          by: Type.Enum(['message', 'telephone']),
+        }),
+        response: { 200: answer({ from: Type.Array(Type.String()), moves: Type.Array(MoveAnswer) }) },
+      },
+    },
+    async (request, reply) => {
+      const recovered = await recover(context, { ...request.body, requestId: request.idempotencyKey });
+      if (recovered.ok) hastenContact(context);
+      sendResult(reply, recovered);
+    },
+  );
+}
 
 function addDeadSource(app: App, context: ServerContext): void {
   app.post(

@@ -11,6 +11,7 @@ import { isoDate, msOfIso } from '../../core/time.ts';
 import type { Authority } from '../../protocol/authority.ts';
 import { authorityOfSlot, readStoredKit } from '../../protocol/authority.ts';
 import type { WriteTx } from '../../store/port.ts';
+import { restoreToLines } from '../../store/predecessor-rows.ts';
 import type { AuthorityRow, KitRow, NewLine } from '../../store/server-authority-rows.ts';
 import {
   findAuthority,
@@ -185,7 +186,8 @@ export function linesOf(authority: Authority): readonly NewLine[] {
   }));
 }
 
-/** Enters the lines of an authority that this server does not have yet. */
+/** Enters the lines of an authority that this server does not have yet; holders restored to them wait there now. */
 export async function enterLines(tx: WriteTx, authority: Authority, from = 0): Promise<void> {
   for (const line of linesOf(authority).slice(from)) await saveLine(tx, line);
+  await restoreToLines(tx, authority.agreement);
 }

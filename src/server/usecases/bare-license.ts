@@ -4,7 +4,7 @@ import { subjectOf } from '../../protocol/cal-token.ts';
 import { insertTemporary } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ServerContext } from '../context.ts';
-import { enterGap, prolongGap } from './gap.ts';
+import { bridgeRestored, enterGap, prolongGap } from './gap.ts';
 import { noteTemporary } from './license-events.ts';
 import type { Asked, Situation } from './license-situation.ts';
 import type { temporaryToken } from './license-token.ts';
@@ -51,11 +51,15 @@ export async function giveTemporary(context: ServerContext, tx: WriteTx, bare: B
 
 /** Bridges the gap until the CALs of a dead source are here; the token that was shown is remembered. */
 export async function giveGap(context: ServerContext, tx: WriteTx, bare: Bare): Promise<BareRow> {
-  const { row: given, open } = bare.situation.gap;
+  const { row: given, restored, open } = bare.situation.gap;
   const row = await bareRow(context, tx, bare);
   const { type } = bare.asked.request;
   if (given !== null) {
-    await prolongGap(tx, { ...given, ...row, type });
+    await prolongGap(tx, { given, row, type });
+    return row;
+  }
+  if (restored !== null) {
+    await bridgeRestored(tx, { given: restored, row, type });
     return row;
   }
   if (open === null) throw new Error('A gap license is given to somebody who has shown nothing.');

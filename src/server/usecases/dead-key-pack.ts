@@ -3,8 +3,9 @@ import { longestLeaseMs } from '../../core/cal.ts';
 import { chainLength, freeChain } from '../../core/chain.ts';
 import type { CodeKind } from '../../core/code.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
-import { holdingDeclaration, openDeclaration } from '../../store/gap-rows.ts';
+import { holdingDeclaration, openDeclaration, waitingByTelephone } from '../../store/gap-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
+import { isPredecessor } from '../../store/predecessor-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import { findServerMove, updateServerMove } from '../../store/server-rows.ts';
@@ -29,15 +30,35 @@ export async function openDead(
   },
 ): Promise<ServerMoveRow | undefined> {
   const { line, kind, from, nowMs } = of;
-  const source = from === undefined ? undefined : normalizeLicenseServerId(context.digest, from);
-  if (source === undefined || !source.ok) return undefined;
-  const place = { lineId: line.id, source: source.value };
+  const source = from === undefined ? await recoveredFrom(tx, of) : readSource(context, from);
+  if (source === undefined) return undefined;
+  const place = { lineId: line.id, source };
   const declared = await openDeclaration(tx, place);
   if (declared === undefined) return goesOn(tx, place, line);
   if (declared.state !== 'waiting') return undefined;
   const move = await findServerMove(tx, declared.move);
   const isItsOwn = kind === 'held-key-pack' && declared.horizon !== null && declared.horizon <= nowMs;
   return move?.carrier === 'telephone' || isItsOwn ? move : undefined;
+}
+
+function readSource(context: ServerContext, from: string): string | undefined {
+  const source = normalizeLicenseServerId(context.digest, from);
+  return source.ok ? source.value : undefined;
+}
+
+/**
+ * Whose CALs a key pack brings that was typed without a source: where those of the server before are awaited by telephone,
+ * theirs, so that nobody has to type its License Server ID.
+ */
+async function recoveredFrom(
+  tx: WriteTx,
+  { line, kind }: { readonly line: LineRow; readonly kind: CodeKind },
+): Promise<string | undefined> {
+  if (kind !== 'key-pack') return undefined;
+  for (const source of await waitingByTelephone(tx, line.id)) {
+    if (await isPredecessor(tx, source)) return source;
+  }
+  return undefined;
 }
 
 /** The same of a pack that came by message, on its way past a code: one that was declared by message has its own grant to come. */

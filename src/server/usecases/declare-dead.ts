@@ -8,6 +8,7 @@ import { parseStatement } from '../../core/dead-source.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
+import type { BodyOf } from '../../protocol/messages.ts';
 import { addEarlierSources, saveDeclared } from '../../store/gap-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
@@ -40,6 +41,8 @@ export interface DeadOrder {
   /** "NAME: what happened". */
   readonly statement: string;
   readonly by: 'message' | 'telephone';
+  /** This server has come in its place (protocol §5.5). */
+  readonly recovery?: BodyOf<'move-request'>['recovery'];
   /** The caller's idempotency key: the same key finds the same declaration, whatever became of it. */
   readonly requestId?: string | undefined;
 }
@@ -142,6 +145,7 @@ async function enter(
   if (byMessage) await insertRequest(tx, { id: request, kind: 'move', ask: id, at: nowMs });
   const body = {
     ...{ agreement, product, type, quantity: 'all', source, target, reason: 'dead', hold: false, statement },
+    ...(order.recovery === undefined ? {} : { recovery: order.recovery }),
   };
   await tx.post({
     log: serverLog,
@@ -149,7 +153,10 @@ async function enter(
     id: request,
     at: nowMs,
     outbox: byMessage ? [await outgoing(tx, { id: request, type: 'move-request', move: id, body })] : [],
-    body: { agreement, line: line.line, move: id, source, by: statement.by, statement: statement.text },
+    body: {
+      ...{ agreement, line: line.line, move: id, source, by: statement.by, statement: statement.text },
+      ...(order.recovery === undefined ? {} : { reason: order.recovery.reason }),
+    },
   });
   return move;
 }

@@ -13,7 +13,7 @@ import type { LineRow } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import type { GapSituation } from './gap.ts';
-import { gapFor } from './gap.ts';
+import { bridgeOf, gapFor } from './gap.ts';
 import { accountsOf } from './license-token.ts';
 import type { OwnToken } from './own-token.ts';
 import { findRecoverable, verifyOwn } from './own-token.ts';
@@ -77,7 +77,8 @@ export async function situationOf(
   const licenses = await liveLicenses(tx, request.type, request.holder);
   const own = ownLicense(candidates, licenses);
   const subIn = subjects(context, request);
-  const gap = await gapFor(tx, { candidates, facts, subIn, nowMs, shown: asked.shown ?? asked.ended });
+  const before = { shown: asked.shown ?? asked.ended, nowMs };
+  const gap = await gapFor(tx, { request, candidates, facts, subIn, ...before });
   const shown = shownForHolder(candidates, asked.shown, subIn) ?? gap.remembered;
   const { ownShown, doubt } = await pastOf(context, tx, { request, nowMs, facts });
   const settled = own !== null && nowMs < own.license.expiresAt;
@@ -112,10 +113,10 @@ export async function situationOf(
         ? null
         : { expiresAt: temporary.expiresAt, validated: temporary.validatedAt !== null },
     reserved: takeOver !== null,
-    gap: gap.row === null ? null : { expiresAt: gap.row.expiresAt, until: gap.until },
+    gap: gapState(gap),
     gapOpen: gap.open !== null,
     // Who had a license here has signed in long since.
-    sourceShown: shown !== null || gap.row !== null || (gone !== null && movedTo === null),
+    sourceShown: shown !== null || bridgeOf(gap) !== null || (gone !== null && movedTo === null),
     installed: stock.installed,
     unissued: stock.unissued,
     temporariesAlive:
@@ -124,6 +125,13 @@ export async function situationOf(
         : await othersAlive(context, tx, { request, activated: authority !== null, stock, nowMs }),
   };
   return { state, facts, own, temporary, takeOver, movedTo, giver: stock.giver, shown, ownShown, gap, subIn };
+}
+
+/** The gap license that this holder has or, restored, may have without more. */
+function gapState(gap: GapSituation): RequestState['gap'] {
+  const given = bridgeOf(gap);
+  const { until, restored } = gap;
+  return given === null ? null : { expiresAt: given.expiresAt, until, restored: restored !== null };
 }
 
 /** Each pseudonym is computed once for a request, and only where one is needed: it takes 5 µs. */

@@ -22,6 +22,7 @@ import type { WriteTx } from '../../store/port.ts';
 import { freePool, takeUnit } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { giveGap, giveTemporary } from './bare-license.ts';
+import { bridgeOf } from './gap.ts';
 import { noteDenial, noteIssued } from './license-events.ts';
 import type { Asked, Candidate, Situation } from './license-situation.ts';
 import { candidatesFor, situationOf } from './license-situation.ts';
@@ -135,7 +136,7 @@ async function decideAndDo(
   }
   // Who has a license here, had one or is expected, need show nothing: then what was shown does no harm either.
   const { own, takeOver, gap } = situation;
-  const known = own !== null || takeOver !== null || gap.row !== null || gap.open !== null;
+  const known = own !== null || takeOver !== null || bridgeOf(gap) !== null || gap.open !== null;
   if (asked.notShown !== null && !known) return err(asked.notShown);
   const decision = decideRequest(situation.state);
   if (!decision.ok) {
@@ -165,9 +166,8 @@ async function act(context: ServerContext, tx: WriteTx, deed: Deed): Promise<Res
         );
       }
       if (decision.kind === 'gap') {
-        return ok(
-          temporaryAnswer(context, 'unchanged', { ...deed, row: must(situation.gap.row), referral: null }),
-        );
+        const row = must(bridgeOf(situation.gap));
+        return ok(temporaryAnswer(context, 'unchanged', { ...deed, row, referral: null }));
       }
       return ok(await unchanged(context, tx, deed));
     case 'renew':
@@ -186,7 +186,7 @@ async function act(context: ServerContext, tx: WriteTx, deed: Deed): Promise<Res
       return ok(temporaryAnswer(context, 'issued', { ...deed, row, referral }));
     }
     case 'gap': {
-      const status = situation.gap.row === null ? 'issued' : 'renewed';
+      const status = (bridgeOf(situation.gap)?.expiresAt ?? 0) === 0 ? 'issued' : 'renewed';
       const row = await giveGap(context, tx, deed);
       return ok(temporaryAnswer(context, status, { ...deed, row, referral: null }));
     }

@@ -12,10 +12,12 @@ import type { Authority } from '../../protocol/authority.ts';
 import { authorityOf } from '../../protocol/authority.ts';
 import type { LicenseBundle } from '../../protocol/license-bundle.ts';
 import { bundleHash } from '../../protocol/license-bundle.ts';
-import { hasDeclared } from '../../store/gap-rows.ts';
+import { hasDead } from '../../store/gap-rows.ts';
 import { listRevoked } from '../../store/license-rows.ts';
 import { readMeta } from '../../store/meta-rows.ts';
+
 import type { ReadTx, WriteTx } from '../../store/port.ts';
+import { hasRestored } from '../../store/predecessor-rows.ts';
 import { hasReservations } from '../../store/reserve-rows.ts';
 import type { AuthorityRow, LineRow } from '../../store/server-authority-rows.ts';
 import { listAuthorities, listLines } from '../../store/server-authority-rows.ts';
@@ -41,10 +43,12 @@ export interface ServerFacts {
   readonly lines: readonly LineRow[];
   /** Whether any CAL ever came here for a named holder: where none did, nobody looks for one. */
   readonly reservations: boolean;
-  /** Whether a source was ever declared dead here, likewise. */
+  /** Whether another server is known to be dead here, likewise. */
   readonly deadSources: boolean;
   /** What it knows of its own past; null: nothing is wrong with it. */
   readonly past: Past | null;
+  /** Whether the server before this one had holders under an agreement that this one is not activated for. */
+  readonly restored: boolean;
   /** By agreement number. */
   readonly authorities: ReadonlyMap<string, AuthorityFacts>;
   /** For temporary licenses of a server without any agreement. */
@@ -128,8 +132,9 @@ export async function readFacts(context: ServerContext, tx: ReadTx): Promise<Ser
     generation: await readGeneration(tx),
     lines,
     reservations: await hasReservations(tx),
-    deadSources: await hasDeclared(tx),
     past: await readPast(tx),
+    deadSources: await hasDead(tx),
+    restored: await hasRestored(tx),
     authorities,
     bare: {
       salt: bytesOfBase64url((await readMeta(tx, 'salt')) ?? '') ?? new Uint8Array(16),

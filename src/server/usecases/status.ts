@@ -20,6 +20,8 @@ import { accountsOf } from './license-token.ts';
 import type { MoveView } from './move-view.ts';
 import { viewMove } from './move-view.ts';
 import type { Ahead, Past } from './past.ts';
+import type { SuccessionView } from './recover.ts';
+import { viewSuccessions } from './recover.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { activationOf, readFacts, standingOf } from './server-facts.ts';
 import type { InstallationMethod } from './settings.ts';
@@ -76,6 +78,8 @@ export type StatusView = {
   readonly lastBackup: LastBackup | null;
   /** An older database was put back, or its past is in doubt (protocol §5.2); null: neither. */
   readonly past: PastView | null;
+  /** Servers in whose place this one has come (protocol §5.5), oldest first. */
+  readonly successions: readonly SuccessionView[];
 };
 
 export type PastView = {
@@ -133,6 +137,7 @@ export async function readStatus(context: ServerContext): Promise<StatusView> {
       lastContactAt: await lastContactOf(tx),
       lastBackup: await readLastBackup(tx),
       past: pastView(facts.past),
+      successions: await viewSuccessions(context, tx),
     };
   });
 }

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { checkReason, isImmediate, recoveryReasons, sayText, waitsText } from './recovery.ts';
+import { dayMs } from './time.ts';
+
+const now = Date.UTC(2026, 10, 30);
+
+describe('a recovery', () => {
+  for (const [what, policy, ages, expected] of [
+    ['the first one', 'immediate', [], true],
+    ['another one the day after', 'immediate', [1], false],
+    ['another one a day before a year is over', 'immediate', [364], false],
+    ['another one when a year is over', 'immediate', [365], true],
+    ['one after two others', 'immediate', [800, 364], false],
+    ['the first one where the publisher waits', 'wait', [], false],
+    ['a later one where the publisher waits', 'wait', [365], false],
+  ] as const) {
+    it(`comes at once, or not: ${what}`, () => {
+      const earlier = ages.map((days) => now - days * dayMs);
+      assert.equal(isImmediate({ policy, earlier, nowMs: now }), expected);
+      assert.equal(waitsText({ policy, earlier, nowMs: now }) === '', expected);
+    });
+  }
+
+  it('that has to wait says until when, or that the publisher wants it', () => {
+    const earlier = [now - 100 * dayMs];
+    assert.match(waitsText({ policy: 'immediate', earlier, nowMs: now }), /2027-08-22/);
+    assert.match(waitsText({ policy: 'wait', earlier, nowMs: now }), /recovery: wait/);
+  });
+
+  it('has one of the five reasons of the model system', () => {
+    assert.equal(recoveryReasons.length, 5);
+    for (const reason of recoveryReasons) assert.deepEqual(checkReason(reason), { ok: true, value: reason });
+    const refused = checkReason('bored');
+    assert.equal(refused.ok ? '' : refused.error.code, 'invalid-input');
+  });
+
+  it('is read out with the counts of each product and both IDs; without a database, with what is not known', () => {
+    const of = { name: 'LS-ONE', reason: 'redeployed', from: 'OLD', to: 'NEW' } as const;
+    const line = { agreement: '1', line: 0, product: 'ts', type: 'device', installed: 20 } as const;
+    const said = sayText({
+      ...of,
+      cause: 'system-replaced',
+      lines: [{ ...line, unissued: 17, restored: 3 }],
+    });
+    for (const part of [
+      /LS-ONE was replaced/,
+      /OLD/,
+      /NEW/,
+      /17 unissued CALs were not restored, 3 holders were/,
+    ]) {
+      assert.match(said, part);
+    }
+    assert.match(sayText({ ...of, cause: 'rebuilt', lines: null }), /could not be read/);
+  });
+});

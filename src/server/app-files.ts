@@ -1,0 +1,5 @@
+/** The names of a license server's own files in its data folder. */
+
+export const databaseFile = 'license-server.db';
+export const keyFile = 'license-server.key';
+export const keyPurpose = 'license-server-key';
