@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { after, it } from 'node:test';
 import { setRecoveryPolicy } from '../src/clearinghouse/usecases/agreements.ts';
 import { approveMove } from '../src/clearinghouse/usecases/approve-release.ts';
+import { recoverAtDesk } from '../src/clearinghouse/usecases/desk-recover.ts';
 import { answerFile } from '../src/clearinghouse/usecases/exchange.ts';
+import { makeKit } from '../src/clearinghouse/usecases/make-kit.ts';
 import { nodeDigest } from '../src/platform/digest.ts';
 import { systemRandom } from '../src/platform/random.ts';
 import { readPublisherBundle } from '../src/protocol/trust.ts';
@@ -21,12 +23,15 @@ import { requestFile } from '../src/server/usecases/outbox.ts';
 import type { RecoveryOrder } from '../src/server/usecases/recover.ts';
 import { recover } from '../src/server/usecases/recover.ts';
 import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
+import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { requestActivation } from '../src/server/usecases/requests.ts';
+import { addKit } from '../src/server/usecases/settings.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
 import * as acts from './world/acts.ts';
+import { assertConserved } from './world/conserved.ts';
 import { ask, assertAll, books, closeWorlds, events, journal, newWorld, stateAt } from './world/dead.ts';
 import type { World } from './world/world.ts';
-import { agreement, refusalOf, value } from './world/world.ts';
+import { agreement, product, refusalOf, value } from './world/world.ts';
 
 const statement = 'Ann Lee: the operating system was installed anew';
 const name = 'LS-ONE';
@@ -333,3 +338,95 @@ for (const [what, harm] of [
     await assertSoundWith(world);
   });
 }
+
+const recoverByTelephone = (world: World, ends: { readonly from: OpenServer; readonly to: OpenServer }) =>
+  recoverAtDesk(world.clearinghouse.context, {
+    ...{ agreement, from: acts.idOf(ends.from), to: acts.idOf(ends.to), reason: 'redeployed', statement },
+    ...{ by: 'Cy', requestId: acts.newRequest() },
+  });
+
+/** The same by telephone: activated with the kit, and declared on the new server. */
+async function activatedByTelephone(world: World): Promise<OpenServer> {
+  const next = await replaceSystem(world);
+  await acts.activate(world, next);
+  value(await askFor(next, { by: 'telephone' }));
+  return next;
+}
+
+it('by telephone a second one waits for a second person, who reads the key packs out', async () => {
+  const world = await newWorld(100);
+  await acts.sell(world, { product, type: 'user', quantity: 50 });
+  const first = await world.addServer(name, { kit: true });
+  value(await addKit(first.context, value(await makeKit(world.clearinghouse.context, agreement)).file));
+  await acts.setUp(world, first, 10);
+  await acts.install(world, first, { quantity: 5, type: 'user' });
+  await acts.permanent(first, 'ws-1');
+  const asked = { product, type: 'user', holder: 'ann' } as const;
+  const ann = value(await requestLicense(first.context, asked));
+  const second = await replaceSystem(world);
+  // Also somebody who could have no temporary license, before anything is activated.
+  assert.equal(value(await requestLicense(second.context, asked)).kind, 'temporary');
+  await acts.activate(world, second);
+  value(await askFor(second, { by: 'telephone' }));
+  const { codes, lines } = value(await recoverByTelephone(world, { from: first, to: second }));
+  assert.deepEqual([codes.length, (lines as readonly unknown[]).length], [2, 2]);
+  for (const { code } of codes) await acts.typeCode(second, code);
+  assert.deepEqual(await acts.counts(second), [10, 0, 9, 0, 1, 0]);
+  assert.deepEqual(await acts.counts(second, 'user'), [5, 0, 4, 0, 1, 0]);
+  const again = value(await requestLicense(second.context, asked));
+  assert.deepEqual([again.kind, again.origin], ['permanent', ann.origin]);
+  await assertSoundWith(world);
+  const third = await activatedByTelephone(world);
+  const entered = value(await recoverByTelephone(world, { from: second, to: third }));
+  assert.deepEqual(entered.codes, []);
+  assert.match(entered.next, /One recovery of this agreement was immediate within 12 months/);
+  assert.equal(
+    refusalOf(await recoverByTelephone(world, { from: third, to: second })).code,
+    'server-declared-dead',
+  );
+  for (const line of entered['lines'] as readonly { move: string }[]) {
+    const ch = world.clearinghouse.context;
+    assert.equal(
+      refusalOf(await approveMove(ch, { move: line.move, by: 'cy' })).code,
+      'approval-same-person',
+    );
+    const released = value(await approveMove(ch, { move: line.move, by: 'Bo Berg' }));
+    await acts.typeCode(third, released.code ?? '');
+  }
+  assert.deepEqual(await acts.counts(third), [10, 0, 9, 0, 1, 0]);
+  assert.deepEqual(await acts.counts(third, 'user'), [5, 0, 4, 0, 1, 0]);
+  await assertSoundWith(world);
+});
+
+it('what was under way from the old server is settled, and is in one place only', async () => {
+  const { world, old, held } = await scene();
+  const other = await acts.addConnected(world, 'LS-TWO', 0);
+  const move = await acts.askMove(old, other, { quantity: 8 });
+  // Frozen and granted; the old server never hears that it is to give up.
+  await acts.contact(old, old, other);
+  const next = await replaceSystem(world);
+  await acts.activateByContact(next);
+  const recovery = await recovered(next);
+  await acts.contact(other, next, other, next);
+  const at = { world, source: old, target: next };
+  assert.deepEqual([await stateAt(at, recovery), await stateAt(at, move)], ['closed', 'closed']);
+  assert.deepEqual([(await acts.counts(next))[0], (await acts.counts(other))[0]], [2, 8]);
+  assert.deepEqual(await books(at), [90, 10, 0, 0]);
+  assert.ok(held.length > 0);
+  await assertSoundWith(world);
+});
+
+it('what was on its way to the old server goes back to where its holders are', async () => {
+  const { world, old } = await scene();
+  const other = await acts.addConnected(world, 'LS-TWO', 6);
+  await acts.permanent(other, 'pc-1');
+  await acts.askMove(other, old, { quantity: 6, hold: true });
+  await acts.contact(other, other, old);
+  const next = await replaceSystem(world);
+  await acts.activateByContact(next);
+  await recovered(next);
+  await acts.contact(other, next);
+  assert.deepEqual((await acts.counts(next))[0], 10);
+  assert.equal(await kindOf(other, 'pc-1'), 'permanent');
+  await assertConserved(world);
+});
