@@ -2,9 +2,12 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { showAgreement } from '../src/clearinghouse/usecases/agreements.ts';
+import { activateByTelephone } from '../src/clearinghouse/usecases/desk-activate.ts';
 import { addProduct } from '../src/clearinghouse/usecases/products.ts';
+import type { OpenServer } from '../src/server/app.ts';
 import { applyCode } from '../src/server/usecases/apply-code.ts';
 import { applyAnswerFile } from '../src/server/usecases/apply-message.ts';
+import { settleByContact } from '../src/server/usecases/contact.ts';
 import { deactivateServer } from '../src/server/usecases/deactivate.ts';
 import { returnByTelephone } from '../src/server/usecases/give-back.ts';
 import { requestActivation, requestInstall } from '../src/server/usecases/requests.ts';
@@ -81,6 +84,36 @@ it('grants that were never applied stay committed, across a renewed certificate 
     status.packs.map((pack) => pack.installed),
     [10, 7],
   );
+  await world.close();
+});
+
+const reasonsIn = async (program: Pick<OpenServer, 'store'>, kinds: readonly string[]) => {
+  const rows = await program.store.read((tx) =>
+    tx.all<{ kind: string; text: string }>('select kind, text from journal order by rowid'),
+  );
+  return rows
+    .filter(({ kind }) => kinds.includes(kind))
+    .map(({ text }) => (JSON.parse(text) as { body: { reason?: string } }).body.reason);
+};
+
+it('why it is activated again stands in the journals of both sides, by telephone and by message', async () => {
+  const world = await makeWorld(100);
+  const ch = world.clearinghouse;
+  const server = await world.addServer('LS', { kit: true, connected: true });
+  const code = await acts.activationCode(world, server);
+  await acts.typeCode(server, code);
+  await acts.closeByContact(server, true);
+  const call = { agreement, serverId: acts.idOf(server), reason: 'upgraded' } as const;
+  assert.equal(value(await activateByTelephone(ch.context, call)).code, code);
+  await acts.typeCode(server, code, { reason: 'upgraded' });
+  assert.deepEqual(await reasonsIn(server, ['activated', 'reactivated']), [undefined, 'upgraded']);
+  assert.deepEqual(await reasonsIn(ch, ['activated', 'reactivated']), [undefined, 'upgraded']);
+  await acts.closeByContact(server, true);
+  const asked = value(await requestActivation(server.context, { agreement, reason: 'key-compromised' }));
+  value(await settleByContact(server.context, asked.id));
+  assert.deepEqual(await reasonsIn(server, ['activate-requested']), ['key-compromised']);
+  assert.deepEqual(await reasonsIn(ch, ['certified-again']), ['key-compromised']);
+  await assertSound(world);
   await world.close();
 });
 

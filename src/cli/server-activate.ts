@@ -1,10 +1,12 @@
 /** `calyx server activate`: by connection, by file or by the code that was read out. */
 import type { Command } from 'commander';
+import type { JsonObject } from '../core/json.ts';
 import type { ApiClient } from './client.ts';
 import type { Cli } from './main.ts';
 import type { Outcome } from './outcome.ts';
 import { done, WrongUsage } from './outcome.ts';
 import type { Page } from './page.ts';
+import { withReason } from './recovery-options.ts';
 import type { Status } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
 import type { AnswerFiles } from './server-files.ts';
@@ -17,6 +19,7 @@ interface ActivateOptions {
   readonly code?: string;
   readonly requestOut?: string;
   readonly response?: string;
+  readonly reason?: string;
 }
 
 /** The next step of an activated server: CALs are still to be installed. */
@@ -62,9 +65,13 @@ function activated(
   return done(fields, (page) => showActivated(page, cli, { status, agreement }));
 }
 
-async function byCode(cli: Cli, api: ApiClient, code: string): Promise<Outcome> {
+async function byCode(
+  cli: Cli,
+  api: ApiClient,
+  { code, reason }: ActivateOptions & { readonly code: string },
+): Promise<Outcome> {
   readTyped(code, ['activation']);
-  const { agreement } = await applyTyped(api, code);
+  const { agreement } = await applyTyped(api, code, { reason });
   return activated(cli, await readStatus(api), { agreement });
 }
 
@@ -77,15 +84,21 @@ async function byAnswerFile(cli: Cli, api: ApiClient, files: AnswerFiles): Promi
   return activated(cli, status, { agreement, receipt: requestFile });
 }
 
+function askedBody({ agreement, reason }: ActivateOptions, by: 'file' | 'contact'): JsonObject {
+  return {
+    ...(agreement === undefined ? {} : { agreement }),
+    ...(reason === undefined ? {} : { reason }),
+    by,
+  };
+}
+
 async function byRequestFile(
   cli: Cli,
   api: ApiClient,
   options: ActivateOptions & { readonly requestOut: string },
 ): Promise<Outcome> {
   const { agreement, requestOut } = options;
-  const asked = await api.call('POST', '/v1/admin/activate', {
-    body: { ...(agreement === undefined ? {} : { agreement }), by: 'file' },
-  });
+  const asked = await api.call('POST', '/v1/admin/activate', { body: askedBody(options, 'file') });
   const requestFile = await writeRequestFile(api, requestOut);
   return done({ ...asked, requestFile }, (page) =>
     showCarrying(page, {
@@ -120,20 +133,19 @@ async function activate(cli: Cli, options: ActivateOptions): Promise<Outcome> {
     throw new WrongUsage('Give either --code, or --request-out and --response.');
   }
   return cli.withApi('server', async (api) => {
-    if (code !== undefined) return byCode(cli, api, code);
+    if (code !== undefined) return byCode(cli, api, { ...options, code });
     if (response !== undefined) return byAnswerFile(cli, api, { response, requestOut });
     if (requestOut !== undefined) return byRequestFile(cli, api, { ...options, requestOut });
     const status = await readStatus(api);
     if (status.method === 'telephone') return byTelephone(cli, status, options);
     if (status.method === 'web') throw fileMissing();
-    const body = { ...(agreement === undefined ? {} : { agreement }), by: 'contact' };
-    await api.call('POST', '/v1/admin/activate', { body });
+    await api.call('POST', '/v1/admin/activate', { body: askedBody(options, 'contact') });
     return activated(cli, await readStatus(api), { agreement: agreement ?? agreementOf(status) });
   });
 }
 
 export function register(group: Command, cli: Cli): void {
-  group
+  const command = group
     .command('activate')
     .summary('activates the license server')
     .description(
@@ -143,6 +155,8 @@ export function register(group: Command, cli: Cli): void {
     .option('--agreement <number>', 'agreement or enrollment number of the paper agreement')
     .option('--code <code>', 'activation code that was read out')
     .option('--request-out <file>', 'write the request into a file to carry')
-    .option('--response <file>', 'apply the answer that was brought back')
-    .action(cli.run(async (options: ActivateOptions) => activate(cli, options)));
+    .option('--response <file>', 'apply the answer that was brought back');
+  withReason(command, 'why it is activated again, where it was deactivated').action(
+    cli.run(async (options: ActivateOptions) => activate(cli, options)),
+  );
 }

@@ -14,6 +14,8 @@ export interface TypedCode {
   readonly quantity?: number | undefined;
   /** As `--from` has it. */
   readonly from?: string | undefined;
+  /** Of an activation code: why the server is activated again. */
+  readonly reason?: string | undefined;
 }
 
 /** A source, as `--from A,B` names it, and behind it servers that CALs had come to it from. */
@@ -43,18 +45,23 @@ export function readTyped(text: string, kinds: readonly CodeKind[]): Code | unde
 
 /** The code, the quantity and the source, as the route takes them. */
 async function post(api: ApiClient, typed: TypedCode, confirmed: boolean): Promise<CodeOutcome> {
-  const { code, quantity, from } = typed;
+  const { code, quantity, from, reason } = typed;
   const body = {
     ...{ code, confirmed },
     ...(quantity === undefined ? {} : { quantity }),
     ...(from === undefined ? {} : sourcesOf(from)),
+    ...(reason === undefined ? {} : { reason }),
   };
   return api.call<CodeOutcome>('POST', '/v1/admin/codes', { body });
 }
 
 /** Applies a code that brings no CALs: nothing is to be asked. */
-export async function applyTyped(api: ApiClient, code: string): Promise<CodeOutcome> {
-  return post(api, { code }, true);
+export async function applyTyped(
+  api: ApiClient,
+  code: string,
+  more: Pick<TypedCode, 'reason'> = {},
+): Promise<CodeOutcome> {
+  return post(api, { code, ...more }, true);
 }
 
 /** Says what a key pack would add, asks, and installs it. Declined: a `Failure`, and nothing is changed. */

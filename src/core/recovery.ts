@@ -22,6 +22,11 @@ export type RecoveryReason = keyof typeof reasonTexts;
 
 export const recoveryReasons = Object.keys(reasonTexts) as readonly RecoveryReason[];
 
+/** A reason as journals and messages have it; nothing where none was given. */
+export function reasonField(reason: RecoveryReason | undefined): { readonly reason?: RecoveryReason } {
+  return reason === undefined ? {} : { reason };
+}
+
 /** A reason in words. */
 export function reasonText(reason: RecoveryReason): string {
   return reasonTexts[reason];

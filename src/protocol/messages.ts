@@ -122,6 +122,8 @@ const serverBodies = {
     contact: Type.Optional(Type.Record(Type.String({ pattern: '^[a-z][A-Za-z]{0,31}$' }), Text)),
     /** What it has made under the authority before: codes that were never read could not be read any more. */
     confirmations: Type.Optional(closed({ aid: Bytes16, ...Confirmations })),
+    /** Why a server that was deactivated is activated again. */
+    reason: Type.Optional(Type.Enum([...recoveryReasons])),
   }),
   /** Asks for a key pack, with what the license program wants to see quoted. */
   install: closed({

@@ -1,5 +1,6 @@
 /** The telephone desk: what a representative does while the caller is on the line. */
 import Type from 'typebox';
+import { recoveryReasons } from '../../core/recovery.ts';
 import type { App } from '../../platform/http.ts';
 import { sendResult } from '../../platform/http-problem.ts';
 import {
@@ -55,6 +56,7 @@ function addCodes(app: App, context: ClearinghouseContext): void {
   const activate = desk('The activation code of a License Server ID', {
     ...Caller,
     name: Type.Optional(Type.String()),
+    reason: Type.Optional(Type.Enum([...recoveryReasons])),
   });
   app.post('/v1/desk/activate', activate, async (request, reply) =>
     sendResult(reply, await activateByTelephone(context, { name: undefined, ...request.body })),

@@ -6,6 +6,7 @@ import { base64url, bytesOfBase64url } from '../../core/bytes.ts';
 import { licenseServerId } from '../../core/code.ts';
 import type { ConfirmationKind } from '../../core/confirmation.ts';
 import { firstKey } from '../../core/confirmation.ts';
+import { reasonField } from '../../core/recovery.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -50,7 +51,7 @@ export async function activateServer(
   tx: WriteTx,
   { message, nowMs }: Activate,
 ): Promise<Result<null, Refusal>> {
-  const { agreement, name, publicKey } = message.body;
+  const { agreement, name, publicKey, reason } = message.body;
   if ((await findAgreement(tx, agreement)) === undefined)
     return err({ code: 'agreement-unknown', agreement });
   const key = bytesOfBase64url(publicKey);
@@ -96,7 +97,7 @@ export async function activateServer(
     kind: before === undefined ? 'activated' : 'certified-again',
     id: message.id,
     at: nowMs,
-    body: { server: id, generation, basis: 'key', aid: certified.aid, name },
+    body: { server: id, generation, basis: 'key', aid: certified.aid, name, ...reasonField(reason) },
     postings: before === undefined ? [] : await carryOver(tx, { before, generation }),
     outbox: [answer],
   });

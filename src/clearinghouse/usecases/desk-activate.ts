@@ -6,6 +6,8 @@ import { base64url } from '../../core/bytes.ts';
 import { activationChain, slotAid } from '../../core/chain.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
 import { firstKey } from '../../core/confirmation.ts';
+import type { RecoveryReason } from '../../core/recovery.ts';
+import { reasonField } from '../../core/recovery.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -39,7 +41,13 @@ import { checkNotDead, suspected } from './open-authority.ts';
  */
 export async function activateByTelephone(
   context: ClearinghouseContext,
-  call: { readonly agreement: string; readonly serverId: string; readonly name?: string | undefined },
+  call: {
+    readonly agreement: string;
+    readonly serverId: string;
+    readonly name?: string | undefined;
+    /** Why a server that was deactivated is activated again, as the caller says. */
+    readonly reason?: RecoveryReason | undefined;
+  },
 ): Promise<Result<DeskAnswer, Refusal>> {
   const id = normalizeLicenseServerId(context.digest, call.serverId);
   if (!id.ok) return id;
@@ -61,6 +69,7 @@ export async function activateByTelephone(
       id: id.value,
       agreement: call.agreement,
       generation: known.generation,
+      reason: call.reason,
       nowMs,
     };
     return ok(await openSlot(context, tx, { ...order, present }));
@@ -122,7 +131,7 @@ async function openSlot(
     kind: own === undefined ? 'activated' : 'reactivated',
     id: `activate:${authority.aid}:${generation}`,
     at: nowMs,
-    body: { server: of.id, generation, basis: 'slot', slot: of.slot },
+    body: { server: of.id, generation, basis: 'slot', slot: of.slot, ...reasonField(of.reason) },
     postings: own === undefined ? [] : await carryOver(tx, { before: own, generation }),
   });
   return answer.desk;
@@ -159,6 +168,7 @@ interface SlotOrder {
   readonly slot: number;
   readonly kit: KitRecord;
   readonly generation: number;
+  readonly reason: RecoveryReason | undefined;
   readonly nowMs: number;
 }
 

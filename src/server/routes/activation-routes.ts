@@ -1,5 +1,6 @@
 /** Administration: method, kits, activation, installation, codes, deactivation. */
 import Type from 'typebox';
+import { recoveryReasons } from '../../core/recovery.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { canonicalAddress } from '../../platform/addresses.ts';
@@ -29,6 +30,9 @@ import { addKit, setAddress, setHosts, setMethod } from '../usecases/settings.ts
 
 /** `contact`: ask the clearinghouse now and wait; `file`: leave the request in the outbox. */
 const By = Type.Enum(['contact', 'file']);
+
+/** Why a deactivated server is activated again. */
+const Reason = Type.Optional(Type.Enum([...recoveryReasons]));
 
 export function addActivationRoutes(app: App, context: ServerContext): void {
   addSettings(app, context);
@@ -168,13 +172,14 @@ function addActivate(app: App, context: ServerContext): void {
       schema: {
         tags: ['Activation'],
         summary: 'Asks for activation under an agreement',
-        body: body({ agreement: Type.Optional(AgreementNumber), by: By }),
+        body: body({ agreement: Type.Optional(AgreementNumber), by: By, reason: Reason }),
         response: { 200: Settled },
       },
     },
     async (request, reply) => {
-      const { agreement, by } = request.body;
-      const asked = await requestActivation(context, { agreement, requestId: request.idempotencyKey });
+      const { agreement, by, reason } = request.body;
+      const requestId = request.idempotencyKey;
+      const asked = await requestActivation(context, { agreement, reason, requestId });
       sendResult(reply, await settle(context, asked, by));
     },
   );
@@ -272,6 +277,7 @@ function addCodes(app: App, context: ServerContext): void {
           quantity: Type.Optional(Quantity),
           from: Type.Optional(ServerId),
           alsoFrom: AlsoFrom,
+          reason: Reason,
           confirmed: Type.Boolean(),
         }),
         response: { 200: answer({ kind: Type.String() }) },

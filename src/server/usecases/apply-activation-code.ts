@@ -3,6 +3,7 @@ import { base64url } from '../../core/bytes.ts';
 import { activationChain, isAbove, maskValue } from '../../core/chain.ts';
 import type { Code } from '../../core/code.ts';
 import { firstKey } from '../../core/confirmation.ts';
+import { reasonField } from '../../core/recovery.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -85,7 +86,7 @@ export async function applyActivationCode(
       kind: present === undefined ? 'activated' : 'reactivated',
       id: newId(context),
       at: nowMs,
-      body: { agreement: row.agreement, aid, basis: 'slot', slot: code.ctx },
+      body: { agreement: row.agreement, aid, basis: 'slot', slot: code.ctx, ...reasonField(input.reason) },
     });
     await verifyInstalled(context, tx, row.agreement);
     await noteEvent(context, tx, { number: 4, data: { agreement: row.agreement, method: 'telephone' } });

@@ -6,6 +6,7 @@
 import type { Code } from '../../core/code.ts';
 import { parseCode } from '../../core/code.ts';
 import type { EventNumber } from '../../core/event.ts';
+import type { RecoveryReason } from '../../core/recovery.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err } from '../../core/result.ts';
@@ -24,6 +25,8 @@ export interface CodeInput extends Keyed {
   readonly from?: string | undefined;
   /** And of servers that CALs had come to that one from, for holders who never came there. */
   readonly alsoFrom?: readonly string[] | undefined;
+  /** For an activation code: why the server is activated again. */
+  readonly reason?: RecoveryReason | undefined;
   /** False: only say what the code would do. */
   readonly confirmed: boolean;
 }

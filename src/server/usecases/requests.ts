@@ -8,6 +8,8 @@ import { base64url } from '../../core/bytes.ts';
 import { canonicalJson } from '../../core/canonical.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { checkCalType } from '../../core/product.ts';
+import type { RecoveryReason } from '../../core/recovery.ts';
+import { reasonField } from '../../core/recovery.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -28,6 +30,8 @@ export type AskedFor = { readonly id: string; readonly kind: string; readonly re
 interface Ask {
   readonly kind: 'activate' | 'install' | 'deactivate';
   readonly ask: JsonObject;
+  /** What the journal says beyond it, which makes no other request of it. */
+  readonly told?: JsonObject;
   readonly message: (id: string) => JsonObject;
   /** The caller's idempotency key: the same key finds the same request, answered or not. */
   readonly requestId: string | undefined;
@@ -56,7 +60,7 @@ async function ask(context: ServerContext, tx: WriteTx, order: Ask): Promise<Res
     kind: `${order.kind}-requested`,
     id,
     at: nowMs,
-    body: order.ask,
+    body: { ...order.ask, ...order.told },
     outbox: [message],
   });
   return ok({ id, kind: order.kind, resumed: false });
@@ -96,6 +100,8 @@ export async function requestActivation(
   order: {
     readonly agreement: string | undefined;
     readonly contact?: JsonObject | undefined;
+    /** Why it is activated again, where it was deactivated (facts §1.7). */
+    readonly reason?: RecoveryReason | undefined;
     readonly requestId?: string | undefined;
   },
 ): Promise<Result<AskedFor, Refusal>> {
@@ -120,6 +126,7 @@ export async function requestActivation(
       kind: 'activate',
       requestId: order.requestId,
       ask: { agreement: agreement.value },
+      told: reasonField(order.reason),
       message: () => ({
         agreement: agreement.value,
         name: context.name,
@@ -127,6 +134,7 @@ export async function requestActivation(
         ekPublic: base64url(key.publicKey),
         ...(order.contact === undefined ? {} : { contact: order.contact }),
         ...(known === undefined ? {} : { confirmations: madeUnder(known) }),
+        ...reasonField(order.reason),
       }),
     });
   });
