@@ -166,6 +166,11 @@ describe('the operating system of a license server is replaced, and the telephon
       '--yes',
     );
     assert.deepEqual([installed.added, installed.installed], [20, 20]);
+    const moves = (await site.clearinghouse.page('desk', 'moves')).replaceAll(/\s+/g, ' ');
+    assert.match(
+      moves,
+      /Recovery: the target has come in its place: the license server was deployed again; at once/,
+    );
     await expectBooks(site, [server], {
       clearinghouse: [100, 80, 20, 0, 0, 0],
       'LS-ONE': [20, 0, 17, 0, 3, 0],

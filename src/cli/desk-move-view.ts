@@ -1,5 +1,7 @@
 /** A move as the desk shows it. */
 
+import type { RecoveryReason } from '../core/recovery.ts';
+import { reasonText } from '../core/recovery.ts';
 import { when } from '../protocol/problem-words.ts';
 import type { Cell } from './page.ts';
 import { waitsSince } from './server-words.ts';
@@ -28,6 +30,7 @@ type DeadSource = {
   readonly declaredBy: string;
   readonly statement: string;
   readonly enteredBy: string | null;
+  readonly recovery: { readonly reason: RecoveryReason; readonly immediate: boolean } | null;
   readonly declaredAt: string;
   readonly units: number;
   readonly underWay: number;
@@ -54,12 +57,19 @@ export function riskText({ units, from, until, sourceSeenAt }: Risk): string {
   return `${units}, from ${when(from)} to ${when(until)}${seen}`;
 }
 
+/** Why the target has come in its place, and whether that is waited for. */
+function recoveryText({ reason, immediate }: NonNullable<DeadSource['recovery']>): string {
+  const text = `the target has come in its place: ${reasonText(reason)}`;
+  return immediate ? `${text}; at once` : text;
+}
+
 /** What is known of a source that was declared to function no longer. */
 function deadRow(dead: DeadSource, state: string): readonly (readonly [string, Cell])[] {
   const { declaredBy, statement, enteredBy, declaredAt, approvedBy, atRisk } = dead;
   const entered = enteredBy === null ? '' : `, entered by ${enteredBy}`;
   return [
     ['Declared dead', `${declaredBy}: ${statement} (${when(declaredAt)}${entered})`],
+    ...(dead.recovery === null ? [] : [['Recovery', recoveryText(dead.recovery)] as const]),
     // One that froze, or gave up, by itself is moved from like any other: nothing waits for its days.
     ...(dead.grantedAt === null && state !== 'dead-wait'
       ? []

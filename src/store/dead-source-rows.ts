@@ -142,14 +142,15 @@ export async function approvalsOf(tx: ReadTx, agreement: string): Promise<readon
   return rows.map((row) => row.at);
 }
 
-/** When other servers than `source` were recovered at once under an agreement, or this one elsewhere. */
+/** When other servers than `source` were recovered at once under an agreement, or this one elsewhere; not those that were undone. */
 export async function immediateRecoveries(
   tx: ReadTx,
   of: Pick<MoveRow, 'agreement' | 'source' | 'target'>,
 ): Promise<readonly number[]> {
   const rows = await tx.all<{ at: number }>(
     `select d.declared_at as at from dead_sources d join moves m on m.id = d.move
-     where d.agreement = ? and d.immediate = 1 and not (d.source = ? and m.target = ?)`,
+     where d.agreement = ? and d.immediate = 1 and not (d.source = ? and m.target = ?)
+       and (d.granted_at is not null or m.state = 'dead-wait')`,
     ...[of.agreement, of.source, of.target],
   );
   return rows.map((row) => row.at);

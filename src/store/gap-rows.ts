@@ -249,9 +249,16 @@ export async function updateGap(tx: WriteTx, row: GapRow): Promise<void> {
   );
 }
 
-/** A unit of the source is reserved for its holder now. */
-export async function markReserved(tx: WriteTx, id: number, nowMs: number): Promise<void> {
-  await tx.run('update gap_licenses set reserved_at = ? where id = ?', nowMs, id);
+/** So many rows go with one statement. */
+const rowsAtOnce = 500;
+
+/** A unit of the source is reserved for each of these holders now. */
+export async function markReserved(tx: WriteTx, ids: readonly number[], nowMs: number): Promise<void> {
+  for (let from = 0; from < ids.length; from += rowsAtOnce) {
+    const some = ids.slice(from, from + rowsAtOnce);
+    const places = some.map(() => '?').join(', ');
+    await tx.run(`update gap_licenses set reserved_at = ? where id in (${places})`, nowMs, ...some);
+  }
 }
 
 /** Its holder has a permanent license now. */

@@ -74,18 +74,30 @@ export async function findRestored(
   );
 }
 
-/** Of one subject that is there twice the later lease counts. */
-export async function insertRestored(tx: WriteTx, row: Omit<RestoredRow, 'id'>): Promise<void> {
-  await tx.run(
-    `insert into restored_holders (agreement, line, product, kind, holder, sub, source, origin, lease_end, until, jti,
-       bare_sub, generation, log_size, log_root, issued_at, expires_at)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-     on conflict (agreement, line, sub) do update set lease_end = max(lease_end, excluded.lease_end),
-       holder = coalesce(holder, excluded.holder)`,
-    ...[row.agreement, row.line, row.product, row.kind, row.holder, row.sub, row.source, row.origin],
-    ...[row.leaseEnd, row.until, row.jti, row.bareSub, row.generation, row.logSize, row.logRoot],
-    ...[row.issuedAt, row.expiresAt],
-  );
+/** So many rows go with one statement. */
+const rowsAtOnce = 200;
+
+/** Holders who were given nothing here yet. Of one subject that is there twice the later lease counts. */
+export async function insertRestored(
+  tx: WriteTx,
+  rows: readonly Pick<
+    RestoredRow,
+    'agreement' | 'line' | 'product' | 'kind' | 'holder' | 'sub' | 'source' | 'origin' | 'leaseEnd' | 'until'
+  >[],
+): Promise<void> {
+  for (let from = 0; from < rows.length; from += rowsAtOnce) {
+    const some = rows.slice(from, from + rowsAtOnce);
+    await tx.run(
+      `insert into restored_holders (agreement, line, product, kind, holder, sub, source, origin, lease_end, until)
+       values ${some.map(() => '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').join(', ')}
+       on conflict (agreement, line, sub) do update set lease_end = max(lease_end, excluded.lease_end),
+         holder = coalesce(holder, excluded.holder)`,
+      ...some.flatMap((row) => [
+        ...[row.agreement, row.line, row.product, row.kind, row.holder],
+        ...[row.sub, row.source, row.origin, row.leaseEnd, row.until],
+      ]),
+    );
+  }
 }
 
 /** The license that a restored holder is given, anew. */

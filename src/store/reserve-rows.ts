@@ -175,26 +175,24 @@ export async function wasHonored(
   return row !== undefined;
 }
 
-/** Marks a source token as honored for a reserve. */
-export async function honorToken(
-  tx: WriteTx,
-  row: {
-    readonly source: string;
-    readonly origin: string;
-    readonly reserve: string;
-    readonly sub: string;
-    readonly at: number;
-  },
-): Promise<void> {
-  await tx.run(
-    `insert into honored_tokens (source, origin, reserve, sub, at) values (?, ?, ?, ?, ?)
-     on conflict (source, origin, reserve) do nothing`,
-    row.source,
-    row.origin,
-    row.reserve,
-    row.sub,
-    row.at,
-  );
+export interface HonoredToken {
+  readonly source: string;
+  readonly origin: string;
+  readonly reserve: string;
+  readonly sub: string;
+  readonly at: number;
+}
+
+/** Marks source tokens as honored for a reserve. */
+export async function honorTokens(tx: WriteTx, rows: readonly HonoredToken[]): Promise<void> {
+  for (let from = 0; from < rows.length; from += rowsAtOnce) {
+    const some = rows.slice(from, from + rowsAtOnce);
+    await tx.run(
+      `insert into honored_tokens (source, origin, reserve, sub, at)
+       values ${some.map(() => '(?, ?, ?, ?, ?)').join(', ')} on conflict (source, origin, reserve) do nothing`,
+      ...some.flatMap((row) => [row.source, row.origin, row.reserve, row.sub, row.at]),
+    );
+  }
 }
 
 /**

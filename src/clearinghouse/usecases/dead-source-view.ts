@@ -17,6 +17,8 @@ export type DeadSourceView = {
   readonly declaredBy: string;
   readonly statement: string;
   readonly enteredBy: string | null;
+  /** Its target has come in its place: why, and whether its CALs do not wait for the horizon or a second person. */
+  readonly recovery: { readonly reason: string; readonly immediate: boolean } | null;
   readonly declaredAt: string;
   readonly units: number;
   /** Of moves to or from it that are under way: what a second person's yes puts at risk besides `units`. */
@@ -48,9 +50,10 @@ export function viewDeadSource(
   now: { readonly nowMs: number; readonly underWay: number },
 ): DeadSourceView {
   const { nowMs, underWay } = now;
-  const { declaredBy, statement, enteredBy, units, approvedBy, seenSaid } = row;
+  const { declaredBy, statement, enteredBy, units, approvedBy, seenSaid, recovery: reason } = row;
   return {
     ...{ declaredBy, statement, enteredBy, units, underWay, approvedBy },
+    recovery: reason === null ? null : { reason, immediate: row.immediate === 1 },
     declaredAt: isoTime(row.declaredAt),
     horizon: isoTime(row.horizon),
     opensAt: isoTime(row.opensAt),

@@ -23,7 +23,7 @@ import {
 import { extendLease } from '../../store/held-rows.ts';
 import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
-import { drawReserve, honorToken, insertReservations, insertReserve } from '../../store/reserve-rows.ts';
+import { drawReserve, honorTokens, insertReservations, insertReserve } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { findLine } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
@@ -155,7 +155,7 @@ export async function divideDead(tx: WriteTx, dead: DeadUnits): Promise<readonly
   );
   const claims = await withoutOthers(tx, dead, entitled);
   const named = claims.slice(0, held > 0 ? held : free);
-  for (const gap of named) await reserveFor(tx, dead, gap);
+  await reserveFor(tx, dead, named);
   if (named.length > 0 && held > 0) await drawReserve(tx, move, named.length);
   if (named.length > 0 && held === 0) {
     await shiftUnits(tx, { lineId: line.id, from: freePool, to: move, amount: named.length });
@@ -200,14 +200,26 @@ async function keepEarly(tx: WriteTx, { line, source, opensAt }: DeadUnits): Pro
   }
 }
 
-/** One unit for a holder who has shown its token already: that token opens no second one. */
-async function reserveFor(tx: WriteTx, dead: DeadUnits, gap: GapRow): Promise<void> {
-  const { line, move, source, opensAt, nowMs } = dead;
-  const { origin, sourceSub: sub } = gap;
-  const leaseEnd = Math.max(gap.leaseEnd, opensAt);
-  await insertReservations(tx, [{ lineId: line.id, sub, kind: line.type, origin, move, source, leaseEnd }]);
-  await honorToken(tx, { source, origin, reserve: move, sub, at: nowMs });
-  await markReserved(tx, gap.id, nowMs);
+/**
+ * One unit for each holder who has shown its token already, or whom the server before knew: that token opens no second
+ * one. All of them at once: a server in whose place this one has come may have had any number.
+ */
+async function reserveFor(tx: WriteTx, dead: DeadUnits, gaps: readonly GapRow[]): Promise<void> {
+  const { line, move, source, opensAt, nowMs: at } = dead;
+  const rows = gaps.map(({ origin, sourceSub: sub, leaseEnd: shownUntil }) => {
+    const leaseEnd = Math.max(shownUntil, opensAt);
+    return { lineId: line.id, sub, kind: line.type, origin, move, source, leaseEnd };
+  });
+  await insertReservations(tx, rows);
+  await honorTokens(
+    tx,
+    rows.map(({ origin, sub }) => ({ source, origin, reserve: move, sub, at })),
+  );
+  await markReserved(
+    tx,
+    gaps.map(({ id }) => id),
+    at,
+  );
 }
 
 /** Whether a license server may be activated here again. Refused: `server-declared-dead`. */

@@ -90,7 +90,10 @@ export async function takeHolders(
       const rows = await old.read((tx) => page(tx, { after, limit: pageRows }));
       if (rows.length === 0) break;
       await next.write(async (tx) => {
-        for (const row of rows) await insertRestored(tx, restoredOf(row, { from, untils }));
+        await insertRestored(
+          tx,
+          rows.map((row) => restoredOf(row, { from, untils })),
+        );
         return ok(null);
       });
       after = rows.at(-1)?.id ?? after;
@@ -122,11 +125,10 @@ async function leaseEnds({ digest, clock }: Needs, tx: ReadTx): Promise<Readonly
 function restoredOf(
   row: LegacyHolder,
   of: { readonly from: string; readonly untils: ReadonlyMap<string, number> },
-): Parameters<typeof insertRestored>[1] {
+): Parameters<typeof insertRestored>[1][number] {
   const { id: _, until, source, ...holder } = row;
-  const never = { jti: '', bareSub: '', generation: 0, logSize: 0, logRoot: '', issuedAt: 0, expiresAt: 0 };
   const ends = Math.max(until, of.untils.get(row.agreement) ?? 0);
-  return { ...holder, ...never, source: source ?? of.from, until: ends };
+  return { ...holder, source: source ?? of.from, until: ends };
 }
 
 async function lostLine(tx: ReadTx, line: LineRow, restored: ReadonlyMap<string, number>): Promise<LostLine> {

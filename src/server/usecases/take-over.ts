@@ -13,7 +13,7 @@ import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { QuarantineRow } from '../../store/quarantine-rows.ts';
 import { drawQuarantine } from '../../store/quarantine-rows.ts';
 import type { ReservationRow, ReserveRow } from '../../store/reserve-rows.ts';
-import { drawReserve, honorToken, takeReservation, wasHonored } from '../../store/reserve-rows.ts';
+import { drawReserve, honorTokens, takeReservation, wasHonored } from '../../store/reserve-rows.ts';
 import { findReserves } from '../../store/reserve-source-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { findServerMove } from '../../store/server-rows.ts';
@@ -162,7 +162,7 @@ export async function settleTakeOver(tx: WriteTx, takeOver: TakeOver, nowMs: num
     sub: shown.sub,
     at: nowMs,
   };
-  await honorToken(tx, honored);
+  await honorTokens(tx, [honored]);
   await drawReserve(tx, reserve.id, 1);
   // One that no longer functions told nobody whom it renewed after this token. And who has drawn here may draw
   // once more where a part of the reserve has gone on to: until it opens, its unit is nobody else's.
