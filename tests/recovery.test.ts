@@ -318,6 +318,32 @@ it('rebuilt while its key still opens: the old key vouches, and no statement is 
   await assertSoundWith(world);
 });
 
+it('a past in doubt, of which the clearinghouse has seen more, ends by a new server', async () => {
+  const { world, old, held } = await scene();
+  const copy = join(world.dir, 'older');
+  await world.reopen(name, (home) => cpSync(home, copy, { recursive: true }));
+  const running = world.servers.get(name);
+  assert.ok(running);
+  await acts.installByContact(running, { quantity: 5 });
+  await acts.contact(running);
+  const doubted = await world.reopen(name, (home) => {
+    rmSync(home, { recursive: true });
+    cpSync(copy, home, { recursive: true });
+  });
+  assert.equal((await readStatus(doubted.context)).past?.state, 'doubted');
+  await acts.contact(doubted, doubted);
+  assert.notEqual((await readStatus(doubted.context)).past?.answer?.ahead ?? null, null);
+  const next = await rebuild(world);
+  await acts.activateByContact(next);
+  const { moves } = value(await recover(next.context, { by: 'message' }));
+  await acts.contact(next, next);
+  assert.equal(await stateAt({ world, source: old, target: next }, moves[0]?.id ?? ''), 'closed');
+  assert.deepEqual(await acts.counts(next), [15, 0, 12, 0, 3, 0]);
+  await assertTheirs(next, held);
+  assert.equal((await readStatus(next.context)).past, null);
+  await assertConserved(world);
+});
+
 for (const [what, harm] of [
   ['lost', (home: string) => rmSync(join(home, 'license-server.db'))],
   ['damaged', (home: string) => writeFileSync(join(home, 'license-server.db'), 'no database any more')],

@@ -3,7 +3,7 @@ import { cals, doubtWords, when } from '../protocol/problem-words.ts';
 import type { Cli } from './main.ts';
 import type { Page } from './page.ts';
 import type { SeenAhead, Status } from './server-answers.ts';
-import { otherServerCommand, serverCommand } from './server-words.ts';
+import { serverCommand } from './server-words.ts';
 
 const seenWords: Readonly<Record<string, string>> = {
   journal: 'entries of its journal',
@@ -52,7 +52,7 @@ export function showPast(page: Page, status: Status): void {
 
 /** What to do about it; answers false where nothing has to be done. */
 export function showPastNext(page: Page, cli: Cli, status: Status): boolean {
-  const { past, licenseServerId } = status;
+  const { past } = status;
   if (past?.state !== 'doubted') return false;
   if (past.answer === null) {
     page.next('Ask the clearinghouse, over the network or by files:');
@@ -63,8 +63,13 @@ export function showPastNext(page: Page, cli: Cli, status: Status): boolean {
   } else if (past.answer.ahead === null) {
     page.next(`Nothing: its CALs are given out again after ${when(past.until)}.`);
   } else {
-    page.next('Make a new license server with a License Server ID of its own, and move the CALs there:');
-    page.verbatim(otherServerCommand('move', '--from', licenseServerId, '--reason', 'dead'));
+    page.next(
+      'Stop the service, and go on as a new license server, which has the CALs from the clearinghouse:',
+    );
+    page.verbatim([
+      serverCommand(cli, 'rebuild', '--reason', 'certificate-corrupt'),
+      serverCommand(cli, 'recover'),
+    ]);
   }
   return true;
 }

@@ -136,7 +136,7 @@ const ownEvents = {
     'The past of this license server is in doubt no longer; {count:CAL} may be given out again.',
   ),
   5044: error(
-    'The clearinghouse has seen more of this license server than its database has ({what}: {seen} there, {here} here). Make a new license server, and move the CALs to it.',
+    'The clearinghouse has seen more of this license server than its database has ({what}: {seen} there, {here} here). Go on as a new license server, which has its CALs from the clearinghouse: calyx server rebuild.',
   ),
   5030: information(
     'License server {source} was declared to function no longer. {count:CAL} of {product}[ per {type}] come here when its horizon ({horizon}) has passed; until then whoever shows a license of it is given a gap license.',
