@@ -15,6 +15,7 @@ import { releaseDead } from './dead-source.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
 import type { Confirmed } from './desk-confirm.ts';
+import { giveUpUndone } from './given-up.ts';
 import { leasesOfCode } from './lease-ends.ts';
 import { livingAuthority } from './open-authority.ts';
 import { noteReadRelease } from './ratchet.ts';
@@ -162,6 +163,7 @@ export async function confirmDeactivated(
     if (!done.ok) return done;
     codes.push(...done.value.codes);
   }
+  await giveUpUndone(tx, authority);
   const applied = await confirmedUnits(tx, authority.aid);
   await closeAuthority(context, tx, { authority, applied, nowMs });
   const next =

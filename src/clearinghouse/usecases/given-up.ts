@@ -5,7 +5,7 @@
 import { isInTransit } from '../../core/move.ts';
 import { openMovesTo } from '../../store/clearinghouse-rows.ts';
 import type { GrantedAuthorityRow, GrantRow } from '../../store/committed-server-rows.ts';
-import { markGivenUp } from '../../store/committed-server-rows.ts';
+import { chainsOf, markGivenUp } from '../../store/committed-server-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import { grantsOfMove } from './cancel-body.ts';
 
@@ -28,6 +28,28 @@ export const unitsIn = (grants: readonly GrantRow[]): number =>
 /** How many of them the server has given up already. */
 export const givenUpOf = (grants: readonly GrantRow[]): number =>
   grants.reduce((sum, { givenUp }) => sum + givenUp, 0);
+
+/**
+ * A server that is closed by a code has nothing left of what it had applied, as the positions in that code say: also of
+ * moves that are being undone, whether it has given that back with the move (its receipt is under way) or passed it on
+ * before. Counted in one sum, what was read out and never typed would be taken for it.
+ */
+export async function giveUpUndone(
+  tx: WriteTx,
+  authority: Pick<GrantedAuthorityRow, 'aid' | 'licenseServerId' | 'agreement'>,
+): Promise<void> {
+  const { aid, licenseServerId, agreement } = authority;
+  const chains = await chainsOf(tx, aid);
+  for (const move of await openMovesTo(tx, licenseServerId)) {
+    if (move.agreement !== agreement || !['aborting', 'returning'].includes(move.state)) continue;
+    for (const grant of await grantsOfMove(tx, move)) {
+      const chain = chains.find(({ line, kind }) => line === grant.line && kind === grant.kind);
+      if (grant.aid !== aid || chain === undefined) continue;
+      const applied = Math.min(chain.confirmedK, grant.kAfter) - grant.kBefore;
+      if (applied > grant.givenUp) await markGivenUp(tx, grant.id, applied);
+    }
+  }
+}
 
 /** Marks so many more of them as given up; of what there is, no more than that. */
 export async function takeGivenUp(tx: WriteTx, grants: readonly GrantRow[], units: number): Promise<void> {
