@@ -3,7 +3,7 @@
  * processes at any moment. Whoever starts it next finds one new server, and all that it had to take over.
  */
 import assert from 'node:assert/strict';
-import { cpSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { systemRandom } from '../src/platform/random.ts';
@@ -38,6 +38,7 @@ const steps = [
 describe('killed at a step of the succession', () => {
   let world: World;
   let template = '';
+  let instance = '';
   let home = '';
   let oldId = '';
 
@@ -47,8 +48,12 @@ describe('killed at a step of the succession', () => {
     oldId = acts.idOf(old);
     await acts.permanents(old, ['ws-1', 'ws-2', 'ws-3']);
     template = join(world.dir, 'template');
+    instance = join(world.dir, 'template.instance');
     home = join(world.dir, 'LS');
-    await world.reopen('LS', (at) => cpSync(at, template, { recursive: true }));
+    await world.reopen('LS', (at, beside) => {
+      cpSync(at, template, { recursive: true });
+      cpSync(beside, instance, { recursive: true });
+    });
     await world.servers.get('LS')?.close();
   });
   after(() => world.close());
@@ -118,6 +123,28 @@ describe('killed at a step of the succession', () => {
       await again.close();
     });
   }
+
+  it('is none where the secret is there and others may read it: that is said, and nothing is changed', async () => {
+    restore();
+    cpSync(instance, `${home}.instance`, { recursive: true });
+    const secret = join(`${home}.instance`, 'instance-secret');
+    chmodSync(secret, 0o644);
+    await assert.rejects(openServer(home, { clock: world.clock }), /others may get at/);
+    chmodSync(secret, 0o600);
+    const server = await openServer(home, { clock: world.clock });
+    assert.equal(acts.idOf(server), oldId);
+    await server.close();
+  });
+
+  it('is one where the secret is none any more; what was in its place is kept beside it', async () => {
+    restore();
+    cpSync(instance, `${home}.instance`, { recursive: true });
+    truncateSync(join(`${home}.instance`, 'instance-secret'), 31);
+    const server = await openServer(home, { clock: world.clock });
+    await assertOne(server);
+    await server.close();
+    assert.ok(readdirSync(`${home}.instance`).includes('instance-secret.damaged'));
+  });
 
   for (const step of steps.slice(steps.indexOf('aside'))) {
     it(`${step}, and killed again while it is gone on with: no file is taken for the other one`, async () => {

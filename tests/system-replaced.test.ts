@@ -3,15 +3,16 @@
  * replaced. What is not restored is counted in the System log, and the telephone brings it back (protocol §5.2, §5.5).
  */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { DeskAnswer, Installed, License, Status } from './ten-steps/answers.ts';
-import { arrive, ask, askPermanent } from './ten-steps/devices.ts';
+import { arrive, arriveByCommand, ask, askPermanent, requestWords } from './ten-steps/devices.ts';
 import type { Machine, Site } from './ten-steps/site.ts';
 import { agreement, cals, expectBooks, openSite, product } from './ten-steps/site.ts';
 
 const statement = 'Ann Lee: the operating system was installed anew on Monday';
+/** The last of them asks by `calyx license request`, and keeps what it has in a file. */
 const names = ['pc-1', 'pc-2', 'pc-3'];
 
 interface Succession {
@@ -63,7 +64,8 @@ describe('the operating system of a license server is replaced, and the telephon
     await server.done('server', 'install', '--code', pack.code ?? '', '--yes');
     await server.serve();
     const licenses: License[] = [];
-    for (const name of names) licenses.push(await arrive(server.address, name));
+    for (const name of names.slice(0, 2)) licenses.push(await arrive(server.address, name));
+    licenses.push(await arriveByCommand(site, server.address, 'pc-3'));
     held = licenses;
     await server.stop();
     replaceSystem(site, 'LS-ONE');
@@ -115,6 +117,14 @@ describe('the operating system of a license server is replaced, and the telephon
     assert.deepEqual([status, body.kind, body.status], [201, 'temporary', 'issued'], JSON.stringify(body));
     const again = await ask(server.address, 'pc-1');
     assert.deepEqual([again.status, again.body.status, again.body.token], [200, 'unchanged', body.token]);
+    // Who keeps its license has it still: what it is given meanwhile does not take its place.
+    const given = await site.calyx.done<License>(...requestWords(site, server.address, 'pc-3'));
+    assert.equal(given.kind, 'temporary');
+    const { licenses } = JSON.parse(readFileSync(site.file('pc-3.json'), 'utf8')) as { licenses: License[] };
+    assert.deepEqual(licenses.map(({ kind, origin }) => [kind, origin]).sort(), [
+      ['permanent', held[2]?.origin],
+      ['temporary', null],
+    ]);
     await server.stop();
   });
 
@@ -180,6 +190,8 @@ describe('the operating system of a license server is replaced, and the telephon
       const license = await askPermanent(server.address, name);
       assert.equal(license.origin, held[index]?.origin, name);
     }
+    const kept = await site.calyx.done<License>(...requestWords(site, server.address, 'pc-3'));
+    assert.deepEqual([kept.kind, kept.origin], ['permanent', held[2]?.origin]);
     await server.stop();
     await expectBooks(site, [server], {
       clearinghouse: [100, 80, 20, 0, 0, 0],
