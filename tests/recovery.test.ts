@@ -424,6 +424,32 @@ it('by telephone a second one waits for a second person, who reads the key packs
   await assertSoundWith(world);
 });
 
+it('two agreements of one server are recovered, each by its own right, also one after the other', async () => {
+  const { world, old, held } = await scene();
+  const second = '5000001';
+  await acts.sell(world, { agreement: second, quantity: 50 });
+  await acts.activateByContact(old, second);
+  await acts.installByContact(old, { agreement: second, quantity: 4 });
+  const next = await replaceSystem(world);
+  assert.equal((await readStatus(next.context)).successions[0]?.unissued, 11);
+  await acts.activateByContact(next);
+  await recovered(next);
+  await assertTheirs(next, held);
+  assert.equal((await readStatus(next.context)).successions[0]?.recovered, false);
+  await acts.activateByContact(next, second);
+  assert.equal(await stateAt({ world, source: old, target: next }, await recovered(next)), 'closed');
+  const { packs, successions } = await readStatus(next.context);
+  assert.deepEqual(
+    packs.map(({ agreement: number, installed, issued }) => [number, installed, issued]),
+    [
+      [agreement, 10, 3],
+      [second, 4, 0],
+    ],
+  );
+  assert.equal(successions[0]?.recovered, true);
+  await assertConserved(world);
+});
+
 it('what was under way from the old server is settled, and is in one place only', async () => {
   const { world, old, held } = await scene();
   const other = await acts.addConnected(world, 'LS-TWO', 0);
