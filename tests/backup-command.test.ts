@@ -284,7 +284,13 @@ describe('calyx clearinghouse backup', () => {
     const { verdict, backup, findings } = await verified(at('ch'), 'ch-key.txt');
     assert.deepEqual([verdict, findings], ['ok', []]);
     assert.deepEqual([backup?.kind, backup?.agreements, backup?.servers], ['clearinghouse', 1, 1]);
-    assert.deepEqual(backup?.parts, ['config.json', 'issue.seed', 'kit.seed', 'publisher-bundle.json']);
+    assert.deepEqual(backup?.parts, [
+      'config.json',
+      'confirmations.key',
+      'issue.seed',
+      'kit.seed',
+      'publisher-bundle.json',
+    ]);
     assert.match(
       await calyx.page('clearinghouse', 'verify', '--in', at('ch'), '--key', at('ch-key.txt')),
       /Clearinghouse of: +Sample Publisher/,

@@ -74,13 +74,14 @@ async function readStart(file: FileHandle, length: number): Promise<Uint8Array> 
 }
 
 /**
- * Verifies a backup, with the identities of age that open it or without. What is within is unsealed into a
- * folder beside the file, for its owner only, and removed. Throws `Failure` `backup-key-other` where the key
+ * Verifies a backup, with the identities of age that open it or without. What is within is unsealed to `keepAt`,
+ * where it stays; without that into a folder beside the file, for its owner only, and removed. Throws `Failure` `backup-key-other` where the key
  * is another's, and what the file system throws.
  */
 export async function verifyBackup(
   path: string,
   identities: readonly string[] | undefined,
+  keepAt?: string,
 ): Promise<VerifiedBackup> {
   const bytes = statSync(path).size;
   const broken = (
@@ -100,15 +101,15 @@ export async function verifyBackup(
   if (identities === undefined) {
     return { verdict: 'ok', opened: false, manifest, bytes, parts: [], findings: [] };
   }
-  const scratch = mkdtempSync(join(dirname(path), '.calyx-verify-'));
+  const scratch = keepAt === undefined ? mkdtempSync(join(dirname(path), '.calyx-verify-')) : undefined;
   try {
-    const to = join(scratch, 'copy.db');
+    const to = keepAt ?? join(scratch ?? '', 'copy.db');
     const plain = await unseal({ path, from: sealedAt, to, identities }, manifest);
     const { parts, findings } = lookInto(to, manifest, plain);
     const verdict = findings.length === 0 ? 'ok' : 'broken';
     return { verdict, opened: true, manifest, bytes, parts, findings };
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true });
   }
 }
 

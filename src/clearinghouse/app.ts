@@ -9,14 +9,16 @@ import { dayMs, isoTime } from '../core/time.ts';
 import { writeFileAtomic } from '../platform/atomic-file.ts';
 import type { Clock } from '../platform/clock.ts';
 import { systemClock } from '../platform/clock.ts';
-import { adminTokenFile, beginDataFolder, openDataFolder } from '../platform/data-folder.ts';
+import { adminTokenFile, beginDataFolder } from '../platform/data-folder.ts';
 import { nodeDigest } from '../platform/digest.ts';
+import { openSettled } from '../platform/folder-swap.ts';
 import type { App, HttpOptions } from '../platform/http.ts';
 import { buildHttp } from '../platform/http.ts';
 import {
   instanceSealBox,
   openInstanceSecret,
   readSealedFile,
+  sealingKey,
   writeKeyFile,
   writeSealedFile,
 } from '../platform/instance-secret.ts';
@@ -44,18 +46,27 @@ import { addExportRoutes } from './routes/export-routes.ts';
 import { addMessageRoutes } from './routes/message-routes.ts';
 import { addReportRoutes } from './routes/report-routes.ts';
 
-const databaseFile = 'clearinghouse.db';
-const bundleFile = 'publisher-bundle.json';
+export const databaseFile = 'clearinghouse.db';
+export const bundleFile = 'publisher-bundle.json';
 /** The root key signs the trust list and nothing else: `init` tells to keep it offline. */
 const rootKeyFile = 'root.key';
-const issueKeyFile = 'issue.key';
-const kitKeyFile = 'kit.key';
-const issuePurpose = 'clearinghouse-issue-key';
-const kitPurpose = 'clearinghouse-kit-key';
+export const issueKeyFile = 'issue.key';
+export const kitKeyFile = 'kit.key';
+export const issuePurpose = 'clearinghouse-issue-key';
+export const kitPurpose = 'clearinghouse-kit-key';
+/** Of the ratchets of confirmations, which lie in the database (ratchet.ts). */
+export const confirmationPurpose = 'confirmation';
+/** Keys in the clear within a backup: under the secret of a machine that is gone nobody could use them. */
+export const bareParts = {
+  issueSeed: 'issue.seed',
+  kitKey: 'kit.seed',
+  /** What the ratchets in the database are sealed with. */
+  confirmations: 'confirmations.key',
+} as const;
 /** The trust list warns after 13 months; a year of issuing and time to renew it (protocol §4.5). */
 const trustListDays = 400;
 
-const nameOf = (publicKey: Uint8Array): string => keyId(nodeDigest, publicKey);
+export const nameOf = (publicKey: Uint8Array): string => keyId(nodeDigest, publicKey);
 
 export interface ClearinghouseInit {
   readonly dir: string;
@@ -180,7 +191,7 @@ export async function openClearinghouseContext(
   options: ClearinghouseWorld,
 ): Promise<{ readonly context: ClearinghouseContext; readonly adminToken: string }> {
   const { clock = systemClock, random = systemRandom } = options;
-  const folder = openDataFolder(dir, 'clearinghouse');
+  const folder = openSettled(dir, 'clearinghouse');
   const instanceDir = String(folder.settings['instanceDir'] ?? '');
   const secret = openInstanceSecret(instanceDir, { create: false, random });
   const issueSeed = readSealedFile(join(folder.dir, issueKeyFile), { secret, purpose: issuePurpose });
@@ -198,8 +209,9 @@ export async function openClearinghouseContext(
     // them every agreement. The root key is kept offline, and is not among them.
     parts: () => [
       ...readParts(folder.dir, ['config.json', bundleFile]),
-      { name: 'issue.seed', bytes: issueSeed },
-      { name: 'kit.seed', bytes: kitKey },
+      { name: bareParts.issueSeed, bytes: issueSeed },
+      { name: bareParts.kitKey, bytes: kitKey },
+      { name: bareParts.confirmations, bytes: sealingKey(secret, confirmationPurpose) },
     ],
     note: async () => undefined,
   });

@@ -22,5 +22,5 @@ export function register(group: Command, cli: Cli): void {
   registerExport(group, cli);
   registerBackupKey(group, cli, 'clearinghouse');
   registerBackup(group, cli, 'clearinghouse');
-  registerVerify(group, cli);
+  registerVerify(group, cli, 'clearinghouse');
 }

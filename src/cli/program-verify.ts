@@ -1,14 +1,17 @@
 /** `calyx server verify` and `calyx clearinghouse verify`: is a backup sound? Offline, wherever the file is. */
 import type { Command } from 'commander';
+import type { Restored } from '../backup/restore-backup.ts';
 import type { VerifiedBackup } from '../backup/verify-backup.ts';
 import { systemCode } from '../platform/failure.ts';
 import type { BackupManifest } from '../protocol/backup-manifest.ts';
 import { when } from '../protocol/problem-words.ts';
 import { size } from './backup-answers.ts';
-import { fileFailure, readTextFile } from './local-files.ts';
+import type { Program } from './connect.ts';
+import { fileFailure } from './local-files.ts';
 import type { Cli } from './main.ts';
-import { done, unsound, WrongUsage } from './outcome.ts';
+import { done, unsound } from './outcome.ts';
 import type { Column, Page } from './page.ts';
+import { outlookFields, readIdentities, restored, showOutlook } from './program-restore.ts';
 
 interface VerifyOptions {
   readonly in: string;
@@ -16,12 +19,8 @@ interface VerifyOptions {
 }
 
 async function verified({ in: file, key }: VerifyOptions): Promise<VerifiedBackup> {
-  const { identitiesIn } = await import('../backup/age-key.ts');
   const { verifyBackup } = await import('../backup/verify-backup.ts');
-  const identities = key === undefined ? undefined : await identitiesIn(readTextFile(key));
-  if (key !== undefined && identities === undefined) {
-    throw new WrongUsage(`${key} holds no private key of age (AGE-SECRET-KEY-1…).`);
-  }
+  const identities = key === undefined ? undefined : await readIdentities(key);
   try {
     return await verifyBackup(file, identities);
   } catch (error) {
@@ -94,23 +93,39 @@ function show(page: Page, result: VerifiedBackup): void {
   } else page.next('Verify another backup, and make a new one.');
 }
 
-export function register(group: Command, cli: Cli): void {
+/** What a restore on this machine would give, where a folder and the key are at hand. */
+async function outlookOf(cli: Cli, program: Program, options: VerifyOptions): Promise<Restored | undefined> {
+  const { in: file, key } = options;
+  const { data: dir } = cli.settings;
+  if (key === undefined || dir === undefined) return undefined;
+  return restored({ program, file, key, dir, rehearse: true });
+}
+
+export function register(group: Command, cli: Cli, program: Program): void {
   group
     .command('verify')
     .summary('looks whether a backup is sound')
     .description(
       'Verifies a backup offline: whose it is, that nothing of it was altered, and with the private key everything ' +
-        'within: the database, its books, and every entry of its journals. Exit 4 where anything is broken.',
+        'within: the database, its books, and every entry of its journals. Exit 4 where anything is broken. With ' +
+        '--data DIR as well, what a restore there would give.',
     )
     .requiredOption('--in <file>', 'the backup')
     .option('--key <file>', 'the private key (backup-key)')
     .action(
       cli.run(async (options: VerifyOptions) => {
-        const result = await verified(options);
+        const rehearsed = await outlookOf(cli, program, options);
+        const result = rehearsed?.verified ?? (await verified(options));
         const { verdict, opened, manifest, bytes, parts, findings } = result;
         const backup = manifest === null ? null : { ...manifest, bytes, parts };
+        const here = rehearsed === undefined ? {} : outlookFields(rehearsed);
         const outcome = verdict === 'ok' ? done : unsound;
-        return outcome({ verdict, opened, backup, findings }, (page) => show(page, result));
+        return outcome({ verdict, opened, backup, findings, ...here }, (page) => {
+          show(page, result);
+          if (rehearsed === undefined || rehearsed.done === null) return;
+          page.next('Restored here:');
+          showOutlook(page, rehearsed);
+        });
       }),
     );
 }

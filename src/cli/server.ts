@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Cli } from './main.ts';
 import { register as registerBackup } from './program-backup.ts';
 import { register as registerBackupKey } from './program-backup-key.ts';
+import { register as registerRestore } from './program-restore.ts';
 import { register as registerVerify } from './program-verify.ts';
 import { register as registerActivate } from './server-activate.ts';
 import { register as registerAddress } from './server-address.ts';
@@ -44,7 +45,8 @@ export function register(group: Command, cli: Cli): void {
   registerExport(group, cli);
   registerBackupKey(group, cli, 'server');
   registerBackup(group, cli, 'server');
-  registerVerify(group, cli);
+  registerVerify(group, cli, 'server');
+  registerRestore(group, cli, 'server');
   registerRebuild(group, cli);
   registerRecover(group, cli);
   registerMove(group, cli);

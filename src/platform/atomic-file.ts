@@ -37,3 +37,13 @@ export function syncFolder(dir: string): void {
     closeSync(folder);
   }
 }
+
+/** Has what was written to a file on disk when it returns. */
+export function syncFile(path: string): void {
+  const file = openSync(path, 'r+');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}

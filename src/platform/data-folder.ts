@@ -2,7 +2,7 @@
  * A program's data folder: its kind and settings (`config.json`), the administrator's token, and who
  * works in it (`data-folder-lock.ts`). What the databases hold is none of its business.
  */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import { createMarker, writeFileAtomic } from './atomic-file.ts';
@@ -32,7 +32,7 @@ const kinds: Readonly<Record<FolderKind, { readonly name: string; readonly init:
     world: { name: 'calyx up', init: (dir) => `calyx up --data ${dir}` },
   };
 
-const configFile = 'config.json';
+export const configFile = 'config.json';
 const tokenFile = 'admin-token';
 /** Stands in the folder while `init` is under way, so that a killed one can be told from somebody's files. */
 const unfinishedFile = 'init-unfinished';
@@ -145,9 +145,37 @@ export function openDataFolder(folder: string, kind?: FolderKind): DataFolder {
     }
     if (kind !== undefined && config['kind'] !== kind) throw wrongKind(dir, config['kind'], kind);
     const settings = isObject(config['settings']) ? config['settings'] : {};
-    const adminToken = readFileSync(adminTokenFile(dir), 'utf8').trim();
+    const adminToken = readAdminToken(dir);
     return { dir, kind: config['kind'], settings, adminToken };
   });
+}
+
+function readAdminToken(dir: string): string {
+  try {
+    return readFileSync(adminTokenFile(dir), 'utf8').trim();
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    throw new Failure(`The administrator's token ${adminTokenFile(dir)} is gone.`, {
+      code: 'admin-token-missing',
+      next: 'Put the file back as it was, or make a new one by restoring a backup (calyx server restore).',
+      details: { folder: dir },
+      cause: error,
+    });
+  }
+}
+
+/** A new token of the folder's administrator where there is none: `cal_` and 256 random bits. */
+export function ensureAdminToken(dir: string, random: Random): void {
+  if (existsSync(adminTokenFile(dir))) return;
+  writeFileAtomic(adminTokenFile(dir), `${newAdminToken(random)}\n`);
+}
+
+const newAdminToken = (random: Random): string =>
+  `cal_${Buffer.from(random.bytes(32)).toString('base64url')}`;
+
+/** The text of the settings file of a folder. */
+export function configText(kind: FolderKind, settings: JsonObject): string {
+  return `${JSON.stringify({ format: formatVersion, kind, settings }, null, 2)}\n`;
 }
 
 function wrongKind(dir: string, found: FolderKind, expected: FolderKind): Failure {
@@ -164,9 +192,8 @@ function wrongKind(dir: string, found: FolderKind, expected: FolderKind): Failur
 
 /** Replaces the settings of a folder, whole or not at all. */
 export function writeSettings(folder: DataFolder, settings: JsonObject): DataFolder {
-  const config = { format: formatVersion, kind: folder.kind, settings };
   inFolder(folder.dir, () =>
-    writeFileAtomic(pathIn(folder.dir, configFile), `${JSON.stringify(config, null, 2)}\n`),
+    writeFileAtomic(pathIn(folder.dir, configFile), configText(folder.kind, settings)),
   );
   return { ...folder, settings };
 }
@@ -221,7 +248,7 @@ export function beginDataFolder(
 ): NewDataFolder {
   const dir = resolve(folder);
   const { kind, random } = options;
-  const adminToken = `cal_${Buffer.from(random.bytes(32)).toString('base64url')}`;
+  const adminToken = newAdminToken(random);
   const lock: FolderLock = inFolder(dir, () => {
     prepare(dir);
     return acquireLock(dir);

@@ -155,7 +155,8 @@ export function renewInstanceSecret(folder: string, random: Random): Uint8Array 
   }
 }
 
-function sealingKey(secret: Uint8Array, purpose: string): Uint8Array {
+/** The key that things of one purpose are sealed with. Nothing of the secret or of other purposes can be told from it. */
+export function sealingKey(secret: Uint8Array, purpose: string): Uint8Array {
   return nodeDigest.hkdfSha256(secret, concat(sealMark, utf8(purpose)), 32);
 }
 
@@ -179,12 +180,15 @@ export function unseal(
   secret: Uint8Array,
   what: { readonly purpose: string; readonly sealed: Uint8Array },
 ): Uint8Array | undefined {
-  const { sealed } = what;
+  return unsealWith(sealingKey(secret, what.purpose), what.sealed);
+}
+
+/** The same with the key of that purpose alone. */
+export function unsealWith(key: Uint8Array, sealed: Uint8Array): Uint8Array | undefined {
   const textAt = sealMark.length + nonceBytes;
   const tagAt = sealed.length - tagBytes;
   if (tagAt < textAt || !equalBytes(sealed.subarray(0, sealMark.length), sealMark)) return undefined;
   const nonce = sealed.subarray(sealMark.length, textAt);
-  const key = sealingKey(secret, what.purpose);
   const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: tagBytes });
   decipher.setAAD(sealMark);
   decipher.setAuthTag(sealed.subarray(tagAt));

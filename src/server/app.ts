@@ -11,10 +11,11 @@ import type { Refusal } from '../core/refusal.ts';
 import type { Clock } from '../platform/clock.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { DataFolder } from '../platform/data-folder.ts';
-import { beginDataFolder, openDataFolder } from '../platform/data-folder.ts';
+import { beginDataFolder } from '../platform/data-folder.ts';
 import type { Delivery } from '../platform/delivery.ts';
 import { httpDelivery } from '../platform/delivery.ts';
 import { nodeDigest } from '../platform/digest.ts';
+import { openSettled } from '../platform/folder-swap.ts';
 import type { HighWaterFile } from '../platform/high-water-file.ts';
 import { openHighWaterFile } from '../platform/high-water-file.ts';
 import type { App, HttpOptions } from '../platform/http.ts';
@@ -162,7 +163,7 @@ export async function openServerContext(
   options: ServerWorld,
 ): Promise<{ readonly context: ServerContext; readonly adminToken: string }> {
   const { clock = systemClock, random = systemRandom } = options;
-  const folder = openDataFolder(dir, 'server');
+  const folder = openSettled(dir, 'server');
   const text = (name: string): string => String(folder.settings[name] ?? '');
   const { secret, key, lsidValue, rootKey } = await openKeys(folder, { clock, random });
   const file = join(folder.dir, databaseFile);

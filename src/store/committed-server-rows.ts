@@ -200,6 +200,17 @@ export async function saveGrantedAuthority(tx: WriteTx, row: GrantedAuthorityRow
   );
 }
 
+/** The sealed ratchet of every authority that there ever was. */
+export async function sealedKeys(
+  tx: ReadTx,
+): Promise<readonly { readonly aid: string; readonly sealed: Uint8Array }[]> {
+  return tx.all('select aid, confirmation_key as sealed from authorities order by aid');
+}
+
+export async function saveSealedKey(tx: WriteTx, aid: string, sealed: Uint8Array): Promise<void> {
+  await tx.run('update authorities set confirmation_key = ? where aid = ?', sealed, aid);
+}
+
 export interface ChainRow {
   readonly aid: string;
   readonly line: number;

@@ -100,6 +100,80 @@ function withCopy<T>(file: string, use: (db: DatabaseSync) => T): T {
   }
 }
 
+/** The files that lie within a copy. */
+export function partsOf(file: string): readonly CopiedPart[] {
+  return withCopy(file, (db) =>
+    db
+      .prepare('select name, bytes from backup_parts order by name')
+      .all()
+      .map(({ name, bytes }) => ({ name: String(name), bytes: bytes as Uint8Array })),
+  );
+}
+
+/** Takes the files out of a copy, which is a database like any other then. */
+export function dropParts(file: string): void {
+  const db = new DatabaseSync(file);
+  try {
+    db.exec('drop table backup_parts');
+  } finally {
+    db.close();
+  }
+}
+
+/** What the first entry of a journal says, by its field; undefined where it cannot be read. */
+export function firstEntryField(file: string, of: { log: string; field: string }): string | undefined {
+  try {
+    return withCopy(file, (db) => {
+      const row = db
+        .prepare(
+          "select json_extract(text, '$.body.' || ?) as value from journal where log = ? and position = 0",
+        )
+        .get(of.field, of.log);
+      return typeof row?.['value'] === 'string' ? row['value'] : undefined;
+    });
+  } catch {
+    return undefined;
+  }
+}
+
+/** What tells how far a license server's database has got, beside who has its CALs (protocol §5.2). */
+export interface Progress {
+  readonly lines: CopyContents['lines'];
+  readonly head: LogHead;
+  /** Positions of all chains, and how many codes were made of which acts: equal texts, equal rights. */
+  readonly rights: string;
+}
+
+/** Reads that from the database of a license server, in use or not. Throws where it cannot be read. */
+export function readProgress(file: string, digest: Digest): Progress {
+  return withCopy(file, (db) => {
+    const head = headsOf(db, digest).find(({ log }) => log === 'server');
+    if (head === undefined) damaged('it has no journal');
+    const lines = linesOf(db);
+    const chains = 'select agreement, line, aid, free_k, held_k from lines order by agreement, line';
+    const codes =
+      'select aid, state, confirmation_seq, freezes, releases, returns from authorities order by aid';
+    const rights = JSON.stringify([
+      lines.map(({ agreement, line, installed }) => [agreement, line, installed]),
+      db.prepare(chains).all(),
+      db.prepare(codes).all(),
+    ]);
+    return { lines, head, rights };
+  });
+}
+
+/** The root of a license server's journal when it had so many entries; undefined where it never had. */
+export function rootWhen(file: string, digest: Digest, size: number): Uint8Array | undefined {
+  return withCopy(file, (db) => {
+    let frontier = emptyFrontier;
+    const leaves = db.prepare(
+      "select leaf from journal where log = 'server' and position < ? order by position",
+    );
+    for (const { leaf } of leaves.iterate(size)) frontier = append(digest, frontier, leaf as Uint8Array);
+    return frontier.size === size ? rootOf(digest, frontier) : undefined;
+  });
+}
+
 function damaged(what: string): never {
   throw new StoreFailure('damaged', `the database is damaged: ${what}`);
 }
