@@ -11,8 +11,10 @@ import {
   seal,
   unsealWith,
 } from '../platform/instance-secret.ts';
-import { systemRandom } from '../platform/random.ts';
+import { readKnownServers } from '../platform/known-servers.ts';
+import { newId, systemRandom } from '../platform/random.ts';
 import { signingKeyFromSeed } from '../platform/signing.ts';
+import { msOf } from '../protocol/schema.ts';
 import { saveSealedKey, sealedKeys } from '../store/committed-server-rows.ts';
 import type { WriteTx } from '../store/port.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
@@ -27,6 +29,7 @@ import {
   kitPurpose,
   nameOf,
 } from './app.ts';
+import { beginRecovery } from './usecases/recovery.ts';
 
 type Parts = ReadonlyMap<string, Uint8Array>;
 
@@ -82,11 +85,15 @@ export const restorable: Restorable = {
   present: presentId,
   // A clearinghouse has its keys with it: it is the same on any machine.
   files: (parts, place) => ({ secret: 'present', files: filesOf(parts, place) }),
-  prepare: async (file, { parts, place }) => {
+  prepare: async (file, { manifest, parts, place }) => {
     const store = openSqliteStore({ file, migrations: 'clearinghouse', digest: nodeDigest });
     try {
       await store.write(async (tx) => {
         if (!place.rehearse) await sealAnew(tx, parts, place);
+        await beginRecovery(tx, {
+          ...{ nowMs: place.nowMs, backupMs: msOf(manifest.at), id: newId(place.random) },
+          known: readKnownServers(place.instanceDir),
+        });
         return ok(null);
       });
     } finally {

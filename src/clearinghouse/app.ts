@@ -22,6 +22,7 @@ import {
   writeKeyFile,
   writeSealedFile,
 } from '../platform/instance-secret.ts';
+import { addKnownServer, beginKnownServers } from '../platform/known-servers.ts';
 import { createMailbox } from '../platform/mailbox.ts';
 import type { Random } from '../platform/random.ts';
 import { systemRandom } from '../platform/random.ts';
@@ -44,6 +45,7 @@ import { addAgreementRoutes } from './routes/agreement-routes.ts';
 import { addDeskRoutes } from './routes/desk-routes.ts';
 import { addExportRoutes } from './routes/export-routes.ts';
 import { addMessageRoutes } from './routes/message-routes.ts';
+import { addRecoveryRoutes } from './routes/recovery-routes.ts';
 import { addReportRoutes } from './routes/report-routes.ts';
 
 export const databaseFile = 'clearinghouse.db';
@@ -90,6 +92,7 @@ export async function initClearinghouse(init: ClearinghouseInit): Promise<MadeCl
   const instanceDir = resolve(init.instanceDir ?? `${folder.dir}.instance`);
   try {
     const secret = openInstanceSecret(instanceDir, { create: true, random });
+    beginKnownServers(instanceDir);
     const root = generateSigningKey(random, nameOf);
     const issue = generateSigningKey(random, nameOf);
     writeKeyFile(join(folder.dir, rootKeyFile), seedOf(root));
@@ -232,6 +235,7 @@ export async function openClearinghouseContext(
     },
     box: instanceSealBox(secret, random),
     mailbox: createMailbox(),
+    noteServer: (server) => addKnownServer(instanceDir, server),
     strangers: [],
     stopping: new AbortController(),
     exchanges: new Set(),
@@ -263,6 +267,7 @@ function buildClearinghouseApp(
   addDeskRoutes(app, context);
   addExportRoutes(app, context);
   addReportRoutes(app, context);
+  addRecoveryRoutes(app, context);
   addBackupRoutes(app, context.backups);
   return app;
 }

@@ -2,6 +2,7 @@
 import type { Backups } from '../backup/backups.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { KnownServer } from '../platform/known-servers.ts';
 import type { Mailbox } from '../platform/mailbox.ts';
 import type { Random } from '../platform/random.ts';
 import type { SealBox } from '../platform/seal-box.ts';
@@ -32,6 +33,8 @@ export interface ClearinghouseContext {
   readonly stopping: AbortController;
   /** Exchanges under way: one whose caller has hung up goes on, and the store stays open for it. */
   readonly exchanges: Set<Promise<unknown>>;
+  /** Remembers outside of every backup that a server was activated, before that is committed (§5.6). */
+  readonly noteServer: (server: KnownServer) => void;
   /** When license servers that are not known here were last refused, within an hour (`stranger-limit.ts`). */
   strangers: readonly number[];
 }

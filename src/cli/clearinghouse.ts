@@ -6,10 +6,12 @@ import { register as registerExport } from './clearinghouse-export.ts';
 import { register as registerInit } from './clearinghouse-init.ts';
 import { register as registerKit } from './clearinghouse-kit.ts';
 import { register as registerProduct } from './clearinghouse-product.ts';
+import { register as registerRecovery } from './clearinghouse-recovery.ts';
 import { register as registerServe } from './clearinghouse-serve.ts';
 import type { Cli } from './main.ts';
 import { register as registerBackup } from './program-backup.ts';
 import { register as registerBackupKey } from './program-backup-key.ts';
+import { register as registerRestore } from './program-restore.ts';
 import { register as registerVerify } from './program-verify.ts';
 
 export function register(group: Command, cli: Cli): void {
@@ -23,4 +25,6 @@ export function register(group: Command, cli: Cli): void {
   registerBackupKey(group, cli, 'clearinghouse');
   registerBackup(group, cli, 'clearinghouse');
   registerVerify(group, cli, 'clearinghouse');
+  registerRestore(group, cli, 'clearinghouse');
+  registerRecovery(group, cli);
 }

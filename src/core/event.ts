@@ -138,6 +138,9 @@ const ownEvents = {
   5044: error(
     'The clearinghouse has seen more of this license server than its database has ({what}: {seen} there, {here} here). Go on as a new license server, which has its CALs from the clearinghouse: calyx server rebuild.',
   ),
+  5045: warning(
+    'The clearinghouse was restored from a backup of {backup}. This license server reports what it has been given since; until all have, its agreements get nothing new. Present holders are served as ever.',
+  ),
   5030: information(
     'License server {source} was declared to function no longer. {count:CAL} of {product}[ per {type}] come here when its horizon ({horizon}) has passed; until then whoever shows a license of it is given a gap license.',
   ),

@@ -61,6 +61,20 @@ export type Refusal =
       readonly seen: number;
       readonly told: number;
     }
+  /** The clearinghouse was restored, and has not heard from everybody since (protocol §5.6). */
+  | {
+      readonly code: 'clearinghouse-recovering';
+      readonly agreement: string;
+      /** As of when the backup was. */
+      readonly backup: string;
+      readonly awaited: readonly string[];
+      /** Whether there may be servers that the backup does not know. */
+      readonly unknown: boolean;
+      /** When the last of their horizons has passed. */
+      readonly until: string;
+    }
+  /** What was asked for may be forgotten by a clearinghouse that was restored since. */
+  | { readonly code: 'request-forgotten'; readonly request: string; readonly backup: string }
   | { readonly code: 'server-declared-dead'; readonly licenseServerId: string; readonly move: string }
   | { readonly code: 'kit-missing'; readonly agreement: string | null }
   | { readonly code: 'kit-full'; readonly agreement: string; readonly slots: number }

@@ -9,6 +9,7 @@ import type { JsonObject } from '../core/json.ts';
 import { recoveryReasons } from '../core/recovery.ts';
 import { mostSeen, Note, ToldLog } from './log-exchange.ts';
 import { Restored, Revalidate, Revalidated } from './past-bodies.ts';
+import { Recovery, RecoveryReport } from './recovery.ts';
 import type { Parser, ReadonlyDeep } from './schema.ts';
 import {
   Address,
@@ -112,6 +113,8 @@ const serverBodies = {
     logs: Type.Optional(closed({ own: ToldLog, seen: Type.Array(Note, { maxItems: mostSeen }) })),
     /** Where its clients reach it, where that was set: for the sources of moves to it. */
     address: Type.Optional(Address),
+    /** How far it has come, for a clearinghouse that was restored and asks for it (protocol §5.6). */
+    report: Type.Optional(RecoveryReport),
   }),
   /** Asks for a server certificate; `ekPublic` is a one-time X25519 key for K₀ (protocol §3.6). */
   activate: closed({
@@ -231,6 +234,8 @@ const clearinghouseBodies = {
     trustList: Type.Optional(Token),
     /** The journals of the server's agreements, and the server's own as it was cosigned (protocol §6). */
     logs: Type.Optional(closed({ own: Type.Array(ToldLog), seen: Type.Union([Note, Type.Null()]) })),
+    /** Of a clearinghouse that was ever restored: it says so (protocol §5.6). */
+    recovery: Type.Optional(Recovery),
   }),
   activated: closed({
     re: Id,

@@ -31,6 +31,8 @@ type ServerCodes = Extract<
   | 'server-in-doubt'
   | 'strangers-limited'
   | 'clearinghouse-forked'
+  | 'clearinghouse-recovering'
+  | 'request-forgotten'
   | 'server-declared-dead'
   | 'kit-missing'
   | 'kit-full'
@@ -221,6 +223,25 @@ const serverWords: WordsFor<ServerCodes> = {
       'Its messages for this agreement are refused, and holders keep working. Ask the publisher whether the ' +
       'clearinghouse was restored from a backup; once its journal fits again, the next contact goes on. ' +
       'calyx server export keeps what this server has seen, for an auditor.',
+  }),
+  'clearinghouse-recovering': ({ agreement, backup, awaited, unknown, until }) => ({
+    status: 409,
+    title: 'The clearinghouse was restored, and waits for reports',
+    message:
+      `The clearinghouse was restored from a backup of ${when(backup)}. For agreement "${agreement}" it may have forgotten what ` +
+      `it has granted since, and grants nothing new before it has heard from ${[
+        ...(awaited.length === 0 ? [] : [`license server ${awaited.join(', ')}`]),
+        ...(unknown ? ['those that were activated since'] : []),
+      ].join(' and ')}, or until ${when(until)}. Present holders are served as ever.`,
+    next:
+      'Let each license server contact the clearinghouse, by connection or file; it then reports by itself. Who only telephones ' +
+      'cannot report: calyx clearinghouse recovery shows who is awaited, and a supervisor can decide not to wait.',
+  }),
+  'request-forgotten': ({ backup }) => ({
+    status: 409,
+    title: 'The clearinghouse was restored and may have forgotten the request',
+    message: `The clearinghouse was restored from a backup of ${when(backup)}, and may never answer what was asked before.`,
+    next: 'Ask again (calyx server activate, install or move): nothing comes twice.',
   }),
   'server-declared-dead': ({ licenseServerId, move }) => ({
     status: 409,

@@ -54,6 +54,11 @@ const samples: { readonly [Code in RefusalCode]: RefusalOf<Code> } = {
   'server-declared-dead': { code: 'server-declared-dead', licenseServerId: id, move: 'm-1' },
   'server-suspect': { code: 'server-suspect', licenseServerId: id, reason: 'its log is shorter than before' },
   'server-in-doubt': { code: 'server-in-doubt', reason: 'forked', until: later },
+  'clearinghouse-recovering': {
+    ...{ code: 'clearinghouse-recovering', agreement: '4965437', backup: '2026-11-29T03:00:00Z' },
+    ...{ awaited: ['20CX7'], unknown: true, until: '2027-12-31T23:59:59Z' },
+  },
+  'request-forgotten': { code: 'request-forgotten', request: 'install', backup: '2026-11-29T03:00:00Z' },
   'clearinghouse-forked': { code: 'clearinghouse-forked', agreement: '4965437', seen: 12, told: 9 },
   'kit-missing': { code: 'kit-missing', agreement: '4965437' },
   'kit-full': { code: 'kit-full', agreement: '4965437', slots: 4 },

@@ -58,6 +58,10 @@ export async function noteConflict(tx: WriteTx, key: CheckpointKey, conflict: st
   );
 }
 
+export async function dropCheckpoint(tx: WriteTx, key: CheckpointKey): Promise<void> {
+  await tx.run('delete from checkpoints where origin = ? and witness = ?', key.origin, key.witness);
+}
+
 /** So many entries are read and hashed at once: some 3 ms of work. */
 const blockSize = 512;
 

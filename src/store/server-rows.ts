@@ -186,6 +186,13 @@ export async function findRequest(tx: ReadTx, id: string): Promise<RequestRow | 
 }
 
 /** The same thing, asked before and still without an answer. */
+/** All that is asked for and not answered yet. */
+export async function waitingRequests(
+  tx: ReadTx,
+): Promise<readonly { readonly id: string; readonly kind: string }[]> {
+  return tx.all("select id, kind from requests where state = 'waiting' order by at, id");
+}
+
 export async function waitingRequest(tx: ReadTx, kind: string, ask: string): Promise<RequestRow | undefined> {
   return tx.get<RequestRow>(
     `select ${requestColumns} from requests where kind = ? and ask = ? and state = 'waiting'`,

@@ -40,6 +40,8 @@ export interface ServerOptions {
 export interface World {
   readonly clock: TestClock;
   readonly clearinghouse: OpenClearinghouse;
+  /** Closes it, lets something be done to its folder, and opens it again. */
+  readonly reopenClearinghouse: (meanwhile: (dir: string) => Promise<void>) => Promise<void>;
   /** A new license server, with the kit where `kit` is true. */
   readonly addServer: (name: string, options?: ServerOptions) => Promise<OpenServer>;
   /**
@@ -118,13 +120,18 @@ async function publisher(
 export async function makeWorld(quantity = 1000, options: WorldOptions = {}): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), 'calyx-world-'));
   const clock = makeClock();
-  const { clearinghouse, bundle } = await publisher(join(dir, 'ch'), { ...options, clock, quantity });
+  const made = await publisher(join(dir, 'ch'), { ...options, clock, quantity });
+  let { clearinghouse } = made;
+  const { bundle } = made;
   const { context } = clearinghouse;
   const kitFile = options.kit === false ? '' : value(await makeKit(context, agreement)).file;
   const servers = new Map<string, OpenServer>();
   const delivery: Delivery = {
     exchange: async ({ messages, waitMs }) => {
-      const answered = await exchangeMessages(context, { messages, waitMs: Math.min(waitMs, 10) });
+      const answered = await exchangeMessages(clearinghouse.context, {
+        messages,
+        waitMs: Math.min(waitMs, 10),
+      });
       return answered.ok ? { ok: true, value: answered.value.messages } : answered;
     },
   };
@@ -162,5 +169,15 @@ export async function makeWorld(quantity = 1000, options: WorldOptions = {}): Pr
       ]) => ({ name, store, licenseServerId }),
     ),
   ];
-  return { clock, clearinghouse, addServer, reopen, programs, servers, kitFile, bundle, dir, close };
+  return {
+    ...{ clock, addServer, reopen, programs, servers, kitFile, bundle, dir, close },
+    get clearinghouse() {
+      return clearinghouse;
+    },
+    reopenClearinghouse: async (meanwhile) => {
+      await clearinghouse.close();
+      await meanwhile(join(dir, 'ch'));
+      clearinghouse = await openClearinghouse(join(dir, 'ch'), { clock });
+    },
+  };
 }

@@ -66,6 +66,7 @@ export async function activateServer(
   const before = await findGrantedAuthority(tx, id, agreement);
   const timely = await checkTimely(tx, message, before);
   if (!timely.ok) return timely;
+  if (before === undefined) context.noteServer({ agreement, licenseServerId: id });
   const generation = await enterServer(tx, { message, nowMs });
   const k0 = firstKey(context.digest, exchange.shared, idValue(context, id));
   const confirmationKey = context.box.seal('confirmation', k0);

@@ -26,6 +26,7 @@ import type { DeskAnswer } from './desk-answer.ts';
 import { deskAnswer } from './desk-answer.ts';
 import { followingOf } from './desk-moves.ts';
 import { declarationOf, earlierOf } from './fence-source.ts';
+import { checkRecovered } from './recovery.ts';
 import { settleFenced } from './settle-fenced.ts';
 
 /**
@@ -78,6 +79,8 @@ async function approve(
     earlier: await approvalsOf(tx, agreement),
   });
   if (!allowed.ok) return allowed;
+  const recovered = await checkRecovered(tx, agreement, nowMs);
+  if (!recovered.ok) return recovered;
   await saveDeadSource(tx, { ...declared, approvedBy: by, approvedAt: nowMs });
   const granted = await grantDead(context, tx, { move, event: 'early-release', nowMs });
   if (!granted.ok) return granted;

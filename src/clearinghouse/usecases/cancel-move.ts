@@ -13,6 +13,7 @@ import type { ClearinghouseContext } from '../context.ts';
 import { advanceMove } from './advance-move.ts';
 import type { MoveView } from './desk-moves.ts';
 import { viewMove } from './desk-moves.ts';
+import { checkRecovered } from './recovery.ts';
 import { settleDue } from './settle-due.ts';
 
 /**
@@ -24,6 +25,8 @@ export async function undoMove(
   tx: WriteTx,
   of: { readonly move: MoveRow; readonly nowMs: number },
 ): Promise<Result<MoveRow, Refusal>> {
+  const recovered = await checkRecovered(tx, of.move.agreement, of.nowMs);
+  if (!recovered.ok) return recovered;
   const allowed = checkUndo({ ...of.move, sourceIs: await sourceIs(tx, of.move) });
   if (!allowed.ok) return allowed;
   // A source that was declared dead takes its units back, too, as long as they wait (§2.5).

@@ -41,6 +41,7 @@ import { enterRisk } from './enter-risk.ts';
 import { declarationOf } from './fence-source.ts';
 import { startedEntry } from './move-started.ts';
 import { newId } from './new-id.ts';
+import { checkRecovered } from './recovery.ts';
 import { findRoom, mostByOneGrant } from './roomy-authority.ts';
 import { noteRisksTo, settleMovesFrom, settleMovesTo, stakeOf, unfinishedMoves } from './settle-fenced.ts';
 
@@ -351,6 +352,9 @@ export async function grantPassed(context: ClearinghouseContext): Promise<void> 
     await context.store.write(async (tx) => {
       const move = await findMove(tx, id);
       if (move?.state !== 'dead-wait') return ok(null);
+      // How far its horizon was moved on may be forgotten, and what of it has gone elsewhere.
+      const recovered = await checkRecovered(tx, move.agreement, nowMs);
+      if (!recovered.ok) return recovered;
       return grantDead(context, tx, { move, event, nowMs });
     });
   }

@@ -19,6 +19,7 @@ import type { ReadTx, WriteTx } from '../../store/port.ts';
 import { grantUnits } from '../signer.ts';
 import { loadAgreement } from './agreements.ts';
 import { livingAuthority } from './open-authority.ts';
+import { checkRecovered } from './recovery.ts';
 
 export interface GrantAsked {
   readonly agreement: string;
@@ -43,7 +44,11 @@ export interface GrantDecision extends Decided {
 }
 
 /** Every reason to refuse, in the order in which a caller can do something about it. */
-export async function decideGrant(tx: ReadTx, call: GrantAsked): Promise<Result<GrantDecision, Refusal>> {
+export async function decideGrant(
+  tx: ReadTx,
+  call: GrantAsked,
+  nowMs: number,
+): Promise<Result<GrantDecision, Refusal>> {
   const type = checkCalType(call.type);
   if (!type.ok) return type;
   const agreement = await loadAgreement(tx, call.agreement);
@@ -55,6 +60,8 @@ export async function decideGrant(tx: ReadTx, call: GrantAsked): Promise<Result<
   const line = found.value.number;
   const authority = await livingAuthority(tx, call.serverId, call.agreement);
   if (!authority.ok) return authority;
+  const recovered = await checkRecovered(tx, call.agreement, nowMs);
+  if (!recovered.ok) return recovered;
   const account = clearinghouseAccount(call.agreement, line);
   const covered = checkCovered({
     agreement: call.agreement,

@@ -31,6 +31,7 @@ import { carryOver } from './close-authority.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
 import { checkNotDead, suspected } from './open-authority.ts';
+import { checkRecovered } from './recovery.ts';
 
 /**
  * Answers the activation code of a License Server ID under an agreement; asked again, the same code.
@@ -61,6 +62,9 @@ export async function activateByTelephone(
     if (!living.ok) return living;
     const present = await findGrantedAuthority(tx, id.value, call.agreement);
     if (present?.basis === 'key') return err(whyCertified(present));
+    // Which slots were opened since a backup that was restored is not known yet.
+    const recovered = present === undefined ? await checkRecovered(tx, call.agreement, nowMs) : ok(null);
+    if (!recovered.ok) return recovered;
     const slot = await chooseSlot(tx, call.agreement, id.value);
     if (!slot.ok) return slot;
     const known = await openServer(tx, { id: id.value, name: call.name, server, nowMs });
@@ -119,6 +123,7 @@ async function openSlot(
 ): Promise<DeskAnswer> {
   const { present: own, generation, nowMs } = of;
   // A slot that was closed goes on: chains, ratchet and counters (§3.5).
+  if (own === undefined) context.noteServer({ agreement: of.agreement, licenseServerId: of.id });
   const authority = own ?? newAuthority(context, of);
   const answer = activationAnswer(context, { authority, slot: of.slot, nowMs });
   if (own?.state === 'active') {

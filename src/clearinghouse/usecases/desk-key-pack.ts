@@ -35,7 +35,7 @@ export async function grantKeyPack(
   const key = { id: `key-pack:${call.requestId}`, requestDigest };
   return context.store.write((tx) =>
     once<DeskAnswer>(tx, key, async () => {
-      const decided = await decideGrant(tx, { ...call, serverId: id.value });
+      const decided = await decideGrant(tx, { ...call, serverId: id.value }, context.clock.nowMs());
       if (!decided.ok) return decided;
       const { fits, room: most } = decided.value;
       if (!fits) return err({ code: 'quantity-invalid', quantity: call.quantity, most });

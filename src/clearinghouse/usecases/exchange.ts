@@ -27,6 +27,7 @@ import { checkNotDead } from './open-authority.ts';
 import { publisherLog } from './products.ts';
 import type { Taken } from './receive-messages.ts';
 import { receiveMessages } from './receive-messages.ts';
+import { tellRecovery } from './recovery.ts';
 import { answerRehearsal, isRehearsal } from './rehearse-move.ts';
 import { renewCertificates } from './renew-certificates.ts';
 import { stateDueMoves } from './state-move.ts';
@@ -133,12 +134,13 @@ async function welcome(context: ClearinghouseContext, taken: Taken): Promise<str
     const server = await findServer(tx, taken.licenseServerId);
     const horizon = server?.state === 'ok' ? await prolong(context, tx, server) : [];
     const logs = await tellLogs(context, tx, taken.licenseServerId);
+    const recovery = await tellRecovery(tx, taken.licenseServerId);
     const message = await outgoing(tx, {
       id: newId(context),
       type: 'welcome',
       to: taken.licenseServerId,
       agreement: publisherLog,
-      body: { received: taken.received, horizon, logs },
+      body: { received: taken.received, horizon, logs, ...(recovery === undefined ? {} : { recovery }) },
     });
     return ok(await seal(context, tx, message));
   });

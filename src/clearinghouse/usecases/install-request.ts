@@ -27,7 +27,7 @@ export async function installRequest(
 ): Promise<Result<null, Refusal>> {
   const { agreement, product, type, quantity, program } = message.body;
   const asked = { agreement, product, type, quantity, ...program, serverId: message.from.id };
-  const decided = await decideGrant(tx, asked);
+  const decided = await decideGrant(tx, asked, nowMs);
   if (!decided.ok) return decided;
   const { line } = decided.value;
   const row = (await agreementLines(tx, agreement)).find((each) => each.line === line);

@@ -14,6 +14,7 @@ import { findMove } from '../../store/clearinghouse-rows.ts';
 import type { ServerRow } from '../../store/committed-server-rows.ts';
 import { findReceived, findServer, insertReceived, saveServer } from '../../store/committed-server-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
+import { isUnheard } from '../../store/recovery-rows.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { advanceMove } from './advance-move.ts';
@@ -28,6 +29,7 @@ import { checkTeller } from './server-past.ts';
 import { settleDue } from './settle-due.ts';
 import { fencedUntil } from './settle-fenced.ts';
 import { countStranger } from './stranger-limit.ts';
+import { takeReport } from './take-report.ts';
 import { keepForkedLog, takeLogs } from './witness.ts';
 
 export interface Taken {
@@ -63,6 +65,10 @@ export async function receiveMessages(
   await settleDue(context);
   const received: string[] = [];
   for (const run of runsOf(opened)) {
+    if (await isHeldBack(context, run)) {
+      await reportAlone(context, opened);
+      break;
+    }
     const all = await Promise.all(run.map((message) => receiveOne(context, message)));
     const refused = all.find((done) => !done.ok);
     if (refused?.ok === false) return refused;
@@ -116,6 +122,34 @@ async function receiveOne(context: ClearinghouseContext, opened: Opened): Promis
   });
 }
 
+/**
+ * Whether a message has to wait, with all that come after it: while it is not known again how far its sender has come, or
+ * the other end of its move (protocol §5.6), there is no telling what it would do. It comes again with each contact.
+ */
+async function isHeldBack(context: ClearinghouseContext, run: readonly Opened[]): Promise<boolean> {
+  const message = run[0]?.envelope;
+  if (message === undefined || message.t === 'contact') return false;
+  const nowMs = context.clock.nowMs();
+  return context.store.read(async (tx) => {
+    if (await isUnheard(tx, { licenseServerId: message.from.id, nowMs })) return true;
+    if (message.move === undefined || message.t === 'move-request') return false;
+    const move = await findMove(tx, message.move);
+    if (move === undefined) return false;
+    const { agreement, source, target } = move;
+    const other = source === message.from.id ? target : source;
+    return isUnheard(tx, { licenseServerId: other, agreement, nowMs });
+  });
+}
+
+/** What the contact behind messages that have to wait reports; the contact itself comes again with them. */
+async function reportAlone(context: ClearinghouseContext, opened: readonly Opened[]): Promise<void> {
+  const last = opened.at(-1);
+  if (last?.envelope.t !== 'contact') return;
+  const { envelope: message, signer } = last;
+  const nowMs = context.clock.nowMs();
+  await context.store.write((tx) => takeReport(context, tx, { message, publicKey: signer.publicKey, nowMs }));
+}
+
 /** Whether nothing at all is known of the sender. */
 async function isStranger(context: ClearinghouseContext, { envelope }: Opened): Promise<boolean> {
   return (await context.store.read((tx) => findServer(tx, envelope.from.id))) === undefined;
@@ -134,7 +168,9 @@ async function place(
   if (before?.digest === opened.requestDigest) return ok(null);
   const server = await findServer(tx, id);
   if (server === undefined) {
-    if (message.t === 'contact') return ok(null);
+    // One that was activated after the backup that is restored here is known again by what it can prove.
+    if (message.t === 'contact')
+      return takeReport(context, tx, { message, publicKey: opened.signer.publicKey, nowMs });
     if (message.t !== 'activate') return err({ code: 'server-unknown', licenseServerId: id });
   } else {
     // A contact that was overtaken says nothing any more; what it told came again with the later one. Its
@@ -146,8 +182,11 @@ async function place(
     if (!known.ok) return known;
   }
   if (message.t === 'contact') {
-    const logs = await takeLogs(context, tx, { message, publicKey: opened.signer.publicKey });
+    const { publicKey } = opened.signer;
+    const logs = await takeLogs(context, tx, { message, publicKey });
     if (!logs.ok) return logs;
+    const reported = await takeReport(context, tx, { message, publicKey, nowMs });
+    if (!reported.ok) return reported;
   }
   const { publicKey } = opened.signer;
   const done = await handleMessage(context, tx, { message, publicKey, nowMs });

@@ -35,6 +35,7 @@ import { freezeBody } from './move-body.ts';
 import { startedEntry } from './move-started.ts';
 import { newId } from './new-id.ts';
 import { livingAuthority, openAuthority } from './open-authority.ts';
+import { checkRecovered } from './recovery.ts';
 import { unfinishedMoves } from './settle-fenced.ts';
 
 /** What is to be moved, whoever asks for it. */
@@ -185,9 +186,12 @@ export async function beginMove(
   if (!source.ok) return source;
   const target = await livingAuthority(tx, start.to, start.agreement);
   if (!target.ok) return target;
+  const nowMs = context.clock.nowMs();
+  const recovered = await checkRecovered(tx, start.agreement, nowMs);
+  if (!recovered.ok) return recovered;
   const ends = { source: source.value, target: target.value };
   const line = { number: found.value.number, type: type.value };
-  return enterMove(context, tx, { start, ends, line, nowMs: context.clock.nowMs() });
+  return enterMove(context, tx, { start, ends, line, nowMs });
 }
 
 /** The source's authority. One that no longer functions may be under suspicion or closed: it gets nothing. */

@@ -22,6 +22,7 @@ import { handleAnswer } from './handle-answer.ts';
 import { serverLog } from './license-token.ts';
 import { continueLongMoves } from './long-move.ts';
 import { checkPast } from './past.ts';
+import { askCertificates } from './recovery.ts';
 import { administer } from './server-facts.ts';
 import { readTrustList } from './trust-list.ts';
 import { checkForked, takeLogs } from './witness.ts';
@@ -214,6 +215,7 @@ export async function applyAnswerFile(
   if (!file.ok) return file;
   const done = await applyMessages(context, { messages: file.value.messages, ofOthers: 'skip' });
   await continueLongMoves(context);
+  await askCertificates(context);
   if (!done.ok) return done;
   // A welcome is new in every file: it alone does not make one that was given before a new one.
   const news = done.value.applied.filter((type) => type !== 'welcome');

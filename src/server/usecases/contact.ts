@@ -8,6 +8,7 @@ import type { AppliedMessages } from './apply-message.ts';
 import { applyMessages } from './apply-message.ts';
 import { continueLongMove } from './long-move.ts';
 import { sealSome } from './outbox.ts';
+import { askCertificates } from './recovery.ts';
 import { readRequest } from './requests.ts';
 
 export interface ContactCall {
@@ -78,6 +79,7 @@ async function contactOnce(
     if (!answer.ok) return isCut(call.poll) ? ok(done) : answer;
     const applied = await applyMessages(context, { messages: answer.value, ofOthers: 'refuse' });
     if (!applied.ok) return applied;
+    await askCertificates(context);
     done = together(done, applied.value);
     // Where nothing of the last sending was received, sending it again at once would change nothing.
     if (!more || oldest === before) return ok(done);

@@ -16,6 +16,7 @@ import { outgoing } from '../send.ts';
 import { serverLog } from './license-token.ts';
 import { anyUnfinished, continueLongMoves } from './long-move.ts';
 import { newId } from './new-id.ts';
+import { readReport } from './recovery.ts';
 import { noteSealed } from './seen-time.ts';
 import { readAddress, readMethod } from './settings.ts';
 import { stateEndedMoves } from './state-move.ts';
@@ -57,10 +58,15 @@ export async function sealSome(context: ServerContext, most = mostAtOnce): Promi
     const method = await readMethod(tx);
     const address = await readAddress(tx);
     const logs = await tellLogs(context, tx);
+    const report = await readReport(tx);
     const last = await outgoing(tx, {
       id: contact,
       type: 'contact',
-      body: { ack, name: context.name, method, logs, ...(address === null ? {} : { address }) },
+      body: {
+        ...{ ack, name: context.name, method, logs },
+        ...(address === null ? {} : { address }),
+        ...(report === undefined ? {} : { report }),
+      },
     });
     return ok({ tokens: [...tokens, await seal(context, tx, last.body)], more, oldest });
   });

@@ -103,6 +103,8 @@ export async function requestActivation(
     /** Why it is activated again, where it was deactivated (facts §1.7). */
     readonly reason?: RecoveryReason | undefined;
     readonly requestId?: string | undefined;
+    /** Although there is a certificate: a clearinghouse that was restored wants another one to count. */
+    readonly renew?: true;
   },
 ): Promise<Result<AskedFor, Refusal>> {
   const agreement = checkAgreementNumber(order.agreement);
@@ -111,7 +113,8 @@ export async function requestActivation(
     const known = (await listAuthorities(tx)).find((row) => row.agreement === agreement.value);
     const sameKey =
       order.requestId === undefined ? undefined : await findRequest(tx, keyedId(context, order.requestId));
-    if (sameKey === undefined && known?.state === 'active' && known.basis === 'key') {
+    const certified = known?.state === 'active' && known.basis === 'key';
+    if (sameKey === undefined && certified && order.renew === undefined) {
       return err({ code: 'already-activated', agreement: agreement.value });
     }
     const told = sameKey === undefined ? await telephoneFreeze(tx, agreement.value) : undefined;

@@ -25,6 +25,7 @@ import { readPayload } from '../../protocol/paseto.ts';
 import type { TrustList } from '../../protocol/trust.ts';
 import { checkpointKeys } from '../../protocol/trust.ts';
 import {
+  dropCheckpoint,
   findCheckpoint,
   frontierAt,
   learnBlock,
@@ -39,6 +40,7 @@ import type { ServerContext } from '../context.ts';
 import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
 import { readPutBack } from './past.ts';
+import { takeRecovery } from './recovery.ts';
 
 /** This server, as whose journal it is and as a witness. */
 export function ownLog(context: ServerContext): NoteSigner {
@@ -116,7 +118,11 @@ export async function takeLogs(
   tx: WriteTx,
   told: { readonly message: MessageOf<'welcome'>; readonly list: TrustList },
 ): Promise<void> {
-  const { logs } = told.message.body;
+  const { logs, recovery } = told.message.body;
+  const restored = await takeRecovery(context, tx, recovery);
+  // What was seen of journals that are declared to be gone proves nothing any more; the event keeps it.
+  if (restored)
+    for (const agreement of await agreementsOf(tx)) await dropCheckpoint(tx, keyOf(context, agreement));
   if (logs === undefined) return;
   if (logs.seen !== null) await takeSeen(context, tx, { note: logs.seen, list: told.list });
   const prefix = `${clearinghouseOrigin(context.publisher)}/`;
@@ -125,7 +131,7 @@ export async function takeLogs(
     const origin = readCheckpoint(log.note)?.origin ?? '';
     if (!origin.startsWith(prefix)) continue;
     const agreement = origin.slice(prefix.length);
-    await cosignAgreement(context, tx, { agreement, log, list: told.list });
+    await cosignAgreement(context, tx, { agreement, log, list: told.list, restored });
   }
 }
 
@@ -187,7 +193,13 @@ export async function isSeenAhead(context: ServerContext, tx: ReadTx): Promise<b
 async function cosignAgreement(
   context: ServerContext,
   tx: WriteTx,
-  told: { readonly agreement: string; readonly log: ToldLog; readonly list: TrustList },
+  told: {
+    readonly agreement: string;
+    readonly log: ToldLog;
+    readonly list: TrustList;
+    /** Declared just now: what is shown holds from here on, whatever was seen before (§5.6). */
+    readonly restored: boolean;
+  },
 ): Promise<void> {
   const { digest } = context;
   const key = keyOf(context, told.agreement);
@@ -196,12 +208,14 @@ async function cosignAgreement(
   const judged = judgeLog(digest, { told: told.log, seen, keys });
   if (judged === undefined) return;
   const { size, root } = judged.checkpoint;
-  if (judged.verdict === 'fork' && seen !== undefined && seen.conflict === null) {
+  const { restored } = told;
+  if (!restored && judged.verdict === 'fork' && seen !== undefined && seen.conflict === null) {
     await noteConflict(tx, key, told.log.note);
     const data = { agreement: told.agreement, seen: seen.size, told: size };
     await noteEvent(context, tx, { number: 5040, data });
   }
-  if (judged.verdict !== 'extends' || (size === seen?.size && seen.conflict === null)) return;
+  const isNews = judged.verdict === 'extends' && !(size === seen?.size && seen.conflict === null);
+  if (!isNews && !restored) return;
   const note = cosignCheckpoint(digest, told.log.note, {
     signer: ownLog(context),
     atMs: context.clock.nowMs(),
