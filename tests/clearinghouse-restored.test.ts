@@ -14,8 +14,10 @@ import { isoTime } from '../src/core/time.ts';
 import { systemRandom } from '../src/platform/random.ts';
 import type { OpenServer } from '../src/server/app.ts';
 import { settleByContact } from '../src/server/usecases/contact.ts';
+import { returnByTelephone } from '../src/server/usecases/give-back.ts';
 import { requestInstall } from '../src/server/usecases/requests.ts';
 import { listEvents } from '../src/server/usecases/status.ts';
+import { auditOf, worldBundles } from './audit/bundles.ts';
 import {
   activateByContact,
   addConnected,
@@ -259,6 +261,23 @@ describe('a clearinghouse restored to an earlier state', () => {
 });
 
 describe('moves and a restored clearinghouse', () => {
+  it('the audit of both sides afterwards finds grants and returns that were taken over', async (t) => {
+    const world = await made(t);
+    const server = await addConnected(world, 'LS-OLD', 40);
+    await contact(server);
+    const backup = await backUp(t, world);
+    await installByContact(server, { quantity: 50 });
+    value(await returnByTelephone(server.context, { product, type: 'device', quantity: 15 }));
+    await permanent(server, 'PC-1');
+    await backup.restore();
+    await settled(server);
+    assert.deepEqual([await awaited(world), await books(world)], [[], [25, 75, 0]]);
+    await installByContact(server, { quantity: 25 });
+    await contact(server);
+    const findings = auditOf(await worldBundles(world)).findings.filter(({ level }) => level !== 'note');
+    assert.deepEqual(findings, []);
+  });
+
   it('a move that was begun and ended since is in the books again, by what both ends have', async (t) => {
     const world = await made(t);
     const source = await addConnected(world, 'LS-OLD', 40);

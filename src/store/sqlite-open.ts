@@ -7,6 +7,7 @@ import { migrate } from './migrate.ts';
 import { StoreFailure } from './port.ts';
 import { checkBooks } from './sqlite-check.ts';
 import { isBusy } from './sqlite-errors.ts';
+import { breakSeal, checkSeal, closeSealed, lookAtSeal } from './sqlite-seal.ts';
 
 export interface SqliteOptions {
   /**
@@ -43,23 +44,33 @@ const cacheSize = -32768;
 
 const inMemory = (file: string): boolean => file === ':memory:' || /^file:\/[\w-]+\?vfs=memdb$/.test(file);
 
+/** A database, and how it is closed so that what changes meanwhile is found. */
+export interface OpenDatabase {
+  readonly db: DatabaseSync;
+  readonly close: () => void;
+}
+
 /**
  * Opens the database, brings it to this version and checks it. Throws `StoreFailure`. There is one
  * connection, for reading too: a second one drops its whole page cache whenever the first commits, which
  * made each look-up between two commits cost three times as much (7 µs instead of 2).
  */
-export function openDatabase(options: SqliteOptions): DatabaseSync {
+export function openDatabase(options: SqliteOptions): OpenDatabase {
   const { file } = options;
   const mayCreate = options.create === true || inMemory(file);
   let db: DatabaseSync | undefined;
   try {
     if (!inMemory(file) && !existsSync(file)) makeFile(file, mayCreate);
+    const found = inMemory(file) ? null : lookAtSeal(file);
     const timeout = options.busyTimeoutMs ?? defaultBusyTimeoutMs;
     db = new DatabaseSync(file, { timeout, enableForeignKeyConstraints: true });
     prepare(db, file);
+    if (found !== null) checkSeal(db, found);
     migrate(db, { program: options.migrations, mayBeEmpty: mayCreate });
     checkBooks(db, options.digest);
-    return db;
+    if (found === null) return { db, close: () => db?.close() };
+    breakSeal(file);
+    return { db, close: () => closeSealed(db as DatabaseSync, file, found) };
   } catch (error) {
     db?.close();
     throw failureOf(error, file);

@@ -2,7 +2,6 @@
  * The SQLite engine of the store (contract: port.ts): a queue of commands in front of one connection,
  * with group commit. Readers use it between two transactions, so that they see committed state only.
  */
-import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers';
 import type { Digest } from '../core/digest.ts';
 import type { Refusal } from '../core/refusal.ts';
@@ -11,7 +10,7 @@ import type { Committed, CommitWitness, ReadTx, Store, WriteTx } from './port.ts
 import { StoreFailure } from './port.ts';
 import { Batch } from './sqlite-batch.ts';
 import { isBusy, isDatabaseFault } from './sqlite-errors.ts';
-import type { SqliteOptions } from './sqlite-open.ts';
+import type { OpenDatabase, SqliteOptions } from './sqlite-open.ts';
 import { openDatabase } from './sqlite-open.ts';
 import { Statements } from './sqlite-statements.ts';
 import { CommittedRows, Heads, SqliteReadTx, SqliteWriteTx } from './sqlite-tx.ts';
@@ -59,6 +58,7 @@ const fewToShare = 2;
 class SqliteStore implements Store {
   readonly #statements: Statements;
   readonly #digest: Digest;
+  readonly #close: () => void;
   readonly #heads: Heads;
   readonly #onCommit: ((commands: number) => void) | undefined;
   readonly #onFailure: ((failure: StoreFailure) => void) | undefined;
@@ -76,7 +76,8 @@ class SqliteStore implements Store {
   #closing: Promise<void> | undefined;
   #closed = false;
 
-  constructor(db: DatabaseSync, options: SqliteOptions) {
+  constructor({ db, close }: OpenDatabase, options: SqliteOptions) {
+    this.#close = close;
     this.#statements = new Statements(db);
     this.#digest = options.digest;
     this.#heads = new Heads(options.digest);
@@ -116,7 +117,9 @@ class SqliteStore implements Store {
       await new Promise<void>((resolve) => this.#quiet.push(resolve));
     }
     this.#closed = true;
-    this.#statements.db.close();
+    // What has failed is looked through when it is opened again.
+    if (this.#failure === undefined) this.#close();
+    else this.#statements.db.close();
     this.#witness?.close();
   }
 

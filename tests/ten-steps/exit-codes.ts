@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -236,6 +236,7 @@ function bump(path: string): void {
 }
 
 function fromTheFuture(path: string): void {
+  rmSync(`${path}-sum`, { force: true });
   const open = new DatabaseSync(path);
   open.exec("insert into schema_migrations values ('server', 999, 'server-999-from-the-future')");
   open.exec('pragma wal_checkpoint(truncate)');

@@ -65,7 +65,7 @@ const table: readonly Row[] = [
   {
     layer: 'store',
     files: /^src\/store\//,
-    may: 'core store-port store-rows node:crypto node:fs node:path node:sqlite node:timers node:url',
+    may: 'core store-port store-rows node:crypto node:fs node:path node:sqlite node:timers node:url node:zlib',
   },
   {
     layer: 'platform',
