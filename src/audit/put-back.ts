@@ -14,22 +14,22 @@ interface Head {
   readonly root: string;
 }
 
-/** The entries after `from`, up to what the mark says, are lost. */
+/** The entries after `from`, up to what a mark says, are lost; there are several where it was put back before. */
 export interface PutBack {
   readonly from: Head;
-  readonly mark: Head;
+  readonly marks: readonly Head[];
   readonly at: number;
 }
 
-function headIn(body: AuditEntry['body'], name: string): Head {
-  const head = body[name];
-  const { size, root } = typeof head === 'object' && head !== null ? (head as Partial<Head>) : {};
+function headOf(value: unknown): Head {
+  const { size, root } = typeof value === 'object' && value !== null ? (value as Partial<Head>) : {};
   return { size: typeof size === 'number' ? size : 0, root: typeof root === 'string' ? root : '' };
 }
 
 /** What an entry says of it: `restored` on the server, `server-restored` at the clearinghouse. */
 export function putBackOf({ body, at }: AuditEntry): PutBack {
-  return { from: headIn(body, 'database'), mark: headIn(body, 'mark'), at };
+  const marks = body['marks'];
+  return { from: headOf(body['database']), marks: Array.isArray(marks) ? marks.map(headOf) : [], at };
 }
 
 /**
@@ -41,9 +41,9 @@ export function isLostHead(
   head: { readonly size: number; readonly root: string; readonly seenAtMs: number | undefined },
 ): boolean {
   const { size, root, seenAtMs } = head;
-  return putBacks.some(({ from, mark, at }) => {
+  return putBacks.some(({ from, marks, at }) => {
     const isBetween = size >= from.size && root !== from.root;
-    const isBefore = size < mark.size || (size === mark.size && root === mark.root);
+    const isBefore = marks.some((mark) => size < mark.size || (size === mark.size && root === mark.root));
     return isBetween && isBefore && (seenAtMs === undefined || seenAtMs <= at + clockToleranceMs);
   });
 }
@@ -60,9 +60,10 @@ export function matchPutBacks(
   findings: Findings,
 ): void {
   for (const { where, putBacks } of servers.values()) {
-    for (const { from, mark, at } of putBacks) {
+    for (const { from, marks, at } of putBacks) {
+      const lost = Math.max(...marks.map(({ size }) => size)) - from.size;
       const text =
-        `an older database was put back on ${isoTime(at)}, and declared: ${mark.size - from.size} entries after the first ` +
+        `an older database was put back on ${isoTime(at)}, and declared: ${lost} entries after the first ` +
         `${from.size} are lost`;
       findings.add('note', 'put-back', { where, text });
     }
@@ -70,7 +71,12 @@ export function matchPutBacks(
   for (const { where, putBacks } of agreements.values()) {
     for (const { server, declared } of putBacks) {
       const known = servers.get(server)?.putBacks;
-      if (known === undefined || known.some(({ mark }) => mark.root === declared.mark.root)) continue;
+      // What was put back once more, to before that, has lost the entry that told of it.
+      const isKnown = known?.some(
+        ({ from, marks }) =>
+          marks.at(-1)?.root === declared.marks.at(-1)?.root || from.size <= declared.from.size,
+      );
+      if (isKnown !== false) continue;
       const text = `${server} has told of a database that was put back, of which its own journal says nothing`;
       findings.add('break', 'put-back-differs', { where, text });
     }

@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { FreeRange, HighWater } from './high-water.ts';
+import type { Branch, FreeRange, HighWater } from './high-water.ts';
 import { readHighWater, reconcile, sameRights, standingOf, writeHighWater } from './high-water.ts';
 
 const line = {
   ...{ agreement: '4965437', line: 0, installed: 10, unissued: 6, freeK: 10, heldK: 0 },
   ...{ nextRange: 1, nextUnit: 5 },
 };
+const branch = (from: number, id: string): Branch => ({ from, id, size: 60, root: 'dd', seq: 8 });
 const counts = { aid: 'a', seq: 3, freezes: 1, releases: 1, returns: 1 };
 const mark: HighWater = {
   ...{ generation: 2, seq: 9, logSize: 40, logRoot: 'aa', rightsAt: 30, freedAt: 0, seenAtMs: 1000 },
-  ...{ lines: [line], counts: [counts], branches: [{ from: 20, id: 'b' }] },
+  ...{ lines: [line], counts: [counts], branches: [branch(20, 'b')] },
 };
 const roots = (size: number): string => (size === 40 ? 'aa' : 'bb');
 
@@ -24,16 +25,11 @@ describe('standingOf', () => {
     ['another root at that size', { logSize: 41 }, () => 'cc', 'forked'],
     ['shorter than where one was put back', { logSize: 20, branches: [] }, roots, 'behind'],
     ['longer, and never put back', { logSize: 21, branches: [] }, roots, 'forked'],
-    ['put back otherwise', { logSize: 30, branches: [{ from: 20, id: 'c' }] }, roots, 'forked'],
-    [
-      'put back once more',
-      { logSize: 41, branches: [...mark.branches, { from: 39, id: 'd' }] },
-      roots,
-      'forked',
-    ],
+    ['put back otherwise', { logSize: 30, branches: [branch(20, 'c')] }, roots, 'forked'],
+    ['put back once more', { logSize: 41, branches: [...mark.branches, branch(39, 'd')] }, roots, 'forked'],
     [
       'put in doubt once more, as a crash leaves it',
-      { logSize: 41, branches: [...mark.branches, { from: 40, id: 'd' }] },
+      { logSize: 41, branches: [...mark.branches, branch(40, 'd')] },
       roots,
       'ahead',
     ],
@@ -43,6 +39,13 @@ describe('standingOf', () => {
       assert.equal(standingOf(mark, { ...mark, ...change }, rootAt), expected);
     });
   }
+
+  it('no longer than where it was put back first, and longer than where it was put back then: forked', () => {
+    const twice = { ...mark, branches: [branch(20, 'b'), branch(15, 'c')] };
+    const copy = { ...mark, logSize: 20, branches: [] };
+    assert.equal(standingOf(twice, copy, roots), 'forked');
+    assert.equal(standingOf(twice, { ...copy, logSize: 15 }, roots), 'behind');
+  });
 });
 
 describe('sameRights', () => {

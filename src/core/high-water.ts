@@ -26,10 +26,16 @@ export interface CountsMark {
   readonly returns: number;
 }
 
-/** A database was put back: the journal goes on from `from` entries by the entry `id`, which no other copy has. */
+/**
+ * A database was put back: the journal goes on from `from` entries by the entry `id`, which no other copy has. Lost is what
+ * the mark of then was of: `size` entries with this root, in hex, and the messages up to `seq`.
+ */
 export interface Branch {
   readonly from: number;
   readonly id: string;
+  readonly size: number;
+  readonly root: string;
+  readonly seq: number;
 }
 
 export interface HighWater {
@@ -79,7 +85,7 @@ const lineForm = {
   texts: ['agreement'],
   counts: ['line', 'installed', 'unissued', 'freeK', 'heldK', 'nextRange', 'nextUnit'],
 } as const;
-const branchForm = { texts: ['id'], counts: ['from'] } as const;
+const branchForm = { texts: ['id', 'root'], counts: ['from', 'size', 'seq'] } as const;
 const countsForm = { texts: ['aid'], counts: ['seq', 'freezes', 'releases', 'returns'] } as const;
 
 /** The mark as text. */
@@ -127,8 +133,8 @@ export function standingOf(mark: HighWater, database: HighWater, rootAt: (size: 
 
 /** Whether the database was put back as often as what the mark is of, or ends before it was. */
 function isOfOneLine(mark: HighWater, database: HighWater): boolean {
-  const next = mark.branches[database.branches.length];
-  const isBefore = next === undefined || database.logSize <= next.from;
+  const since = mark.branches.slice(database.branches.length);
+  const isBefore = since.every(({ from }) => database.logSize <= from);
   return (
     isBefore &&
     database.branches.every(({ id, from }, at) => {

@@ -146,7 +146,7 @@ const bodies: Readonly<Record<MessageType, JsonObject>> = {
     ...{ source: source.kid, unissued: 25, held: 1, aid: bytes16('aid'), free: reveal, heldChain: reveal },
   },
   statement: { statement: 'v4.public.AAAA' },
-  restored: { ...past, mark: head, note: 'note' },
+  restored: { ...past, marks: [{ ...head, seq: 12 }], note: 'note' },
   revalidate: { ...past, nonce: bytes16('nonce'), own: { note: 'note', from: 0, proof: [] } },
   report: { clearinghouse: 'v4.public.AAAA', source: 'v4.public.BBBB', target: 'v4.public.CCCC' },
   'source-dead': {

@@ -33,8 +33,16 @@ const past = {
   counts: Type.Array(closed({ aid: Bytes16, seq: Count, freezes: Count, releases: Count, returns: Count })),
 };
 
-/** An older database with the same rights: `mark` is how far the server had got, `seq` the last message that it then made. */
-export const Restored = closed({ ...past, mark: Head, note: Note });
+/**
+ * An older database with the same rights. `marks` are how far the server had got, with the last message that it had made,
+ * each time that it was put back; the last one is that of now.
+ */
+const Mark = closed({ ...Head.properties, seq: Count });
+export const Restored = closed({
+  ...past,
+  marks: Type.Array(Mark, { minItems: 1, maxItems: 64 }),
+  note: Note,
+});
 
 /** Asks what was seen of this server. The nonce was made for this question: an older answer is none to it. */
 export const Revalidate = closed({ ...past, nonce: Bytes16, own: ToldLog });

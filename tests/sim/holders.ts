@@ -35,7 +35,9 @@ const request: Act = async (sim) => {
   const holder = anyHolder(sim, type);
   const before = sim.tokens.of(holder, type);
   const server = askAt(sim, before.at(-1));
-  const shown = sim.chance.happens(0.6) ? recent(sim, before) : undefined;
+  const some = sim.chance.happens(0.6) ? recent(sim, before) : undefined;
+  // As clients do: who was given a license since shows it to a server that was put back.
+  const shown = sim.profile.putBacks > 0 ? before.at(-1) : some;
   return ask(sim, { holder, type, server, shown, hops: 0 });
 };
 

@@ -7,6 +7,7 @@ import { makeHosts } from './hosts.ts';
 import { deliveryOf } from './post.ts';
 import { profileOf } from './profile.ts';
 import { Program } from './program.ts';
+import { MemoryMark } from './put-back.ts';
 import { unreadBooks } from './replayed.ts';
 import type { Clearinghouse, Sim, SimServer } from './sim.ts';
 import { template } from './template.ts';
@@ -69,6 +70,7 @@ export async function makeSim(seed: number): Promise<Sim> {
 }
 
 async function makeServer(sim: Sim, from: { name: string; dir: string; file: string }): Promise<SimServer> {
+  const mark = sim.profile.putBacks > 0 ? new MemoryMark() : undefined;
   const program: Program<ServerContext> = new Program({
     ...{ name: from.name, kind: 'server' as const, from: from.file },
     clock: { nowMs: () => sim.nowMs + server.skewMs },
@@ -76,10 +78,11 @@ async function makeServer(sim: Sim, from: { name: string; dir: string; file: str
       openServerContext(from.dir, {
         ...{ clock: program.clock, random: sim.random, store },
         delivery: deliveryOf(sim, () => server),
+        ...(mark === undefined ? {} : { openMark: () => mark.open() }),
       }),
   });
   const server: SimServer & { id: string } = {
-    ...{ program, name: from.name, id: '', skewMs: 0, condition: 'up' },
+    ...{ program, name: from.name, id: '', skewMs: 0, condition: 'up', mark },
   };
   await program.start();
   server.id = program.context.licenseServerId;

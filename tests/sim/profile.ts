@@ -30,28 +30,38 @@ export interface Profile {
   readonly onward: number;
   /** How often holders leave a server that was declared dead and lives at once, long before its horizon. */
   readonly leftEarly: number;
+  /** How often a disk is put back to an earlier copy; holders show what they have then. */
+  readonly putBacks: number;
 }
 
-type Kind = 'plain' | 'deaths' | 'lost lines' | 'left early' | 'overlaps' | 'onward';
+type Kind = 'put back' | 'plain' | 'deaths' | 'lost lines' | 'left early' | 'overlaps' | 'onward';
 
 /**
  * Of every five thousand seeds those of the second thousand have servers that fail (of every other second thousand,
  * servers that only seem to), and those of the fifth have long moves (the second half of them also clocks that were
  * ahead; of every other fifth thousand, moves that go on before their source has heard of the end). Of every ten
- * thousand those of the ninth have servers whose holders leave them early; the others have none of these.
+ * thousand those of the ninth have servers whose holders leave them early, and those of the fourth disks that are put back;
+ * the others have none of these.
  */
 function kindOf(seed: number): Kind {
   const thousand = Math.floor(seed / 1000) % 10;
   if (thousand % 5 === 1) return thousand === 6 ? 'lost lines' : 'deaths';
   if (thousand % 5 === 4) return thousand === 9 ? 'onward' : 'overlaps';
+  if (thousand === 3) return 'put back';
   return thousand === 8 ? 'left early' : 'plain';
 }
 
 /** After so many steps little is left to happen: the servers of such a run have failed, and its steps are long. */
 export function mostSteps(seed: number): number {
-  return { plain: 1000, overlaps: 150, onward: 100, deaths: 120, 'lost lines': 60, 'left early': 60 }[
-    kindOf(seed)
-  ];
+  return {
+    'put back': 1000,
+    plain: 1000,
+    overlaps: 150,
+    onward: 100,
+    deaths: 120,
+    'lost lines': 60,
+    'left early': 60,
+  }[kindOf(seed)];
 }
 
 export function profileOf(seed: number, chance: Chance): Profile {
@@ -70,13 +80,14 @@ export function profileOf(seed: number, chance: Chance): Profile {
     clocks: chance.happens(0.2),
     pace: chance.pick([0.3, 1, 3]),
     moves: chance.pick([0.5, 1, 3]),
-    ...{ deaths: 0, overlaps: 0, untimely: 0, lostLines: 0, onward: 0, leftEarly: 0 },
+    ...{ deaths: 0, overlaps: 0, untimely: 0, lostLines: 0, onward: 0, leftEarly: 0, putBacks: 0 },
   };
   const kind = kindOf(seed);
   if (kind === 'plain') return plain;
   // Fewer come more often, and little is lost: what is twice in the world then shows soon.
   const { holders, loss, moves } = plain;
   const dense = { ...plain, holders: Math.min(holders, 8), loss: loss / 2 };
+  if (kind === 'put back') return { ...dense, moves: moves / 5, putBacks: 2 };
   if (kind === 'lost lines') {
     return { ...dense, holders: 6, loss: 0, crashes: 0, moves: moves / 5, deaths: 0.5, lostLines: 12 };
   }

@@ -119,7 +119,7 @@ export class Program<Context> {
   readonly name: string;
   readonly clock: Clock;
   readonly #options: ProgramOptions<Context>;
-  readonly #database = new MemoryDatabase();
+  #database = new MemoryDatabase();
   #store: MortalStore | undefined;
   #context: Context | undefined;
   /** Whether anything was committed since somebody looked. */
@@ -153,6 +153,20 @@ export class Program<Context> {
 
   get file(): string {
     return this.#database.file;
+  }
+
+  /** A copy of what it has committed. */
+  copy(): MemoryDatabase {
+    const copy = new MemoryDatabase();
+    copy.fillFrom(this.file);
+    return copy;
+  }
+
+  /** While it is stopped: what was committed since the copy is gone. */
+  putBack(copy: MemoryDatabase): void {
+    this.#database.close();
+    this.#database = new MemoryDatabase();
+    this.#database.fillFrom(copy.file);
   }
 
   get isUp(): boolean {

@@ -19,6 +19,7 @@ import { people } from './people.ts';
 import { contact, deliver, writeFile } from './post.ts';
 import type { CrashPlan } from './program.ts';
 import { Crashed } from './program.ts';
+import { putBacks } from './put-back.ts';
 import type { Sim } from './sim.ts';
 import { anyServer, programsOf } from './sim.ts';
 import { Violation } from './tokens.ts';
@@ -61,6 +62,7 @@ const acts = {
   ...overlaps,
   goOn,
   ...holders,
+  ...putBacks,
   contact,
   writeFile,
   deliver,
@@ -102,6 +104,7 @@ function weightsOf({ profile }: Sim): Readonly<Record<ActName, number>> {
     untimely: profile.untimely,
     onward: profile.onward,
     leaveEarly: profile.leftEarly,
+    ...{ copyDisk: profile.putBacks, putBack: profile.putBacks },
   };
 }
 

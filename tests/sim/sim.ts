@@ -7,6 +7,7 @@ import type { SeededRandom } from './chances.ts';
 import type { SessionHost } from './hosts.ts';
 import type { Profile } from './profile.ts';
 import type { Program } from './program.ts';
+import type { MemoryMark } from './put-back.ts';
 import type { Books } from './replayed.ts';
 import type { TokenBook } from './tokens.ts';
 
@@ -25,6 +26,8 @@ export interface SimServer {
   readonly id: string;
   skewMs: number;
   condition: Condition;
+  /** Beside its instance secret; only where disks are put back. */
+  readonly mark: MemoryMark | undefined;
 }
 
 /** Messages or a file under way, or in a drawer. */

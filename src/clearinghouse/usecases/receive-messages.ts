@@ -25,7 +25,7 @@ import { newId } from './new-id.ts';
 import { suspected } from './open-authority.ts';
 import { publisherLog } from './products.ts';
 import { keepRefusedFreeze } from './refused-freeze.ts';
-import { checkTeller } from './server-past.ts';
+import { checkTeller, isLost } from './server-past.ts';
 import { settleDue } from './settle-due.ts';
 import { fencedUntil } from './settle-fenced.ts';
 import { countStranger } from './stranger-limit.ts';
@@ -177,6 +177,7 @@ async function place(
     // generation is one that is not known here yet where a server was closed and its code is still to be read.
     const overtaken = message.t === 'contact' && before === undefined && seq < server.seq;
     if (overtaken && gen >= server.generation) return ok(null);
+    if (await isLost(tx, { message, isNew: before === undefined })) return noteLost(tx, opened, nowMs);
     const isReceipt = receipts.has(message.t) && (await fencedUntil(tx, id)) === undefined;
     const known = checkSender({ server, message, repeated: before !== undefined, isReceipt });
     if (!known.ok) return known;
@@ -191,6 +192,12 @@ async function place(
   const { publicKey } = opened.signer;
   const done = await handleMessage(context, tx, { message, publicKey, nowMs });
   if (!done.ok) return done;
+  await noteReceived(tx, opened, nowMs);
+  return ok(null);
+}
+
+/** It is taken in like any other, and nothing comes of it. */
+async function noteLost(tx: WriteTx, opened: Opened, nowMs: number): Promise<Result<null, Refusal>> {
   await noteReceived(tx, opened, nowMs);
   return ok(null);
 }

@@ -6,10 +6,11 @@
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
-import type { MessageOf } from '../../protocol/envelope.ts';
+import type { Message, MessageOf } from '../../protocol/envelope.ts';
 import type { ToldPast } from '../../protocol/past-bodies.ts';
 import type { ServerRow } from '../../store/committed-server-rows.ts';
 import { authoritiesOfServer, chainsOf, findServer, saveServer } from '../../store/committed-server-rows.ts';
+import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { outgoing } from '../send.ts';
@@ -66,16 +67,17 @@ async function aheadInBooks(tx: ReadTx, licenseServerId: string, told: ToldPast)
   return null;
 }
 
-/** Whether the books here contradict what it tells: codes that it never made, positions that it never had. */
+/**
+ * Whether it tells of more than it was granted. That it tells of less than is known here is no contradiction: codes may have
+ * been typed and read since it was put back, before this message arrived.
+ */
 async function contradicts(tx: ReadTx, licenseServerId: string, told: ToldPast): Promise<boolean> {
-  for (const authority of await authoritiesOfServer(tx, licenseServerId)) {
-    if (authority.state === 'closed') continue;
-    const counts = told.counts.find(({ aid }) => aid === authority.aid);
-    if (counts === undefined || counts.seq < authority.confirmationSeq) return true;
-    for (const { line: number, kind, k, confirmedK } of await chainsOf(tx, authority.aid)) {
-      const line = told.lines.find((each) => each.aid === authority.aid && each.line === number);
-      const here = (kind === 'free' ? line?.freeK : line?.heldK) ?? 0;
-      if (here < confirmedK || here > k) return true;
+  for (const { aid } of await authoritiesOfServer(tx, licenseServerId)) {
+    const chains = await chainsOf(tx, aid);
+    for (const line of told.lines.filter((each) => each.aid === aid)) {
+      const granted = (kind: 'free' | 'held'): number =>
+        chains.find((chain) => chain.line === line.line && chain.kind === kind)?.k ?? 0;
+      if (line.freeK > granted('free') || line.heldK > granted('held')) return true;
     }
   }
   return false;
@@ -96,15 +98,26 @@ export async function handleRestored(
 ): Promise<Result<null, Refusal>> {
   const { message, publicKey, nowMs } = of;
   const { id } = message.from;
-  const { mark, database, note, seq } = message.body;
+  const { marks, database, note } = message.body;
+  const lastSeq = Math.max(...marks.map(({ seq }) => seq));
   const server = await findServer(tx, id);
   if (server === undefined) return err({ code: 'server-unknown', licenseServerId: id });
   const seen = await seenOf(context, tx, server);
-  const fits = seen.every(({ size, root }) => size < mark.size || (size === mark.size && root === mark.root));
-  if (!fits || server.seq > seq || database.size > mark.size || (await contradicts(tx, id, message.body))) {
-    const reason = `it was put back to ${database.size} of ${mark.size} entries, which is not what was seen of it`;
+  const fits = seen.every(
+    ({ size, root }) =>
+      size <= database.size ||
+      marks.some((mark) => size < mark.size || (size === mark.size && root === mark.root)),
+  );
+  if (!fits || server.seq > lastSeq || (await contradicts(tx, id, message.body))) {
+    const reason = `it was put back to ${database.size} entries, which is not what was seen of it`;
     return err({ code: 'server-suspect', licenseServerId: id, reason });
   }
+  await addLost(tx, {
+    licenseServerId: id,
+    generation: message.from.gen,
+    after: message.body.seq,
+    upTo: lastSeq,
+  });
   // What was seen of it is in the older database, too: its journal just goes on.
   if (seen.every(({ size }) => size <= database.size)) return ok(null);
   const begun = await beginAnew(context, tx, { note, publicKey, head: database, id });
@@ -115,10 +128,49 @@ export async function handleRestored(
     const last = seen.reduce((one, other) => (other.size > one.size ? other : one));
     await tx.post({
       ...{ log, kind: 'server-restored', id: `${message.id}:${log}`, at: nowMs },
-      body: { server: id, seen: { ...last }, mark: { ...mark }, database: { ...database } },
+      body: {
+        server: id,
+        seen: { ...last },
+        marks: marks.map(({ size, root }) => ({ size, root })),
+        database: { ...database },
+      },
     });
   }
   return ok(null);
+}
+
+interface Lost {
+  readonly licenseServerId: string;
+  readonly generation: number;
+  /** Its messages after this one, up to that, are none that it knows of. */
+  readonly after: number;
+  readonly upTo: number;
+}
+
+const lostKey = (licenseServerId: string): string => `lost:${licenseServerId}`;
+
+async function lostOf(tx: ReadTx, licenseServerId: string): Promise<readonly Lost[]> {
+  return JSON.parse((await readMeta(tx, lostKey(licenseServerId))) ?? '[]') as readonly Lost[];
+}
+
+async function addLost(tx: WriteTx, lost: Lost): Promise<void> {
+  const all = [...(await lostOf(tx, lost.licenseServerId)), lost];
+  await writeMeta(tx, lostKey(lost.licenseServerId), JSON.stringify(all));
+}
+
+/**
+ * Whether a message is one that its sender had made after the database that it was put back to, and knows nothing of any
+ * more. One that lay in a drawer meanwhile is no fork, and has no effect.
+ */
+export async function isLost(
+  tx: ReadTx,
+  { message: { from }, isNew }: { readonly message: Message; readonly isNew: boolean },
+): Promise<boolean> {
+  if (!isNew) return false;
+  const lost = await lostOf(tx, from.id);
+  return lost.some(
+    ({ generation, after, upTo }) => from.gen === generation && from.seq > after && from.seq <= upTo,
+  );
 }
 
 /** A server whose past is in doubt asks. Where nothing was seen beyond its database, it is suspect no longer. */

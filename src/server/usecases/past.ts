@@ -69,12 +69,13 @@ export type PutBack = JsonObject & {
   readonly from: number;
 };
 
-/** Every time that it was put back (core/high-water.ts). */
-const branchesKey = 'branches';
+/** Every time that it was put back (core/high-water.ts), those that an older database does not know of among them. */
+export async function writeBranches(tx: WriteTx, branches: readonly Branch[]): Promise<void> {
+  await writeMeta(tx, 'branches', JSON.stringify(branches));
+}
 
-export async function addBranch(tx: WriteTx, branch: Branch): Promise<void> {
-  const before = JSON.parse((await readMeta(tx, branchesKey)) ?? '[]') as readonly Branch[];
-  await writeMeta(tx, branchesKey, JSON.stringify([...before, branch]));
+export async function readBranches(tx: ReadTx): Promise<readonly Branch[]> {
+  return JSON.parse((await readMeta(tx, 'branches')) ?? '[]') as readonly Branch[];
 }
 
 const putBackKey = 'putBack';

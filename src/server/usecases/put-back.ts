@@ -20,10 +20,12 @@ import { outgoing } from '../send.ts';
 import { noteEvent } from './events.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
-import { addBranch, writePast, writePutBack } from './past.ts';
+import { readBranches, writeBranches, writePast, writePutBack } from './past.ts';
 import { asidePosting, setAside } from './quarantine.ts';
 import { ownLog, tellOwn } from './witness.ts';
 
+/** So many of the last times that it was put back are told. */
+const mostMarks = 64;
 /** So many numbers of messages are passed over where nobody knows which were used. */
 const unknownNumbers = 2 ** 20;
 
@@ -86,21 +88,24 @@ export async function makeGood(
   const untilMs = mark.seenAtMs + longestLeaseMs;
   const aside = await asideOf(context, tx, { lines: of.lines, opensAt: untilMs });
   await keepRenewed(tx, { atMs: mark.seenAtMs + renewalMs, untilMs });
-  await passOver(tx, mark.seq);
+  const seq = await passOver(tx, mark.seq);
   await writePast(tx, { state: 'restored', sinceMs: nowMs, untilMs });
   await writePutBack(tx, { size: mark.logSize, root: mark.logRoot, from: size });
-  const heads = {
-    mark: { size: mark.logSize, root: base64url(bytesOfHex(mark.logRoot) ?? new Uint8Array(32)) },
-    database: { size, root: base64url(root) },
-  };
   const own = ownLog(context);
   const note = signCheckpoint(context.digest, { origin: own.name, size, root }, own);
   const id = newId(context);
-  await addBranch(tx, { from: size, id });
-  const body = { ...heads, seq: mark.seq, ...(await positionsOf(tx)), note };
+  const lost = { size: mark.logSize, root: mark.logRoot, seq: mark.seq };
+  const branches = [...mark.branches, { from: size, id, ...lost }];
+  await writeBranches(tx, branches);
+  // Those of before too: what told of them may be among what is lost now.
+  const marks = branches.slice(-mostMarks).map(({ size: of, root: head, seq: last }) => ({
+    ...{ size: of, root: base64url(bytesOfHex(head) ?? new Uint8Array(32)), seq: last },
+  }));
+  const database = { size, root: base64url(root) };
+  const body = { marks, database, seq, ...(await positionsOf(tx)), note };
   await tx.post({
     ...{ log: serverLog, kind: 'restored', id, at: nowMs },
-    body: { ...heads, until: untilMs, quarantined: amountsOf(aside) },
+    body: { marks, database, until: untilMs, quarantined: amountsOf(aside) },
     postings: aside.map(({ line, amount }) => asidePosting(line, amount)),
     outbox: [await outgoing(tx, { id, type: 'restored', body })],
   });
@@ -122,7 +127,7 @@ export async function doubtPast(
   of: {
     readonly reason: IdentityReason;
     /** What the database was held against; null: the mark is lost, and nobody knows how far this server had got. */
-    readonly mark: Pick<HighWater, 'seq' | 'seenAtMs' | 'logSize' | 'logRoot'> | null;
+    readonly mark: HighWater | null;
   },
 ): Promise<void> {
   const { mark, reason } = of;
@@ -143,7 +148,9 @@ export async function doubtPast(
     await writePutBack(tx, { size: mark.logSize, root: mark.logRoot, from: size });
   const nonce = base64url(context.random.bytes(16));
   const id = newId(context);
-  await addBranch(tx, { from: size, id });
+  const known = mark?.branches ?? (await readBranches(tx));
+  const lost = { size: mark?.logSize ?? size, root: mark?.logRoot ?? hex(root), seq: mark?.seq ?? seq };
+  await writeBranches(tx, [...known, { from: size, id, ...lost }]);
   const asked = { nonce, question: id, answer: null };
   await writePast(tx, { state: 'doubted', reason, sinceMs: nowMs, untilMs, ...asked });
   await tx.post({
