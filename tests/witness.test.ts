@@ -6,7 +6,6 @@ import { it } from 'node:test';
 import { openClearinghouse } from '../src/clearinghouse/app.ts';
 import { exchangeMessages } from '../src/clearinghouse/usecases/exchange.ts';
 import { ok } from '../src/core/result.ts';
-import { openHighWaterFile } from '../src/platform/high-water-file.ts';
 import type { NoteKey } from '../src/protocol/checkpoint.ts';
 import { clearinghouseOrigin, openCheckpoint, serverOrigin } from '../src/protocol/checkpoint.ts';
 import { mostAhead } from '../src/protocol/log-exchange.ts';

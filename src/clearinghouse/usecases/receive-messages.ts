@@ -167,12 +167,8 @@ async function place(
   const before = await findReceived(tx, { licenseServerId: id, generation: gen, seq });
   if (before?.digest === opened.requestDigest) return ok(null);
   const server = await findServer(tx, id);
-  if (server === undefined) {
-    // One that was activated after the backup that is restored here is known again by what it can prove.
-    if (message.t === 'contact')
-      return takeReport(context, tx, { message, publicKey: opened.signer.publicKey, nowMs });
-    if (message.t !== 'activate') return err({ code: 'server-unknown', licenseServerId: id });
-  } else {
+  if (server === undefined && message.t !== 'activate') return fromUnknown(context, tx, opened);
+  if (server !== undefined) {
     // A contact that was overtaken says nothing any more; what it told came again with the later one. Its
     // generation is one that is not known here yet where a server was closed and its code is still to be read.
     const overtaken = message.t === 'contact' && before === undefined && seq < server.seq;
@@ -182,18 +178,35 @@ async function place(
     const known = checkSender({ server, message, repeated: before !== undefined, isReceipt });
     if (!known.ok) return known;
   }
-  if (message.t === 'contact') {
-    const { publicKey } = opened.signer;
-    const logs = await takeLogs(context, tx, { message, publicKey });
-    if (!logs.ok) return logs;
-    const reported = await takeReport(context, tx, { message, publicKey, nowMs });
-    if (!reported.ok) return reported;
-  }
   const { publicKey } = opened.signer;
+  if (message.t === 'contact') {
+    const heard = await hearContact(context, tx, { message, publicKey, nowMs });
+    if (!heard.ok) return heard;
+  }
   const done = await handleMessage(context, tx, { message, publicKey, nowMs });
   if (!done.ok) return done;
   await noteReceived(tx, opened, nowMs);
   return ok(null);
+}
+
+/** One that was activated after the backup that is restored here is known again by what it can prove. */
+async function fromUnknown(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  { envelope: message, signer: { publicKey } }: Opened,
+): Promise<Result<null, Refusal>> {
+  if (message.t !== 'contact') return err({ code: 'server-unknown', licenseServerId: message.from.id });
+  return takeReport(context, tx, { message, publicKey, nowMs: context.clock.nowMs() });
+}
+
+/** What a contact tells besides: the journals, and what a clearinghouse that was restored has to know. */
+async function hearContact(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  of: Parameters<typeof takeReport>[2],
+): Promise<Result<null, Refusal>> {
+  const logs = await takeLogs(context, tx, of);
+  return logs.ok ? takeReport(context, tx, of) : logs;
 }
 
 /** It is taken in like any other, and nothing comes of it. */
