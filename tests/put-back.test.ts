@@ -1,9 +1,12 @@
 /** A license server that is put back to an older database with the same rights (protocol §5.2, RECONCILE). */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, it } from 'node:test';
+import { exchangeMessages } from '../src/clearinghouse/usecases/exchange.ts';
+import { sealOutbox } from '../src/server/usecases/outbox.ts';
 import { sweepLapsed } from '../src/server/usecases/reclaim.ts';
 import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
+import { requestInstall } from '../src/server/usecases/requests.ts';
 import { returnLicense } from '../src/server/usecases/return-license.ts';
 import { settlePast } from '../src/server/usecases/revalidate.ts';
 import { listEvents, readStatus } from '../src/server/usecases/status.ts';
@@ -12,7 +15,7 @@ import * as acts from './world/acts.ts';
 import type { Restorable } from './world/put-back.ts';
 import { restorable } from './world/put-back.ts';
 import type { World } from './world/world.ts';
-import { makeWorld, product, refusalOf, value } from './world/world.ts';
+import { agreement, makeWorld, product, refusalOf, value } from './world/world.ts';
 
 let world: World;
 let old: Restorable;
@@ -183,4 +186,43 @@ it('shows in its status what is set aside, and until when', async () => {
   await old.putBack('copy');
   const { past } = await readStatus(old.server().context);
   assert.equal(past?.state, 'restored');
+});
+
+it('has the horizon that it had', async () => {
+  const horizon = async (): Promise<string | null> => (await readStatus(old.server().context)).horizon;
+  await old.save('copy');
+  const before = await horizon();
+  world.clock.advanceDays(60);
+  await acts.contact(old.server());
+  const moved = await horizon();
+  assert.notEqual(moved, before);
+  await old.putBack('copy');
+  assert.equal(await horizon(), moved);
+});
+
+it('is no fork for a letter of the lost time that comes out of a drawer', async () => {
+  await acts.contact(old.server());
+  await old.save('copy');
+  value(await requestInstall(old.server().context, { agreement, product, type: 'device', quantity: 2 }));
+  const drawer = await sealOutbox(old.server().context);
+  await old.putBack('copy');
+  await acts.contact(old.server());
+  value(await exchangeMessages(world.clearinghouse.context, { messages: drawer, waitMs: 0 }));
+  assert.equal(await stateThere(), 'ok');
+  await acts.contact(old.server());
+  assert.equal(await stateThere(), 'ok');
+  assert.deepEqual(await counts(), [6, 2, 4, 0, 0, 0]);
+});
+
+it('is no fork where it was put back twice before anybody heard of it', async () => {
+  await old.save('first');
+  await issue('ws-3');
+  await acts.contact(old.server());
+  await old.putBack('first');
+  await issue('ws-4');
+  await old.putBack('first');
+  await acts.contact(old.server());
+  await acts.contact(old.server());
+  assert.equal(await stateThere(), 'ok');
+  assert.deepEqual(await counts(), [6, 2, 2, 0, 0, 2]);
 });

@@ -8,7 +8,7 @@ const line = {
   ...{ nextRange: 1, nextUnit: 5 },
 };
 const branch = (from: number, id: string): Branch => ({ from, id, size: 60, root: 'dd', seq: 8 });
-const counts = { aid: 'a', seq: 3, freezes: 1, releases: 1, returns: 1 };
+const counts = { aid: 'a', seq: 3, freezes: 1, releases: 1, returns: 1, horizonE: 3, horizonValue: 'v' };
 const mark: HighWater = {
   ...{ generation: 2, seq: 9, logSize: 40, logRoot: 'aa', rightsAt: 30, freedAt: 0, seenAtMs: 1000 },
   ...{ lines: [line], counts: [counts], branches: [branch(20, 'b')] },

@@ -17,13 +17,16 @@ export interface LineMark {
   readonly nextUnit: number;
 }
 
-/** The codes that an authority has made. */
+/** The codes that an authority has made, and its horizon. */
 export interface CountsMark {
   readonly aid: string;
   readonly seq: number;
   readonly freezes: number;
   readonly releases: number;
   readonly returns: number;
+  /** How far it may go on: a position of its horizon, and the value that proves it. */
+  readonly horizonE: number;
+  readonly horizonValue: string;
 }
 
 /**
@@ -86,7 +89,10 @@ const lineForm = {
   counts: ['line', 'installed', 'unissued', 'freeK', 'heldK', 'nextRange', 'nextUnit'],
 } as const;
 const branchForm = { texts: ['id', 'root'], counts: ['from', 'size', 'seq'] } as const;
-const countsForm = { texts: ['aid'], counts: ['seq', 'freezes', 'releases', 'returns'] } as const;
+const countsForm = {
+  texts: ['aid', 'horizonValue'],
+  counts: ['seq', 'freezes', 'releases', 'returns', 'horizonE'],
+} as const;
 
 /** The mark as text. */
 export function writeHighWater(mark: HighWater): string {

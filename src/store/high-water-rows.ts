@@ -34,7 +34,8 @@ export function highWaterOf(
   );
   const branches = meta.get('branches');
   const counts = committed.all<CountsMark>(
-    `select aid, confirmation_seq as "seq", freezes, releases, returns from authorities
+    `select aid, confirmation_seq as "seq", freezes, releases, returns,
+       horizon_e as "horizonE", horizon_value as "horizonValue" from authorities
      where state <> 'superseded' order by aid`,
   );
   const { size, root } = committed.head(log);

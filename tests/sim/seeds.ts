@@ -17,6 +17,9 @@ export const fixedSeeds: readonly FixedSeed[] = [
   { seed: 22, steps: 520, why: 'a license that came with a move was given back while its old token lived' },
   { seed: 8, steps: 550, why: 'a freeze by telephone was taken for that of a move by messages' },
   { seed: 31, steps: 200, why: 'a release by telephone after an undo, whose freeze was never heard of' },
+  { seed: 3008, steps: 400, why: 'a code was read after a server was put back, before it was told' },
+  { seed: 3025, steps: 120, why: 'a certificate was under way to a server that was put back' },
+  { seed: 3033, steps: 480, why: 'a server that was put back had lost its horizon, and served nobody' },
   {
     seed: 253,
     steps: 1000,

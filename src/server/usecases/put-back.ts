@@ -14,7 +14,7 @@ import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { OutgoingMessage, ReadTx, WriteTx } from '../../store/port.ts';
 import { prolongQuarantines } from '../../store/quarantine-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
-import { findLine, listAuthorities, listLines } from '../../store/server-authority-rows.ts';
+import { findLine, listAuthorities, listLines, setHorizon } from '../../store/server-authority-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { outgoing } from '../send.ts';
 import { noteEvent } from './events.ts';
@@ -39,6 +39,15 @@ async function positionsOf(tx: ReadTx): Promise<JsonObject> {
       ...{ aid, seq, freezes, releases, returns },
     })),
   };
+}
+
+/** What proves a horizon is signed for: having had it, the server has it still. */
+async function keepHorizons(tx: WriteTx, mark: HighWater): Promise<void> {
+  for (const { aid, horizonE: before } of await listAuthorities(tx)) {
+    const known = mark.counts.find((each) => each.aid === aid);
+    if (known === undefined || known.horizonE <= before) continue;
+    await setHorizon(tx, aid, { e: known.horizonE, value: known.horizonValue });
+  }
 }
 
 /** The next message gets a number that none had; answers the last one that this database knows. */
@@ -88,6 +97,7 @@ export async function makeGood(
   const untilMs = mark.seenAtMs + longestLeaseMs;
   const aside = await asideOf(context, tx, { lines: of.lines, opensAt: untilMs });
   await keepRenewed(tx, { atMs: mark.seenAtMs + renewalMs, untilMs });
+  await keepHorizons(tx, mark);
   const seq = await passOver(tx, mark.seq);
   await writePast(tx, { state: 'restored', sinceMs: nowMs, untilMs });
   await writePutBack(tx, { size: mark.logSize, root: mark.logRoot, from: size });
