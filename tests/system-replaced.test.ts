@@ -148,6 +148,11 @@ describe('the operating system of a license server is replaced, and the telephon
       ...['server', 'recover', '--statement', statement],
     );
     assert.match(asked.say[0] ?? '', /17 unissued CALs were not restored/);
+    const page = (await server.page('server', 'recover', '--statement', statement)).replaceAll(/\s+/g, ' ');
+    assert.match(
+      page,
+      /Read to the clearinghouse.*The old License Server ID:.*The new License Server ID:.*calyx desk recover/,
+    );
     await server.serve();
     for (const name of names) assert.equal((await ask(server.address, name)).body.kind, 'temporary', name);
     await server.stop();

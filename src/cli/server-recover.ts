@@ -17,7 +17,7 @@ import { withReason } from './recovery-options.ts';
 import type { MoveView, Status } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
 import { answerCommand, writeRequestFile } from './server-files.ts';
-import { serverCommand } from './server-words.ts';
+import { serverCommand, spokenId } from './server-words.ts';
 
 interface RecoverOptions {
   readonly from?: string;
@@ -124,11 +124,9 @@ async function byTelephone(api: ApiClient, cli: Cli, options: RecoverOptions): P
   return done({ ...recovery, say, desk: commands }, (page) => {
     page.title('Nothing is sent by telephone. Read to the clearinghouse:');
     for (const text of say) page.text(text);
-    page.keyValues([
-      ['Old License Server ID', recovery.from.join(', ')],
-      ['New License Server ID', status.licenseServerId],
-      ['Statement', recovery.statement],
-    ]);
+    page.keyValues([['Statement', recovery.statement]]);
+    for (const from of recovery.from) page.code('The old License Server ID:', spokenId(from));
+    page.code('The new License Server ID:', spokenId(status.licenseServerId));
     page.next('At the desk, and then here, each CAL Key Pack ID that is read out:');
     page.verbatim([...commands, serverCommand(cli, 'install', '--code', 'CODE')]);
   });
