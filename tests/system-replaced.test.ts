@@ -159,27 +159,14 @@ describe('the operating system of a license server is replaced, and the telephon
     const recovery = await site.clearinghouse.done<
       DeskAnswer & { lines: readonly Record<string, unknown>[] }
     >(
-      ...[
-        'desk',
-        'recover',
-        '--agreement',
-        agreement,
-        '--from',
-        before_.licenseServerId,
-        '--to',
-        licenseServerId,
-      ],
+      ...['desk', 'recover', '--agreement', agreement],
+      ...['--from', before_.licenseServerId, '--to', licenseServerId],
       ...['--reason', 'redeployed', '--statement', statement, '--by', 'Bo'],
     );
     assert.equal(recovery.codes.length, 1);
     assert.deepEqual([recovery.lines[0]?.['units'], recovery.lines[0]?.['unitsAtRisk']], [20, 20]);
-    const installed = await server.done<Installed>(
-      'server',
-      'install',
-      '--code',
-      recovery.code ?? '',
-      '--yes',
-    );
+    const code = recovery.code ?? '';
+    const installed = await server.done<Installed>('server', 'install', '--code', code, '--yes');
     assert.deepEqual([installed.added, installed.installed], [20, 20]);
     const moves = (await site.clearinghouse.page('desk', 'moves')).replaceAll(/\s+/g, ' ');
     assert.match(

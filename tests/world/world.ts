@@ -117,6 +117,17 @@ async function publisher(
   return { clearinghouse, bundle };
 }
 
+/** The connection to a clearinghouse, which may be another program after a restart. */
+function deliveryTo(clearinghouse: () => OpenClearinghouse): Delivery {
+  return {
+    exchange: async ({ messages, waitMs }) => {
+      const order = { messages, waitMs: Math.min(waitMs, 10) };
+      const answered = await exchangeMessages(clearinghouse().context, order);
+      return answered.ok ? { ok: true, value: answered.value.messages } : answered;
+    },
+  };
+}
+
 export async function makeWorld(quantity = 1000, options: WorldOptions = {}): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), 'calyx-world-'));
   const clock = makeClock();
@@ -126,15 +137,7 @@ export async function makeWorld(quantity = 1000, options: WorldOptions = {}): Pr
   const { context } = clearinghouse;
   const kitFile = options.kit === false ? '' : value(await makeKit(context, agreement)).file;
   const servers = new Map<string, OpenServer>();
-  const delivery: Delivery = {
-    exchange: async ({ messages, waitMs }) => {
-      const answered = await exchangeMessages(clearinghouse.context, {
-        messages,
-        waitMs: Math.min(waitMs, 10),
-      });
-      return answered.ok ? { ok: true, value: answered.value.messages } : answered;
-    },
-  };
+  const delivery = deliveryTo(() => clearinghouse);
   const addServer: World['addServer'] = async (name, wanted = {}) => {
     const home = join(dir, name);
     const url = wanted.connected === true ? { clearinghouseUrl: 'http://127.0.0.1:9' } : {};
@@ -159,15 +162,9 @@ export async function makeWorld(quantity = 1000, options: WorldOptions = {}): Pr
   };
   const programs: World['programs'] = () => [
     { name: 'clearinghouse', store: clearinghouse.store, licenseServerId: null },
-    ...[...servers].map(
-      ([
-        name,
-        {
-          store,
-          context: { licenseServerId },
-        },
-      ]) => ({ name, store, licenseServerId }),
-    ),
+    ...[...servers].map(([name, { store, context }]) => {
+      return { name, store, licenseServerId: context.licenseServerId };
+    }),
   ];
   return {
     ...{ clock, addServer, reopen, programs, servers, kitFile, bundle, dir, close },
