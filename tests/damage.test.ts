@@ -144,24 +144,12 @@ const harms: readonly Harm[] = [
     4,
   ],
   [
-    'a key file that was altered',
-    (dir) => writeFileSync(at('license-server.key')(dir), 'k'),
-    'key-file-damaged',
-    4,
-  ],
-  [
     'settings that are cut short',
     (dir) => writeFileSync(at('config.json')(dir), '{"for'),
     'data-folder-damaged',
     4,
   ],
   ['no token', (dir) => rmSync(at('admin-token')(dir)), 'admin-token-missing', 1],
-  [
-    'a secret that was cut short',
-    (dir) => truncateSync(join(instance(dir), 'instance-secret'), 7),
-    'key-file-damaged',
-    4,
-  ],
   [
     'a secret that others may read',
     (dir) => chmodSync(join(instance(dir), 'instance-secret'), 0o644),
