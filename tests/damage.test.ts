@@ -151,6 +151,18 @@ const harms: readonly Harm[] = [
   ],
   ['no token', (dir) => rmSync(at('admin-token')(dir)), 'admin-token-missing', 1],
   [
+    'a key in which a bit has turned over',
+    (dir) => {
+      const key = at('license-server.key')(dir);
+      writeFileSync(
+        key,
+        readFileSync(key).map((byte, place) => (place === 40 ? byte ^ 1 : byte)),
+      );
+    },
+    'key-file-damaged',
+    4,
+  ],
+  [
     'a secret that others may read',
     (dir) => chmodSync(join(instance(dir), 'instance-secret'), 0o644),
     'key-file-permissions',

@@ -3,3 +3,5 @@
 export const databaseFile = 'license-server.db';
 export const keyFile = 'license-server.key';
 export const keyPurpose = 'license-server-key';
+/** Of the high-water mark, beside the instance secret; before it stands the License Server ID. */
+export const markSuffix = '.high-water';

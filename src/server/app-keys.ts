@@ -2,6 +2,7 @@
  * What a license server is known by: its key, under the instance secret of this operating system. Where that does not open
  * any more, the folder goes on as a new license server (protocol §5.2).
  */
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { bytesOfBase64url } from '../core/bytes.ts';
 import { licenseServerId, licenseServerIdValue } from '../core/code.ts';
@@ -13,7 +14,7 @@ import { KeyFileError, openInstanceSecret, readSealedFile } from '../platform/in
 import type { Random } from '../platform/random.ts';
 import { signingKeyFromSeed } from '../platform/signing.ts';
 import type { SigningKey } from '../protocol/paseto.ts';
-import { keyFile, keyPurpose } from './app-files.ts';
+import { keyFile, keyPurpose, markSuffix } from './app-files.ts';
 import { finishSuccession, succeed } from './app-succession.ts';
 
 interface Identity {
@@ -68,9 +69,15 @@ function readIdentity({ dir, settings }: DataFolder, random: Random): Identity {
   return { secret, key: signingKeyFromSeed(seed, (publicKey) => licenseServerId(nodeDigest, publicKey)) };
 }
 
-/** A secret that is not there, or is none; or a key that does not open. A key that is not there is no such sign. */
-function isOtherSystem({ dir }: DataFolder, error: unknown): boolean {
+/**
+ * A secret that is not there, or is none; or a key that does not open under one that nothing of this server lies beside. A key
+ * that is not there is no such sign; nor is one that does not open beside the mark of this server, which is damaged.
+ */
+function isOtherSystem({ dir, settings }: DataFolder, error: unknown): boolean {
   if (!(error instanceof KeyFileError)) return false;
-  const isKey = error.path === join(dir, keyFile);
-  return error.problem === 'damaged' || (error.problem === 'missing' && !isKey);
+  if (error.path !== join(dir, keyFile)) return ['damaged', 'missing'].includes(error.problem);
+  return error.problem === 'damaged' && !hasMark(String(settings['instanceDir'] ?? ''));
 }
+
+const hasMark = (instanceDir: string): boolean =>
+  readdirSync(instanceDir).some((name) => name.endsWith(markSuffix));

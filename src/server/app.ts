@@ -39,7 +39,7 @@ import { keyId, readPublisherBundle } from '../protocol/trust.ts';
 import type { Store, StoreFailure } from '../store/port.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { makeDatabase } from './app-database.ts';
-import { databaseFile, keyFile, keyPurpose } from './app-files.ts';
+import { databaseFile, keyFile, keyPurpose, markSuffix } from './app-files.ts';
 import { openKeys } from './app-keys.ts';
 import type { ServerContext } from './context.ts';
 import { addActivationRoutes } from './routes/activation-routes.ts';
@@ -209,7 +209,7 @@ export async function openServerContext(
     },
   };
   // A store that a test brings has no folder of its own, and no mark unless it brings that, too.
-  const path = join(text('instanceDir'), `${key.kid}.high-water`);
+  const path = join(text('instanceDir'), `${key.kid}${markSuffix}`);
   const openMark =
     options.openMark ?? (options.store === undefined ? () => openHighWaterFile(path) : undefined);
   if (openMark !== undefined) await settle(context, openMark());
