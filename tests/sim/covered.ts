@@ -30,8 +30,11 @@ function namelessUnits(
   let reserved = 0;
   for (const server of [...servers, ...gone]) {
     const seen = books.servers.get(server.name)?.seen;
-    for (const { line, installed: all, held } of seen?.lines ?? []) {
-      if (line === of.line) installed += Math.max(0, all - held - unheardOf(away, server, line));
+    for (const { line, installed: all, held, quarantined } of seen?.lines ?? []) {
+      if (line !== of.line) continue;
+      installed += Math.max(0, all - held - unheardOf(away, server, line));
+      // After an older database was put back: of holders whom it does not know.
+      reserved += quarantined;
     }
     for (const { line, units } of seen?.nameless ?? []) if (line === of.line) reserved += units;
   }

@@ -36,8 +36,9 @@ const request: Act = async (sim) => {
   const before = sim.tokens.of(holder, type);
   const server = askAt(sim, before.at(-1));
   const some = sim.chance.happens(0.6) ? recent(sim, before) : undefined;
-  // As clients do: who was given a license since shows it to a server that was put back.
-  const shown = sim.profile.putBacks > 0 ? before.at(-1) : some;
+  // As clients do: who was given a license since shows it to the server that was put back.
+  const own = before.findLast(({ issuer }) => issuer === server.id) ?? before.at(-1);
+  const shown = sim.profile.putBacks > 0 ? own : some;
   return ask(sim, { holder, type, server, shown, hops: 0 });
 };
 
