@@ -72,6 +72,15 @@ describe('the operating system of a license server is replaced, and the telephon
   });
   after(() => site.close());
 
+  /** What is asked for by telephone is read out, both License Server IDs in words. */
+  async function assertSpoken(): Promise<void> {
+    const page = (await server.page('server', 'recover', '--statement', statement)).replaceAll(/\s+/g, ' ');
+    assert.match(
+      page,
+      /Read to the clearinghouse.*The old License Server ID:.*The new License Server ID:.*calyx desk recover/,
+    );
+  }
+
   it('goes on as a new license server, without any unissued license', async () => {
     const status = await server.done<Succeeded>('server', 'status');
     assert.notEqual(status.licenseServerId, before_.licenseServerId);
@@ -148,11 +157,7 @@ describe('the operating system of a license server is replaced, and the telephon
       ...['server', 'recover', '--statement', statement],
     );
     assert.match(asked.say[0] ?? '', /17 unissued CALs were not restored/);
-    const page = (await server.page('server', 'recover', '--statement', statement)).replaceAll(/\s+/g, ' ');
-    assert.match(
-      page,
-      /Read to the clearinghouse.*The old License Server ID:.*The new License Server ID:.*calyx desk recover/,
-    );
+    await assertSpoken();
     await server.serve();
     for (const name of names) assert.equal((await ask(server.address, name)).body.kind, 'temporary', name);
     await server.stop();

@@ -11,7 +11,7 @@ export const deadSources: readonly Mutant[] = [
     patches: [
       {
         file: 'store/dead-source-rows.ts',
-        find: 'where (d.horizon < ? or d.approved_at is not null) and d.granted_at is null',
+        find: 'where (d.horizon < ? or d.approved_at is not null or d.immediate = 1) and d.granted_at is null',
         replace: 'where 0 < ? and d.granted_at is null',
       },
     ],
