@@ -30,9 +30,10 @@ const steps = [
     'marker',
     'aside',
     'aside license-server.db',
+    'aside license-server.db-sum',
     'aside license-server.key',
   ],
-  ...['place license-server.db', 'place license-server.key', 'done'],
+  ...['place license-server.db', 'place license-server.db-sum', 'place license-server.key', 'done'],
 ];
 
 describe('killed at a step of the succession', () => {
@@ -96,6 +97,7 @@ describe('killed at a step of the succession', () => {
     assert.equal(left.length, 1, left.join(' '));
     assert.deepEqual(readdirSync(join(home, left[0] ?? '')).sort(), [
       'license-server.db',
+      'license-server.db-sum',
       'license-server.key',
     ]);
   }

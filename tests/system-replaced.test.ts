@@ -93,7 +93,7 @@ describe('the operating system of a license server is replaced, and the telephon
       [before_.licenseServerId, 'system-replaced', 17, false],
     );
     const aside = readdirSync(join(server.data, made.aside));
-    assert.deepEqual(aside.sort(), ['license-server.db', 'license-server.key']);
+    assert.deepEqual(aside.sort(), ['license-server.db', 'license-server.db-sum', 'license-server.key']);
     assert.ok(existsSync(join(site.dir, 'instances', 'ls-one', 'instance-secret')));
     // Once: it is the same from then on.
     assert.equal((await server.status()).licenseServerId, status.licenseServerId);

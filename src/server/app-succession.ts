@@ -36,9 +36,9 @@ const stagingFolder = 'succession.new';
 /** There from the moment on that all is made; says where the old files go. */
 const markerFile = 'succession.json';
 
-/** What belongs to the old server, in this order; the new one has the first two. */
-const replaced = [databaseFile, keyFile];
-const setAside = [databaseFile, `${databaseFile}-wal`, `${databaseFile}-shm`, keyFile];
+/** What the new server has, and what belongs to the old one, in this order. */
+const replaced = [databaseFile, `${databaseFile}-sum`, keyFile];
+const setAside = [...['', '-sum', '-wal', '-shm'].map((end) => `${databaseFile}${end}`), keyFile];
 
 export interface SuccessionOrder {
   readonly clock: Clock;
