@@ -15,7 +15,7 @@ export const deadSources: readonly Mutant[] = [
         replace: 'where 0 < ? and d.granted_at is null',
       },
     ],
-    caught: { seed: 1051, checker: 'one holder per origin' },
+    caught: { seed: 1038, checker: 'one holder per origin' },
   },
   {
     name: 'M7',
