@@ -163,6 +163,14 @@ const harms: readonly Harm[] = [
     4,
   ],
   [
+    'a database of another license server',
+    (dir) => {
+      for (const name of [database, `${database}-sum`]) cpSync(join(scene.other, name), join(dir, name));
+    },
+    'database-of-another',
+    1,
+  ],
+  [
     'a secret that others may read',
     (dir) => chmodSync(join(instance(dir), 'instance-secret'), 0o644),
     'key-file-permissions',

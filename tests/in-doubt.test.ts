@@ -15,7 +15,7 @@ import { sweepLapsed } from '../src/server/usecases/reclaim.ts';
 import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
 import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { returnLicense } from '../src/server/usecases/return-license.ts';
-import { settlePast } from '../src/server/usecases/revalidate.ts';
+import { askAgain, settlePast } from '../src/server/usecases/revalidate.ts';
 import { startMove } from '../src/server/usecases/start-move.ts';
 import { listEvents, readStatus } from '../src/server/usecases/status.ts';
 import { freezeByTelephone, heartbeatByTelephone } from '../src/server/usecases/telephone-move.ts';
@@ -266,5 +266,52 @@ describe('the way out', () => {
     await acts.contact(old.server());
     assert.equal(await stateThere(), 'ok');
     assert.deepEqual((await past())?.answer, { ahead: null });
+  });
+});
+
+describe('what was under way when its past came into doubt', () => {
+  const answered = async () => (await past())?.answer?.ahead;
+
+  it('is a key pack that was read out: typed, it is asked for again, and nothing lacks any more', async () => {
+    const code = await acts.packCode(world, old.server(), { quantity: 3 });
+    await anotherMachine();
+    await acts.contact(old.server(), old.server());
+    assert.equal((await answered())?.what, 'granted');
+    await askAgain(old.server().context);
+    await acts.contact(old.server(), old.server());
+    await acts.typeCode(old.server(), code);
+    await askAgain(old.server().context);
+    // Once until it is answered, however often that is tried.
+    await askAgain(old.server().context);
+    await acts.contact(old.server(), old.server());
+    assert.equal(await answered(), null);
+    assert.deepEqual(await counts(), [9, 2, 0, 0, 0, 7]);
+    assert.equal((await eventNumbers()).filter((number) => number === 5044).length, 1);
+    await pass(90);
+    assert.deepEqual(await counts(), [9, 0, 9, 0, 0, 0]);
+  });
+
+  it('is a move to it: it comes, and is asked for again', async () => {
+    const other = await acts.addConnected(world, 'LS-2', 5);
+    await acts.askMove(other, old.server(), { quantity: 2 });
+    await acts.contact(other, other);
+    await anotherMachine();
+    await acts.contact(old.server(), other, old.server(), other);
+    await askAgain(old.server().context);
+    await acts.contact(old.server(), old.server());
+    assert.equal(await answered(), null);
+    assert.deepEqual((await counts())[0], 8);
+  });
+
+  it('is its own end: put back to before that, it is told that it was closed', async () => {
+    const next = await acts.addConnected(world, 'LS-2', 6);
+    const ended = restorable(world, { name: 'LS-2', server: next });
+    await ended.save('copy');
+    await acts.closeByContact(ended.server(), true);
+    await ended.putBack('copy');
+    await acts.contact(ended.server(), ended.server());
+    const { past: doubted } = await readStatus(ended.server().context);
+    assert.deepEqual(doubted?.answer, { ahead: { what: 'closed', seen: 1, here: 0 } });
+    await ended.close();
   });
 });

@@ -14,7 +14,10 @@ const seenWords: Readonly<Record<string, string>> = {
 };
 
 function aheadWords({ what, seen, here }: SeenAhead): string {
-  return `the clearinghouse has seen more: ${seen} ${seenWords[what] ?? what}, and there are ${here} here`;
+  if (what === 'closed') return 'it has closed this license server';
+  if (what === 'unknown') return 'it does not know this license server';
+  if (what === 'messages' && here === 0) return 'it has seen more: other messages with the numbers of these';
+  return `it has seen more: ${seen} ${seenWords[what] ?? what}, and there are ${here} here`;
 }
 
 function answerWords(past: NonNullable<Status['past']>): string {

@@ -38,7 +38,7 @@ import { version } from '../platform/version.ts';
 import { keyId, readPublisherBundle } from '../protocol/trust.ts';
 import type { Store, StoreFailure } from '../store/port.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
-import { makeDatabase } from './app-database.ts';
+import { checkOwner, makeDatabase } from './app-database.ts';
 import { databaseFile, keyFile, keyPurpose, markSuffix } from './app-files.ts';
 import { openKeys } from './app-keys.ts';
 import type { ServerContext } from './context.ts';
@@ -170,6 +170,7 @@ export async function openServerContext(
   const onFailure = options.onStoreFailure;
   const store =
     options.store ?? openSqliteStore({ file, migrations: 'server', digest: nodeDigest, onFailure });
+  await checkOwner(store, { dir: folder.dir, licenseServerId: key.kid });
   const context: ServerContext = {
     store,
     backups: backupsOf(folder, { store, clock, random, key }),

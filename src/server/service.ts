@@ -12,7 +12,7 @@ import { lookAgain } from './usecases/identity.ts';
 import { continueLongMoves } from './usecases/long-move.ts';
 import { sweepLapsed } from './usecases/reclaim.ts';
 import { remindOfMoves } from './usecases/remind-of-moves.ts';
-import { settlePast } from './usecases/revalidate.ts';
+import { askAgain, settlePast } from './usecases/revalidate.ts';
 import { readMethod } from './usecases/settings.ts';
 
 /** How long a contact may be held back by the clearinghouse until there is something to say. */
@@ -46,6 +46,7 @@ export function startService(context: ServerContext): () => Promise<void> {
   });
   const looks = repeat(async () => {
     await lookAgain(context).catch(() => undefined);
+    await askAgain(context).catch(() => undefined);
     return hourMs;
   });
   const backups = repeat(async () => {

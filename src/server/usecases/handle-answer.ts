@@ -144,7 +144,7 @@ async function handleClosed(
 async function handleRefused(context: ServerContext, tx: WriteTx, message: MessageOf<'refused'>): Handled {
   const { re, refused } = message.body;
   await settleRequest(tx, { id: re, state: 'refused', answer: JSON.stringify(refused) });
-  if (refused['code'] === 'server-suspect') await noteUnanswerable(context, tx, re);
+  await noteUnanswerable(context, tx, message.body);
   const request = await findRequest(tx, re);
   const move = message.move === undefined ? undefined : await findServerMove(tx, message.move);
   if (move?.state === 'requested') {

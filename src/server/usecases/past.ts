@@ -34,8 +34,8 @@ export type Doubted = Since & {
   readonly nonce: string;
   /** The message that asks it. */
   readonly question: string;
-  /** What it has answered: null, nothing yet. */
-  readonly answer: { readonly ahead: Ahead | null } | null;
+  /** What it has answered, and to which nonce: null, nothing yet. */
+  readonly answer: { readonly ahead: Ahead | null; readonly to: string } | null;
 };
 
 export type Past = Restored | Doubted;

@@ -13,7 +13,7 @@ import type { ServerContext } from '../context.ts';
 import { noteEvent } from './events.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
-import type { Past } from './past.ts';
+import type { Doubted, Past } from './past.ts';
 import { readPast, writePast } from './past.ts';
 import { question } from './put-back.ts';
 
@@ -25,31 +25,67 @@ export async function takeRevalidated(
 ): Promise<Result<null, Refusal>> {
   const past = await readPast(tx);
   if (past?.state !== 'doubted' || past.nonce !== body.nonce) return ok(null);
-  const { ahead } = body;
-  if (ahead?.what === 'unproved') {
-    // It had cosigned more of this journal than this server had heard of; it has now, and can prove it.
-    const nonce = base64url(context.random.bytes(16));
-    const id = newId(context);
-    await writePast(tx, { ...past, nonce, question: id });
-    await tx.post({
-      ...{ log: serverLog, kind: 'revalidate-requested', id, at: context.clock.nowMs() },
-      body: {},
-      outbox: [await question(context, tx, { id, nonce })],
-    });
-    return ok(null);
-  }
-  await writePast(tx, { ...past, answer: { ahead } });
-  if (ahead !== null) await noteEvent(context, tx, { number: 5044, data: { ...ahead } });
+  const { ahead, nonce: to } = body;
+  // It had cosigned more of this journal than this server had heard of; it has now, and can prove it.
+  if (ahead?.what === 'unproved') await askAnew(context, tx, past);
+  else await keepAnswer(context, tx, { past, answer: { ahead, to } });
   return ok(null);
 }
 
-/** The clearinghouse refuses even the question: the message that asked it had a number that another one had. */
-export async function noteUnanswerable(context: ServerContext, tx: WriteTx, re: string): Promise<void> {
+/** Asks the same once more, as the database stands now; what was answered holds until then. */
+async function askAnew(context: ServerContext, tx: WriteTx, past: Doubted): Promise<void> {
+  const nonce = base64url(context.random.bytes(16));
+  const id = newId(context);
+  await writePast(tx, { ...past, nonce, question: id });
+  await tx.post({
+    ...{ log: serverLog, kind: 'revalidate-requested', id, at: context.clock.nowMs() },
+    body: {},
+    outbox: [await question(context, tx, { id, nonce })],
+  });
+}
+
+async function keepAnswer(
+  context: ServerContext,
+  tx: WriteTx,
+  { past, answer }: { readonly past: Doubted; readonly answer: NonNullable<Doubted['answer']> },
+): Promise<void> {
+  await writePast(tx, { ...past, answer });
+  const { ahead } = answer;
+  const isNews = ahead !== null && ahead.what !== past.answer?.ahead?.what;
+  if (isNews) await noteEvent(context, tx, { number: 5044, data: { ...ahead } });
+}
+
+/** What it lacks may have come since: a key pack that was read out and is typed, a grant on its way, its activation. */
+const mayHaveCome: ReadonlySet<string | undefined> = new Set(['granted', 'authority', 'unknown']);
+
+/** Asks again, every hour, where the answer may be another one by now. */
+export async function askAgain(context: ServerContext): Promise<void> {
+  await context.store.write(async (tx) => {
+    const past = await readPast(tx);
+    const answer = past?.state === 'doubted' ? past.answer : null;
+    if (past?.state !== 'doubted' || answer?.to !== past.nonce) return ok(null);
+    if (mayHaveCome.has(answer.ahead?.what)) await askAnew(context, tx, past);
+    return ok(null);
+  });
+}
+
+/** What a refusal of the question itself says: its number was used before, or the clearinghouse has no such server any more. */
+const unanswerable: ReadonlyMap<unknown, string> = new Map([
+  ['server-suspect', 'messages'],
+  ['server-closed', 'closed'],
+  ['server-unknown', 'unknown'],
+]);
+
+/** The clearinghouse refuses even the question. */
+export async function noteUnanswerable(
+  context: ServerContext,
+  tx: WriteTx,
+  { re, refused }: Pick<MessageOf<'refused'>['body'], 're' | 'refused'>,
+): Promise<void> {
+  const what = unanswerable.get(refused['code']);
   const past = await readPast(tx);
-  if (past?.state !== 'doubted' || past.question !== re) return;
-  const ahead = { what: 'messages', seen: 1, here: 0 };
-  await writePast(tx, { ...past, answer: { ahead } });
-  await noteEvent(context, tx, { number: 5044, data: ahead });
+  if (what === undefined || past?.state !== 'doubted' || past.question !== re) return;
+  await keepAnswer(context, tx, { past, answer: { ahead: { what, seen: 1, here: 0 }, to: past.nonce } });
 }
 
 const isOver = (past: Past | null, nowMs: number): boolean =>

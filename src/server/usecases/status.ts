@@ -147,7 +147,8 @@ function pastView(past: Past | null): PastView | null {
   const { state, sinceMs, untilMs } = past;
   const doubt = state === 'doubted' ? past : { reason: null, answer: null };
   const { reason, answer } = doubt;
-  return { state, since: isoTime(sinceMs), until: isoTime(untilMs), reason, answer };
+  const told = answer && { ahead: answer.ahead };
+  return { state, since: isoTime(sinceMs), until: isoTime(untilMs), reason, answer: told };
 }
 
 async function openMovesOf(context: ServerContext, tx: ReadTx): Promise<readonly OpenMove[]> {
