@@ -24,15 +24,19 @@ import { Calyx } from './ten-steps/program.ts';
 const database = 'license-server.db';
 const calyx = new Calyx();
 let scene: Scene;
+let other: Scene;
 let folders = 0;
 
 before(async () => {
   scene = await makeScene(40, 100);
+  other = await makeScene(1, 10);
   await scene.server.close();
+  await other.server.close();
 });
 after(async () => {
   await calyx.close();
   await scene.close();
+  await other.close();
 });
 
 function copied(): string {
@@ -165,7 +169,7 @@ const harms: readonly Harm[] = [
   [
     'a database of another license server',
     (dir) => {
-      for (const name of [database, `${database}-sum`]) cpSync(join(scene.other, name), join(dir, name));
+      for (const name of [database, `${database}-sum`]) cpSync(join(other.home, name), join(dir, name));
     },
     'database-of-another',
     1,

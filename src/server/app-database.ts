@@ -47,11 +47,14 @@ export async function checkOwner(
   const owner = await store.read(ownerOf);
   if (owner === undefined || owner === licenseServerId) return;
   await store.close();
-  throw new Failure(`The database in ${dir} is that of license server ${owner}, and the key is of ${licenseServerId}.`, {
-    code: 'database-of-another',
-    next:
-      'Database and key of one license server belong together. Put both files of the newest one back (those of an earlier ' +
-      'one are in before-ID-TIME), or restore a backup: calyx server restore.',
-    details: { folder: dir, database: owner, key: licenseServerId },
-  });
+  throw new Failure(
+    `The database in ${dir} is that of license server ${owner}, and the key is of ${licenseServerId}.`,
+    {
+      code: 'database-of-another',
+      next:
+        'Database and key of one license server belong together. Put both files of the newest one back (those of an earlier ' +
+        'one are in before-ID-TIME), or restore a backup: calyx server restore.',
+      details: { folder: dir, database: owner, key: licenseServerId },
+    },
+  );
 }
