@@ -8,7 +8,10 @@ import { Violation } from './tokens.ts';
 
 interface Named {
   readonly subs: ReadonlySet<string>;
-  /** Units that one holder has besides another: where a part moved without names, that of somebody else may be among them. */
+  /**
+   * Units that one holder has, or that wait for it, besides another: where a part moved without names, that of somebody
+   * else may be among them. What is frozen stands for no unit of its own, since its place may be there already.
+   */
   readonly second: number;
 }
 
@@ -16,8 +19,8 @@ interface Named {
 function namedOn({ servers, gone, books }: Sim, line: number): Named {
   const rows = [...servers, ...gone].flatMap(({ name }) => books.servers.get(name)?.seen.named ?? []);
   const named = rows.filter((each) => each.line === line);
-  const issued = named.filter((each) => each.issued === 1).map(({ sub }) => sub);
-  return { subs: new Set(named.map(({ sub }) => sub)), second: issued.length - new Set(issued).size };
+  const units = named.filter(({ counts }) => counts === 1).map(({ sub }) => sub);
+  return { subs: new Set(named.map(({ sub }) => sub)), second: units.length - new Set(units).size };
 }
 
 /** Units of a line that are nobody's: on their way, in quarantine, committed and not typed yet, or in a reserve. */

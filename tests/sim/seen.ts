@@ -102,8 +102,8 @@ export interface SeenServer extends Seen {
   /** Its own moves by message that it has frozen CALs for, and been told nothing of since. */
   readonly frozen: readonly string[];
   readonly moved: readonly OfHolder[];
-  /** Who has a unit of a line there, or one that waits by name. */
-  readonly named: readonly (OfHolder & { readonly issued: 0 | 1 })[];
+  /** Who has a unit of a line there, or one that waits by name; one that is frozen does not count: its place may be elsewhere. */
+  readonly named: readonly (OfHolder & { readonly counts: 0 | 1 })[];
   /** Units of a line that wait for holders who are known to nobody. */
   readonly nameless: readonly { readonly line: number; readonly units: number }[];
 }
@@ -175,9 +175,9 @@ async function frozenOn(tx: ReadTx): Promise<readonly string[]> {
 const selectMoved = `select n.line, l.sub from licenses l join lines n on n.id = l.line_id
   group by l.line_id, l.sub having max(l.state in ('issued', 'held')) = 0 and max(l.state = 'released') = 1`;
 
-const selectNamed = `select n.line, l.sub, l.state = 'issued' as issued from licenses l join lines n on n.id = l.line_id
+const selectNamed = `select n.line, l.sub, l.state = 'issued' as counts from licenses l join lines n on n.id = l.line_id
   where l.state in ('issued', 'held')
-  union select n.line, r.sub, 0 from reservations r join lines n on n.id = r.line_id where r.state = 'reserved'`;
+  union all select n.line, r.sub, 1 from reservations r join lines n on n.id = r.line_id where r.state = 'reserved'`;
 
 const selectNameless =
   'select n.line, sum(r.amount) as units from reserves r join lines n on n.id = r.line_id group by n.line';
