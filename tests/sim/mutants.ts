@@ -5,6 +5,7 @@
 import type { Mutant } from './mutant.ts';
 import { rareSince, whereMovesGoOn, whereMovesTakeLong } from './mutant.ts';
 import { deadSources } from './mutants-dead.ts';
+import { putBacks } from './mutants-put-back.ts';
 import type { Patch } from './patches.ts';
 
 const takeFreezeEarly: readonly Patch[] = [
@@ -283,12 +284,10 @@ const byTelephone: readonly Mutant[] = [
   },
 ];
 
-export const mutants: readonly Mutant[] = [...moves, ...chains, ...byTelephone, ...deadSources];
+export const mutants: readonly Mutant[] = [...moves, ...chains, ...byTelephone, ...deadSources, ...putBacks];
 
 /** Mutants of rules that belong to parts that are not there yet. */
 export const notYet: Readonly<Record<string, string>> = {
-  M8: 'a disk that is put back',
-  M9: 'a disk that is put back',
-  M11: 'a disk that is put back',
-  M12: 'a disk that is put back',
+  M8: 'a disk that is put back with everything that could tell it, which nobody can prevent',
+  M11: 'a past that is in doubt: the simulation puts back only what is made good at once',
 };
