@@ -255,6 +255,43 @@ describe('the way out', () => {
     assert.deepEqual((await past())?.answer, { ahead: null });
   });
 
+  it('is no older database of the time of doubt: that is in doubt as well', async () => {
+    const first = await acts.permanent(old.server(), 'ws-1');
+    await old.restart(() => rmSync(markFile()));
+    await old.save('copy');
+    world.clock.set(Date.parse(first.expiresAt) - 3 * 86_400_000);
+    const renewed = value(await show('ws-1', first));
+    assert.equal(renewed.status, 'renewed');
+    await old.putBack('copy');
+    assert.deepEqual([(await past())?.state, (await past())?.reason], ['doubted', 'mark-missing']);
+    assert.deepEqual(await counts(), [6, 2, 0, 0, 0, 4]);
+    await pass(90);
+    assert.equal((await past())?.state, 'doubted');
+    assert.equal((await counts())[2], 0);
+    await acts.contact(old.server());
+    await pass(1);
+    assert.equal(await past(), null);
+  });
+
+  it('is not two put-backs: what has gone since the first copy is nobody’s here', async () => {
+    const other = await acts.addConnected(world, 'LS-2', 0);
+    await acts.contact(old.server(), other);
+    const first = await acts.permanent(old.server(), 'ws-1');
+    await old.save('first');
+    await acts.askMove(old.server(), other, { quantity: 4 });
+    for (let at = 0; at < 3; at += 1) await acts.contact(old.server(), other);
+    assert.equal((await acts.counts(other))[0], 4);
+    await old.putBack('first');
+    assert.equal((await past())?.reason, 'rights-changed');
+    await old.save('second');
+    world.clock.set(Date.parse(first.expiresAt) - 3 * 86_400_000);
+    value(await show('ws-1', first));
+    await old.putBack('second');
+    await pass(90);
+    assert.equal((await past())?.reason, 'rights-changed');
+    assert.equal((await counts())[2], 0);
+  });
+
   it('is open again to one of two copies that were suspect: the one whose journal was seen', async () => {
     await acts.contact(old.server());
     await old.save('copy');

@@ -26,7 +26,7 @@ const free = [{ agreement: '4965437', line: 0, position: 1, first: 5, last: 10 }
 
 const well: IdentityFacts = {
   ...{ secret: 'present', mark, database: mark, standing: 'ahead', free },
-  ...{ machine: 'same', seenAhead: false },
+  ...{ machine: 'same', seenAhead: false, doubted: null },
 };
 
 const say = (decision: IdentityDecision): string =>
@@ -51,6 +51,12 @@ describe('the table of identity', () => {
       { database: older, standing: 'behind', mark: emptied },
       'revalidate: units-given-on',
     ],
+    [
+      'an older database, in doubt already',
+      { database: older, standing: 'behind', doubted: 'machine-changed' },
+      'revalidate: machine-changed',
+    ],
+    ['in doubt, and nothing else', { doubted: 'machine-changed' }, 'ok'],
     ['logs that part', { standing: 'forked' }, 'revalidate: forked'],
     ['somebody has seen more', { seenAhead: true }, 'revalidate: seen-ahead'],
     ['another machine', { machine: 'changed' }, 'revalidate: machine-changed'],
@@ -78,9 +84,10 @@ function* combinationsWith(secret: IdentityFacts['secret']): Generator<IdentityF
     [null, mark, null],
   ] as const)
     for (const machine of ['same', 'changed', 'unknown'] as const)
-      for (const seenAhead of [false, true]) {
-        yield { secret, mark: known, database, standing, free, machine, seenAhead };
-      }
+      for (const seenAhead of [false, true])
+        for (const doubted of [null, 'mark-missing'] as const) {
+          yield { secret, mark: known, database, standing, free, machine, seenAhead, doubted };
+        }
 }
 
 describe('every combination', () => {
@@ -89,17 +96,19 @@ describe('every combination', () => {
     for (const facts of combinations()) {
       count += 1;
       const { result } = decideIdentity(facts);
-      const { secret, standing, machine, seenAhead, database } = facts;
+      const { secret, standing, machine, seenAhead, database, doubted } = facts;
       const same = database !== fewer && facts.mark !== emptied;
-      const name = JSON.stringify({ secret, standing, machine, seenAhead, same });
+      const name = JSON.stringify({ secret, standing, machine, seenAhead, same, doubted });
       if (secret !== 'present') {
         assert.equal(result, 'system-replaced', name);
         continue;
       }
-      const doubt = seenAhead || standing === null || standing === 'forked' || !same || machine === 'changed';
+      const isOther =
+        standing === null || standing === 'forked' || (standing === 'behind' && doubted !== null);
+      const doubt = seenAhead || isOther || !same || machine === 'changed';
       if (doubt) assert.equal(result, 'revalidate', name);
       else assert.equal(result, standing === 'behind' ? 'reconcile' : 'ok', name);
     }
-    assert.equal(count, 108);
+    assert.equal(count, 216);
   });
 });

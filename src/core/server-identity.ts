@@ -22,6 +22,8 @@ export interface IdentityFacts {
   readonly machine: Signal;
   /** A host, a client or the clearinghouse has seen more of the journal, or another one. */
   readonly seenAhead: boolean;
+  /** Why the past of the database is in doubt already; null: it is not. */
+  readonly doubted: IdentityReason | null;
 }
 
 export type IdentityReason =
@@ -60,6 +62,8 @@ export function decideIdentity(facts: IdentityFacts): IdentityDecision {
   if (facts.machine === 'changed') return { result: 'revalidate', reason: 'machine-changed' };
   if (standing === 'ahead') return { result: 'ok' };
   if (!sameRights(mark, database)) return { result: 'revalidate', reason: 'rights-changed' };
+  // What it was in doubt for is no more certain for its being older.
+  if (facts.doubted !== null) return { result: 'revalidate', reason: facts.doubted };
   const lines = reconcile(mark, database, facts.free);
   return lines === undefined
     ? { result: 'revalidate', reason: 'units-given-on' }

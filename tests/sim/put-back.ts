@@ -8,6 +8,7 @@ import { readHighWater, standingOf } from '../../src/core/high-water.ts';
 import { decideIdentity } from '../../src/core/server-identity.ts';
 import { nodeDigest } from '../../src/platform/digest.ts';
 import type { HighWaterFile } from '../../src/platform/high-water-file.ts';
+import { readPast } from '../../src/server/usecases/past.ts';
 import { settlePast } from '../../src/server/usecases/revalidate.ts';
 import { freeRangesOf, highWaterOf } from '../../src/store/high-water-rows.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
@@ -55,10 +56,14 @@ async function canBeMadeGood(server: SimServer, copy: MemoryDatabase): Promise<b
   const committed = store.committed();
   const database = highWaterOf(committed, { nowMs: 0, before: null });
   const free = freeRangesOf(committed);
+  const past = await store.read(readPast);
+  const doubted = past?.state === 'doubted' ? past.reason : null;
   await store.close();
   const standing = standingOf(mark, database, () => mark.logRoot);
   const facts = { secret: 'present', mark, database, standing, free, machine: 'same' } as const;
-  return standing === 'behind' && decideIdentity({ ...facts, seenAhead: false }).result === 'reconcile';
+  return (
+    standing === 'behind' && decideIdentity({ ...facts, seenAhead: false, doubted }).result === 'reconcile'
+  );
 }
 
 const putBack: Act = async (sim: Sim) => {

@@ -10,13 +10,13 @@ import { rootOf } from '../../core/merkle.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { ok } from '../../core/result.ts';
-import type { IdentityDecision } from '../../core/server-identity.ts';
+import type { IdentityDecision, IdentityReason } from '../../core/server-identity.ts';
 import { decideIdentity } from '../../core/server-identity.ts';
 import type { HighWaterFile } from '../../platform/high-water-file.ts';
 import { frontierAt } from '../../store/checkpoint-rows.ts';
 import { freeRangesOf, highWaterOf } from '../../store/high-water-rows.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
-import type { Committed } from '../../store/port.ts';
+import type { Committed, ReadTx } from '../../store/port.ts';
 import type { ServerContext } from '../context.ts';
 import { serverLog } from './license-token.ts';
 import { readPast, readPutBack } from './past.ts';
@@ -68,6 +68,12 @@ export async function settleIdentity(context: ServerContext, file: HighWaterFile
   store.beforeAnswers({ note, close: file.close });
 }
 
+/** Why the past of this database is in doubt; null: it is not. */
+async function doubtedFor(tx: ReadTx): Promise<IdentityReason | null> {
+  const past = await readPast(tx);
+  return past?.state === 'doubted' ? past.reason : null;
+}
+
 /** The root of the database's journal at the size of the mark, in hex; empty where it has not got so far. */
 async function rootAt(context: ServerContext, size: number): Promise<string> {
   const { store, digest } = context;
@@ -91,6 +97,7 @@ async function look(context: ServerContext, mark: HighWater | null): Promise<Fou
     ...{ secret: 'present', mark, database, standing, free: freeRangesOf(committed) },
     machine: context.machine?.compare().machine ?? 'unknown',
     seenAhead: await store.read((tx) => isSeenAhead(context, tx)),
+    doubted: await store.read(doubtedFor),
   });
   return { mark, decision, isAhead: standing === 'ahead' };
 }
@@ -127,6 +134,7 @@ export async function lookAgain(context: ServerContext): Promise<void> {
     ...{ secret: 'present', mark: database, database, standing: 'ahead', free: [] },
     machine: context.machine?.compare().machine ?? 'unknown',
     seenAhead: await context.store.read((tx) => isSeenAhead(context, tx)),
+    doubted: await context.store.read(doubtedFor),
   });
   await act(context, { mark: database, decision, isAhead: true });
 }

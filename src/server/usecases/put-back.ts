@@ -20,7 +20,7 @@ import { outgoing } from '../send.ts';
 import { noteEvent } from './events.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
-import { readBranches, writeBranches, writePast, writePutBack } from './past.ts';
+import { readBranches, readPast, writeBranches, writePast, writePutBack } from './past.ts';
 import { asidePosting, setAside } from './quarantine.ts';
 import { ownLog, tellOwn } from './witness.ts';
 
@@ -143,7 +143,9 @@ export async function doubtPast(
   const { mark, reason } = of;
   const { size, root } = await tx.head(serverLog);
   const nowMs = context.clock.nowMs();
-  const untilMs = Math.max(nowMs, mark?.seenAtMs ?? 0) + longestLeaseMs;
+  const before = await readPast(tx);
+  // A clock that was set back, or a mark that is lost, makes no doubt shorter than it was.
+  const untilMs = Math.max(Math.max(nowMs, mark?.seenAtMs ?? 0) + longestLeaseMs, before?.untilMs ?? 0);
   await prolongQuarantines(tx, untilMs);
   const aside: Aside[] = [];
   for (const line of await listLines(tx)) {
