@@ -273,6 +273,14 @@ describe('the way out', () => {
     assert.equal(await past(), null);
   });
 
+  it('is no nearer for a clock that was set back', async () => {
+    await anotherMachine();
+    const until = (await past())?.until;
+    world.clock.advanceDays(-30);
+    await old.restart(() => rmSync(markFile()));
+    assert.deepEqual([(await past())?.reason, (await past())?.until], ['mark-missing', until]);
+  });
+
   it('is not two put-backs: what has gone since the first copy is nobody’s here', async () => {
     const other = await acts.addConnected(world, 'LS-2', 0);
     await acts.contact(old.server(), other);

@@ -156,6 +156,33 @@ it('may be put back again and again', async () => {
   assert.equal((await readStatus(old.server().context)).past?.reason, 'forked');
 });
 
+it('keeps for whoever has come back since what was set aside the time before', async () => {
+  await old.save('first');
+  const [third] = await issue('ws-3');
+  await old.putBack('first');
+  await old.save('second');
+  world.clock.advanceDays(60);
+  const again = value(await show('ws-3', third ?? never()));
+  assert.equal(again.unit, third?.unit);
+  await old.putBack('second');
+  await pass(31);
+  assert.deepEqual(await counts(), [6, 2, 3, 0, 0, 1]);
+  const units = (await issue('ws-4', 'ws-5', 'ws-6')).map(({ unit }) => unit);
+  assert.ok(!units.includes(again.unit));
+  assert.equal(value(await show('ws-3', again)).unit, again.unit);
+});
+
+it('keeps what was issued for the whole lease, also where the clock was set back at a start', async () => {
+  await old.save('copy');
+  const [third] = await issue('ws-3');
+  world.clock.advanceDays(-80);
+  await old.restart();
+  await old.restart();
+  await old.putBack('copy');
+  const { past } = await readStatus(old.server().context);
+  assert.ok((past?.until ?? '') > (third?.expiresAt ?? never()));
+});
+
 function never(): never {
   throw new Error('it was not issued');
 }

@@ -60,7 +60,10 @@ export async function settleIdentity(context: ServerContext, file: HighWaterFile
   }
   await acceptMachine(context);
   const note = (committed: Committed): void => {
-    const last = highWaterOf(committed, { nowMs: clock.nowMs(), before: context.cache.mark });
+    const { mark: before } = context.cache;
+    // Set back or not, the clock has been as far as the mark that was found: licenses run from there.
+    const nowMs = Math.max(clock.nowMs(), mark?.seenAtMs ?? 0);
+    const last = highWaterOf(committed, { nowMs, before });
     file.write(bytesOf(last));
     context.cache.mark = last;
   };

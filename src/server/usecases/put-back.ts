@@ -95,6 +95,8 @@ export async function makeGood(
   const { size, root } = await tx.head(serverLog);
   const nowMs = context.clock.nowMs();
   const untilMs = mark.seenAtMs + longestLeaseMs;
+  // Whoever of an earlier time has come since has its unit until then, and this database has it in quarantine still.
+  await prolongQuarantines(tx, untilMs);
   const aside = await asideOf(context, tx, { lines: of.lines, opensAt: untilMs });
   await keepRenewed(tx, { atMs: mark.seenAtMs + renewalMs, untilMs });
   await keepHorizons(tx, mark);
