@@ -5,12 +5,12 @@ import { readHighWater, reconcile, sameRights, standingOf, writeHighWater } from
 
 const line = {
   ...{ agreement: '4965437', line: 0, installed: 10, unissued: 6, freeK: 10, heldK: 0 },
-  ...{ nextRange: 1, nextUnit: 5 },
+  ...{ nextRange: 1, nextUnit: 5, freedAt: 0 },
 };
 const branch = (from: number, id: string): Branch => ({ from, id, size: 60, root: 'dd', seq: 8 });
 const counts = { aid: 'a', seq: 3, freezes: 1, releases: 1, returns: 1, horizonE: 3, horizonValue: 'v' };
 const mark: HighWater = {
-  ...{ generation: 2, seq: 9, logSize: 40, logRoot: 'aa', rightsAt: 30, freedAt: 0, seenAtMs: 1000 },
+  ...{ generation: 2, seq: 9, logSize: 40, logRoot: 'aa', rightsAt: 30, seenAtMs: 1000 },
   ...{ lines: [line], counts: [counts], branches: [branch(20, 'b')] },
 };
 const roots = (size: number): string => (size === 40 ? 'aa' : 'bb');
@@ -88,6 +88,20 @@ describe('a mark as text', () => {
   });
 });
 
+describe('a mark as it was first written', () => {
+  const { freedAt: _, ...unlined } = line;
+  const first = { ...mark, lines: [unlined] };
+
+  it('has the entry with which units became free of any line for each of them', () => {
+    assert.deepEqual(readHighWater(JSON.stringify({ v: 1, ...first, freedAt: 36 })), {
+      ...{ v: 1, ...mark },
+      lines: [{ ...line, freedAt: 36 }],
+    });
+    assert.equal(readHighWater(JSON.stringify({ v: 1, ...first })), undefined);
+    assert.equal(readHighWater(JSON.stringify({ v: 1, ...first, freedAt: 'late' })), undefined);
+  });
+});
+
 describe('reconcile', () => {
   const at = { agreement: '4965437', line: 0 };
   const range = (position: number, first: number, last: number): FreeRange => ({
@@ -125,12 +139,27 @@ describe('reconcile', () => {
 
   it('does not tell where units of holders may have gone to others', () => {
     const database = { ...mark, logSize: 35, lines: [{ ...line, unissued: 2 }] };
-    const newest = { ...mark, freedAt: 36, lines: [{ ...line, nextRange: 4, nextUnit: 1 }] };
+    const given = { ...line, nextRange: 4, nextUnit: 1 };
+    const newest = { ...mark, lines: [{ ...given, freedAt: 36 }] };
     assert.equal(reconcile(newest, database, [range(1, 9, 10)]), undefined);
     // Freed before the older database, or with numbers left that went before: nobody has one of them.
-    assert.notEqual(reconcile({ ...newest, freedAt: 35 }, database, [range(1, 9, 10)]), undefined);
-    const left = { ...newest, lines: [{ ...line, nextRange: 1, nextUnit: 10 }] };
+    const earlier = { ...mark, lines: [{ ...given, freedAt: 35 }] };
+    assert.notEqual(reconcile(earlier, database, [range(1, 9, 10)]), undefined);
+    const left = { ...mark, lines: [{ ...line, nextRange: 1, nextUnit: 10, freedAt: 36 }] };
     assert.deepEqual(reconcile(left, database, [range(1, 9, 10)]), [{ ...at, unissued: 1, quarantined: 1 }]);
+  });
+
+  it('looks at each line by itself: a line that is given is in no doubt for what became free of another', () => {
+    const given = { ...line, unissued: 0, nextRange: 0, nextUnit: 0 };
+    const freed = { ...line, line: 1, freedAt: 36 };
+    const database = { ...mark, logSize: 35, lines: [given, { ...line, line: 1 }] };
+    assert.deepEqual(
+      reconcile({ ...mark, lines: [given, freed] }, database, [{ ...range(1, 5, 10), line: 1 }]),
+      [
+        { ...at, unissued: 0, quarantined: 0 },
+        { ...at, line: 1, unissued: 6, quarantined: 0 },
+      ],
+    );
   });
 
   // Whatever happens in between: no number is free here that somebody has, and none is with a holder here and with another there.
@@ -189,7 +218,8 @@ function checkHistory(seed: number): void {
   const [next] = rangesOf(pool);
   const [nextRange, nextUnit] = [next?.position ?? 0, next?.first ?? 0];
   const unissued = older.reduce((sum, { first, last }) => sum + last - first + 1, 0);
-  const newest = { ...mark, freedAt: hasFreed ? 36 : 0, lines: [{ ...line, nextRange, nextUnit }] };
+  const freedAt = hasFreed ? 36 : 0;
+  const newest = { ...mark, lines: [{ ...line, nextRange, nextUnit, freedAt }] };
   const kept = reconcile(newest, { ...mark, logSize: 35, lines: [{ ...line, unissued }] }, older);
   if (kept === undefined) return;
   const order = older.flatMap(({ first, last }) =>

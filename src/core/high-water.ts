@@ -15,6 +15,8 @@ export interface LineMark {
   /** The unit that a new holder would be given: where its range stands in their order, and its number. Both 0: none is free. */
   readonly nextRange: number;
   readonly nextUnit: number;
+  /** How many entries the journal had with the last one that made units of its holders free again; 0: none did. */
+  readonly freedAt: number;
 }
 
 /** The codes that an authority has made, and its horizon. */
@@ -52,8 +54,6 @@ export interface HighWater {
   readonly counts: readonly CountsMark[];
   /** How many entries the journal had with the last one that did more than to give, renew or end licenses. */
   readonly rightsAt: number;
-  /** Likewise with the last one that made units of holders free again. */
-  readonly freedAt: number;
   /** Every time that an older database was put back, in their order. */
   readonly branches: readonly Branch[];
   /** The latest time that this server has seen, in milliseconds UTC. */
@@ -86,7 +86,7 @@ function isRow(
 
 const lineForm = {
   texts: ['agreement'],
-  counts: ['line', 'installed', 'unissued', 'freeK', 'heldK', 'nextRange', 'nextUnit'],
+  counts: ['line', 'installed', 'unissued', 'freeK', 'heldK', 'nextRange', 'nextUnit', 'freedAt'],
 } as const;
 const branchForm = { texts: ['id', 'root'], counts: ['from', 'size', 'seq'] } as const;
 const countsForm = {
@@ -99,6 +99,17 @@ export function writeHighWater(mark: HighWater): string {
   return JSON.stringify({ v: 1, ...mark });
 }
 
+/** What a mark says as it was first written: of the server as a whole, and not of each line, when units became free. */
+interface Unlined {
+  readonly freedAt?: unknown;
+}
+
+/** Lines of a mark; of one that was first written each line is taken for the one of which units became free last. */
+function withFreed(rows: unknown, { freedAt }: Unlined): unknown {
+  if (freedAt === undefined || !Array.isArray(rows)) return rows;
+  return rows.map((row: unknown) => (typeof row === 'object' && row !== null ? { freedAt, ...row } : row));
+}
+
 /** Reads a mark as it was written (`v: 1`); undefined for anything else. */
 export function readHighWater(text: string): HighWater | undefined {
   let value: unknown;
@@ -107,9 +118,10 @@ export function readHighWater(text: string): HighWater | undefined {
   } catch {
     return undefined;
   }
-  const counts = ['v', 'generation', 'seq', 'logSize', 'rightsAt', 'freedAt', 'seenAtMs'];
+  const counts = ['v', 'generation', 'seq', 'logSize', 'rightsAt', 'seenAtMs'];
   if (!isRow(value, { texts: ['logRoot'], counts })) return undefined;
-  const mark = value as HighWater & { readonly v: number };
+  const { freedAt, ...read } = value as HighWater & Unlined & { readonly v: number };
+  const mark = { ...read, lines: withFreed(read.lines, { freedAt }) as HighWater['lines'] };
   const lists = [
     [mark.lines, lineForm],
     [mark.counts, countsForm],
@@ -198,7 +210,7 @@ export interface Reconciled extends Pick<LineMark, 'agreement' | 'line'> {
  * What the older books keep of each line (protocol §5.2). Numbers are given out in their order, and those that come back
  * go to its end. So what was given since are the first ones, up to the number that would have been given next, and whoever
  * gave a license back since has left a number that nobody else has. `undefined`: of a line all that was free was given,
- * and units became free since: those may have been given as well, while the database has them with their holders of before.
+ * and units of that line became free since: those may have been given as well, while the database has them with their holders of before.
  */
 export function reconcile(
   mark: HighWater,
@@ -206,15 +218,16 @@ export function reconcile(
   free: readonly FreeRange[],
 ): readonly Reconciled[] | undefined {
   const marks = new Map(mark.lines.map((row) => [lineKey(row), row]));
-  const hasFreed = mark.freedAt > database.logSize;
+  let isGivenOn = false;
   const lines = database.lines.map((row) => {
     const { agreement, line, unissued: before } = row;
     const next = marks.get(lineKey(row));
     const ranges = free.filter((range) => range.agreement === agreement && range.line === line);
     const unissued = ranges.reduce((sum, range) => sum + keptOf(range, next), 0);
+    if (unissued === 0 && (next?.freedAt ?? 0) > database.logSize) isGivenOn = true;
     return { agreement, line, unissued, quarantined: before - unissued };
   });
-  return hasFreed && lines.some(({ unissued }) => unissued === 0) ? undefined : lines;
+  return isGivenOn ? undefined : lines;
 }
 
 /** How many numbers of a range are still free, where `next` is the one that would have been given. */

@@ -5,12 +5,12 @@ import type { IdentityDecision, IdentityFacts } from './server-identity.ts';
 import { decideIdentity } from './server-identity.ts';
 
 const mark: HighWater = {
-  ...{ generation: 1, seq: 9, logSize: 40, logRoot: 'aa', rightsAt: 20, freedAt: 0, seenAtMs: 1000 },
+  ...{ generation: 1, seq: 9, logSize: 40, logRoot: 'aa', rightsAt: 20, seenAtMs: 1000 },
   ...{
     lines: [
       {
         ...{ agreement: '4965437', line: 0, installed: 10, unissued: 6, freeK: 10, heldK: 0 },
-        ...{ nextRange: 1, nextUnit: 5 },
+        ...{ nextRange: 1, nextUnit: 5, freedAt: 0 },
       },
     ],
     ...{ counts: [], branches: [] },
@@ -19,8 +19,8 @@ const mark: HighWater = {
 const older: HighWater = { ...mark, logSize: 30 };
 const fewer: HighWater = { ...older, lines: [] };
 const emptied: HighWater = {
-  ...{ ...mark, freedAt: 35 },
-  lines: mark.lines.map((line) => ({ ...line, nextRange: 0, nextUnit: 0 })),
+  ...mark,
+  lines: mark.lines.map((line) => ({ ...line, nextRange: 0, nextUnit: 0, freedAt: 35 })),
 };
 const free = [{ agreement: '4965437', line: 0, position: 1, first: 5, last: 10 }];
 

@@ -15,7 +15,11 @@ const listed = (kinds: readonly string[]): string => kinds.map((kind) => `'${kin
 const lastOf = (which: string): string =>
   `select max(position) + 1 as at from journal where log = ? and position >= ? and kind ${which}`;
 const lastRight = lastOf(`not in (${listed(kindsOfLicenses)})`);
-const lastFreed = lastOf(`in (${listed(kindsThatFree)})`);
+
+/** Likewise of each line. */
+const lastFreed = `select json_extract(text, '$.body.agreement') as agreement, json_extract(text, '$.body.line') as line,
+    max(position) + 1 as at from journal where log = ? and position >= ? and kind in (${listed(kindsThatFree)})
+  group by 1, 2`;
 
 /**
  * The mark of what is committed now. `before` is one of a beginning of this journal, from which it goes on; null: all of
@@ -40,27 +44,39 @@ export function highWaterOf(
   );
   const { size, root } = committed.head(log);
   const from = before?.logSize ?? 0;
-  const last = (sql: string): number => committed.all<{ at: number | null }>(sql, log, from)[0]?.at ?? 0;
+  const lastRightAt = (): number => committed.all<{ at: number | null }>(lastRight, log, from)[0]?.at ?? 0;
   return {
     generation: Number(meta.get('generation') ?? 1),
     seq: Number(meta.get('seq') ?? 0),
     logSize: size,
     logRoot: hex(root),
-    lines: linesOf(committed),
+    lines: linesOf(committed, {
+      before,
+      freed: size === from ? [] : committed.all<Freed>(lastFreed, log, from),
+    }),
     counts,
     branches: JSON.parse(branches ?? '[]') as readonly Branch[],
-    rightsAt: Math.max(before?.rightsAt ?? 0, size === from ? 0 : last(lastRight)),
-    freedAt: Math.max(before?.freedAt ?? 0, size === from ? 0 : last(lastFreed)),
+    rightsAt: Math.max(before?.rightsAt ?? 0, size === from ? 0 : lastRightAt()),
     seenAtMs: Math.max(before?.seenAtMs ?? 0, nowMs),
   };
 }
 
-function linesOf(committed: Committed): readonly LineMark[] {
+interface Freed extends Pick<LineMark, 'agreement' | 'line'> {
+  readonly at: number;
+}
+
+function linesOf(
+  committed: Committed,
+  { before, freed }: { readonly before: HighWater | null; readonly freed: readonly Freed[] },
+): readonly LineMark[] {
   const lines = committed.all<Pick<LineMark, 'agreement' | 'line' | 'freeK' | 'heldK'> & { id: number }>(
     'select id, agreement, line, free_k as "freeK", held_k as "heldK" from lines order by agreement, line',
   );
   return lines.map(({ id, ...row }) => {
     const accounts = serverAccount(row.agreement, row.line);
+    const isIt = (of: Pick<LineMark, 'agreement' | 'line'>): boolean =>
+      of.agreement === row.agreement && of.line === row.line;
+    const freedAt = freed.find(isIt)?.at ?? before?.lines.find(isIt)?.freedAt ?? 0;
     const [next] = committed.all<{ position: number; first: number }>(
       `select position, first_unit as first from unit_ranges where line_id = ? and pool = ?
        order by position limit 1`,
@@ -73,6 +89,7 @@ function linesOf(committed: Committed): readonly LineMark[] {
       unissued: committed.balance(accounts.unissued),
       nextRange: next?.position ?? 0,
       nextUnit: next?.first ?? 0,
+      freedAt,
     };
   });
 }
