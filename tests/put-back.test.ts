@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, it } from 'node:test';
 import { exchangeMessages } from '../src/clearinghouse/usecases/exchange.ts';
+import { applyAnswerFile } from '../src/server/usecases/apply-message.ts';
 import { sealOutbox } from '../src/server/usecases/outbox.ts';
 import { sweepLapsed } from '../src/server/usecases/reclaim.ts';
 import type { LicenseAnswer } from '../src/server/usecases/request-license.ts';
@@ -270,6 +271,19 @@ for (const between of [[], ['ws-4']]) {
     await old.restart();
     await acts.contact(old.server());
     assert.equal(await stateThere(), 'ok');
+    assert.equal((await readStatus(old.server().context)).past?.state, 'restored');
+  });
+}
+
+for (const times of [1, 2]) {
+  it(`is in no doubt for an answer of the lost time that comes after it was put back, ${times} times`, async () => {
+    await old.save('first');
+    await issue('ws-3', 'ws-4');
+    await acts.contact(old.server());
+    const early = await acts.answerTo(world, old.server());
+    for (let at = 0; at < times; at += 1) await old.putBack('first');
+    await applyAnswerFile(old.server().context, early);
+    await old.restart();
     assert.equal((await readStatus(old.server().context)).past?.state, 'restored');
   });
 }

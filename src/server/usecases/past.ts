@@ -62,11 +62,10 @@ export async function checkPast(tx: ReadTx): Promise<Result<null, Refusal>> {
   return past?.state === 'doubted' ? err(doubtOf(past)) : ok(null);
 }
 
-/** What a database was put back over: the mark that it was held against, and how far it had got itself. */
+/** What a database was put back over: the mark that it was held against. */
 export type PutBack = JsonObject & {
   readonly size: number;
   readonly root: string;
-  readonly from: number;
 };
 
 /** Every time that it was put back (core/high-water.ts), those that an older database does not know of among them. */

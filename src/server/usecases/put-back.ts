@@ -102,7 +102,7 @@ export async function makeGood(
   await keepHorizons(tx, mark);
   const seq = await passOver(tx, mark.seq);
   await writePast(tx, { state: 'restored', sinceMs: nowMs, untilMs });
-  await writePutBack(tx, { size: mark.logSize, root: mark.logRoot, from: size });
+  await writePutBack(tx, { size: mark.logSize, root: mark.logRoot });
   const own = ownLog(context);
   const note = signCheckpoint(context.digest, { origin: own.name, size, root }, own);
   const id = newId(context);
@@ -158,8 +158,7 @@ export async function doubtPast(
   await keepRenewed(tx, { atMs: untilMs, untilMs });
   const seq = await passOver(tx, mark?.seq ?? 0);
   if (mark === null) await passOver(tx, seq + unknownNumbers);
-  else if (mark.logRoot !== hex(root))
-    await writePutBack(tx, { size: mark.logSize, root: mark.logRoot, from: size });
+  else if (mark.logRoot !== hex(root)) await writePutBack(tx, { size: mark.logSize, root: mark.logRoot });
   const nonce = base64url(context.random.bytes(16));
   const id = newId(context);
   const known = mark?.branches ?? (await readBranches(tx));

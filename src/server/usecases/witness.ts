@@ -3,7 +3,7 @@
  * grew since the clearinghouse has cosigned it, and looks whether the clearinghouse's journals of its
  * agreements only grew. Where one did not, that agreement's messages are refused.
  */
-import { equalBytes } from '../../core/bytes.ts';
+import { equalBytes, hex } from '../../core/bytes.ts';
 import type { Frontier } from '../../core/merkle.ts';
 import { decodeFrontier, emptyFrontier, encodeFrontier, rootOf } from '../../core/merkle.ts';
 import type { Refusal } from '../../core/refusal.ts';
@@ -33,13 +33,13 @@ import {
   saveCheckpoint,
   subtreesBetween,
 } from '../../store/checkpoint-rows.ts';
-import type { ReadTx, WriteTx } from '../../store/port.ts';
+import type { LogHead, ReadTx, WriteTx } from '../../store/port.ts';
 import { listAuthorities } from '../../store/server-authority-rows.ts';
 import { findServerMove } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
-import { readPutBack } from './past.ts';
+import { readBranches } from './past.ts';
 import { takeRecovery } from './recovery.ts';
 
 /** This server, as whose journal it is and as a witness. */
@@ -135,10 +135,15 @@ export async function takeLogs(
   }
 }
 
-/** Of the entries that went when an older database was put back: what was seen of those is known to be none of ours now. */
-async function isOfLost(tx: ReadTx, size: number): Promise<boolean> {
-  const putBack = await readPutBack(tx);
-  return putBack !== null && size > putBack.from && size <= putBack.size;
+/**
+ * Of the entries that went when an older database was put back, now or any time before: what was seen of those is known to
+ * be none of ours now.
+ */
+async function isOfLost(tx: ReadTx, { size, root }: LogHead): Promise<boolean> {
+  const branches = await readBranches(tx);
+  return branches.some(
+    (lost) => size > lost.from && (size < lost.size || (size === lost.size && hex(root) === lost.root)),
+  );
 }
 
 /**
@@ -169,7 +174,7 @@ async function takeSeen(
     blocks: context.cache.blocks,
   });
   const fits = frontier !== undefined && equalBytes(rootOf(digest, frontier), root);
-  if (!fits && (await isOfLost(tx, size))) return;
+  if (!fits && (await isOfLost(tx, { size, root }))) return;
   const { note } = told;
   const edge = fits
     ? { frontier: encodeFrontier(frontier), conflict: null }
