@@ -38,7 +38,7 @@ const modelEvents = {
     'No CALs that serve {product} are installed[; {holder} asked for one]. Install a key pack for this product.',
   ),
   26: warning(
-    '{count:unissued license} of {product}[ on {server}] not restored, because the operating system was replaced. Ask the clearinghouse by telephone for them.',
+    '{count:unissued license}[ of {product}][ on {server}] not restored, because the operating system was replaced. Ask the clearinghouse by telephone for them.',
   ),
   44: error('The database has failed[: {problem}].'),
   80: information('The license of {holder} for {product} was revoked.'),

@@ -103,17 +103,20 @@ export function sayText(of: {
     cause === 'system-replaced'
       ? `The operating system of license server ${name} was replaced`
       : `The database of license server ${name} was rebuilt`;
-  const lost =
-    lines === null
-      ? 'Its database could not be read; I ask for all that your books have committed to it.'
-      : lines
-          .map(
-            ({ agreement, product, type, unissued, restored }) =>
-              `Agreement ${agreement}, ${product} per ${type}: ${unissued} unissued CALs were not restored, ${restored} holders were.`,
-          )
-          .join(' ');
   return (
     `${happened} (${reasonText(reason)}). Its License Server ID was ${from}. It is a new license server now, with the ` +
-    `License Server ID ${to}. ${lost} Please recover them.`
+    `License Server ID ${to}. ${lostText(lines)} Please recover them.`
   );
+}
+
+/** The number is that of the clearinghouse's books: a database that was put back may be older than the CALs. */
+function lostText(lines: readonly LostLine[] | null): string {
+  const all = 'I ask for all that your books have committed to it.';
+  if (lines === null) return `Its database could not be read. ${all}`;
+  if (lines.length === 0) return `Its database, which may be an older one, knew of no CALs. ${all}`;
+  const each = lines.map(
+    ({ agreement, product, type, unissued, restored }) =>
+      `Agreement ${agreement}, ${product} per ${type}: ${unissued} unissued CALs were not restored, ${restored} holders were.`,
+  );
+  return `${each.join(' ')} ${all}`;
 }

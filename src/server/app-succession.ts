@@ -29,7 +29,7 @@ import { openSqliteStore } from '../store/sqlite.ts';
 import { makeDatabase } from './app-database.ts';
 import { databaseFile, keyFile, keyPurpose } from './app-files.ts';
 import { enterSuccession, ownerOf, takeHolders, takeSettings } from './usecases/legacy.ts';
-import { unrecovered } from './usecases/recover.ts';
+import { unrecovered } from './usecases/recovered.ts';
 
 /** Where the new key and database are made. */
 const stagingFolder = 'succession.new';

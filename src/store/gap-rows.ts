@@ -88,17 +88,24 @@ export async function holdingDeclaration(
   );
 }
 
-/** Whether a declaration of a source on a line came to nothing: nothing was there, the source spoke, or it was undone. */
-export async function wasRefused(
+/** A declaration that came to nothing: nothing was there, the source spoke, or it was undone. */
+export interface EndedDeclaration {
+  readonly carrier: 'online' | 'telephone';
+  /** The refusal of the clearinghouse; null where there is none. */
+  readonly refused: string | null;
+}
+
+export async function endedDeclarations(
   tx: ReadTx,
   of: { readonly lineId: number; readonly source: string },
-): Promise<boolean> {
-  const row = await tx.get(
-    `select 1 as found from dead_sources where line_id = ? and source = ? and state = 'over' limit 1`,
+): Promise<readonly EndedDeclaration[]> {
+  return tx.all<EndedDeclaration>(
+    `select m.carrier, r.answer as refused from dead_sources d join moves m on m.id = d.move
+     left join requests r on r.id = 'move:' || d.move and r.state = 'refused'
+     where d.line_id = ? and d.source = ? and d.state = 'over'`,
     of.lineId,
     of.source,
   );
-  return row !== undefined;
 }
 
 /** Whether any other server is known to be dead here: where none is, nobody looks for one. */

@@ -18,7 +18,7 @@ import {
   takenSettings,
 } from '../../store/legacy-rows.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
-import type { ReadTx, Store } from '../../store/port.ts';
+import type { ReadTx, Store, WriteTx } from '../../store/port.ts';
 import type { PredecessorRow } from '../../store/predecessor-rows.ts';
 import { insertPredecessor, insertRestored } from '../../store/predecessor-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
@@ -137,7 +137,8 @@ async function lostLine(tx: ReadTx, line: LineRow, restored: ReadonlyMap<string,
   return {
     ...{ agreement, line: number, product, type },
     installed: await tx.balance(accounts.installed),
-    unissued: await tx.balance(accounts.unissued),
+    // What is set aside has no holder either, and does not come along.
+    unissued: (await tx.balance(accounts.unissued)) + (await tx.balance(accounts.quarantined)),
     restored: restored.get(`${agreement}/${number}`) ?? 0,
   };
 }
@@ -170,9 +171,19 @@ export async function enterSuccession(
       data: { source: from, target: to, count: restored, aside },
     });
     if (cause === 'rebuilt') await noteEvent(context, tx, { number: 88, data: { reason } });
-    for (const { agreement, product, type, unissued: count } of cause === 'rebuilt' ? [] : told) {
-      await noteEvent(context, tx, { number: 26, data: { count, product, type, agreement, server: from } });
-    }
+    if (cause === 'system-replaced') await noteNotRestored(context, tx, { lines: told, server: from });
     return ok(null);
   });
+}
+
+/** Once for each product; also where the database, which may be an older one, knew of no CALs. */
+async function noteNotRestored(
+  context: Needs,
+  tx: WriteTx,
+  { lines, server }: { readonly lines: readonly LostLine[]; readonly server: string },
+): Promise<void> {
+  if (lines.length === 0) await noteEvent(context, tx, { number: 26, data: { count: 0, server } });
+  for (const { agreement, product, type, unissued: count } of lines) {
+    await noteEvent(context, tx, { number: 26, data: { count, product, type, agreement, server } });
+  }
 }

@@ -6,24 +6,24 @@
 import { normalizeLicenseServerId } from '../../core/code.ts';
 import type { Statement } from '../../core/dead-source.ts';
 import { parseStatement } from '../../core/dead-source.ts';
-import type { LostLine, RecoveryReason } from '../../core/recovery.ts';
+import type { RecoveryReason } from '../../core/recovery.ts';
 import { checkReason, reasonText, sayText } from '../../core/recovery.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
-import { holdingDeclaration, wasRefused } from '../../store/gap-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { PredecessorRow } from '../../store/predecessor-rows.ts';
 import { listPredecessors } from '../../store/predecessor-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
-import { listAuthorities, listLines } from '../../store/server-authority-rows.ts';
+import { listLines } from '../../store/server-authority-rows.ts';
 import { findServerMove } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { administerOnce } from './administer-once.ts';
 import { declareIn } from './declare-dead.ts';
 import type { MoveView } from './move-view.ts';
 import { viewMove } from './move-view.ts';
+import { activeLines, isGranted, isRecovered, isSettled, proofFor } from './recovered.ts';
 
 export interface RecoveryOrder {
   /** Of the server before; undefined: those in whose place this one has come. */
@@ -49,7 +49,7 @@ export type RecoveryView = {
 };
 
 /**
- * Declares the server before dead on each line that it had anything of. Asked again, it finds the same declarations.
+ * Declares the server before dead on each line of this one, whatever its own database knew: that may have been older. Asked again, it finds the same declarations.
  * Refused: `not-activated`, `nothing-to-recover`, `invalid-input` (statement, reason), ids, and what `declareIn` refuses.
  */
 export async function recover(
@@ -59,7 +59,7 @@ export async function recover(
   const given = readGiven(context, order);
   if (!given.ok) return given;
   const done = await administerOnce<Entered>(context, { act: 'recover', order }, async (tx) => {
-    const before = await predecessorsOf(tx, given.value);
+    const before = await predecessorsOf(context, tx, given.value);
     return enter(context, tx, { order, before, given: given.value });
   });
   if (!done.ok) return done;
@@ -94,10 +94,18 @@ function readGiven(context: ServerContext, { from, reason }: RecoveryOrder): Res
 }
 
 /** The one that is named, known here or not; else all that are known. */
-async function predecessorsOf(tx: ReadTx, { from, reason }: Given): Promise<readonly Before[]> {
+async function predecessorsOf(
+  context: ServerContext,
+  tx: ReadTx,
+  { from, reason }: Given,
+): Promise<readonly Before[]> {
   const known = await listPredecessors(tx);
   const meant = from === undefined ? known : known.filter(({ licenseServerId }) => licenseServerId === from);
-  if (meant.length > 0) return meant.map((row) => ({ ...row, reason: reason ?? row.reason }));
+  if (meant.length > 0) {
+    return meant.map((row) => {
+      return { ...row, proof: proofFor(context, row), reason: reason ?? row.reason };
+    });
+  }
   if (from === undefined) return [];
   return [{ licenseServerId: from, lines: null, proof: null, reason: reason ?? 'redeployed' }];
 }
@@ -107,14 +115,14 @@ async function enter(
   tx: WriteTx,
   of: { readonly order: RecoveryOrder; readonly before: readonly Before[]; readonly given: Given },
 ): Promise<Result<Entered, Refusal>> {
-  const { order, before } = of;
+  const { order, before, given } = of;
   const own = await activeLines(tx, order.agreement);
   if (own.length === 0) return err({ code: 'not-activated', agreement: order.agreement ?? null });
   const moves: string[] = [];
   const from: string[] = [];
   let said: string | undefined;
   for (const server of before) {
-    const lines = await lostLines(tx, own, server);
+    const lines = await linesToAsk(tx, own, { server, isNamed: given.from !== undefined });
     if (lines.length === 0) continue;
     const statement = statementOf(context, order, server);
     if (!statement.ok) return statement;
@@ -144,32 +152,27 @@ function declarationOf(
   const { agreement, product, type } = line;
   const { reason, proof, licenseServerId: from } = server;
   const lost = server.lines?.find((each) => each.agreement === agreement && each.line === line.line);
-  const recovery = { reason, restored: lost?.restored ?? null, ...(proof === null ? {} : { proof }) };
+  const restored = server.lines === null ? null : (lost?.restored ?? 0);
+  const recovery = { reason, restored, ...(proof === null ? {} : { proof }) };
   return { agreement, from, product, type, statement, by: order.by, recovery };
 }
 
-/** Lines of agreements that this server gives out CALs of. */
-async function activeLines(tx: ReadTx, agreement: string | undefined): Promise<readonly LineRow[]> {
-  const active = new Set(
-    (await listAuthorities(tx)).filter((row) => row.state === 'active').map((row) => row.agreement),
-  );
-  const lines = (await listLines(tx)).filter((line) => active.has(line.agreement));
-  return agreement === undefined ? lines : lines.filter((line) => line.agreement === agreement);
-}
-
-/** What the server before had, and has not come yet; where nobody knows that, it may be anything. */
-async function lostLines(
+/**
+ * The lines to ask for: what the server before had of them only the clearinghouse says, whose answer stands. Who names the
+ * server asks again also for those of which the answer was that there is nothing.
+ */
+async function linesToAsk(
   tx: ReadTx,
   own: readonly LineRow[],
-  { lines, licenseServerId: source }: Before,
+  { server, isNamed }: { readonly server: Before; readonly isNamed: boolean },
 ): Promise<readonly LineRow[]> {
-  const lost: LineRow[] = [];
+  const lines: LineRow[] = [];
   for (const line of own) {
-    const had = lines?.some((each) => each.agreement === line.agreement && each.line === line.line) ?? true;
-    const declared = had ? await holdingDeclaration(tx, { lineId: line.id, source }) : undefined;
-    if (had && declared?.state !== 'granted') lost.push(line);
+    const place = { lineId: line.id, source: server.licenseServerId };
+    const isOver = isNamed ? await isGranted(tx, place) : await isSettled(tx, place);
+    if (!isOver) lines.push(line);
   }
-  return lost;
+  return lines;
 }
 
 /** Where the old key vouches for this server, it needs nobody's word besides. */
@@ -199,34 +202,12 @@ export type SuccessionView = {
   readonly say: string;
 };
 
-/** Whether all that a server before had is here, or has been asked for and granted. */
-async function isRecovered(tx: ReadTx, own: readonly LineRow[], before: PredecessorRow): Promise<boolean> {
-  const { lines, licenseServerId: source } = before;
-  if (lines?.length === 0) return true;
-  for (const line of await lostLines(tx, own, before)) {
-    // Where nobody knows what it had, the clearinghouse has said of some lines that it was nothing.
-    if (lines !== null || !(await wasRefused(tx, { lineId: line.id, source }))) return false;
-  }
-  // Lines of an agreement that this server is not activated for are not here either.
-  const has = ({ agreement, line: number }: LostLine): boolean =>
-    own.some((line) => line.agreement === agreement && line.line === number);
-  return lines === null ? own.length > 0 : lines.every(has);
-}
-
-/** The servers before whose CALs are not all here: they are those of the next one as well. */
-export async function unrecovered(tx: ReadTx): Promise<readonly PredecessorRow[]> {
-  const own = await listLines(tx);
-  const rows: PredecessorRow[] = [];
-  for (const row of await listPredecessors(tx)) if (!(await isRecovered(tx, own, row))) rows.push(row);
-  return rows;
-}
-
 /** The servers in whose place this one has come, for status. */
 export async function viewSuccessions(
   context: ServerContext,
   tx: ReadTx,
 ): Promise<readonly SuccessionView[]> {
-  const own = await listLines(tx);
+  const own = { all: await listLines(tx), active: await activeLines(tx, undefined) };
   const views: SuccessionView[] = [];
   for (const row of await listPredecessors(tx)) {
     const { licenseServerId: from, cause, reason, at, aside, lines } = row;
