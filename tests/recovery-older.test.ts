@@ -18,7 +18,7 @@ import { recover } from '../src/server/usecases/recover.ts';
 import { listEvents, readStatus } from '../src/server/usecases/status.ts';
 import * as acts from './world/acts.ts';
 import { assertConserved } from './world/conserved.ts';
-import { closeWorlds, newWorld } from './world/dead.ts';
+import { ask, closeWorlds, newWorld } from './world/dead.ts';
 import type { World } from './world/world.ts';
 import { agreement, product, refusalOf, value } from './world/world.ts';
 
@@ -149,6 +149,11 @@ it('CALs that went to a server in between by a recovery that waited come from th
   await acts.contact(next, next);
   value(await approveMove(ch, { move: moves[1]?.id ?? '', by: 'Bo Berg' }));
   await acts.contact(next, next);
+  // Whom the first server knew has a place in what comes by way of the second one.
+  assert.deepEqual(await acts.counts(next), [10, 0, 7, 0, 3, 0]);
+  await acts.permanents(next, ['pc-1', 'pc-2', 'pc-3', 'pc-4', 'pc-5', 'pc-6', 'pc-7']);
+  for (const holder of names) assert.equal(value(await ask(next, holder)).kind, 'permanent');
+  assert.deepEqual(await acts.counts(next), [10, 10, 0, 0, 0, 0]);
   // The first answer was that it is declared dead for another one; now there is nothing of it.
   value(await askFor(next));
   await acts.contact(next);

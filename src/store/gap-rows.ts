@@ -48,6 +48,11 @@ export async function addEarlierSources(
   }
 }
 
+export async function earlierSourcesOf(tx: ReadTx, move: string): Promise<readonly string[]> {
+  const rows = await tx.all<{ source: string }>('select source from earlier_sources where move = ?', move);
+  return rows.map(({ source }) => source);
+}
+
 /** A declaration concerns the holders of its source, and those of the servers that CALs had come to it from. */
 const concerns =
   '(d.source = ? or exists (select 1 from earlier_sources e where e.move = d.move and e.source = ?))';

@@ -12,6 +12,7 @@ import { msOf } from '../../protocol/schema.ts';
 import type { DeclaredRow, GapRow } from '../../store/gap-rows.ts';
 import {
   addEarlierSources,
+  earlierSourcesOf,
   endDeclaration,
   findDeclared,
   holdingDeclaration,
@@ -23,6 +24,7 @@ import {
 import { extendLease } from '../../store/held-rows.ts';
 import { markInherited, takenOverEarly } from '../../store/license-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
+import { isPredecessor } from '../../store/predecessor-rows.ts';
 import { drawReserve, honorTokens, insertReservations, insertReserve } from '../../store/reserve-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { findLine } from '../../store/server-authority-rows.ts';
@@ -98,6 +100,7 @@ async function enterNext(
   await insertServerMove(tx, move);
   const declared: DeclaredRow = { ...before, move: id, state: 'waiting' };
   await saveDeclared(tx, declared);
+  await addEarlierSources(tx, id, await earlierSourcesOf(tx, before.move));
   return { move, declared };
 }
 
@@ -149,9 +152,12 @@ export async function divideDead(tx: WriteTx, dead: DeadUnits): Promise<readonly
   // Whose lease there has ended has no claim on a unit by name: a source that lived on may have given it to somebody
   // else, who has a better one. Nor has one who shows a token of a server before it: whether that very unit came along
   // nobody can tell. Their gap licenses run until no lease of the source can run any more; where units were released
-  // early they are given a free one like everybody else.
+  // early they are given a free one like everybody else. But where the source had come in the place of their server, and
+  // this one in its, they are known by the books of that server, and all that was theirs comes this way.
+  const isChain = await isPredecessor(tx, source);
   const entitled = waiting.filter(
-    (gap) => (gap.source === source && gap.leaseEnd > nowMs) || opensAt < nowMs,
+    (gap) =>
+      ((gap.source === source || (isChain && gap.until > 0)) && gap.leaseEnd > nowMs) || opensAt < nowMs,
   );
   const claims = await withoutOthers(tx, dead, entitled);
   const named = claims.slice(0, held > 0 ? held : free);

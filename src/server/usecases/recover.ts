@@ -128,8 +128,9 @@ async function enter(
     if (!statement.ok) return statement;
     said ??= `${statement.value.by}: ${statement.value.text}`;
     from.push(server.licenseServerId);
+    const earlier = await earlierThan(tx, server);
     for (const line of lines) {
-      const declared = await declareIn(context, tx, declarationOf(order, { server, line, said }));
+      const declared = await declareIn(context, tx, declarationOf(order, { server, line, said, earlier }));
       if (!declared.ok) return declared;
       moves.push(declared.value.id);
     }
@@ -144,17 +145,31 @@ async function enter(
   return ok({ from, reason: first.reason, statement: said, moves });
 }
 
+/** Those in whose place a server had come in turn: what was theirs may have come to it, and their holders with it. */
+async function earlierThan(tx: ReadTx, { licenseServerId }: Before): Promise<readonly string[]> {
+  const all = await listPredecessors(tx);
+  const own = all.find((row) => row.licenseServerId === licenseServerId);
+  return all
+    .filter((row) => row !== own && (own === undefined || row.at <= own.at))
+    .map((row) => row.licenseServerId);
+}
+
 function declarationOf(
   order: RecoveryOrder,
-  of: { readonly server: Before; readonly line: LineRow; readonly said: string },
+  of: {
+    readonly server: Before;
+    readonly line: LineRow;
+    readonly said: string;
+    readonly earlier: readonly string[];
+  },
 ): Parameters<typeof declareIn>[2] {
-  const { server, line, said: statement } = of;
+  const { server, line, said: statement, earlier: alsoFrom } = of;
   const { agreement, product, type } = line;
   const { reason, proof, licenseServerId: from } = server;
   const lost = server.lines?.find((each) => each.agreement === agreement && each.line === line.line);
   const restored = server.lines === null ? null : (lost?.restored ?? 0);
   const recovery = { reason, restored, ...(proof === null ? {} : { proof }) };
-  return { agreement, from, product, type, statement, by: order.by, recovery };
+  return { agreement, from, alsoFrom, product, type, statement, by: order.by, recovery };
 }
 
 /**
