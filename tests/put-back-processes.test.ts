@@ -81,7 +81,10 @@ it('is in doubt where more has happened since, says what to do, and gives nobody
     /In doubt: The database is an older one, and CALs were installed, moved or given back since/,
   );
   assert.match(page, /it has seen more/);
-  assert.match(page, /calyx server rebuild --data \S+ --reason certificate-corrupt calyx server recover/);
+  assert.match(
+    page,
+    /calyx server rebuild --data \S+ --reason certificate-corrupt calyx server activate --data \S+ --agreement \d+ calyx server recover/,
+  );
   assert.notEqual((await ask(server.address, 'PC-9')).body.kind, 'permanent');
 });
 

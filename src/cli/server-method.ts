@@ -5,8 +5,7 @@ import { programAddress } from './arguments.ts';
 import type { Cli } from './main.ts';
 import { done } from './outcome.ts';
 import { readStatus } from './server-answers.ts';
-import { activateCommand } from './server-status.ts';
-import { agreementOf, serverCommand } from './server-words.ts';
+import { activateCommand, agreementOf, serverCommand } from './server-words.ts';
 
 type Method = 'automatic' | 'web' | 'telephone';
 

@@ -3,7 +3,7 @@ import { cals, doubtWords, when } from '../protocol/problem-words.ts';
 import type { Cli } from './main.ts';
 import type { Page } from './page.ts';
 import type { SeenAhead, Status } from './server-answers.ts';
-import { serverCommand } from './server-words.ts';
+import { activateCommand, agreementOf, serverCommand } from './server-words.ts';
 
 const seenWords: Readonly<Record<string, string>> = {
   journal: 'entries of its journal',
@@ -71,6 +71,7 @@ export function showPastNext(page: Page, cli: Cli, status: Status): boolean {
     );
     page.verbatim([
       serverCommand(cli, 'rebuild', '--reason', 'certificate-corrupt'),
+      activateCommand(cli, status, agreementOf(status)),
       serverCommand(cli, 'recover'),
     ]);
   }

@@ -9,7 +9,14 @@ import type { Status } from './server-answers.ts';
 import { readStatus } from './server-answers.ts';
 import { showPast, showPastNext } from './server-past.ts';
 import { showSuccession } from './server-successions.ts';
-import { agreementOf, packTable, serverCommand, spokenId, waitsSince } from './server-words.ts';
+import {
+  activateCommand,
+  agreementOf,
+  packTable,
+  serverCommand,
+  spokenId,
+  waitsSince,
+} from './server-words.ts';
 
 const activations: Readonly<Record<Status['activation'], string>> = {
   'not-activated': 'not activated (temporary licenses only)',
@@ -93,13 +100,6 @@ function showNext(page: Page, cli: Cli, status: Status): void {
     page.next('Renew the horizon: read this code to the clearinghouse, and type its answer:');
     page.verbatim([renew, serverCommand(cli, 'code', 'CODE')]);
   }
-}
-
-/** The command that activates, by the method in force. */
-export function activateCommand(cli: Cli, status: Status, agreement: string): string {
-  const request = ['--agreement', agreement, '--request-out', 'REQUEST-FILE'];
-  if (status.method === 'automatic') return serverCommand(cli, 'activate', '--agreement', agreement);
-  return serverCommand(cli, 'activate', ...(status.method === 'web' ? request : ['--code', 'CODE']));
 }
 
 export function register(group: Command, cli: Cli): void {

@@ -3,7 +3,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { Cli } from './main.ts';
 import type { Page } from './page.ts';
 import type { Status } from './server-answers.ts';
-import { serverCommand, spokenId } from './server-words.ts';
+import { activateCommand, agreementOf, serverCommand, spokenId } from './server-words.ts';
 
 export type Succession = JsonObject & {
   readonly from: string;
@@ -54,17 +54,9 @@ export function showSuccession(
   page.text('To be read to the clearinghouse:').text(say);
   const activated = status.activation === 'activated';
   if (!activated) page.code('The new License Server ID:', spokenId(status.licenseServerId));
+  const agreement = status.successions.at(-1)?.lines?.[0]?.agreement ?? agreementOf(status);
   const recover = serverCommand(cli, 'recover', '--statement', 'NAME: WHAT HAPPENED');
   page
     .next('Recover its CALs (calyx server method telephone does it by telephone):')
-    .verbatim([...(activated ? [] : [activateWords(cli, status)]), recover]);
-}
-
-/** The command that activates; by telephone the code is read out. */
-function activateWords(cli: Cli, status: Status): string {
-  const [line] = status.successions.at(-1)?.lines ?? [];
-  const agreement = line?.agreement ?? 'NUMBER';
-  if (status.method === 'automatic') return serverCommand(cli, 'activate', '--agreement', agreement);
-  if (status.method === 'telephone') return serverCommand(cli, 'activate', '--code', 'CODE');
-  return serverCommand(cli, 'activate', '--agreement', agreement, '--request-out', 'REQUEST-FILE');
+    .verbatim([...(activated ? [] : [activateCommand(cli, status, agreement)]), recover]);
 }

@@ -125,3 +125,10 @@ export function waitsSince(move: {
 export function agreementOf(status: Status): string {
   return status.agreements[0]?.agreement ?? status.kits[0] ?? 'NUMBER';
 }
+
+/** The command that activates, by the method in force. */
+export function activateCommand(cli: Cli, status: Status, agreement: string): string {
+  const request = ['--agreement', agreement, '--request-out', 'REQUEST-FILE'];
+  if (status.method === 'automatic') return serverCommand(cli, 'activate', '--agreement', agreement);
+  return serverCommand(cli, 'activate', ...(status.method === 'web' ? request : ['--code', 'CODE']));
+}
