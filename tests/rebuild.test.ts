@@ -120,6 +120,12 @@ describe('the database of a license server is lost, and there is no backup', () 
     );
     const again = await server.refused('server', 'recover');
     assert.equal(again.refused.code, 'nothing-to-recover');
+    const { licenseServerId: other } = await (await site.addServer('LS-OTHER')).status();
+    const statement = 'Ann Lee: the disk died';
+    const words = ['server', 'recover', '--from', other, '--statement', statement];
+    const { refused } = await server.refused(...words);
+    assert.equal(refused.code, 'nothing-to-recover');
+    assert.match(JSON.stringify(refused), /another license server has recovered them since.* --from ITS-ID/);
   });
 
   it('the publisher may have the next one wait, and says so with the agreement', async () => {

@@ -5,6 +5,7 @@
 import type { Command } from 'commander';
 import { secondMs } from '../core/time.ts';
 import { systemClock } from '../platform/clock.ts';
+import { refusedBody } from '../protocol/problem.ts';
 import { waitSeconds } from './arguments.ts';
 import type { ApiClient } from './client.ts';
 import { pathOf } from './client.ts';
@@ -65,11 +66,35 @@ async function settle(api: ApiClient, begun: Recovery, waitSeconds: number): Pro
     const before = moves.map(({ state }) => state);
     await api.call('POST', '/v1/admin/contact', { body: { waitMs: 0 } });
     const now: MoveView[] = [];
-    for (const { id } of moves) now.push(await api.call<MoveView>('GET', `/v1/admin/moves${pathOf(id)}`));
+    for (const move of moves) now.push(await readMove(api, move));
     moves = now;
     const open = moves.filter(({ state }) => unsettled.includes(state));
     const still = moves.every(({ state }, at) => state === before[at] && state !== 'requested');
     if (open.length === 0 || still || systemClock.nowMs() >= untilMs) return { ...begun, moves };
+  }
+}
+
+const elsewhere =
+  'Of a line that is refused the clearinghouse has nothing. Where CALs of it are missing, another license server has ' +
+  'recovered them since: name that one. The clearinghouse knows its License Server ID, and so does a folder ' +
+  'before-ID-TIME if it worked here.';
+
+/** Nothing of any line: what there was has gone on to another server, where an old folder was put back. */
+function nothingThere(cli: Cli, { from }: Recovery): Refused {
+  const refused = refusedBody({ code: 'nothing-to-recover', licenseServerId: from[0] ?? '' });
+  const command = serverCommand(cli, 'recover', '--from', 'ITS-ID', '--statement', 'NAME: WHAT HAPPENED');
+  return new Refused({ ...refused, next: elsewhere, command });
+}
+
+/** As it stands; a line of which there is nothing does not keep the others from coming. */
+async function readMove(api: ApiClient, move: MoveView): Promise<MoveView> {
+  try {
+    return await api.call<MoveView>('GET', `/v1/admin/moves${pathOf(move.id)}`);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    const { code } = error.refused;
+    if (code !== 'move-more-than-there-is' && code !== 'server-unknown') throw error;
+    return { ...move, state: 'refused', awaited: { from: 'nobody', text: 'nobody: there is nothing of it' } };
   }
 }
 
@@ -78,10 +103,12 @@ async function byConnection(cli: Cli, api: ApiClient, options: RecoverOptions): 
   if (settled.moves.some(({ state }) => state === 'requested')) {
     throw Refused.of({ code: 'answer-pending', waitingFor: 'the clearinghouse' });
   }
+  if (settled.moves.every(({ state }) => state === 'refused')) throw nothingThere(cli, settled);
   const waits = settled.moves.some(({ state }) => unsettled.includes(state));
   return done(settled, (page) => {
     page.title(waits ? 'The recovery is entered, and waits.' : 'The CALs are recovered.');
     showMoves(page, settled.moves);
+    if (settled.moves.some(({ state }) => state === 'refused')) page.text(elsewhere);
     page.next('See what this server has:').verbatim(serverCommand(cli, 'status'));
   });
 }
