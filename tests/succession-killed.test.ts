@@ -148,6 +148,19 @@ describe('killed at a step of the succession', () => {
     assert.ok(readdirSync(`${home}.instance`).includes('instance-secret.damaged'));
   });
 
+  it('comes again where the files of before it are put back, whatever was seen here since', async () => {
+    restore();
+    const first = await openServer(home, { clock: world.clock });
+    const firstId = acts.idOf(first);
+    await first.close();
+    const aside = readdirSync(home).find((name) => name.startsWith('before-')) ?? '';
+    for (const name of readdirSync(join(home, aside))) cpSync(join(home, aside, name), join(home, name));
+    const second = await openServer(home, { clock: world.clock });
+    await assertOne(second);
+    assert.notEqual(acts.idOf(second), firstId);
+    await second.close();
+  });
+
   for (const step of steps.slice(steps.indexOf('aside'))) {
     it(`${step}, and killed again while it is gone on with: no file is taken for the other one`, async () => {
       for (const next of steps.slice(steps.indexOf(step))) {

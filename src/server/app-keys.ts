@@ -2,7 +2,7 @@
  * What a license server is known by: its key, under the instance secret of this operating system. Where that does not open
  * any more, the folder goes on as a new license server (protocol §5.2).
  */
-import { readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { bytesOfBase64url } from '../core/bytes.ts';
 import { licenseServerId, licenseServerIdValue } from '../core/code.ts';
@@ -14,8 +14,12 @@ import { KeyFileError, openInstanceSecret, readSealedFile } from '../platform/in
 import type { Random } from '../platform/random.ts';
 import { signingKeyFromSeed } from '../platform/signing.ts';
 import type { SigningKey } from '../protocol/paseto.ts';
-import { keyFile, keyPurpose, markSuffix } from './app-files.ts';
+import type { Store } from '../store/port.ts';
+import { StoreFailure } from '../store/port.ts';
+import { openSqliteStore } from '../store/sqlite.ts';
+import { databaseFile, keyFile, keyPurpose, markSuffix } from './app-files.ts';
 import { finishSuccession, succeed } from './app-succession.ts';
+import { ownerOf } from './usecases/legacy.ts';
 
 interface Identity {
   readonly secret: Uint8Array;
@@ -57,7 +61,7 @@ async function openIdentity(
   try {
     return readIdentity(folder, world.random);
   } catch (error) {
-    if (!isOtherSystem(folder, error)) throw error;
+    if (!(await isOtherSystem(folder, error))) throw error;
     await succeed(folder.dir, { ...world, cause: 'system-replaced', reason: 'redeployed' });
     return readIdentity(folder, world.random);
   }
@@ -73,11 +77,27 @@ function readIdentity({ dir, settings }: DataFolder, random: Random): Identity {
  * A secret that is not there, or is none; or a key that does not open under one that nothing of this server lies beside. A key
  * that is not there is no such sign; nor is one that does not open beside the mark of this server, which is damaged.
  */
-function isOtherSystem({ dir, settings }: DataFolder, error: unknown): boolean {
+async function isOtherSystem({ dir, settings }: DataFolder, error: unknown): Promise<boolean> {
   if (!(error instanceof KeyFileError)) return false;
   if (error.path !== join(dir, keyFile)) return ['damaged', 'missing'].includes(error.problem);
-  return error.problem === 'damaged' && !hasMark(String(settings['instanceDir'] ?? ''));
+  if (error.problem !== 'damaged') return false;
+  const owner = await databaseOwner(join(dir, databaseFile));
+  const mark = join(String(settings['instanceDir'] ?? ''), `${owner ?? ''}${markSuffix}`);
+  return owner !== undefined && !existsSync(mark);
 }
 
-const hasMark = (instanceDir: string): boolean =>
-  readdirSync(instanceDir).some((name) => name.endsWith(markSuffix));
+/** Whose a database is; undefined where it cannot be read. */
+async function databaseOwner(file: string): Promise<string | undefined> {
+  let store: Store;
+  try {
+    store = openSqliteStore({ file, migrations: 'server', digest: nodeDigest });
+  } catch (error) {
+    if (error instanceof StoreFailure && error.code === 'damaged') return undefined;
+    throw error;
+  }
+  try {
+    return await store.read(ownerOf);
+  } finally {
+    await store.close();
+  }
+}
