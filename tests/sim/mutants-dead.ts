@@ -76,8 +76,8 @@ export const deadSources: readonly Mutant[] = [
     patches: [
       {
         file: 'server/usecases/dead-source.ts',
-        find: '(gap) => (gap.source === source && gap.leaseEnd > nowMs) || opensAt < nowMs,',
-        replace: '() => true,',
+        find: '((gap.source === source || (isChain && gap.until > 0)) && gap.leaseEnd > nowMs) || opensAt < nowMs,',
+        replace: 'gap !== undefined,',
       },
       {
         file: 'server/usecases/dead-source.ts',
