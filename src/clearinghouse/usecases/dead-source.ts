@@ -117,6 +117,11 @@ async function comesAtOnce(tx: ReadTx, move: MoveRow, nowMs: number): Promise<bo
   return isImmediate(await recoveryRule(tx, move, nowMs));
 }
 
+/** Whether its units do not wait for the horizon: a second person has said so, or they are recovered at once. */
+export function isReleasedEarly({ approvedAt, immediate }: DeadSourceRow): boolean {
+  return approvedAt !== null || immediate === 1;
+}
+
 /** What decides whether a recovery is immediate. */
 export async function recoveryRule(
   tx: ReadTx,
@@ -346,8 +351,9 @@ async function isGrantable(tx: ReadTx, move: MoveRow): Promise<boolean> {
 export async function grantPassed(context: ClearinghouseContext): Promise<void> {
   const nowMs = context.clock.nowMs();
   const due = await context.store.read((tx) => dueDeclarations(tx, nowMs));
-  for (const { move: id, approvedAt, immediate } of due) {
-    const event = approvedAt === null && immediate === 0 ? 'horizon-passed' : 'early-release';
+  for (const declared of due) {
+    const { move: id } = declared;
+    const event = isReleasedEarly(declared) ? 'early-release' : 'horizon-passed';
     // Refused, it goes on waiting: what it waits for is shown, and it is tried again.
     await context.store.write(async (tx) => {
       const move = await findMove(tx, id);

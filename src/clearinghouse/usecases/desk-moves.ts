@@ -31,7 +31,7 @@ import type { ReadTx } from '../../store/port.ts';
 import { findUncovered } from '../../store/uncovered-rows.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { moveCode } from './advance-move.ts';
-import { unreleasedTo } from './dead-source.ts';
+import { isReleasedEarly, unreleasedTo } from './dead-source.ts';
 import type { DeadSourceView } from './dead-source-view.ts';
 import { viewDeadSource } from './dead-source-view.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
@@ -124,11 +124,6 @@ async function awaitedLicenses(
   const toCome = uncovered !== undefined && uncovered.endsAt >= nowMs ? uncovered.units : 0;
   const endsAt = waiting?.endsAt ?? uncovered?.endsAt ?? 0;
   return here + toCome === 0 ? undefined : awaitedLapse({ units: here + toCome, endsAt, toCome });
-}
-
-/** Whether its units do not wait for the horizon: a second person has not, or they are recovered. */
-function isReleasedEarly({ approvedAt, immediate }: DeadSourceRow): boolean {
-  return approvedAt !== null || immediate === 1;
 }
 
 /** What is in the way of a grant that is due; undefined: nothing, it comes with the next look at the clock. */
