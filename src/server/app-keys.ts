@@ -5,21 +5,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { bytesOfBase64url } from '../core/bytes.ts';
-import { licenseServerId, licenseServerIdValue } from '../core/code.ts';
+import { licenseServerIdValue } from '../core/code.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { DataFolder } from '../platform/data-folder.ts';
 import { nodeDigest } from '../platform/digest.ts';
 import { Failure } from '../platform/failure.ts';
-import { KeyFileError, openInstanceSecret, readSealedFile } from '../platform/instance-secret.ts';
+import { KeyFileError, openInstanceSecret } from '../platform/instance-secret.ts';
 import type { Random } from '../platform/random.ts';
-import { signingKeyFromSeed } from '../platform/signing.ts';
 import type { SigningKey } from '../protocol/paseto.ts';
-import type { Store } from '../store/port.ts';
-import { StoreFailure } from '../store/port.ts';
-import { openSqliteStore } from '../store/sqlite.ts';
-import { databaseFile, keyFile, keyPurpose, markSuffix } from './app-files.ts';
+import { keyFile, markFile, ownerInFolder, readServerKey } from './app-files.ts';
 import { finishSuccession, succeed } from './app-succession.ts';
-import { ownerOf } from './usecases/legacy.ts';
 
 interface Identity {
   readonly secret: Uint8Array;
@@ -61,7 +56,7 @@ async function openIdentity(
   try {
     return readIdentity(folder, world.random);
   } catch (error) {
-    if (!(await isOtherSystem(folder, error))) throw error;
+    if (!isOtherSystem(folder, error)) throw error;
     await succeed(folder.dir, { ...world, cause: 'system-replaced', reason: 'redeployed' });
     return readIdentity(folder, world.random);
   }
@@ -69,35 +64,17 @@ async function openIdentity(
 
 function readIdentity({ dir, settings }: DataFolder, random: Random): Identity {
   const secret = openInstanceSecret(String(settings['instanceDir'] ?? ''), { create: false, random });
-  const seed = readSealedFile(join(dir, keyFile), { secret, purpose: keyPurpose });
-  return { secret, key: signingKeyFromSeed(seed, (publicKey) => licenseServerId(nodeDigest, publicKey)) };
+  return { secret, key: readServerKey(dir, secret) };
 }
 
 /**
  * A secret that is not there, or is none; or a key that does not open under one that nothing of this server lies beside. A key
  * that is not there is no such sign; nor is one that does not open beside the mark of this server, which is damaged.
  */
-async function isOtherSystem({ dir, settings }: DataFolder, error: unknown): Promise<boolean> {
+function isOtherSystem({ dir, settings }: DataFolder, error: unknown): boolean {
   if (!(error instanceof KeyFileError)) return false;
   if (error.path !== join(dir, keyFile)) return ['damaged', 'missing'].includes(error.problem);
   if (error.problem !== 'damaged') return false;
-  const owner = await databaseOwner(join(dir, databaseFile));
-  const mark = join(String(settings['instanceDir'] ?? ''), `${owner ?? ''}${markSuffix}`);
-  return owner !== undefined && !existsSync(mark);
-}
-
-/** Whose a database is; undefined where it cannot be read. */
-async function databaseOwner(file: string): Promise<string | undefined> {
-  let store: Store;
-  try {
-    store = openSqliteStore({ file, migrations: 'server', digest: nodeDigest });
-  } catch (error) {
-    if (error instanceof StoreFailure && error.code === 'damaged') return undefined;
-    throw error;
-  }
-  try {
-    return await store.read(ownerOf);
-  } finally {
-    await store.close();
-  }
+  const owner = ownerInFolder(dir);
+  return owner !== undefined && !existsSync(markFile(String(settings['instanceDir'] ?? ''), owner));
 }

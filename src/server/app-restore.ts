@@ -1,16 +1,11 @@
 /** What a restore must know of a license server: whose folder it is, and its key file. */
-import { join } from 'node:path';
 import type { Restorable, SecretState } from '../backup/restore-backup.ts';
-import { licenseServerId } from '../core/code.ts';
 import { nodeDigest } from '../platform/digest.ts';
-import { KeyFileError, openInstanceSecret, readSealedFile, unseal } from '../platform/instance-secret.ts';
+import { KeyFileError, openInstanceSecret, unseal } from '../platform/instance-secret.ts';
 import type { Random } from '../platform/random.ts';
 import { systemRandom } from '../platform/random.ts';
-import { signingKeyFromSeed } from '../platform/signing.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
-import { firstEntryField } from '../store/sqlite-copy.ts';
-import { databaseFile, keyFile, keyPurpose } from './app-files.ts';
-import { serverLog } from './usecases/license-token.ts';
+import { databaseFile, keyFile, keyPurpose, ownerInFolder, readServerKey } from './app-files.ts';
 
 /** The secret of this machine; undefined where there is none. One that may not be used is told. */
 function secretAt(instanceDir: string, random: Random): Uint8Array | undefined {
@@ -24,16 +19,13 @@ function secretAt(instanceDir: string, random: Random): Uint8Array | undefined {
 
 /** By its key; where that is gone or does not open, by what its database says of itself. */
 function presentId(dir: string, instanceDir: string): string | undefined {
-  const said = { log: serverLog, field: 'licenseServerId' };
-  return idByKey(dir, instanceDir) ?? firstEntryField(join(dir, databaseFile), said);
+  return idByKey(dir, instanceDir) ?? ownerInFolder(dir);
 }
 
 function idByKey(dir: string, instanceDir: string): string | undefined {
   try {
     const secret = secretAt(instanceDir, systemRandom);
-    if (secret === undefined) return undefined;
-    const seed = readSealedFile(join(dir, keyFile), { secret, purpose: keyPurpose });
-    return signingKeyFromSeed(seed, (publicKey) => licenseServerId(nodeDigest, publicKey)).kid;
+    return secret && readServerKey(dir, secret).kid;
   } catch (error) {
     // A key that is gone or does not open is one of the things that a backup is for.
     if (error instanceof KeyFileError) return undefined;

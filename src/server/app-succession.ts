@@ -13,21 +13,16 @@ import type { Clock } from '../platform/clock.ts';
 import { openDataFolder } from '../platform/data-folder.ts';
 import { nodeDigest } from '../platform/digest.ts';
 import { Failure } from '../platform/failure.ts';
-import {
-  KeyFileError,
-  readSealedFile,
-  renewInstanceSecret,
-  writeSealedFile,
-} from '../platform/instance-secret.ts';
+import { KeyFileError, renewInstanceSecret, writeSealedFile } from '../platform/instance-secret.ts';
 import type { Random } from '../platform/random.ts';
-import { generateSigningKey, seedOf, signingKeyFromSeed } from '../platform/signing.ts';
+import { generateSigningKey, seedOf } from '../platform/signing.ts';
 import type { SigningKey } from '../protocol/paseto.ts';
 import { signSuccession } from '../protocol/succession.ts';
 import type { Store } from '../store/port.ts';
 import { StoreFailure } from '../store/port.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { makeDatabase } from './app-database.ts';
-import { databaseFile, keyFile, keyPurpose } from './app-files.ts';
+import { databaseFile, keyFile, keyPurpose, readServerKey } from './app-files.ts';
 import { enterSuccession, ownerOf, takeHolders, takeSettings } from './usecases/legacy.ts';
 import { unrecovered } from './usecases/recovered.ts';
 
@@ -162,7 +157,7 @@ async function openOld(
   dir: string,
   of: { readonly secret: Uint8Array; readonly given: string | undefined },
 ): Promise<Old> {
-  const key = oldKey(join(dir, keyFile), of.secret);
+  const key = oldKey(dir, of.secret);
   const store = oldStore(join(dir, databaseFile));
   const owner = await store?.read(ownerOf);
   // A database of another server than the key's says nothing of this one's CALs.
@@ -180,10 +175,9 @@ async function openOld(
   });
 }
 
-function oldKey(path: string, secret: Uint8Array): SigningKey | undefined {
+function oldKey(dir: string, secret: Uint8Array): SigningKey | undefined {
   try {
-    const seed = readSealedFile(path, { secret, purpose: keyPurpose });
-    return signingKeyFromSeed(seed, (publicKey) => licenseServerId(nodeDigest, publicKey));
+    return readServerKey(dir, secret);
   } catch (error) {
     if (error instanceof KeyFileError && ['missing', 'damaged'].includes(error.problem)) return undefined;
     throw error;

@@ -39,7 +39,7 @@ import { keyId, readPublisherBundle } from '../protocol/trust.ts';
 import type { Store, StoreFailure } from '../store/port.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { checkOwner, makeDatabase } from './app-database.ts';
-import { databaseFile, keyFile, keyPurpose, markSuffix } from './app-files.ts';
+import { databaseFile, keyFile, keyPurpose, markFile } from './app-files.ts';
 import { openKeys } from './app-keys.ts';
 import type { ServerContext } from './context.ts';
 import { addActivationRoutes } from './routes/activation-routes.ts';
@@ -210,7 +210,7 @@ export async function openServerContext(
     },
   };
   // A store that a test brings has no folder of its own, and no mark unless it brings that, too.
-  const path = join(text('instanceDir'), `${key.kid}${markSuffix}`);
+  const path = markFile(text('instanceDir'), key.kid);
   const openMark =
     options.openMark ?? (options.store === undefined ? () => openHighWaterFile(path) : undefined);
   if (openMark !== undefined) await settle(context, openMark());
