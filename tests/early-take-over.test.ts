@@ -13,12 +13,18 @@ import { agreement, makeWorld, product, value } from './world/world.ts';
 
 const line = { product, type: 'device' } as const;
 
-it('counts nobody against a reserve whose place at the source went to somebody else meanwhile', async () => {
+/** The source and the target of a move by telephone, with so many CALs each. */
+async function makeServers(ofOld: number, ofNext: number) {
   const world = await makeWorld();
   const old = await world.addServer('LS-OLD', { kit: true });
   const next = await world.addServer('LS-NEW', { kit: true });
-  await acts.setUp(world, old, 1);
-  await acts.setUp(world, next, 1);
+  await acts.setUp(world, old, ofOld);
+  await acts.setUp(world, next, ofNext);
+  return { world, old, next };
+}
+
+it('counts nobody against a reserve whose place at the source went to somebody else meanwhile', async () => {
+  const { world, old, next } = await makeServers(1, 1);
   const first = await acts.permanent(old, 'ws-1');
   assert.equal((await acts.permanent(next, 'ws-1', acts.sourceOf(first))).origin, first.origin);
   // The lease at the source ends, and its unit is given to ws-2; ws-1 goes on at the target.
@@ -48,11 +54,7 @@ function drawing(server: OpenServer, between: (low: number, high: number) => num
 }
 
 it('counts nobody who came early where one may have returned its license there since: somebody else has that CAL', async () => {
-  const world = await makeWorld();
-  const old = await world.addServer('LS-OLD', { kit: true });
-  const next = await world.addServer('LS-NEW', { kit: true });
-  await acts.setUp(world, old, 1);
-  await acts.setUp(world, next, 1);
+  const { world, old, next } = await makeServers(1, 1);
   const first = await acts.permanent(old, 'ws-1');
   await acts.permanent(next, 'ws-1', acts.sourceOf(first));
   value(await returnLicense(old.context, { ...line, holder: 'ws-1' }));
@@ -89,11 +91,7 @@ const told: readonly {
 
 for (const { by, days, counted, words } of told) {
   it(`${words}, where somebody has returned its license, also when the key pack is read again`, async () => {
-    const world = await makeWorld();
-    const old = await world.addServer('LS-OLD', { kit: true });
-    const next = await world.addServer('LS-NEW', { kit: true });
-    await acts.setUp(world, old, 3);
-    await acts.setUp(world, next, 2);
+    const { world, old, next } = await makeServers(3, 2);
     const longest = drawing(old, (_low, high) => high);
     const first = await acts.permanent(longest, 'ws-1');
     await acts.permanent(longest, 'ws-2');
@@ -123,11 +121,7 @@ for (const { by, days, counted, words } of told) {
 }
 
 it('gives nobody the CAL of one who came early while the source may have renewed it after', async () => {
-  const world = await makeWorld();
-  const old = await world.addServer('LS-OLD', { kit: true });
-  const next = await world.addServer('LS-NEW', { kit: true });
-  await acts.setUp(world, old, 1);
-  await acts.setUp(world, next, 1);
+  const { world, old, next } = await makeServers(1, 1);
   const longest = drawing(old, (_low, high) => high);
   const first = await acts.permanent(longest, 'ws-1');
   world.clock.advanceDays(60);
@@ -148,11 +142,7 @@ it('gives nobody the CAL of one who came early while the source may have renewed
 });
 
 it('gives nobody a license that ends before the one it comes with', async () => {
-  const world = await makeWorld();
-  const old = await world.addServer('LS-OLD', { kit: true });
-  const next = await world.addServer('LS-NEW', { kit: true });
-  await acts.setUp(world, old, 2);
-  await acts.setUp(world, next, 0);
+  const { world, old, next } = await makeServers(2, 0);
   const first = await acts.permanent(
     drawing(old, (_low, high) => high),
     'ws-1',

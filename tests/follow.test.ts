@@ -21,7 +21,7 @@ import { claimedRoots } from '../src/protocol/trust.ts';
 import type { DeskAnswer, License, Told } from './ten-steps/answers.ts';
 import { requestWords } from './ten-steps/devices.ts';
 import type { Machine, Site } from './ten-steps/site.ts';
-import { agreement, cals, openSite, product } from './ten-steps/site.ts';
+import { agreement, cals, openSite, product, supplyByTelephone } from './ten-steps/site.ts';
 
 interface Followed extends License {
   readonly server: string;
@@ -156,15 +156,7 @@ describe('by telephone and by file', { concurrency: 1 }, () => {
   /** A server that knows the kit, activated by a code, and so many CALs on it. */
   async function telephoneServer(name: string, quantity: number): Promise<Machine> {
     const server = await site.addServer(name, '--kit', site.kit);
-    const caller = ['--agreement', agreement, '--server-id', await idOf(server)];
-    const { clearinghouse } = site;
-    const activation = await clearinghouse.done<DeskAnswer>('desk', 'activate', ...caller);
-    await server.done('server', 'activate', '--code', activation.code ?? '');
-    if (quantity > 0) {
-      const wanted = [...caller, ...cals, '--quantity', String(quantity)];
-      const pack = await clearinghouse.done<DeskAnswer>('desk', 'key-pack', ...wanted);
-      await server.done('server', 'install', '--code', pack.code ?? '', '--yes');
-    }
+    await supplyByTelephone(site, server, quantity);
     await server.serve();
     return server;
   }

@@ -4,10 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
-import type { DeskAnswer, License, Told } from './ten-steps/answers.ts';
+import type { License, Told } from './ten-steps/answers.ts';
 import { requestWords } from './ten-steps/devices.ts';
 import type { Machine, Site } from './ten-steps/site.ts';
-import { agreement, cals, openSite, product } from './ten-steps/site.ts';
+import { agreement, cals, openSite, product, supplyByTelephone } from './ten-steps/site.ts';
 
 interface Kept {
   readonly keptUntil: string | null;
@@ -24,12 +24,7 @@ before(async () => {
   const next = await site.addServer('LS-NEW');
   to = (await next.status()).licenseServerId;
   old = await site.addServer('LS-OLD', '--kit', site.kit);
-  const caller = ['--agreement', agreement, '--server-id', (await old.status()).licenseServerId];
-  const activation = await site.clearinghouse.done<DeskAnswer>('desk', 'activate', ...caller);
-  await old.done('server', 'activate', '--code', activation.code ?? '');
-  const wanted = [...caller, ...cals, '--quantity', '2'];
-  const pack = await site.clearinghouse.done<DeskAnswer>('desk', 'key-pack', ...wanted);
-  await old.done('server', 'install', '--code', pack.code ?? '', '--yes');
+  await supplyByTelephone(site, old, 2);
   await old.serve();
   for (const device of ['ws-1', 'ws-2']) {
     await site.calyx.done(...requestWords(site, old.address, device));

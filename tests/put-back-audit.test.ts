@@ -5,17 +5,14 @@ import { afterEach, beforeEach, it } from 'node:test';
 import { auditOf, clearinghouseBundle, codesOf, serverBundle } from './audit/bundles.ts';
 import * as acts from './world/acts.ts';
 import type { Restorable } from './world/put-back.ts';
-import { restorable } from './world/put-back.ts';
+import { restorableWorld } from './world/put-back.ts';
 import type { World } from './world/world.ts';
-import { makeWorld } from './world/world.ts';
 
 let world: World;
 let old: Restorable;
 
 beforeEach(async () => {
-  world = await makeWorld(100, { kit: false });
-  old = restorable(world, { name: 'LS-1', server: await acts.addConnected(world, 'LS-1', 6) });
-  await acts.permanents(old.server(), ['ws-1', 'ws-2']);
+  ({ world, old } = await restorableWorld());
 });
 afterEach(async () => {
   await old.close();

@@ -14,17 +14,15 @@ import { listEvents, readStatus } from '../src/server/usecases/status.ts';
 import { findServer } from '../src/store/committed-server-rows.ts';
 import * as acts from './world/acts.ts';
 import type { Restorable } from './world/put-back.ts';
-import { restorable } from './world/put-back.ts';
+import { restorableWorld } from './world/put-back.ts';
 import type { World } from './world/world.ts';
-import { agreement, makeWorld, product, refusalOf, value } from './world/world.ts';
+import { agreement, product, refusalOf, value } from './world/world.ts';
 
 let world: World;
 let old: Restorable;
 
 beforeEach(async () => {
-  world = await makeWorld(100, { kit: false });
-  old = restorable(world, { name: 'LS-1', server: await acts.addConnected(world, 'LS-1', 6) });
-  await acts.permanents(old.server(), ['ws-1', 'ws-2']);
+  ({ world, old } = await restorableWorld());
 });
 afterEach(async () => {
   await old.close();

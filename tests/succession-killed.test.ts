@@ -13,8 +13,8 @@ import type { SuccessionOrder } from '../src/server/app-succession.ts';
 import { finishSuccession, succeed } from '../src/server/app-succession.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
 import { inTime } from './in-time.ts';
-import type { DeskAnswer, Status } from './ten-steps/answers.ts';
-import { cals, openSite, agreement as paper } from './ten-steps/site.ts';
+import type { Status } from './ten-steps/answers.ts';
+import { openSite, supplyByTelephone } from './ten-steps/site.ts';
 import * as acts from './world/acts.ts';
 import { ask, events } from './world/dead.ts';
 import type { World } from './world/world.ts';
@@ -179,18 +179,7 @@ it('a process that is killed at any moment of it leaves one new server in the en
   const site = await openSite(100);
   const server = await site.addServer('LS-ONE', '--kit', site.kit);
   const { licenseServerId: oldId } = await server.status();
-  const desk = ['--agreement', paper, '--server-id', oldId];
-  const activation = await site.clearinghouse.done<DeskAnswer>('desk', 'activate', ...desk);
-  await server.done('server', 'activate', '--code', activation.code ?? '');
-  const pack = await site.clearinghouse.done<DeskAnswer>(
-    'desk',
-    'key-pack',
-    ...desk,
-    ...cals,
-    '--quantity',
-    '20',
-  );
-  await server.done('server', 'install', '--code', pack.code ?? '', '--yes');
+  await supplyByTelephone(site, server, 20);
   rmSync(join(site.dir, 'instances', 'ls-one'), { recursive: true });
   for (let waitMs = 250; waitMs <= 1200; waitMs += 50) {
     const started = server.begin('server', 'status');

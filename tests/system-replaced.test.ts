@@ -9,7 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import type { DeskAnswer, Installed, License, Status } from './ten-steps/answers.ts';
 import { arrive, arriveByCommand, ask, askPermanent, requestWords } from './ten-steps/devices.ts';
 import type { Machine, Site } from './ten-steps/site.ts';
-import { agreement, cals, expectBooks, openSite, product } from './ten-steps/site.ts';
+import { agreement, expectBooks, openSite, product, supplyByTelephone } from './ten-steps/site.ts';
 
 const statement = 'Ann Lee: the operating system was installed anew on Monday';
 /** The last of them asks by `calyx license request`, and keeps what it has in a file. */
@@ -50,18 +50,7 @@ describe('the operating system of a license server is replaced, and the telephon
     site = await openSite(100);
     server = await site.addServer('LS-ONE', '--kit', site.kit);
     before_ = await server.status();
-    const desk = ['--agreement', agreement, '--server-id', before_.licenseServerId];
-    const activation = await site.clearinghouse.done<DeskAnswer>('desk', 'activate', ...desk);
-    await server.done('server', 'activate', '--code', activation.code ?? '');
-    const pack = await site.clearinghouse.done<DeskAnswer>(
-      'desk',
-      'key-pack',
-      ...desk,
-      ...cals,
-      '--quantity',
-      '20',
-    );
-    await server.done('server', 'install', '--code', pack.code ?? '', '--yes');
+    await supplyByTelephone(site, server, 20);
     await server.serve();
     const licenses: License[] = [];
     for (const name of names.slice(0, 2)) licenses.push(await arrive(server.address, name));

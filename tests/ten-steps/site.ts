@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inTime } from '../in-time.ts';
-import type { Agreement, Line, Pack, Status } from './answers.ts';
+import type { Agreement, DeskAnswer, Line, Pack, Status } from './answers.ts';
 import type { RefusedEnd, Started } from './program.ts';
 import { Calyx } from './program.ts';
 
@@ -182,6 +182,18 @@ export async function openSite(quantity: number, options: { readonly clock?: boo
     ...{ dir, calyx, clearinghouse, bundle: made.bundle, kit, addServer, setClock, close },
     file: (fileName) => join(dir, fileName),
   };
+}
+
+/** Activates a server that knows the kit by codes that are read out, and installs so many CALs on it. */
+export async function supplyByTelephone(site: Site, server: Machine, quantity: number): Promise<void> {
+  const { licenseServerId } = await server.status();
+  const desk = ['--agreement', agreement, '--server-id', licenseServerId];
+  const activation = await site.clearinghouse.done<DeskAnswer>('desk', 'activate', ...desk);
+  await server.done('server', 'activate', '--code', activation.code ?? '');
+  if (quantity === 0) return;
+  const wanted = [...desk, ...cals, '--quantity', String(quantity)];
+  const pack = await site.clearinghouse.done<DeskAnswer>('desk', 'key-pack', ...wanted);
+  await server.done('server', 'install', '--code', pack.code ?? '', '--yes');
 }
 
 /** The clearinghouse serves, and LS-OLD with so many CALs and LS-NEW with none serve and are activated by connection. */

@@ -3,7 +3,9 @@ import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OpenOptions, OpenServer } from '../../src/server/app.ts';
 import { openServer } from '../../src/server/app.ts';
+import { addConnected, permanents } from './acts.ts';
 import type { World } from './world.ts';
+import { makeWorld } from './world.ts';
 
 export interface Restorable {
   /** As it is open now. */
@@ -42,4 +44,12 @@ export function restorable(
       }),
     close: () => server.close(),
   };
+}
+
+/** A world with LS-1, of whose six CALs ws-1 and ws-2 have one each. */
+export async function restorableWorld(): Promise<{ readonly world: World; readonly old: Restorable }> {
+  const world = await makeWorld(100, { kit: false });
+  const server = await addConnected(world, 'LS-1', 6);
+  await permanents(server, ['ws-1', 'ws-2']);
+  return { world, old: restorable(world, { name: 'LS-1', server }) };
 }
