@@ -80,8 +80,14 @@ export function refusalOf<T>(result: Result<T, Refusal>): Refusal {
   throw new Error(`not refused: ${JSON.stringify(result.value)}`);
 }
 
+/**
+ * The day on which every world begins, whatever day it is: terms end with a month or a day of the year, so a
+ * test would else hold on one day and fail on another. CALYX_TEST_START puts it elsewhere, as `2027-02-28T23:59`.
+ */
+const startMs = Date.parse(`${process.env['CALYX_TEST_START'] ?? '2026-11-28T09:00'}Z`);
+
 export function makeClock(): TestClock {
-  let offsetMs = 0;
+  let offsetMs = startMs - Date.now();
   return {
     nowMs: () => Date.now() + offsetMs,
     set: (ms) => {
@@ -105,7 +111,7 @@ async function publisher(
   of: WorldOptions & { readonly clock: Clock; readonly quantity: number },
 ): Promise<{ readonly clearinghouse: OpenClearinghouse; readonly bundle: string }> {
   const { clock, quantity } = of;
-  const made = await initClearinghouse({ dir, publisher: of.publisher ?? 'Sample Publisher' });
+  const made = await initClearinghouse({ dir, publisher: of.publisher ?? 'Sample Publisher', clock });
   const clearinghouse = await openClearinghouse(dir, { clock });
   const bundle = readFileSync(made.bundle, 'utf8');
   const { context } = clearinghouse;
@@ -141,7 +147,7 @@ export async function makeWorld(quantity = 1000, options: WorldOptions = {}): Pr
   const addServer: World['addServer'] = async (name, wanted = {}) => {
     const home = join(dir, name);
     const url = wanted.connected === true ? { clearinghouseUrl: 'http://127.0.0.1:9' } : {};
-    await initServer({ dir: home, name, bundle, ...url });
+    await initServer({ dir: home, name, bundle, clock, ...url });
     const server = await openServer(home, { clock: wanted.clock ?? clock, delivery });
     servers.set(name, server);
     if (wanted.kit === true) value(await addKit(server.context, kitFile));
