@@ -464,7 +464,9 @@ describe('a holder whose lease has ended', () => {
     world = await makeWorld(100, { kit: false });
     const [old, next] = [await connected('LS-OLD', 0), await connected('LS-NEW', 1)];
     await acts.permanent(next, 'ws-1');
-    world.clock.advanceDays(60);
+    const { horizon } = await readStatus(next.context);
+    const horizonMs = msOfIso(`${horizon?.slice(0, 10)}T00:00:00Z`) ?? 0;
+    world.clock.set(horizonMs - 40 * dayMs);
     value(await requestInstall(old.context, { agreement, ...device, quantity: 2 }));
     await acts.contact(old, old);
     const license = await acts.permanent(old, 'ws-1');
@@ -475,7 +477,7 @@ describe('a holder whose lease has ended', () => {
     const released = await acts.confirm(world, value(await releaseByTelephone(old.context, device)).code);
     await acts.typeCode(next, released.code ?? '', { from: acts.idOf(old) });
     // Past the horizon of the new server, its own lease over, and the token of the old one still good.
-    world.clock.advanceDays(51);
+    world.clock.set(horizonMs + 3 * dayMs);
     const ask = () => requestLicense(next.context, { ...device, holder: 'ws-1', source });
     assert.equal(refusalOf(await ask()).code, 'horizon-passed');
     await acts.contact(next);

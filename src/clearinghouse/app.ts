@@ -1,4 +1,5 @@
 /** The clearinghouse, wired: data folder → keys, store, context → routes. And its making (`init`). */
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { addBackupRoutes } from '../backup/backup-routes.ts';
 import { Backups } from '../backup/backups.ts';
@@ -36,8 +37,9 @@ import {
 import { version } from '../platform/version.ts';
 import type { SigningKey } from '../protocol/paseto.ts';
 import { keyId, makeTrustList, writePublisherBundle } from '../protocol/trust.ts';
+import { trustListDays } from '../protocol/trust-lists.ts';
 import { newestContact } from '../store/committed-server-rows.ts';
-import { readMeta, writeMeta } from '../store/meta-rows.ts';
+import { writeMeta } from '../store/meta-rows.ts';
 import type { Store, StoreFailure } from '../store/port.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import type { ClearinghouseContext } from './context.ts';
@@ -47,6 +49,8 @@ import { addExportRoutes } from './routes/export-routes.ts';
 import { addMessageRoutes } from './routes/message-routes.ts';
 import { addRecoveryRoutes } from './routes/recovery-routes.ts';
 import { addReportRoutes } from './routes/report-routes.ts';
+import { addTrustListRoutes } from './routes/trust-list-routes.ts';
+import { publisherBundle, storedTrustLists } from './usecases/trust-lists.ts';
 
 export const databaseFile = 'clearinghouse.db';
 export const bundleFile = 'publisher-bundle.json';
@@ -65,9 +69,6 @@ export const bareParts = {
   /** What the ratchets in the database are sealed with. */
   confirmations: 'confirmations.key',
 } as const;
-/** The trust list warns after 13 months; a year of issuing and time to renew it (protocol §4.5). */
-const trustListDays = 400;
-
 export const nameOf = (publicKey: Uint8Array): string => keyId(nodeDigest, publicKey);
 
 export interface ClearinghouseInit {
@@ -225,7 +226,8 @@ export async function openClearinghouseContext(
     random,
     digest: nodeDigest,
     publisher,
-    trustList: (await store.read((tx) => readMeta(tx, 'trustList'))) ?? '',
+    trustLists: await store.read(storedTrustLists),
+    saveBundle: (text) => writeFileAtomic(join(folder.dir, bundleFile), text, 0o644),
     issueKey,
     kitKey,
     keyExchange: (other) => {
@@ -240,6 +242,10 @@ export async function openClearinghouseContext(
     stopping: new AbortController(),
     exchanges: new Set(),
   };
+  // Where it was ended between the import of a trust list and this, the bundle is still that of the list before.
+  const bundle = publisherBundle(context);
+  const path = join(folder.dir, bundleFile);
+  if (!existsSync(path) || readFileSync(path, 'utf8') !== bundle) context.saveBundle(bundle);
   return { context, adminToken: folder.adminToken };
 }
 
@@ -268,6 +274,7 @@ function buildClearinghouseApp(
   addExportRoutes(app, context);
   addReportRoutes(app, context);
   addRecoveryRoutes(app, context);
+  addTrustListRoutes(app, context);
   addBackupRoutes(app, context.backups);
   return app;
 }

@@ -16,8 +16,10 @@ export interface ClearinghouseContext {
   readonly random: Random;
   readonly digest: Digest;
   readonly publisher: string;
-  /** The trust list in force, signed by the root key. */
-  readonly trustList: string;
+  /** The trust lists, signed by the root key: oldest first, the one in force last. */
+  trustLists: readonly string[];
+  /** Replaces the publisher bundle in the data folder. */
+  readonly saveBundle: (text: string) => void;
   readonly issueKey: SigningKey;
   /** The seed of every hash chain: whoever has it can grant anything (protocol §10). */
   readonly kitKey: Uint8Array;

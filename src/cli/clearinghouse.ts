@@ -8,6 +8,7 @@ import { register as registerKit } from './clearinghouse-kit.ts';
 import { register as registerProduct } from './clearinghouse-product.ts';
 import { register as registerRecovery } from './clearinghouse-recovery.ts';
 import { register as registerServe } from './clearinghouse-serve.ts';
+import { register as registerTrustList } from './clearinghouse-trust-list.ts';
 import type { Cli } from './main.ts';
 import { register as registerBackup } from './program-backup.ts';
 import { register as registerBackupKey } from './program-backup-key.ts';
@@ -27,4 +28,5 @@ export function register(group: Command, cli: Cli): void {
   registerVerify(group, cli, 'clearinghouse');
   registerRestore(group, cli, 'clearinghouse');
   registerRecovery(group, cli);
+  registerTrustList(group, cli);
 }

@@ -65,7 +65,7 @@ export async function openServedClearinghouse(dir: string, options: ServeOptions
   return {
     app: opened.app,
     start: () => {
-      service = startService(opened.context);
+      service = startService(opened.context, (words) => options.log?.warn(words));
     },
     close: async () => {
       await service?.stop();

@@ -29,7 +29,7 @@ interface InitOptions {
 function checkKit(bundle: string, kit: string): void {
   const { root } = must(readPublisherBundle(nodeDigest, bundle));
   const file = must(readKitFile(kit));
-  must(openKit(file.kit, must(openTrustList(nodeDigest, file.trustList, [root]))));
+  must(openKit(file.kit, must(openTrustList(nodeDigest, file.trustLists.at(-1) ?? '', [root]))));
 }
 
 async function make(order: ServerInit): Promise<MadeServer> {

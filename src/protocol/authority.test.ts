@@ -244,10 +244,15 @@ describe('the authority', () => {
 
 describe('an agreement kit file', () => {
   const trustList = makeTrustList(digest, trust, rootKey);
-  const text = writeKitFile({ kit: kitToken, trustList });
+  const text = writeKitFile({ kit: kitToken, trustLists: [trustList] });
 
   it('gives back kit and trust list', () => {
-    assert.deepEqual(readKitFile(text), { ok: true, value: { kit: kitToken, trustList } });
+    assert.deepEqual(readKitFile(text), { ok: true, value: { kit: kitToken, trustLists: [trustList] } });
+  });
+
+  it('gives back the lists before that one, too', () => {
+    const whole = { kit: kitToken, trustLists: ['v4.public.older', 'v4.public.old', trustList] };
+    assert.deepEqual(readKitFile(writeKitFile(whole)), { ok: true, value: whole });
   });
 
   it('is damaged when cut anywhere', () => {

@@ -38,6 +38,7 @@ import {
 } from './schema.ts';
 import type { TrustList } from './trust.ts';
 import { keyIdFooter, readKeyId, trustedKey } from './trust.ts';
+import { EarlierTrustLists, trustListMembers, trustListsOf } from './trust-lists.ts';
 
 const kitImplicit = utf8('calyx-kit/1');
 const certificateImplicit = utf8('calyx-cert/1');
@@ -103,6 +104,7 @@ const KitFileSchema = closed({
   v: Type.Literal(1),
   kit: Token,
   trustList: Token,
+  earlierTrustLists: Type.Optional(EarlierTrustLists),
 });
 
 /** The content of an agreement kit. */
@@ -339,19 +341,25 @@ export function readStoredKit(document: string): Kit {
   throw new Error(`the stored agreement kit cannot be read: ${kit.error}`);
 }
 
+/** A kit as it was signed, and the trust lists beside it: oldest first, the one in force last. */
+export interface KitFile {
+  readonly kit: string;
+  readonly trustLists: readonly string[];
+}
+
 /** The text of an agreement kit file. */
-export function writeKitFile(file: { readonly kit: string; readonly trustList: string }): string {
-  return writeCalyxFile('agreement-kit', { kit: file.kit, trustList: file.trustList });
+export function writeKitFile({ kit, trustLists }: KitFile): string {
+  return writeCalyxFile('agreement-kit', { kit, ...trustListMembers(trustLists) });
 }
 
 /**
- * The kit and the trust list in an agreement kit file, both still to be opened. Refused:
+ * The kit and the trust lists in an agreement kit file, all still to be opened. Refused:
  * file-damaged, file-other-kind.
  */
-export function readKitFile(text: string): Result<{ kit: string; trustList: string }, Refusal> {
+export function readKitFile(text: string): Result<KitFile, Refusal> {
   const members = readCalyxFile(text, ['agreement-kit']);
   if (!members.ok) return members;
   const parsed = parseKitFile(members.value);
   if (!parsed.ok) return err({ code: 'file-damaged', problem: parsed.error });
-  return ok({ kit: parsed.value.kit, trustList: parsed.value.trustList });
+  return ok({ kit: parsed.value.kit, trustLists: trustListsOf(parsed.value) });
 }

@@ -14,7 +14,7 @@ const trustList = makeTrustList(digest, trustListOf(), rootKey);
 const file: MessageFile = {
   kind: 'request',
   messages: ['v4.public.AAAA.BBBB', 'v4.public.CCCC'],
-  trustList,
+  trustLists: [trustList],
 };
 const text = writeMessageFile(digest, file);
 
@@ -39,9 +39,9 @@ describe('a message file', () => {
           token.map((body) => `v4.public.${body}`),
           { maxLength: 5 },
         ),
-        fc.boolean(),
-        (kind, messages, withList) => {
-          const whole = { kind, messages, ...(withList ? { trustList } : {}) };
+        fc.constantFrom([], [trustList], ['v4.public.older', 'v4.public.old', trustList]),
+        (kind, messages, trustLists) => {
+          const whole = { kind, messages, trustLists };
           assert.deepEqual(read(writeMessageFile(digest, whole), kind), { ok: true, value: whole });
         },
       ),

@@ -11,6 +11,7 @@ import type { Result } from '../core/result.ts';
 import { err, ok } from '../core/result.ts';
 import { readCalyxFile, writeCalyxFile } from './calyx-file.ts';
 import { closed, parserOf, Token } from './schema.ts';
+import { EarlierTrustLists, trustListMembers, trustListsOf } from './trust-lists.ts';
 
 export type MessageFileKind = 'request' | 'answer';
 
@@ -18,8 +19,8 @@ export interface MessageFile {
   readonly kind: MessageFileKind;
   /** Sealed envelopes, in the order in which they are to be handled. */
   readonly messages: readonly string[];
-  /** The sender's trust list, as a token. */
-  readonly trustList?: string;
+  /** The sender's trust lists, as tokens: oldest first, the one in force last. */
+  readonly trustLists: readonly string[];
 }
 
 const parseFile = parserOf(
@@ -28,22 +29,23 @@ const parseFile = parserOf(
     v: Type.Literal(1),
     messages: Type.Array(Token, { maxItems: 100_000 }),
     trustList: Type.Optional(Token),
+    earlierTrustLists: Type.Optional(EarlierTrustLists),
     checksum: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   }),
 );
 
 /** Tokens have no line breaks, so that one per line is unambiguous. */
-function checksumOf(digest: Digest, { kind, messages, trustList }: MessageFile): string {
-  const lines = [`calyx-${kind}/1`, trustList ?? '', ...messages];
+function checksumOf(digest: Digest, { kind, messages, trustLists }: MessageFile): string {
+  const lines = [`calyx-${kind}/1`, trustLists.at(-1) ?? '', ...trustLists.slice(0, -1), ...messages];
   return hex(digest.sha256(utf8(lines.join('\n'))));
 }
 
 /** The text of a request or answer file. */
 export function writeMessageFile(digest: Digest, file: MessageFile): string {
-  const { kind, messages, trustList } = file;
+  const { kind, messages, trustLists } = file;
   return writeCalyxFile(kind, {
     messages,
-    ...(trustList === undefined ? {} : { trustList }),
+    ...trustListMembers(trustLists),
     checksum: checksumOf(digest, file),
   });
 }
@@ -61,8 +63,8 @@ export function readMessageFile(
   if (!members.ok) return members;
   const parsed = parseFile(members.value);
   if (!parsed.ok) return err({ code: 'file-damaged', problem: parsed.error });
-  const { messages, trustList, checksum } = parsed.value;
-  const file: MessageFile = { kind, messages, ...(trustList === undefined ? {} : { trustList }) };
+  const { messages, checksum } = parsed.value;
+  const file: MessageFile = { kind, messages, trustLists: trustListsOf(parsed.value) };
   if (checksumOf(digest, file) !== checksum) {
     return err({ code: 'file-damaged', problem: 'its content does not match its checksum' });
   }

@@ -34,6 +34,7 @@ import {
   Token,
   Units,
 } from './schema.ts';
+import { EarlierTrustLists } from './trust-lists.ts';
 
 /** Any object, looked at by whoever understands it. */
 const AnyObject = Type.Unsafe<JsonObject>(Type.Record(Type.String(), Type.Unknown()));
@@ -226,12 +227,13 @@ const TargetAddress = Type.Optional(Address);
 
 /** From the clearinghouse to a license server. */
 const clearinghouseBodies = {
-  /** The answer to a contact: where the horizon stands now, and the trust list in force. */
+  /** The answer to a contact: where the horizon stands now, and the trust lists. */
   welcome: closed({
     /** Messages of the server that are durably taken in: it need not send them again. */
     received: Type.Array(Id),
     horizon: Type.Array(closed({ agreement: AgreementNumber, ...HorizonReveal.properties })),
-    trustList: Type.Optional(Token),
+    /** Oldest first, the one in force last; none as long as there is only the first. */
+    trustLists: Type.Optional(EarlierTrustLists),
     /** The journals of the server's agreements, and the server's own as it was cosigned (protocol §6). */
     logs: Type.Optional(closed({ own: Type.Array(ToldLog), seen: Type.Union([Note, Type.Null()]) })),
     /** Of a clearinghouse that was ever restored: it says so (protocol §5.6). */

@@ -221,8 +221,8 @@ const messageWords: WordsFor<MessageCodes> = {
     title: 'The signature is not trusted',
     message: `The message is signed by ${signer}, whose key is not known or not valid here.`,
     next:
-      'Check that it comes from the right publisher or server. A publisher with new keys gives out a new ' +
-      'bundle: calyx server init --bundle FILE names the one in use.',
+      'Check that it comes from the right publisher or server. If it does, the publisher’s trust list may have ' +
+      'ended: once the publisher has put the next one in force, try again.',
   }),
   'message-expired': ({ madeAt, expiredAt, now }) => ({
     status: 409,

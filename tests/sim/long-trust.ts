@@ -1,7 +1,7 @@
 /**
- * A trust list that outlasts every run. There is only the one that `init` makes, for 400 days (a second one
- * cannot be made yet), and afterwards nobody believes a message of the clearinghouse: runs go on for years,
- * and would show nothing else. The root key signs it, as `init` does.
+ * A trust list that outlasts every run. The one that `init` makes ends after 400 days, and nobody in a run signs the
+ * next one (tests/trust-lists.test.ts is about those): afterwards nobody would believe a message of the
+ * clearinghouse, and runs go on for years. The root key signs it, as `init` does.
  */
 import { join } from 'node:path';
 import { ok } from '../../src/core/result.ts';

@@ -24,17 +24,17 @@ function remembering(file: string, name: string): Patch {
 
 /**
  * A chain of 65,535 positions takes 20 ms to walk, and each grant walks two. Short ones cost nothing, and
- * run out now and then, which brings the renewal of certificates into the runs. The one trust list that
- * there is ends after 400 days (protocol §4.5), and a run may well go on for years. A code that fits no state is
+ * run out now and then, which brings the renewal of certificates into the runs. A trust list
+ * ends after 400 days (protocol §4.5); nobody signs the next one in a run, which may well go on for years. A code that fits no state is
  * most of what a search costs: a thousand tags are all that a server with one choice of positions asks for.
  */
 export const affordable: readonly Patch[] = [
   { file: 'core/chain.ts', find: '? 360 : 65_535', replace: '? 360 : 255' },
   { file: 'core/confirmation.ts', find: 'matchLimit = 200_000;', replace: 'matchLimit = 1000;' },
   {
-    file: 'clearinghouse/app.ts',
-    find: 'const trustListDays = 400;',
-    replace: 'const trustListDays = 20_000;',
+    file: 'protocol/trust-lists.ts',
+    find: 'export const trustListDays = 400;',
+    replace: 'export const trustListDays = 20_000;',
   },
   remembering('core/chain.ts', 'chainValue'),
   remembering('core/confirmation.ts', 'matchConfirmation'),

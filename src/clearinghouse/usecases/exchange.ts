@@ -140,7 +140,11 @@ async function welcome(context: ClearinghouseContext, taken: Taken): Promise<str
       type: 'welcome',
       to: taken.licenseServerId,
       agreement: publisherLog,
-      body: { received: taken.received, horizon, logs, ...(recovery === undefined ? {} : { recovery }) },
+      body: {
+        ...{ received: taken.received, horizon, logs },
+        ...(context.trustLists.length === 1 ? {} : { trustLists: context.trustLists }),
+        ...(recovery === undefined ? {} : { recovery }),
+      },
     });
     return ok(await seal(context, tx, message));
   });
@@ -213,7 +217,7 @@ export async function answerFile(
   const messages = [await welcome(context, taken.value)];
   const recipients = [licenseServerId, ...(await partnersOf(context, licenseServerId))];
   for (const recipient of recipients) messages.push(...(await mailFor(context, recipient, mostInFile)));
-  const file = writeMessageFile(context.digest, { kind: 'answer', messages, trustList: context.trustList });
+  const file = writeMessageFile(context.digest, { kind: 'answer', messages, trustLists: context.trustLists });
   return ok({ file, messages: messages.length, for: recipients });
 }
 

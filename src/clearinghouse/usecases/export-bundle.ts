@@ -15,6 +15,7 @@ import { authoritiesOfAgreement, findServer } from '../../store/committed-server
 import type { ReadTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { publisherLog } from './products.ts';
+import { trustListInForce } from './trust-lists.ts';
 import { ownLog } from './witness.ts';
 
 export interface BundleBeginning {
@@ -61,7 +62,7 @@ async function documentsOf(
   tx: ReadTx,
   agreement: string,
 ): Promise<Document[]> {
-  const documents: Document[] = [{ trustList: context.trustList }];
+  const documents: Document[] = [{ trustList: trustListInForce(context).token }];
   for (const { document: kit } of await agreementKits(tx, agreement)) documents.push({ kit });
   const servers = new Set<string>();
   for (const { licenseServerId, document: certificate } of await authoritiesOfAgreement(tx, agreement)) {

@@ -130,6 +130,6 @@ function viewKit(context: ClearinghouseContext, kit: KitRecord, lines: readonly 
     kitId: kit.kitId,
     slots: Array.from({ length: kit.slots }, (_, index) => kit.firstSlot + index),
     lines: lines.map((line) => ({ product: line.product, type: line.type })),
-    file: writeKitFile({ kit: kit.document, trustList: context.trustList }),
+    file: writeKitFile({ kit: kit.document, trustLists: context.trustLists }),
   };
 }

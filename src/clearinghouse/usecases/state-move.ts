@@ -15,8 +15,6 @@ import type { ReportSubject, ReportView } from '../../protocol/move-report.ts';
 import { makeReport, noStatements, sideOfStatement } from '../../protocol/move-report.ts';
 import type { ClearinghouseStatement, ServerStatement } from '../../protocol/statement.ts';
 import { isOlder, positionOf, signStatement } from '../../protocol/statement.ts';
-import type { TrustList } from '../../protocol/trust.ts';
-import { claimedRoots, openTrustList } from '../../protocol/trust.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import { findMove } from '../../store/clearinghouse-rows.ts';
 import { findGrantedAuthority, findServer } from '../../store/committed-server-rows.ts';
@@ -35,13 +33,7 @@ import { wasGranted } from './cancel-body.ts';
 import { grantedUnits } from './close-authority.ts';
 import { newId } from './new-id.ts';
 import { fencedUntil } from './settle-fenced.ts';
-
-/** The trust list in force, which this program has signed itself. */
-function trustListOf(context: ClearinghouseContext): TrustList {
-  const list = openTrustList(context.digest, context.trustList, claimedRoots(context.trustList));
-  if (!list.ok) throw new Error('The trust list of this clearinghouse cannot be opened.');
-  return list.value;
-}
+import { trustListInForce } from './trust-lists.ts';
 
 function subjectOf(move: MoveRow): ReportSubject {
   const { id, agreement, line, product, type, source, target } = move;
@@ -113,7 +105,7 @@ async function takeStatement(
   of: { readonly move: MoveRow; readonly token: string },
 ): Promise<Result<{ readonly side: Side; readonly overtaken: string | null }, Refusal>> {
   const { move, token } = of;
-  const list = trustListOf(context);
+  const { list } = trustListInForce(context);
   const found = sideOfStatement(context.digest, token, { subject: subjectOf(move), trustList: list });
   if (!found.ok) return found;
   const { side, claims } = found.value;
@@ -263,9 +255,10 @@ export async function reportMove(
     return { move, tokens };
   });
   if (found === undefined) return err({ code: 'move-unknown', move: id });
-  const of = { subject: subjectOf(found.move), trustList: trustListOf(context) };
+  const { token: trustList, list } = trustListInForce(context);
+  const of = { subject: subjectOf(found.move), trustList: list };
   const report = makeReport(context.digest, found.tokens, of);
-  return report.ok ? ok({ report: report.value, trustList: context.trustList }) : report;
+  return report.ok ? ok({ report: report.value, trustList }) : report;
 }
 
 /**

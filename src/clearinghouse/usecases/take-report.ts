@@ -19,7 +19,6 @@ import type { ServerCertificate } from '../../protocol/authority.ts';
 import { authorityOfCertificate, openCertificate } from '../../protocol/authority.ts';
 import type { MessageOf } from '../../protocol/envelope.ts';
 import type { ReportedAuthority } from '../../protocol/recovery.ts';
-import { claimedRoots, openTrustList } from '../../protocol/trust.ts';
 import { agreementKits, agreementSlots, findAgreement, insertSlot } from '../../store/agreement-rows.ts';
 import { findMove, hasOpenMoves } from '../../store/clearinghouse-rows.ts';
 import type { ChainRow, GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
@@ -40,6 +39,7 @@ import { idBytes } from '../stored-ids.ts';
 import { carryOver } from './close-authority.ts';
 import { newId } from './new-id.ts';
 import { authorityOf } from './ratchet.ts';
+import { trustListInForce } from './trust-lists.ts';
 
 interface Report {
   readonly message: MessageOf<'contact'>;
@@ -200,8 +200,7 @@ async function adopt(
 
 /** A certificate that this clearinghouse has signed. */
 function openOwn(context: ClearinghouseContext, token: string): Result<ServerCertificate, Refusal> {
-  const list = openTrustList(context.digest, context.trustList, claimedRoots(context.trustList));
-  return list.ok ? openCertificate(context.digest, token, list.value) : list;
+  return openCertificate(context.digest, token, trustListInForce(context).list);
 }
 
 /** By line: units of the free chain that these books did not know to be revealed, with their places. */

@@ -14,6 +14,7 @@ import { runsOf } from '../../protocol/list-parts.ts';
 import { readMessageFile } from '../../protocol/message-file.ts';
 import type { TrustList } from '../../protocol/trust.ts';
 import { trustedKey } from '../../protocol/trust.ts';
+import { claimedTrustLists } from '../../protocol/trust-lists.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { findRequest, noteApplied } from '../../store/server-rows.ts';
@@ -24,7 +25,7 @@ import { continueLongMoves } from './long-move.ts';
 import { checkPast } from './past.ts';
 import { askCertificates } from './recovery.ts';
 import { administer } from './server-facts.ts';
-import { readTrustList } from './trust-list.ts';
+import { trustListFor } from './trust-list.ts';
 import { checkForked, takeLogs } from './witness.ts';
 
 export interface AppliedMessages {
@@ -53,10 +54,19 @@ export type AppliedResult = JsonObject & {
  */
 export async function applyMessages(
   context: ServerContext,
-  call: { readonly messages: readonly string[]; readonly ofOthers: 'skip' | 'refuse' },
+  call: {
+    readonly messages: readonly string[];
+    readonly ofOthers: 'skip' | 'refuse';
+    /** The trust lists of the file that they come in, oldest first. */
+    readonly trustLists?: readonly string[];
+  },
 ): Promise<Result<AppliedMessages, Refusal>> {
   const opened: Opened[] = [];
-  const { list } = await readTrustList(context);
+  // The list that vouches for a message may come with it. It is signed by the root itself.
+  const { list } = await trustListFor(context, [
+    ...(call.trustLists ?? []),
+    ...call.messages.flatMap(claimedTrustLists),
+  ]);
   // A clock far behind takes keys for not valid yet that are: it is the clock that is wrong, not the key.
   const clock = checkClock(context.clock.nowMs(), msOfIso(list.iat) ?? 0);
   if (!clock.ok) return clock;
@@ -213,7 +223,11 @@ export async function applyAnswerFile(
 ): Promise<Result<AppliedMessages, Refusal>> {
   const file = readMessageFile(context.digest, text, 'answer');
   if (!file.ok) return file;
-  const done = await applyMessages(context, { messages: file.value.messages, ofOthers: 'skip' });
+  const done = await applyMessages(context, {
+    messages: file.value.messages,
+    trustLists: file.value.trustLists,
+    ofOthers: 'skip',
+  });
   await continueLongMoves(context);
   await askCertificates(context);
   if (!done.ok) return done;

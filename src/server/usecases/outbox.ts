@@ -92,5 +92,9 @@ async function seal(context: ServerContext, tx: WriteTx, stored: JsonObject): Pr
 
 /** The outbox as a request file, to be carried to the clearinghouse. */
 export async function requestFile(context: ServerContext): Promise<string> {
-  return writeMessageFile(context.digest, { kind: 'request', messages: await sealOutbox(context) });
+  return writeMessageFile(context.digest, {
+    kind: 'request',
+    messages: await sealOutbox(context),
+    trustLists: [],
+  });
 }

@@ -4,8 +4,7 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import type { Kit } from '../../protocol/authority.ts';
 import { authorityOfSlot, openKit, readKitFile, readStoredKit } from '../../protocol/authority.ts';
-import type { TrustList } from '../../protocol/trust.ts';
-import { acceptTrustList, openTrustList } from '../../protocol/trust.ts';
+import { openTrustList } from '../../protocol/trust.ts';
 import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import {
@@ -20,6 +19,7 @@ import { noteEvent } from './events.ts';
 import { serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
 import { administer } from './server-facts.ts';
+import { takeTrustLists } from './trust-list.ts';
 
 export type InstallationMethod = 'automatic' | 'web' | 'telephone';
 
@@ -138,21 +138,18 @@ export type KitAdded = {
 export async function addKit(context: ServerContext, text: string): Promise<Result<KitAdded, Refusal>> {
   const file = readKitFile(text);
   if (!file.ok) return file;
-  const trust = openTrustList(context.digest, file.value.trustList, [context.root]);
+  const trustList = file.value.trustLists.at(-1) ?? '';
+  const trust = openTrustList(context.digest, trustList, [context.root]);
   if (!trust.ok) return trust;
   const kit = openKit(file.value.kit, trust.value);
   if (!kit.ok) return kit;
   return administer(context, async (tx) => {
-    const trusted = await adoptTrustList(context, tx, { token: file.value.trustList, list: trust.value });
-    if (!trusted.ok) return trusted;
+    const trusted = await takeTrustLists(context, tx, file.value.trustLists);
+    if (trusted.refused !== null) return err(trusted.refused);
     const { kitId, agreement, customer, slots, lines } = kit.value;
     const nowMs = context.clock.nowMs();
-    await saveKit(tx, { kitId, agreement, document: file.value.kit, trustList: file.value.trustList }, nowMs);
-    await extendAuthority(context, tx, {
-      kit: kit.value,
-      document: file.value.kit,
-      trustList: file.value.trustList,
-    });
+    await saveKit(tx, { kitId, agreement, document: file.value.kit, trustList }, nowMs);
+    await extendAuthority(context, tx, { kit: kit.value, document: file.value.kit, trustList });
     await tx.post({
       log: serverLog,
       kind: 'kit-added',
@@ -163,21 +160,6 @@ export async function addKit(context: ServerContext, text: string): Promise<Resu
     await noteEvent(context, tx, { number: 5008, data: { agreement, slots: slots.length } });
     return ok({ agreement, customer, slots: slots.length, lines: lines.length });
   });
-}
-
-/** A newer trust list takes the place of ours; an older one is passed over (protocol §4.5). */
-async function adoptTrustList(
-  context: ServerContext,
-  tx: WriteTx,
-  next: { readonly token: string; readonly list: TrustList },
-): Promise<Result<null, Refusal>> {
-  const present = (await readMeta(tx, 'trustList')) ?? '';
-  const current = openTrustList(context.digest, present, [context.root]);
-  if (!current.ok) return current;
-  const update = acceptTrustList(current.value, next.list);
-  if (!update.ok) return update;
-  if (update.value.outcome === 'accepted') await writeMeta(tx, 'trustList', next.token);
-  return ok(null);
 }
 
 /** An extended kit keeps its slots and anchors and adds lines: an authority in force gains them. */
