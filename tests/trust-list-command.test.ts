@@ -54,6 +54,6 @@ it('the next list is signed with the root key, imported, and taken by a license 
   });
   assert.equal(installed.unissued, 8);
   const { items } = await old.done<{ items: readonly { id: number }[] }>('server', 'events');
-  assert.equal(items.filter(({ id }) => id === 5046).length, 1);
+  assert.equal(items.filter(({ id }) => id === 5047).length, 1);
   await site.close();
 });

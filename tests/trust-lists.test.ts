@@ -62,7 +62,7 @@ describe('a trust list that has ended', () => {
     await renewTrust(world);
     value(await contact(server));
     assert.equal(await versionAt(server), 2);
-    const [told, ...more] = await eventsOf(server, 5046);
+    const [told, ...more] = await eventsOf(server, 5047);
     assert.deepEqual(more, []);
     assert.match(told ?? '', /^Trust list 2 of the publisher is in force; it ends on 20\d\d-/);
     await acts.installByContact(server, { quantity: 3 });
@@ -78,7 +78,7 @@ describe('a trust list that has ended', () => {
     }
     value(await contact(server));
     assert.equal(await versionAt(server), 5);
-    assert.deepEqual((await eventsOf(server, 5046)).length, 1);
+    assert.deepEqual((await eventsOf(server, 5047)).length, 1);
   });
 
   it('is followed by file, by the other end of a move as well', async () => {

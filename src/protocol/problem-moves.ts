@@ -222,7 +222,7 @@ const messageWords: WordsFor<MessageCodes> = {
     message: `The message is signed by ${signer}, whose key is not known or not valid here.`,
     next:
       'Check that it comes from the right publisher or server. If it does, the publisher’s trust list may have ' +
-      'ended: once the publisher has put the next one in force, try again.',
+      'ended: it shows that with calyx clearinghouse trust-list show, and puts the next one in force.',
   }),
   'message-expired': ({ madeAt, expiredAt, now }) => ({
     status: 409,

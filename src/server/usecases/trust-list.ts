@@ -39,7 +39,7 @@ export async function takeTrustLists(
   if (reached.token !== current.token) {
     await writeMeta(tx, 'trustList', reached.token);
     const { version, exp } = reached.list;
-    await noteEvent(context, tx, { number: 5046, data: { version, until: exp } });
+    await noteEvent(context, tx, { number: 5047, data: { version, until: exp } });
   }
   return { list: reached, refused };
 }
