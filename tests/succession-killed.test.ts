@@ -3,7 +3,7 @@
  * processes at any moment. Whoever starts it next finds one new server, and all that it had to take over.
  */
 import assert from 'node:assert/strict';
-import { chmodSync, cpSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, renameSync, rmdirSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { systemRandom } from '../src/platform/random.ts';
@@ -154,7 +154,8 @@ describe('killed at a step of the succession', () => {
     const firstId = acts.idOf(first);
     await first.close();
     const aside = readdirSync(home).find((name) => name.startsWith('before-')) ?? '';
-    for (const name of readdirSync(join(home, aside))) cpSync(join(home, aside, name), join(home, name));
+    for (const name of readdirSync(join(home, aside))) renameSync(join(home, aside, name), join(home, name));
+    rmdirSync(join(home, aside));
     const second = await openServer(home, { clock: world.clock });
     await assertOne(second);
     assert.notEqual(acts.idOf(second), firstId);
