@@ -1,6 +1,6 @@
 /** The high-water mark on real files (protocol §5.1): each commit is in it before anybody is answered. */
 import assert from 'node:assert/strict';
-import { copyFileSync, readdirSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { openHighWaterFile } from '../src/platform/high-water-file.ts';
@@ -78,5 +78,78 @@ describe('the mark', () => {
     await server.close();
     // What was committed, and nobody was told, is there: the mark is behind, and that is harmless.
     await issue('ws-3');
+  });
+});
+
+/** What a server knows by a mark that is opened with each of 2,000 bits turned over: how often each. */
+function knownOf(sound: Uint8Array): ReadonlyMap<string, { readonly bytes: Uint8Array; times: number }> {
+  const known = new Map<string, { readonly bytes: Uint8Array; times: number }>();
+  const path = join(world.dir, 'flipped.mark');
+  let seed = 20261201;
+  for (let round = 0; round < 2000; round += 1) {
+    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+    // One bit after the other where there is something, and any of them.
+    const bit =
+      round % 2 === 0 ? Math.floor((seed / 2 ** 32) * sound.length * 8) : usedBit(sound, seed / 2 ** 32);
+    const bytes = Uint8Array.from(sound);
+    bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    writeFileSync(path, bytes);
+    const file = openHighWaterFile(path);
+    file.close();
+    const last = file.last === undefined ? '' : Buffer.from(file.last).toString('utf8');
+    const found = known.get(`${file.found} ${last}`);
+    if (found === undefined) known.set(`${file.found} ${last}`, { bytes, times: 1 });
+    else found.times += 1;
+  }
+  return known;
+}
+
+/** One of the bits of the bytes that are not 0. */
+function usedBit(sound: Uint8Array, share: number): number {
+  const used = [...sound.keys()].filter((at) => sound[at] !== 0);
+  const place = Math.floor(share * used.length * 8);
+  return (used[place >> 3] ?? 0) * 8 + (place & 7);
+}
+
+/** How the past stands where the server is started with this mark, and what it may give out. */
+async function startedWith(bytes: Uint8Array): Promise<readonly [string, readonly number[]]> {
+  writeFileSync(markFile(), bytes);
+  const server = await openServer(dir, { clock: world.clock });
+  const found = [(await readStatus(server.context)).past?.state ?? 'ok', await acts.counts(server)] as const;
+  await server.close();
+  return found;
+}
+
+describe('a mark in which a bit has turned over', () => {
+  it('is as good as a sound one each of 2,000 times, also where an older database was put back', async (t) => {
+    const older = ['', '-sum'].map((end) => copyOf(join(dir, `license-server.db${end}`), `older.db${end}`));
+    await issue('ws-2');
+    const sound = readFileSync(markFile());
+    const newer = ['', '-sum'].map((end) => copyOf(join(dir, `license-server.db${end}`), `newer.db${end}`));
+    const known = knownOf(sound);
+    t.diagnostic([...known.values()].map(({ times }) => times).join(' '));
+    for (const { bytes } of known.values()) {
+      for (const file of newer) file.putBack();
+      assert.deepEqual(await startedWith(bytes), ['ok', [10, 2, 8, 0, 0, 0]]);
+      // The last license is one that only the mark knows of.
+      for (const file of older) file.putBack();
+      assert.deepEqual(await startedWith(bytes), ['restored', [10, 1, 8, 0, 0, 1]]);
+    }
+  });
+
+  it('and whose program was killed says what was committed, or one time before', async () => {
+    const server = await openServer(dir, { clock: world.clock });
+    await acts.permanent(server, 'ws-2');
+    const killed = readFileSync(markFile());
+    await server.close();
+    for (const { bytes } of knownOf(killed).values()) {
+      assert.deepEqual(await startedWith(bytes), ['ok', [10, 2, 8, 0, 0, 0]]);
+    }
+  });
+
+  it('in both places is in doubt', async () => {
+    const bytes = Uint8Array.from(readFileSync(markFile()));
+    for (const at of [20, bytes.length / 2 + 20]) bytes[at] = (bytes[at] ?? 0) ^ 1;
+    assert.deepEqual(await startedWith(bytes), ['doubted', [10, 1, 0, 0, 0, 9]]);
   });
 });

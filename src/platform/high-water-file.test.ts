@@ -36,6 +36,15 @@ function write(...texts: readonly string[]): void {
   file.close();
 }
 
+/** The file as it is before it is closed, which is how a program leaves it that is killed. */
+function unclosed(...texts: readonly string[]): Buffer {
+  const file = openHighWaterFile(path);
+  for (const text of texts) file.write(utf8(text));
+  const bytes = readFileSync(path);
+  file.close();
+  return bytes;
+}
+
 describe('the file of the high-water mark', () => {
   it('has what was written last, for its owner only', () => {
     write('one', 'two', 'three');
@@ -68,10 +77,9 @@ describe('the file of the high-water mark', () => {
   });
 
   it('torn at any byte of a write has that mark or the one before', () => {
-    write('the first', 'the second');
-    const before = readFileSync(path);
-    write('the third, which is longer');
-    const after = readFileSync(path);
+    const before = unclosed('the first', 'the second');
+    writeFileSync(path, before);
+    const after = unclosed('the third, which is longer');
     const differing = [...after.keys()].filter((at) => after[at] !== before[at]);
     const [first, last] = [differing[0] ?? 0, differing.at(-1) ?? 0];
     assert.ok(differing.length > 40);
@@ -87,9 +95,17 @@ describe('the file of the high-water mark', () => {
     }
   });
 
-  it('with any one bit flipped has the mark, or the one before, or says that it is damaged', () => {
+  it('that was closed has what was written last in both places', () => {
     write('first', 'second');
     const whole = readFileSync(path);
+    for (const at of [0, whole.length / 2]) {
+      writeFileSync(path, Buffer.from(whole).fill(0, at, at + 100));
+      assert.equal(found(), 'second');
+    }
+  });
+
+  it('with any one bit flipped has the mark, or the one before where it was not closed', () => {
+    const whole = unclosed('first', 'second');
     const place = whole.length / 2;
     const bits = [...Array.from({ length: 60 * 8 }, (_, bit) => bit)];
     const flipped = join(dir, 'flipped');

@@ -1,6 +1,7 @@
 /**
  * The file of the high-water mark (protocol §5.1), beside the instance secret: two places that are written in turn, each
- * with a count and a hash, so that a torn write leaves the mark before it. What the mark says is none of its business.
+ * with a count and a hash, so that a torn write leaves the mark before it; both have the last one when it is closed, so that
+ * a bit which turns over loses nothing. What the mark says is none of its business.
  */
 import { closeSync, existsSync, fdatasyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { concat, equalBytes, readUnsigned, u32, u64 } from '../core/bytes.ts';
@@ -27,6 +28,7 @@ export interface HighWaterFile {
   readonly last: Uint8Array | undefined;
   /** On disk when it returns; throws what the operating system refuses, and then the mark before it may be the one that stands. */
   readonly write: (content: Uint8Array) => void;
+  /** What was written last stands in both places afterwards. */
   readonly close: () => void;
 }
 
@@ -70,28 +72,35 @@ export function openHighWaterFile(path: string): HighWaterFile {
   let placeBytes = size;
   let file = found === 'whole' ? openSync(path, 'r+') : null;
   let count = newest?.count ?? 0;
-  const close = (): void => {
+  let written: Uint8Array | null = null;
+  const shut = (): void => {
     if (file !== null) closeSync(file);
     file = null;
   };
-  return {
-    found,
-    last: newest?.content,
-    write: (content) => {
-      count += 1;
-      const bytes = bytesOf(count, content);
-      if (file === null || bytes.length > placeBytes) {
-        placeBytes = Math.ceil(bytes.length / placeUnit) * placeUnit;
-        const larger = new Uint8Array(2 * placeBytes);
-        larger.set(bytes, (count % 2) * placeBytes);
-        close();
-        writeFileAtomic(path, larger);
-        file = openSync(path, 'r+');
-        return;
-      }
+  const write = (content: Uint8Array): void => {
+    count += 1;
+    const bytes = bytesOf(count, content);
+    if (file === null || bytes.length > placeBytes) {
+      placeBytes = Math.ceil(bytes.length / placeUnit) * placeUnit;
+      const larger = new Uint8Array(2 * placeBytes);
+      larger.set(bytes, (count % 2) * placeBytes);
+      shut();
+      writeFileAtomic(path, larger);
+      file = openSync(path, 'r+');
+    } else {
       writeSync(file, bytes, 0, bytes.length, (count % 2) * placeBytes);
       fdatasyncSync(file);
-    },
-    close,
+    }
+    written = content;
   };
+  const close = (): void => {
+    try {
+      if (written !== null) write(written);
+    } catch {
+      // It stands in one place, as it does while the program runs.
+    }
+    written = null;
+    shut();
+  };
+  return { found, last: newest?.content, write, close };
 }
