@@ -141,6 +141,9 @@ const ownEvents = {
   5045: warning(
     'The clearinghouse was restored from a backup of {backup}. This license server reports what it has been given since; until all have, its agreements get nothing new. Present holders are served as ever.',
   ),
+  5046: error(
+    'Whether this is still the license server that its database belongs to could not be looked at[: {problem}]. Licenses are given out as before; the next look is within the hour.',
+  ),
   5047: information('Trust list {version} of the publisher is in force; it ends on {until}.'),
   5030: information(
     'License server {source} was declared to function no longer. {count:CAL} of {product}[ per {type}] come here when its horizon ({horizon}) has passed; until then whoever shows a license of it is given a gap license.',

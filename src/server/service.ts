@@ -8,6 +8,7 @@ import { repeat } from '../platform/repeat.ts';
 import { noteService } from './app.ts';
 import type { ServerContext } from './context.ts';
 import { contactClearinghouse } from './usecases/contact.ts';
+import { noteAlone } from './usecases/events.ts';
 import { lookAgain } from './usecases/identity.ts';
 import { continueLongMoves } from './usecases/long-move.ts';
 import { sweepLapsed } from './usecases/reclaim.ts';
@@ -22,8 +23,29 @@ const longestPauseMs = 60 * secondMs;
 /** How many licenses of a line one sweep takes back. */
 const sweepLimit = 500;
 
+/** How often it is done; as protocol §5.2 says, unless a test cannot wait so long. */
+export interface ServicePace {
+  readonly lookEveryMs?: number;
+}
+
+/**
+ * Whether this is still the server that its database belongs to. A look that fails has found nothing: licenses are given
+ * out as the last one left it, and the System log says that nobody has looked since.
+ */
+async function look(context: ServerContext): Promise<void> {
+  try {
+    await lookAgain(context);
+    await askAgain(context);
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    // Where not even that can be written the database has failed, which ends the program.
+    await noteAlone(context, { number: 5046, data: { problem } }).catch(() => undefined);
+  }
+}
+
 /** Starts the loops; the function that comes back stops them and waits for what is under way. */
-export function startService(context: ServerContext): () => Promise<void> {
+export function startService(context: ServerContext, pace: ServicePace = {}): () => Promise<void> {
+  const { lookEveryMs = hourMs } = pace;
   void noteService(context, 'started').catch(() => undefined);
   void context.signer.start();
   // What was stopped in the middle of a long move goes on, whether or not anybody can be reached.
@@ -45,9 +67,8 @@ export function startService(context: ServerContext): () => Promise<void> {
     return minuteMs;
   });
   const looks = repeat(async () => {
-    await lookAgain(context).catch(() => undefined);
-    await askAgain(context).catch(() => undefined);
-    return hourMs;
+    await look(context);
+    return lookEveryMs;
   });
   const backups = repeat(async () => {
     await context.backups.tick().catch(() => undefined);
