@@ -18,8 +18,8 @@ export async function inTime<T>(what: string, work: Promise<T>, limitMs = patien
   }
 }
 
-/** Looks again and again until there is something other than undefined. */
-export async function until<T>(
+/** Looks again and again until there is something other than undefined; `false` would be something. */
+export async function until<T extends object | string | number | true>(
   what: string,
   look: () => T | undefined | Promise<T | undefined>,
   limitMs = patienceMs,

@@ -29,7 +29,7 @@ const counts = async (): Promise<readonly number[]> => {
 /** Pages break their lines where they like. */
 const onOneLine = (page: string): string => page.replaceAll(/\s+/g, ' ');
 const pastOf = async () =>
-  ((await server.status()) as Status & { past: { state: string; answer: unknown } | null }).past;
+  ((await server.status()) as Status & { past: { state: string; answer: object | null } | null }).past;
 const copy = (): string => `${server.data}.copy`;
 
 async function save(): Promise<void> {
@@ -74,7 +74,7 @@ it('is in doubt where more has happened since, says what to do, and gives nobody
   assert.deepEqual(await counts(), [10, 2, 0, 8]);
   const { refused } = await server.refused(...['server', 'return', ...cals, '--quantity', '1', '--code-out']);
   assert.equal(refused.code, 'server-in-doubt');
-  await until('the clearinghouse has answered', async () => (await pastOf())?.answer !== null);
+  await until('the clearinghouse has answered', async () => (await pastOf())?.answer ?? undefined);
   const page = onOneLine(await server.page('server', 'status'));
   assert.match(
     page,
