@@ -1,15 +1,17 @@
 /** The high-water mark on real files (protocol §5.1): each commit is in it before anybody is answered. */
 import assert from 'node:assert/strict';
-import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import fs, { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { openHighWaterFile } from '../src/platform/high-water-file.ts';
 import { openServer } from '../src/server/app.ts';
+import { requestLicense } from '../src/server/usecases/request-license.ts';
 import { readStatus } from '../src/server/usecases/status.ts';
 import { StoreFailure } from '../src/store/port.ts';
 import * as acts from './world/acts.ts';
 import type { World } from './world/world.ts';
-import { makeWorld } from './world/world.ts';
+import { makeWorld, product, value } from './world/world.ts';
 
 let world: World;
 let dir: string;
@@ -78,6 +80,58 @@ describe('the mark', () => {
     await server.close();
     // What was committed, and nobody was told, is there: the mark is behind, and that is harmless.
     await issue('ws-3');
+  });
+});
+
+/** How many transactions the log of a database holds: pages that end one say how large the database is then. */
+function commitsIn(wal: string): number {
+  const bytes = readFileSync(wal);
+  if (bytes.length < 32) return 0;
+  const frame = 24 + bytes.readUInt32BE(8);
+  let commits = 0;
+  for (let at = 32; at + frame <= bytes.length; at += frame) {
+    // Frames of before the log was begun anew have another salt.
+    const isCurrent = bytes.subarray(at + 8, at + 16).equals(bytes.subarray(16, 24));
+    if (isCurrent && bytes.readUInt32BE(at + 4) > 0) commits += 1;
+  }
+  return commits;
+}
+
+describe('commands that come at once', () => {
+  it('share one commit and one sync of the mark, and each is answered after both', async (t) => {
+    const server = await openServer(dir, { clock: world.clock });
+    t.after(() => server.close());
+    const wal = join(dir, 'license-server.db-wal');
+    const { fdatasyncSync } = fs;
+    let syncs = 0;
+    let answered = 0;
+    const answeredAtSync: number[] = [];
+    fs.fdatasyncSync = (file) => {
+      fdatasyncSync(file);
+      syncs += 1;
+      answeredAtSync.push(answered);
+    };
+    syncBuiltinESMExports();
+    const before = commitsIn(wal);
+    const { size } = server.store.committed().head('server');
+    try {
+      const names = Array.from({ length: 15 }, (_, at) => `pc-${at}`);
+      await Promise.all(
+        names.map(async (holder) => {
+          const request = { product, type: 'device', holder } as const;
+          value(await requestLicense(server.context, request));
+          answered += 1;
+        }),
+      );
+    } finally {
+      Object.assign(fs, { fdatasyncSync });
+      syncBuiltinESMExports();
+    }
+    // All of them in the journal, by as many commits as syncs, which are far fewer.
+    assert.equal(server.store.committed().head('server').size, size + 15);
+    assert.equal(commitsIn(wal) - before, syncs);
+    assert.ok(syncs > 0 && syncs <= 3, `${syncs} for 15`);
+    assert.equal(answeredAtSync[0], 0);
   });
 });
 
