@@ -122,6 +122,13 @@ describe('the database of a license server is lost, and there is no backup', () 
       paper.atRisk.map(({ units }) => units),
       [20],
     );
+    // Nobody has lost anything of the other line: that is no warning.
+    const { items } = await server.done<{ items: readonly { id: number; text: string }[] }>(
+      ...['server', 'events'],
+    );
+    const told = items.filter(({ id }) => id === 5019 || id === 5031).map(({ text }) => text);
+    assert.equal(told.length, 1, told.join('\n'));
+    assert.match(told[0] ?? '', /^No CALs of ts-2012r2 per user come here/);
     const again = await server.refused('server', 'recover');
     assert.equal(again.refused.code, 'nothing-to-recover');
     const { licenseServerId: other } = await (await site.addServer('LS-OTHER')).status();

@@ -74,6 +74,12 @@ const askFor = (server: OpenServer, more: Partial<RecoveryOrder> = {}) =>
 const areRecovered = async ({ context }: OpenServer): Promise<readonly boolean[]> =>
   (await readStatus(context)).successions.map(({ recovered }) => recovered);
 
+/** What was told of lines that did not come: warnings (5019) and mere information (5031). */
+const nothingEvents = async ({ context }: OpenServer): Promise<readonly number[]> =>
+  (await listEvents(context, { cursor: '', limit: 100 })).items
+    .map(({ id }) => id)
+    .filter((id) => id === 5019 || id === 5031);
+
 const lostEvents = async ({ context }: OpenServer): Promise<readonly string[]> =>
   (await listEvents(context, { cursor: '', limit: 100 })).items
     .filter(({ id }) => id === 26)
@@ -126,6 +132,8 @@ it('a line of which the clearinghouse has nothing is settled by its answer, and 
   await acts.contact(next);
   await acts.contact(next);
   assert.deepEqual(await areRecovered(next), [true]);
+  // The server before is not known to have had any of it.
+  assert.deepEqual(await nothingEvents(next), [5031]);
   assert.equal(refusalOf(await askFor(next)).code, 'nothing-to-recover');
   const again = value(await askFor(next, { from })).moves;
   assert.deepEqual(
@@ -155,9 +163,12 @@ it('CALs that went to a server in between by a recovery that waited come from th
   for (const holder of names) assert.equal(value(await ask(next, holder)).kind, 'permanent');
   assert.deepEqual(await acts.counts(next), [10, 10, 0, 0, 0, 0]);
   // The first answer was that it is declared dead for another one; now there is nothing of it.
+  const told = await nothingEvents(next);
   value(await askFor(next));
   await acts.contact(next);
   assert.deepEqual(await areRecovered(next), [true, true]);
+  // It is known to have had some, which have gone elsewhere.
+  assert.deepEqual((await nothingEvents(next)).toSorted(), [...told, 5019].toSorted());
   assert.equal(refusalOf(await askFor(next)).code, 'nothing-to-recover');
   await assertConserved(world);
 });

@@ -26,6 +26,7 @@ import { applyCertificate } from './apply-certificate.ts';
 import { closeAsDead, endOpenMoves, fencedBy } from './close-dead.ts';
 import { noteEvent } from './events.ts';
 import { handleMoveMessage } from './move-messages.ts';
+import { isNothingMissed } from './recovered.ts';
 import { noteUnanswerable, takeRevalidated } from './revalidate.ts';
 import { checkTime, noteAnswered } from './seen-time.ts';
 import { keepReport } from './state-move.ts';
@@ -156,9 +157,15 @@ async function handleRefused(context: ServerContext, tx: WriteTx, message: Messa
   if (isTold && (await fencedBy(tx)) !== undefined) return ok(null);
   // Taken back here meanwhile, before anything was frozen: nobody waits for it any more.
   if (move?.state === 'undone') return ok(null);
+  const problem = String(refused['code'] ?? '');
+  if (move !== undefined && (await isNothingMissed(tx, { ...move, code: problem }))) {
+    const { source, product, type } = move;
+    await noteEvent(context, tx, { number: 5031, data: { source, product, type } });
+    return ok(null);
+  }
   await noteEvent(context, tx, {
     number: 5019,
-    data: { type: request?.kind ?? 'move', sender: context.name, problem: String(refused['code'] ?? '') },
+    data: { type: request?.kind ?? 'move', sender: context.name, problem },
   });
   return ok(null);
 }

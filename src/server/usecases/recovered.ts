@@ -42,6 +42,24 @@ export async function isSettled(tx: ReadTx, place: Place): Promise<boolean> {
 /** What the clearinghouse answers where its books have nothing of a server, which may never have reached it. */
 const nothingCodes: readonly string[] = ['move-more-than-there-is', 'server-unknown'];
 
+const isOf = (
+  line: Pick<LineRow, 'agreement' | 'line'>,
+  { agreement, line: number }: Pick<LostLine, 'agreement' | 'line'>,
+): boolean => line.agreement === agreement && line.line === number;
+
+/**
+ * Whether an answer only says that there is nothing of a line, of which the server before is not known to have had any:
+ * every line is asked for, so that is as it should be.
+ */
+export async function isNothingMissed(
+  tx: ReadTx,
+  of: Pick<LineRow, 'agreement' | 'line'> & { readonly source: string; readonly code: string },
+): Promise<boolean> {
+  if (!nothingCodes.includes(of.code)) return false;
+  const before = (await listPredecessors(tx)).find((row) => row.licenseServerId === of.source);
+  return before !== undefined && before.lines?.some((had) => isOf(of, had)) !== true;
+}
+
 /** By telephone the representative says so, and the administrator takes the declaration back. */
 function saysNothing({ carrier, refused }: EndedDeclaration): boolean {
   if (carrier === 'telephone') return true;
@@ -71,8 +89,6 @@ export async function isRecovered(
   own: { readonly all: readonly LineRow[]; readonly active: readonly LineRow[] },
   { lines, licenseServerId: source }: PredecessorRow,
 ): Promise<boolean> {
-  const isOf = (line: LineRow, { agreement, line: number }: LostLine): boolean =>
-    line.agreement === agreement && line.line === number;
   // Lines of an agreement that this server is not activated for are not here either.
   if (own.all.length === 0 || lines?.some((had) => !own.all.some((line) => isOf(line, had)))) return false;
   const active = new Set(own.active.map(({ id }) => id));
