@@ -17,6 +17,11 @@ export function quantityOrAll(text: string): number | 'all' {
   return text === 'all' ? 'all' : quantity(text);
 }
 
+/** A part of something, in percent. */
+export function percent(text: string): number {
+  return wholeNumber(text, 0, 100);
+}
+
 /** How long to wait, in seconds: up to a day. */
 export function waitSeconds(text: string): number {
   return wholeNumber(text, 0, 86_400);

@@ -4,7 +4,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { programs } from '../core/agreement.ts';
 import type { RecoveryPolicy } from '../core/recovery.ts';
 import { recoveryPolicies } from '../core/recovery.ts';
-import { quantity } from './arguments.ts';
+import { percent, quantity } from './arguments.ts';
 import type { QuotedOptions } from './asked-agreement.ts';
 import { agreementGiven, quotedFields, withQuotedFields } from './asked-agreement.ts';
 import { pathOf } from './client.ts';
@@ -37,6 +37,7 @@ export type Agreement = {
   readonly license: string | null;
   readonly lines: readonly AgreementLine[];
   readonly recovery: RecoveryPolicy;
+  readonly recoveryShare: number;
   readonly atRisk: readonly (Risk & { readonly move: string; readonly line: number })[];
 };
 
@@ -86,7 +87,7 @@ function showAgreement(page: Page, agreement: Agreement): Page {
     ['Customer', agreement.customer],
     ...(agreement.authorization === null ? [] : [['Authorization', agreement.authorization] as const]),
     ...(agreement.license === null ? [] : [['License', agreement.license] as const]),
-    ['Recovery', recoveryTexts[agreement.recovery]],
+    ['Recovery', recoveryText(agreement)],
   ]);
   for (const line of agreement.lines) {
     page.text(`${lineText(line)}:
@@ -182,10 +183,14 @@ function agreementArgument(text: string): string {
   throw new InvalidArgumentError('It is empty.');
 }
 
-const recoveryTexts: Readonly<Record<RecoveryPolicy, string>> = {
-  immediate: 'immediate, once in 12 months without a second person',
-  wait: 'waits for the horizon of the old server, or a second person',
-};
+function recoveryText({ recovery, recoveryShare: share }: Agreement): string {
+  if (recovery === 'wait') return 'waits for the horizon of the old server, or a second person';
+  const part =
+    share === 100
+      ? 'all'
+      : `${share} % of what is unissued; the rest when the horizon of the old server has passed`;
+  return `immediate, once in 12 months without a second person: ${part}`;
+}
 
 function registerRecovery(agreement: Command, cli: Cli): void {
   agreement
@@ -201,11 +206,16 @@ function registerRecovery(agreement: Command, cli: Cli): void {
         .choices([...recoveryPolicies])
         .makeOptionMandatory(),
     )
+    .option(
+      '--share <percent>',
+      'how much of what is unissued comes at once; as it was where it is not named',
+      percent,
+    )
     .action(
-      cli.run(async (number: string, { policy }: { readonly policy: RecoveryPolicy }) => {
+      cli.run(async (number: string, body: { readonly policy: RecoveryPolicy; readonly share?: number }) => {
         const path = [...['v1', 'agreements'], number, 'recovery'] as const;
         const found = await cli.withApi('clearinghouse', (api) =>
-          api.call<Agreement>('PUT', pathOf(...path), { body: { policy } }),
+          api.call<Agreement>('PUT', pathOf(...path), { body: { ...body } }),
         );
         return done({ ...found }, (page) => showAgreement(page, found));
       }),

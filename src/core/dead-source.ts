@@ -217,13 +217,14 @@ export function awaitedEarlierGrant({
 }
 
 /** The same on the target, which has taken the first CALs of that source in. */
-export const awaitedRest: Awaited = {
-  from: 'clearinghouse',
-  text:
-    'CALs of the source are here, and others are still to come: it had more than one grant can bring. The clearinghouse ' +
-    'grants them by itself when it has heard that those before are installed: at the next contact of this server, or with ' +
-    'the next file that is carried from it.',
-};
+export function awaitedRest(horizonMs: number): Awaited {
+  const text =
+    'CALs of the source are here, and others are still to come. It had more than one grant can bring: then the clearinghouse ' +
+    'grants them by itself when it has heard that those before are installed, at the next contact of this server or with ' +
+    'the next file that is carried from it. Or the publisher has a part of them wait: then when the horizon of the source ' +
+    `(${isoDate(horizonMs)}) has passed.`;
+  return { from: 'clearinghouse', text };
+}
 
 /** What could be granted, and the target can be granted nothing: why, and what helps, in the words of the refusal. */
 export function awaitedGrantable(why: { readonly message: string; readonly next: string }): Awaited {

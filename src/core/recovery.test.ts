@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { checkReason, isImmediate, recoveryReasons, sayText, waitsText } from './recovery.ts';
+import { checkReason, isImmediate, recoveryReasons, sayText, unitsAtOnce, waitsText } from './recovery.ts';
 import { dayMs } from './time.ts';
 
 const now = Date.UTC(2026, 10, 30);
@@ -27,6 +27,19 @@ describe('a recovery', () => {
     assert.match(waitsText({ policy: 'immediate', earlier, nowMs: now }), /2027-08-22/);
     assert.match(waitsText({ policy: 'wait', earlier, nowMs: now }), /recovery: wait/);
   });
+
+  for (const [what, units, restored, share, expected] of [
+    ['all, whoever is known', 10, 3, 100, 10],
+    ['half of what nobody is known to have, rounded down', 10, 3, 50, 6],
+    ['one for each known holder where nothing else is', 10, 3, 0, 3],
+    ['no more than there are, however many are known', 10, 30, 50, 10],
+    ['half of all where nobody tells how many are known', 10, null, 50, 5],
+    ['nothing where nobody is known and nothing comes at once', 10, 0, 0, 0],
+  ] as const) {
+    it(`brings at once what the publisher allows: ${what}`, () => {
+      assert.equal(unitsAtOnce({ units, restored, share }), expected);
+    });
+  }
 
   it('has one of the five reasons of the model system', () => {
     assert.equal(recoveryReasons.length, 5);

@@ -51,7 +51,29 @@ export type LostLine = JsonObject & {
 export const recoveryPolicies = ['immediate', 'wait'] as const;
 export type RecoveryPolicy = (typeof recoveryPolicies)[number];
 
+/** A publisher's policy for an agreement: whether recovered CALs wait, and how much of what is unissued does not. */
+export interface RecoveryRule {
+  readonly policy: RecoveryPolicy;
+  /** Percent. */
+  readonly share: number;
+}
+
 const recoveryYearMs = 365 * dayMs;
+
+/**
+ * How many CALs of a recovery come at once; the rest waits for the old horizon (protocol §5.5). One for each holder whom
+ * the new server knows, and `share` percent of the others, which count as unissued, rounded down.
+ */
+export function unitsAtOnce(of: {
+  /** All that the books have committed to the old server on the line. */
+  readonly units: number;
+  /** How many holders the new server knows; null: that is not told. */
+  readonly restored: number | null;
+  readonly share: number;
+}): number {
+  const held = Math.min(of.units, of.restored ?? 0);
+  return held + Math.floor(((of.units - held) * of.share) / 100);
+}
 
 /**
  * Whether CALs are recovered at once: once for an agreement in 365 days, without a second person; those of all lines of

@@ -1,6 +1,6 @@
 /** Products, agreements, lines, kits and slots of the clearinghouse: plain SQL, no rules. */
 import type { CalType, Product } from '../core/product.ts';
-import type { RecoveryPolicy } from '../core/recovery.ts';
+import type { RecoveryPolicy, RecoveryRule } from '../core/recovery.ts';
 import type { ReadTx, WriteTx } from './port.ts';
 
 export async function findProduct(tx: ReadTx, id: string): Promise<Product | undefined> {
@@ -31,12 +31,13 @@ export interface AgreementRow {
   /** base64url, 16 bytes: holders are pseudonyms under it. */
   readonly salt: string;
   readonly addedAt: number;
-  /** Whether recovered CALs come at once (protocol §5.5). */
+  /** Whether recovered CALs come at once, and how much of what is unissued, in percent (protocol §5.5). */
   readonly recovery: RecoveryPolicy;
+  readonly recoveryShare: number;
 }
 
 const agreementColumns = `number, program, customer, authorization_number as "authorization",
-  license_number as "license", salt, added_at as "addedAt", recovery`;
+  license_number as "license", salt, added_at as "addedAt", recovery, recovery_share as "recoveryShare"`;
 
 export async function findAgreement(tx: ReadTx, number: string): Promise<AgreementRow | undefined> {
   return tx.get<AgreementRow>(`select ${agreementColumns} from agreements where number = ?`, number);
@@ -53,7 +54,10 @@ export async function pageAgreements(
   );
 }
 
-export async function insertAgreement(tx: WriteTx, row: Omit<AgreementRow, 'recovery'>): Promise<void> {
+export async function insertAgreement(
+  tx: WriteTx,
+  row: Omit<AgreementRow, 'recovery' | 'recoveryShare'>,
+): Promise<void> {
   await tx.run(
     `insert into agreements (number, program, customer, authorization_number, license_number, salt, added_at)
      values (?, ?, ?, ?, ?, ?, ?)`,
@@ -67,8 +71,13 @@ export async function insertAgreement(tx: WriteTx, row: Omit<AgreementRow, 'reco
   );
 }
 
-export async function setRecovery(tx: WriteTx, number: string, recovery: RecoveryPolicy): Promise<void> {
-  await tx.run('update agreements set recovery = ? where number = ?', recovery, number);
+export async function setRecovery(
+  tx: WriteTx,
+  number: string,
+  { policy, share }: RecoveryRule,
+): Promise<void> {
+  const set = 'update agreements set recovery = ?, recovery_share = ? where number = ?';
+  await tx.run(set, policy, share, number);
 }
 
 export interface AgreementLineRow {

@@ -33,13 +33,16 @@ export interface DeadSourceRow {
   readonly recovery: RecoveryReason | null;
   /** 1: its units do not wait for the horizon, nor for a second person. */
   readonly immediate: 0 | 1;
+  /** How many of its units do not wait where it is 1; null: all. */
+  readonly atOnce: number | null;
 }
 
 const columns = `d.move, d.agreement, d.line, d.source, d.pending, d.units, d.statement, d.declared_by as "declaredBy",
   d.entered_by as "enteredBy", d.declared_at as "declaredAt", d.horizon, d.sunset, d.opens_at as "opensAt",
   d.approved_by as "approvedBy", d.approved_at as "approvedAt", d.granted_at as "grantedAt",
   d.risk_units as "riskUnits", d.risk_from as "riskFrom", d.risk_until as "riskUntil", d.seen_at as "seenAt",
-  d.seen_count as "seenCount", d.seen_said as "seenSaid", d.recovery, d.immediate`;
+  d.seen_count as "seenCount", d.seen_said as "seenSaid", d.recovery, d.immediate,
+  d.at_once as "atOnce"`;
 
 export async function findDeadSource(tx: ReadTx, move: string): Promise<DeadSourceRow | undefined> {
   return tx.get<DeadSourceRow>(`select ${columns} from dead_sources d where d.move = ?`, move);
@@ -199,8 +202,8 @@ export async function saveDeadSource(tx: WriteTx, row: DeadSourceRow): Promise<v
   await tx.run(
     `insert into dead_sources (move, agreement, line, source, pending, units, statement, declared_by, entered_by,
        declared_at, horizon, sunset, opens_at, approved_by, approved_at, granted_at, risk_units, risk_from,
-       risk_until, seen_at, seen_count, seen_said, recovery, immediate)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       risk_until, seen_at, seen_count, seen_said, recovery, immediate, at_once)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      on conflict (move) do update set pending = excluded.pending, units = excluded.units,
        opens_at = excluded.opens_at,
        approved_by = excluded.approved_by, approved_at = excluded.approved_at, granted_at = excluded.granted_at,
@@ -230,5 +233,6 @@ export async function saveDeadSource(tx: WriteTx, row: DeadSourceRow): Promise<v
     row.seenSaid,
     row.recovery,
     row.immediate,
+    row.atOnce,
   );
 }

@@ -83,13 +83,17 @@ function addRecovery(app: App, context: ClearinghouseContext): void {
         tags: ['Agreements'],
         summary: 'Whether CALs of a server that comes back as a new one are recovered at once, or wait',
         params: NumberParam,
-        body: body({ policy: Type.Enum([...recoveryPolicies]) }),
+        body: body({
+          policy: Type.Enum([...recoveryPolicies]),
+          /** How much of what is unissued comes at once, in percent; as it was where it is not named. */
+          share: Type.Optional(Type.Integer({ minimum: 0, maximum: 100 })),
+        }),
         response: { 200: AgreementAnswer },
       },
     },
     async (request, reply) => {
       const { number: agreement } = request.params;
-      sendResult(reply, await setRecoveryPolicy(context, { agreement, policy: request.body.policy }));
+      sendResult(reply, await setRecoveryPolicy(context, { agreement, ...request.body }));
     },
   );
 }

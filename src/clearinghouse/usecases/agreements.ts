@@ -4,7 +4,7 @@ import type { Agreement } from '../../core/agreement.ts';
 import { addLine, checkAgreement, checkAgreementNumber } from '../../core/agreement.ts';
 import { base64url } from '../../core/bytes.ts';
 import { checkCalType } from '../../core/product.ts';
-import type { RecoveryPolicy } from '../../core/recovery.ts';
+import type { RecoveryPolicy, RecoveryRule } from '../../core/recovery.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
@@ -62,6 +62,8 @@ export type AgreementView = {
   readonly lines: readonly LineView[];
   /** Whether recovered CALs come at once (protocol §5.5). */
   readonly recovery: RecoveryPolicy;
+  /** How much of what is unissued, in percent. */
+  readonly recoveryShare: number;
   /** CALs of sources that no longer function which may have two holders for a time (protocol §2.5). */
   readonly atRisk: readonly RiskView[];
 };
@@ -238,25 +240,32 @@ async function viewOf(tx: ReadTx, row: AgreementRow, nowMs: number): Promise<Agr
       ...sum,
     });
   }
-  const { number, program, customer, authorization, license, recovery } = row;
+  const { number, program, customer, authorization, license, recovery, recoveryShare } = row;
   const atRisk = (await risksOf(tx, number, nowMs)).map(viewRisk);
-  return { number, program, customer, authorization, license, lines, recovery, atRisk };
+  return { number, program, customer, authorization, license, lines, recovery, recoveryShare, atRisk };
 }
 
-/** Says whether recovered CALs come at once (protocol §5.5). Refused: `agreement-unknown`. */
+/** Says whether recovered CALs come at once, and how much of them (protocol §5.5). Refused: `agreement-unknown`. */
 export async function setRecoveryPolicy(
   context: ClearinghouseContext,
-  change: { readonly agreement: string; readonly policy: RecoveryPolicy },
+  change: {
+    readonly agreement: string;
+    readonly policy: RecoveryPolicy;
+    /** undefined: as it was. */
+    readonly share?: number | undefined;
+  },
 ): Promise<Result<AgreementView, Refusal>> {
   const { agreement, policy } = change;
   const nowMs = context.clock.nowMs();
   return context.store.write(async (tx) => {
     const present = await findAgreement(tx, agreement);
     if (present === undefined) return err({ code: 'agreement-unknown', agreement });
-    if (present.recovery !== policy) {
-      await setRecovery(tx, agreement, policy);
+    const share = change.share ?? present.recoveryShare;
+    if (present.recovery !== policy || present.recoveryShare !== share) {
+      const rule: RecoveryRule = { policy, share };
+      await setRecovery(tx, agreement, rule);
       const entry = { log: agreement, kind: 'recovery-policy', id: newId(context), at: nowMs };
-      await tx.post({ ...entry, body: { policy } });
+      await tx.post({ ...entry, body: { ...rule } });
     }
     return viewAgreement(tx, agreement, nowMs);
   });

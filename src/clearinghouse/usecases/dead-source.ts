@@ -7,12 +7,10 @@ import { longestLeaseMs } from '../../core/cal.ts';
 import { endingOf, opensAtMs, riskOf, splitGrant } from '../../core/dead-source.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { RecoveryReason } from '../../core/recovery.ts';
-import { isImmediate } from '../../core/recovery.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { isoTime } from '../../core/time.ts';
-import { findAgreement } from '../../store/agreement-rows.ts';
 import type { MoveRow } from '../../store/clearinghouse-rows.ts';
 import {
   findMove,
@@ -27,16 +25,12 @@ import {
   supersededAuthorities,
 } from '../../store/committed-server-rows.ts';
 import type { DeadSourceRow } from '../../store/dead-source-rows.ts';
-import {
-  declarationsOf,
-  dueDeclarations,
-  immediateRecoveries,
-  saveDeadSource,
-} from '../../store/dead-source-rows.ts';
+import { declarationsOf, dueDeclarations, saveDeadSource } from '../../store/dead-source-rows.ts';
 import type { ReadTx, WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import type { MoveOutcome } from './advance-move.ts';
 import { advanceMove } from './advance-move.ts';
+import { comesAtOnce, mostAtOnce, restAtOnce } from './at-once.ts';
 import { enterRisk } from './enter-risk.ts';
 import { declarationOf } from './fence-source.ts';
 import { startedEntry } from './move-started.ts';
@@ -101,35 +95,25 @@ export async function declareDead(
   if (ending === null) return err({ code: 'not-activated', agreement: move.agreement });
   const { agreement, line, source, id } = move;
   const { by: declaredBy, text: statement, enteredBy, recovery } = declaration;
-  const immediate = recovery !== undefined && (await comesAtOnce(tx, move, nowMs)) ? 1 : 0;
+  const atOnce = recovery === undefined ? null : await comesAtOnce(tx, { move, units, recovery, nowMs });
+  // Of a line with nothing of its own it is what is under way that does not wait.
+  const immediate = atOnce !== null && (atOnce > 0 || units === 0) ? 1 : 0;
   const declared: DeadSourceRow = {
     ...{ move: id, agreement, line, source, pending: pendingOf(id), units, statement, declaredBy, enteredBy },
     ...{ declaredAt: nowMs, horizon: ending.horizonMs, sunset: ending.sunsetMs, opensAt: opensAtMs(ending) },
     ...{ approvedBy: null, approvedAt: null, grantedAt: null, riskUnits: 0, riskFrom: null, riskUntil: null },
     ...{ seenAt: null, seenCount: 0, seenSaid: null, recovery: recovery?.reason ?? null, immediate },
+    atOnce: immediate === 1 && atOnce !== units ? atOnce : null,
   };
-  const told = recovery === undefined ? {} : { recovery: { ...recovery }, immediate: immediate === 1 };
+  const part = declared.atOnce === null ? {} : { atOnce };
+  const told =
+    recovery === undefined ? {} : { recovery: { ...recovery }, immediate: immediate === 1, ...part };
   return enterDeclaration(context, tx, { move, declared, told, nowMs });
-}
-
-/** Once in 12 months for an agreement whose publisher allows it; all lines of one server to another are one recovery. */
-async function comesAtOnce(tx: ReadTx, move: MoveRow, nowMs: number): Promise<boolean> {
-  return isImmediate(await recoveryRule(tx, move, nowMs));
 }
 
 /** Whether its units do not wait for the horizon: a second person has said so, or they are recovered at once. */
 export function isReleasedEarly({ approvedAt, immediate }: DeadSourceRow): boolean {
   return approvedAt !== null || immediate === 1;
-}
-
-/** What decides whether a recovery is immediate. */
-export async function recoveryRule(
-  tx: ReadTx,
-  of: Pick<MoveRow, 'agreement' | 'source' | 'target'>,
-  nowMs: number,
-): Promise<Parameters<typeof isImmediate>[0]> {
-  const policy = (await findAgreement(tx, of.agreement))?.recovery ?? 'wait';
-  return { policy, earlier: await immediateRecoveries(tx, of), nowMs };
 }
 
 const pendingOf = (move: string): string => `${move}/dead`;
@@ -188,6 +172,7 @@ async function declareRest(
     move,
     declared: {
       ...before,
+      ...restAtOnce(before),
       ...{ move: id, pending: pendingOf(id), units, declaredAt: nowMs, grantedAt: null },
       ...{ riskUnits: 0, riskFrom: null, riskUntil: null },
     },
@@ -226,7 +211,8 @@ export async function grantDead(
   await saveDeadSource(tx, { ...declared, opensAt });
   const left = await leftOf(tx, move);
   const early = event === 'early-release';
-  const units = Math.min(left, mostByOneGrant(move.line));
+  const most = early ? mostAtOnce(declared) : left;
+  const units = Math.min(left, most, mostByOneGrant(move.line));
   const row = { ...move, ...splitGrant({ units, opensAtMs: opensAt, nowMs, early }) };
   const granted = await advanceMove(context, tx, {
     ...{ move: row, nowMs },

@@ -134,7 +134,8 @@ async function awaitedOfDue(
   const { move, declared, nowMs } = of;
   const { opensAt: opensAtMs } = declared;
   const early = isReleasedEarly(declared);
-  const units = Math.min(declared.units, mostByOneGrant(move.line));
+  const atOnce = early && declared.approvedAt === null ? declared.atOnce : null;
+  const units = Math.min(declared.units, atOnce ?? declared.units, mostByOneGrant(move.line));
   const found = await findRoom(tx, {
     move: { ...move, ...splitGrant({ units, opensAtMs, nowMs, early }) },
     ...{ event: early ? 'early-release' : 'horizon-passed', kinds: ['free', 'held'] },

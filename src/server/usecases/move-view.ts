@@ -76,6 +76,6 @@ async function deadAwaited(
   if (declared === undefined) return undefined;
   const { horizon, opensAt } = declared;
   if (horizon === null || opensAt === null) return undefined;
-  if ((await leasesEndOf(tx, declared.lineId, move.source)) > 0) return awaitedRest;
+  if ((await leasesEndOf(tx, declared.lineId, move.source)) > 0) return awaitedRest(horizon);
   return awaitedDead({ horizonMs: horizon, opensAtMs: opensAt, nowMs });
 }
