@@ -6,6 +6,7 @@ import {
   compareClocks,
   horizonPosition,
   horizonWarning,
+  monthsAhead,
   monthsLeft,
   standing,
 } from './standing.ts';
@@ -41,9 +42,43 @@ describe('standing', () => {
     assert.equal(isoTime(found.horizonMs ?? 0), '2027-01-31T23:59:59Z');
   });
 
+  const risk = { untilMs: at('2027-02-28T23:59:59Z'), heardMs: at('2026-11-05T00:00:00Z') };
+  for (const [what, e, now, heard, horizon] of [
+    [
+      'ends three months after the last contact',
+      13,
+      '2026-11-20T00:00:00Z',
+      '2026-11-05T00:00:00Z',
+      '2027-02-28',
+    ],
+    ['moves on with each contact', 13, '2026-12-20T00:00:00Z', '2026-12-20T00:00:00Z', '2027-03-31'],
+    ['is never longer than was signed', 1, '2026-11-20T00:00:00Z', '2026-11-05T00:00:00Z', '2026-12-31'],
+    [
+      'is what was signed when the old horizon has passed',
+      13,
+      '2027-03-01T00:00:00Z',
+      '2026-11-05T00:00:00Z',
+      '2027-12-31',
+    ],
+  ] as const) {
+    it(`of a server with units at risk ${what}`, () => {
+      const found = standing({ ...anchor, e, nowMs: at(now), risk: { ...risk, heardMs: at(heard) } });
+      assert.equal(isoTime(found.horizonMs ?? 0).slice(0, 10), horizon);
+      assert.equal(found.sunsetMs, endOfMonthMs(november + e + 13));
+    });
+  }
+
   it('has no end where the root has waived horizons', () => {
     const found = standing({ ...anchor, nowMs: at('2199-01-01T00:00:00Z'), waived: true });
     assert.deepEqual(found, { horizonMs: null, sunsetMs: null, may: 'assign' });
+  });
+});
+
+describe('monthsAhead', () => {
+  it('is that of the method, and short while units are at risk', () => {
+    assert.equal(monthsAhead({ automatic: true, atRisk: false }), 3);
+    assert.equal(monthsAhead({ automatic: false, atRisk: false }), 13);
+    assert.equal(monthsAhead({ automatic: false, atRisk: true }), 3);
   });
 });
 

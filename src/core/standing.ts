@@ -10,6 +10,11 @@ import { dayMs, endOfMonthMs, isoTime, monthOf } from './time.ts';
 
 /** Months from issue to the base month of kits and of certificates (protocol §3.4). */
 export const horizonMonths = { automatic: 3, other: 13 } as const;
+/** How far ahead a contact or a horizon code leads: not beyond that of a connection while units are at risk (protocol §5.5). */
+export function monthsAhead(of: { readonly automatic: boolean; readonly atRisk: boolean }): number {
+  return of.automatic || of.atRisk ? horizonMonths.automatic : horizonMonths.other;
+}
+
 /** From horizon to sunset; a publisher may choose fewer, 0 being strict (protocol §2.1). */
 export const defaultSunsetMonths = 13;
 /** Activation by telephone also hands out a horizon code with less than this left (protocol §3.4). */
@@ -29,7 +34,8 @@ export interface Standing {
 /**
  * The standing at `nowMs`. "May assign until the end of month base + e (UTC)" (protocol §3.4), and
  * renew for `sunsetMonths` more. `waived`: a trust list signed by the root has lifted horizons for
- * good (the publisher is gone).
+ * good (the publisher is gone). `risk`: CALs came here that may have a second holder, so what was signed further ahead
+ * does not count until `untilMs`; what counts is that the clearinghouse was heard lately (protocol §5.5).
  */
 export function standing(anchor: {
   /** `year * 12 + month - 1` of the kit or certificate. */
@@ -39,11 +45,19 @@ export function standing(anchor: {
   readonly sunsetMonths: number;
   readonly nowMs: number;
   readonly waived?: boolean;
+  readonly risk?: { readonly untilMs: number; readonly heardMs: number } | null;
 }): Standing {
   if (anchor.waived === true) return { horizonMs: null, sunsetMs: null, may: 'assign' };
-  const horizonMs = endOfMonthMs(anchor.baseMonth + anchor.e);
+  const signedMs = endOfMonthMs(anchor.baseMonth + anchor.e);
+  const horizonMs = Math.min(signedMs, limitMs(anchor));
   const sunsetMs = endOfMonthMs(anchor.baseMonth + anchor.e + anchor.sunsetMonths);
   return { horizonMs, sunsetMs, may: allowance(anchor.nowMs, { horizonMs, sunsetMs }) };
+}
+
+/** How far units at risk let a horizon reach. */
+function limitMs({ risk, nowMs }: Pick<Parameters<typeof standing>[0], 'risk' | 'nowMs'>): number {
+  if (risk === undefined || risk === null || nowMs > risk.untilMs) return Number.MAX_SAFE_INTEGER;
+  return endOfMonthMs(monthOf(risk.heardMs) + horizonMonths.automatic);
 }
 
 function allowance(nowMs: number, until: { horizonMs: number; sunsetMs: number }): Allowance {

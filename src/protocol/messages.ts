@@ -299,6 +299,8 @@ const clearinghouseBodies = {
     hold: Type.Boolean(),
     /** The source no longer functions: when what came for its holders is open to others (protocol §2.5). */
     opensAt: Type.Optional(Time),
+    /** Its CALs were recovered without waiting for its horizon, which is this one (protocol §5.5). */
+    atRiskUntil: Type.Optional(Time),
   }),
   release: closed({ ...Line, address: TargetAddress }),
   final: closed({}),

@@ -159,6 +159,20 @@ export async function immediateRecoveries(
   return rows.map((row) => row.at);
 }
 
+/** Whether units of an agreement came to a server by a recovery that did not wait, and the old horizon has not passed. */
+export async function hasRecoveredAtRisk(
+  tx: ReadTx,
+  of: { readonly target: string; readonly agreement: string; readonly nowMs: number },
+): Promise<boolean> {
+  const found = await tx.get(
+    `select 1 as found from dead_sources d join moves m on m.id = d.move
+     where m.target = ? and d.agreement = ? and d.immediate = 1 and d.approved_at is null
+       and d.granted_at is not null and d.horizon >= ? limit 1`,
+    ...[of.target, of.agreement, of.nowMs],
+  );
+  return found !== undefined;
+}
+
 /** Units that may have two holders for a time. */
 export interface RiskRow
   extends Pick<

@@ -33,6 +33,7 @@ import { idValue } from '../stored-ids.ts';
 import { carryOver } from './close-authority.ts';
 import { packsBefore } from './grant-proofs.ts';
 import type { Handling } from './handle-message.ts';
+import { monthsFor } from './horizon-months.ts';
 import { newId } from './new-id.ts';
 import { checkNotDead } from './open-authority.ts';
 import { authorityOf, toldByMessage } from './ratchet.ts';
@@ -298,7 +299,7 @@ export async function certifyAgain(
   const present = readStoredCertificate(before.document ?? '');
   // Who carries files once a year has a year to come, and no less than before.
   const method = (await findServer(tx, licenseServerId))?.method ?? 'automatic';
-  const months = method === 'automatic' ? horizonMonths.automatic : horizonMonths.other;
+  const months = await monthsFor(context, tx, { licenseServerId, agreement, method });
   const authority = await certify(context, tx, {
     licenseServerId,
     agreement,

@@ -27,6 +27,7 @@ import { cancelBody, grantsOfMove, partId } from './cancel-body.ts';
 import type { CodeView } from './desk-answer.ts';
 import { viewCode } from './desk-answer.ts';
 import {
+  atRiskOf,
   deadHolders,
   declarationOf,
   fenceSource,
@@ -392,5 +393,6 @@ async function grantBody(
     provisional: true,
     hold: move.hold,
     ...(event === 'horizon-passed' || event === 'early-release' ? await deadHolders(tx, move, nowMs) : {}),
+    ...(event === 'early-release' ? await atRiskOf(tx, move) : {}),
   });
 }

@@ -11,7 +11,7 @@ import { reasonField } from '../../core/recovery.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
-import { horizonMonths, horizonPosition, renewBelowMonths } from '../../core/standing.ts';
+import { horizonPosition, renewBelowMonths } from '../../core/standing.ts';
 import { monthOf } from '../../core/time.ts';
 import type { KitRecord } from '../../store/agreement-rows.ts';
 import { agreementKits, agreementSlots, findKit, insertSlot } from '../../store/agreement-rows.ts';
@@ -30,6 +30,7 @@ import { loadAgreement } from './agreements.ts';
 import { carryOver } from './close-authority.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
+import { monthsFor } from './horizon-months.ts';
 import { checkNotDead, suspected } from './open-authority.ts';
 import { checkRecovered } from './recovery.ts';
 
@@ -125,7 +126,8 @@ async function openSlot(
   // A slot that was closed goes on: chains, ratchet and counters (§3.5).
   if (own === undefined) context.noteServer({ agreement: of.agreement, licenseServerId: of.id });
   const authority = own ?? newAuthority(context, of);
-  const answer = activationAnswer(context, { authority, slot: of.slot, nowMs });
+  const months = await monthsFor(context, tx, authority);
+  const answer = activationAnswer(context, { authority, slot: of.slot, months, nowMs });
   if (own?.state === 'active') {
     if (answer.horizonE > own.horizonE) await saveGrantedAuthority(tx, { ...own, horizonE: answer.horizonE });
     return answer.desk;
@@ -208,6 +210,8 @@ function activationAnswer(
   order: {
     readonly authority: GrantedAuthorityRow;
     readonly slot: number;
+    /** How far ahead a horizon code leads. */
+    readonly months: number;
     readonly nowMs: number;
   },
 ): { desk: DeskAnswer; horizonE: number } {
@@ -216,7 +220,7 @@ function activationAnswer(
   let horizonE = authority.horizonE;
   const monthsAhead = authority.baseMonth + horizonE - monthOf(nowMs);
   if (monthsAhead < renewBelowMonths) {
-    horizonE = horizonPosition(authority.baseMonth, nowMs, horizonMonths.other);
+    horizonE = horizonPosition(authority.baseMonth, nowMs, order.months);
   }
   if (horizonE > 0) codes.push(viewCode(context, authority, { kind: 'horizon', k: horizonE }));
   const next =

@@ -4,7 +4,7 @@ import { normalizeLicenseServerId } from '../../core/code.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { ok } from '../../core/result.ts';
-import { horizonMonths, horizonPosition } from '../../core/standing.ts';
+import { horizonPosition } from '../../core/standing.ts';
 import { endOfMonthMs, isoDate } from '../../core/time.ts';
 import type { GrantedAuthorityRow } from '../../store/committed-server-rows.ts';
 import { saveGrantedAuthority } from '../../store/committed-server-rows.ts';
@@ -12,10 +12,11 @@ import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import type { CodeView, DeskAnswer } from './desk-answer.ts';
 import { deskAnswer, viewCode } from './desk-answer.ts';
+import { monthsFor } from './horizon-months.ts';
 import { newId } from './new-id.ts';
 import { livingAuthority } from './open-authority.ts';
 
-/** Moves a server's horizon on by 13 months from now. Refused: `server-unknown`, `not-activated`, … */
+/** Moves a server's horizon on by 13 months from now; by 3 while units are at risk there (protocol §5.5). Refused: `server-unknown`, `not-activated`, … */
 export async function giveHorizonCode(
   context: ClearinghouseContext,
   call: { readonly agreement: string; readonly serverId: string },
@@ -40,7 +41,8 @@ export async function extendHorizon(
   of: { readonly authority: GrantedAuthorityRow; readonly nowMs: number },
 ): Promise<{ readonly code: CodeView; readonly horizon: string }> {
   const { authority, nowMs } = of;
-  const wanted = Math.max(1, horizonPosition(authority.baseMonth, nowMs, horizonMonths.other));
+  const months = await monthsFor(context, tx, authority);
+  const wanted = Math.max(1, horizonPosition(authority.baseMonth, nowMs, months));
   const e = Math.min(chainLength(horizonChain), Math.max(authority.horizonE, wanted));
   const horizon = isoDate(endOfMonthMs(authority.baseMonth + e));
   if (e > authority.horizonE) {

@@ -8,7 +8,7 @@ import type { JsonObject } from '../../core/json.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { ok } from '../../core/result.ts';
-import { horizonMonths, horizonPosition } from '../../core/standing.ts';
+import { horizonPosition } from '../../core/standing.ts';
 import { clearinghouseName } from '../../protocol/envelope.ts';
 import { sealContent } from '../../protocol/message-content.ts';
 import { readMessageFile, writeMessageFile } from '../../protocol/message-file.ts';
@@ -22,6 +22,7 @@ import type { ClearinghouseContent } from '../send.ts';
 import { outgoing } from '../send.ts';
 import { revealAt } from '../signer.ts';
 import { idBytes } from '../stored-ids.ts';
+import { monthsFor } from './horizon-months.ts';
 import { newId } from './new-id.ts';
 import { checkNotDead } from './open-authority.ts';
 import { publisherLog } from './products.ts';
@@ -165,15 +166,16 @@ async function prolong(
   // What was declared to function no longer must not live longer than was known then (§2.1).
   if (!(await checkNotDead(tx, licenseServerId)).ok) return [];
   await renewCertificates(context, tx, server);
-  const months = server.method === 'automatic' ? horizonMonths.automatic : horizonMonths.other;
   const reveals: JsonObject[] = [];
   for (const authority of await authoritiesOfServer(tx, licenseServerId)) {
     if (authority.state !== 'active') continue;
+    const { agreement } = authority;
+    const months = await monthsFor(context, tx, { licenseServerId, agreement, method: server.method });
     const e = await raiseHorizon(context, tx, { authority, months });
     if (e === 0) continue;
     const aid = idBytes(authority.aid);
     const value = base64url(revealAt(context, { aid, chain: horizonChain, k: e }));
-    reveals.push({ agreement: authority.agreement, e, value });
+    reveals.push({ agreement, e, value });
   }
   return reveals;
 }

@@ -78,6 +78,12 @@ export async function deadHolders(tx: ReadTx, move: MoveRow, nowMs: number): Pro
   return { opensAt: isoTime(opensAt), ...(alsoFrom.length === 0 ? {} : { alsoFrom }) };
 }
 
+/** What the grant of a recovery that did not wait says besides: until when the source may give its units to others. */
+export async function atRiskOf(tx: ReadTx, move: MoveRow): Promise<JsonObject> {
+  const { immediate, approvedAt, horizon } = await declarationOf(tx, move);
+  return immediate === 1 && approvedAt === null ? { atRiskUntil: isoTime(horizon) } : {};
+}
+
 /**
  * Closes the source for good: its generation is over, so that whatever it still sends has no effect, and
  * what waited for it is replaced by one message that says so. Its other lines stay committed to it: nobody

@@ -18,6 +18,7 @@ import { freePool, shiftUnits } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import type { Proof } from './advance-chain.ts';
 import { bringIn, chainOf, checkProof, takeProof } from './advance-chain.ts';
+import { keepAtOnce } from './at-once.ts';
 import { openDeadByTelephone } from './dead-key-pack.ts';
 import { divideDead } from './dead-source.ts';
 import { installHeld } from './held-key-pack.ts';
@@ -40,6 +41,8 @@ export interface GrantedMove {
   readonly unissued: number;
   /** Of a source that no longer functions: when none of its leases can run any more; null for one that works. */
   readonly opensAt: number | null;
+  /** Of a recovery that did not wait: the horizon of the source, should it live; null: it waited, or is none. */
+  readonly atRiskUntil: number | null;
   readonly nowMs: number;
 }
 
@@ -76,7 +79,20 @@ export async function applyGrant(
   // Divided when its key pack was typed, with the day that was counted from then.
   if (own === 0 && (await findDeclared(tx, grant.move))?.state === 'granted') return ok(postings);
   const came = { free: await ownFree(tx, grant, free.value.added), held: own };
-  return ok([...postings, ...(await divideDead(tx, { ...grant, ...came, line, opensAt }))]);
+  const divided = await divideDead(tx, { ...grant, ...came, line, opensAt });
+  const { move, source, nowMs: cameAt, atRiskUntil: riskUntil } = grant;
+  if (riskUntil !== null)
+    await keepAtOnce(tx, {
+      move,
+      source,
+      cameAt,
+      riskUntil,
+      opensAt,
+      line,
+      free: came.free,
+      postings: divided,
+    });
+  return ok([...postings, ...divided]);
 }
 
 type HeldPack = GrantedMove['heldBefore'][number];

@@ -64,6 +64,7 @@ export async function onGrant(
     alsoFrom: body.alsoFrom ?? [],
     unissued: body.unissued,
     opensAt: body.opensAt === undefined ? null : msOf(body.opensAt),
+    atRiskUntil: body.atRiskUntil === undefined ? null : msOf(body.atRiskUntil),
     nowMs,
     free: { chain: 'free', k: body.free.k, value: freeValue },
     held: { chain: 'held', k: body.heldChain.k, value: heldValue },

@@ -99,6 +99,7 @@ async function takeGrant(
     unissued: body.unissued,
     nowMs,
     opensAt: null,
+    atRiskUntil: null,
     free: { chain: 'free', k: body.free.k, value: free },
     held: { chain: 'held', k: body.heldChain.k, value: held },
     heldBefore: body.heldBefore ?? [],

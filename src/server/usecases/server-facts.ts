@@ -23,6 +23,8 @@ import type { AuthorityRow, LineRow } from '../../store/server-authority-rows.ts
 import { listAuthorities, listLines } from '../../store/server-authority-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { readGeneration } from '../generation.ts';
+import type { AtRisk } from './at-once.ts';
+import { readAtRisk } from './at-once.ts';
 import type { Past } from './past.ts';
 import { readPast } from './past.ts';
 import { setAsideInDoubt } from './quarantine.ts';
@@ -35,6 +37,8 @@ export interface AuthorityFacts {
   /** The bundle as JSON text, ready to stand in an answer, and its hash for the token's footer. */
   readonly bundleText: string;
   readonly bundleHash: string;
+  /** Units of the agreement that may have a second holder; null: there are none, and there were none. */
+  readonly atRisk: AtRisk | null;
 }
 
 export interface ServerFacts {
@@ -91,6 +95,7 @@ export async function readFacts(context: ServerContext, tx: ReadTx): Promise<Ser
   const rows = await listAuthorities(tx);
   const lines = await listLines(tx);
   const trustList = (await readMeta(tx, 'trustList')) ?? '';
+  const atRisk = await readAtRisk(tx);
   const authorities = new Map<string, AuthorityFacts>();
   for (const row of rows) {
     const authority = authorityOf(context.digest, row);
@@ -118,6 +123,7 @@ export async function readFacts(context: ServerContext, tx: ReadTx): Promise<Ser
       salt: authority.salt,
       bundleText: JSON.stringify(bundle),
       bundleHash: bundleHash(context.digest, bundle),
+      atRisk: atRisk.get(row.agreement) ?? null,
     });
   }
   const bare: LicenseBundle = {
@@ -157,6 +163,7 @@ export function standingOf(facts: AuthorityFacts, nowMs: number): Standing {
     e: facts.row.horizonE,
     sunsetMonths: facts.authority.sunsetMonths,
     nowMs,
+    risk: facts.atRisk,
   });
 }
 
