@@ -42,6 +42,7 @@ type DeadSource = {
   readonly atRisk: Risk | null;
   readonly sourceSeenAt: string | null;
   readonly sourceSaid: string | null;
+  readonly liftedBy: string | null;
 };
 
 export type Risk = {
@@ -49,12 +50,17 @@ export type Risk = {
   readonly from: string;
   readonly until: string;
   readonly sourceSeenAt: string | null;
+  readonly suspendedAt: string | null;
 };
 
 /** Units that may have two holders for a time, and whether the source was really heard of. */
-export function riskText({ units, from, until, sourceSeenAt }: Risk): string {
+export function riskText({ units, from, until, sourceSeenAt, suspendedAt }: Risk): string {
   const seen = sourceSeenAt === null ? '' : `; the source was seen alive on ${when(sourceSeenAt)}`;
-  return `${units}, from ${when(from)} to ${when(until)}${seen}`;
+  const aside =
+    suspendedAt === null
+      ? ''
+      : `; those that nobody had are set aside since ${when(suspendedAt)} (calyx desk lift)`;
+  return `${units}, from ${when(from)} to ${when(until)}${seen}${aside}`;
 }
 
 /** Why the target has come in its place, and whether that is waited for. */
@@ -82,6 +88,7 @@ function deadRow(dead: DeadSource, state: string): readonly (readonly [string, C
     ...(dead.sourceSeenAt === null
       ? []
       : [['Source spoke again', `${when(dead.sourceSeenAt)}: ${dead.sourceSaid ?? ''}`] as const]),
+    ...(dead.liftedBy === null ? [] : [['No longer set aside, by', dead.liftedBy] as const]),
   ];
 }
 

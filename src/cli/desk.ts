@@ -6,6 +6,7 @@ import { register as registerCancel } from './desk-cancel.ts';
 import { register as registerConfirm } from './desk-confirm.ts';
 import { register as registerHorizon } from './desk-horizon.ts';
 import { register as registerKeyPack } from './desk-key-pack.ts';
+import { register as registerLift } from './desk-lift.ts';
 import { register as registerMove } from './desk-move.ts';
 import { register as registerMoves } from './desk-moves.ts';
 import { register as registerRecover } from './desk-recover.ts';
@@ -22,5 +23,6 @@ export function register(group: Command, cli: Cli): void {
   registerMoves(group, cli);
   registerCancel(group, cli);
   registerApprove(group, cli);
+  registerLift(group, cli);
   registerRecover(group, cli);
 }

@@ -63,6 +63,14 @@ export type Status = JsonObject & {
       })
     | null;
   readonly successions: readonly Succession[];
+  readonly atRisk: readonly {
+    readonly source: string;
+    readonly product: string;
+    readonly type: string;
+    readonly units: number;
+    readonly until: string;
+    readonly suspendedAt: string | null;
+  }[];
 };
 
 /** What the clearinghouse has seen of a server beyond its database. */

@@ -63,6 +63,18 @@ function showStatus(page: Page, status: Status): void {
       ...(status.gap === 0 ? [] : [['Gap licenses (of a dead source)', status.gap] as const]),
     ]);
   packTable(page, status.packs);
+  for (const { units, product, type, source, until, suspendedAt } of status.atRisk) {
+    const aside =
+      suspendedAt === null
+        ? ''
+        : ` That server was heard of: what of them nobody has is set aside since ${when(suspendedAt)}, and until then.`;
+    page.keyValues([
+      [
+        'At risk',
+        `${units} CALs of ${product} per ${type}, from license server ${source}, until ${when(until)}.${aside}`,
+      ],
+    ]);
+  }
   showPast(page, status);
   for (const move of status.openMoves) {
     page.keyValues([

@@ -169,6 +169,12 @@ const ownEvents = {
   5070: warning(
     'This is a new license server, {target}, in the place of {source}, whose key or database cannot be used any more. {count:holder} restored; the files of the server before are in {aside}.',
   ),
+  5071: error(
+    'License server {source}, in whose place this one has come, was heard of again[: {said}]. {count:CAL} of {product}[ per {type}] that came from it and that nobody has are set aside until {until}. Find that machine and switch it off. The clearinghouse can take this back before: calyx desk lift.',
+  ),
+  5072: information(
+    '{count:CAL} of {product}[ per {type}] that were set aside, as license server {source} had been heard of again, may be given out.',
+  ),
   5060: information('A backup was made: {file}, {bytes:byte}.'),
   5061: error('A backup could not be made[: {problem}].[ It is tried again on {next}.]'),
   5062: warning('Backups are sealed to the key {recipient} from now on[, no longer to {before}].'),

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { checkReason, isImmediate, recoveryReasons, sayText, unitsAtOnce, waitsText } from './recovery.ts';
+import {
+  checkReason,
+  isImmediate,
+  recoveryReasons,
+  sayText,
+  suspends,
+  unitsAtOnce,
+  waitsText,
+} from './recovery.ts';
 import { dayMs } from './time.ts';
 
 const now = Date.UTC(2026, 10, 30);
@@ -38,6 +46,22 @@ describe('a recovery', () => {
   ] as const) {
     it(`brings at once what the publisher allows: ${what}`, () => {
       assert.equal(unitsAtOnce({ units, restored, share }), expected);
+    });
+  }
+
+  for (const [what, signed, more, expected] of [
+    ['a message that was signed after the recovery', 1, {}, true],
+    ['one that was signed at that very moment', 0, {}, true],
+    ['one that was signed before, and came late', -1, {}, false],
+    ['a code, which has no time', null, {}, true],
+    ['where it is so already, or a supervisor has taken it back', 1, { settled: true }, false],
+    ['when no lease can run any more', 1, { nowMs: now + 101 * dayMs }, false],
+    ['on the last day of its leases', 1, { nowMs: now + 100 * dayMs }, true],
+  ] as const) {
+    it(`is suspended, or not, by what is heard of the old server: ${what}`, () => {
+      const signedMs = signed === null ? null : now + signed * dayMs;
+      const of = { sinceMs: now, untilMs: now + 100 * dayMs, settled: false, nowMs: now + dayMs };
+      assert.equal(suspends({ ...of, signedMs, ...more }), expected);
     });
   }
 

@@ -94,6 +94,24 @@ function nextImmediateMs(of: { readonly earlier: readonly number[]; readonly now
   return last === 0 ? null : last + recoveryYearMs;
 }
 
+/**
+ * Whether something that was heard of an old server sets aside what came from it at once and nobody has (protocol §5.5): it
+ * was signed after the recovery, or has no time as a code has none; leases of that one may still run; and it is not so
+ * already, nor has a supervisor taken it back.
+ */
+export function suspends(of: {
+  /** When the old server was declared to function no longer. */
+  readonly sinceMs: number;
+  /** When no lease of it can run any more. */
+  readonly untilMs: number;
+  readonly signedMs: number | null;
+  readonly settled: boolean;
+  readonly nowMs: number;
+}): boolean {
+  const isLater = of.signedMs === null || of.signedMs >= of.sinceMs;
+  return isLater && !of.settled && of.nowMs <= of.untilMs;
+}
+
 /** Why a recovery was not immediate, for the desk. */
 export function waitsText(of: Parameters<typeof isImmediate>[0]): string {
   if (of.policy === 'wait') return 'The publisher has CALs of this agreement wait (recovery: wait).';

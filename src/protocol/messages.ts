@@ -10,6 +10,7 @@ import { recoveryReasons } from '../core/recovery.ts';
 import { mostSeen, Note, ToldLog } from './log-exchange.ts';
 import { Restored, Revalidate, Revalidated } from './past-bodies.ts';
 import { Recovery, RecoveryReport } from './recovery.ts';
+import { Books, DeadOutlook, End } from './rehearsal-bodies.ts';
 import type { Parser, ReadonlyDeep } from './schema.ts';
 import {
   Address,
@@ -34,6 +35,7 @@ import {
   Token,
   Units,
 } from './schema.ts';
+import { Resume, SourceSeen, Suspend } from './suspend-bodies.ts';
 import { EarlierTrustLists } from './trust-lists.ts';
 
 /** Any object, looked at by whoever understands it. */
@@ -68,40 +70,6 @@ const released = {
   ...{ ...Line, unissued: Units, held: Units, leases: Leases, parts: Type.Optional(Part) },
   told: Type.Optional(closed({ aid: Bytes16, seq: Count })),
 };
-
-const Books = closed({
-  inHand: Units,
-  /** Committed to the source, and to the target, of the move. */
-  source: Units,
-  target: Units,
-  inTransit: Units,
-  /** Of a source that no longer functions, until its horizon. */
-  quarantined: Units,
-});
-const Day = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$' });
-/** One end of a move, as far as the clearinghouse knows it and the asker may. */
-const End = closed({
-  name: Type.Union([Text, Type.Null()]),
-  method: Type.Union([Text, Type.Null()]),
-  lastContactAt: Type.Union([Time, Type.Null()]),
-  horizon: Type.Union([Day, Type.Null()]),
-  /** Where its clients reach it, as it has told. */
-  address: Type.Union([Address, Type.Null()]),
-});
-const Risk = closed({ units: Units, from: Time, until: Time });
-/** What a declaration that a source no longer functions comes to (protocol §2.5). */
-const DeadOutlook = closed({
-  units: Units,
-  horizon: Time,
-  opensAt: Time,
-  sunset: Time,
-  atRisk: Risk,
-  /** Released by a second person; null where the units are granted already, or will be at once. */
-  early: Type.Union([
-    closed({ left: Count, next: Type.Union([Day, Type.Null()]), atRisk: Risk }),
-    Type.Null(),
-  ]),
-});
 
 /** From a license server to the clearinghouse. */
 const serverBodies = {
@@ -208,6 +176,7 @@ const serverBodies = {
   /** The administrator wants a move undone; answered by what undoes it, or refused after the commit. */
   undo: closed({}),
   return: closed({ ...Line, quantity: Quantity }),
+  'source-seen': SourceSeen,
   /** What the sender says of the line of a move that has ended there (statement.ts). */
   statement: closed({ statement: Token }),
   restored: Restored,
@@ -297,10 +266,8 @@ const clearinghouseBodies = {
     heldBefore: HeldBefore,
     provisional: Type.Boolean(),
     hold: Type.Boolean(),
-    /** The source no longer functions: when what came for its holders is open to others (protocol §2.5). */
-    opensAt: Type.Optional(Time),
-    /** Its CALs were recovered without waiting for its horizon, which is this one (protocol §5.5). */
-    atRiskUntil: Type.Optional(Time),
+    /** The source no longer functions: when its CALs are open to others (protocol §2.5), its horizon if that was not awaited (§5.5). */
+    ...{ opensAt: Type.Optional(Time), atRiskUntil: Type.Optional(Time) },
   }),
   release: closed({ ...Line, address: TargetAddress }),
   final: closed({}),
@@ -348,6 +315,8 @@ const clearinghouseBodies = {
     opensAt: Time,
     alsoFrom: AlsoFrom,
   }),
+  suspend: Suspend,
+  resume: Resume,
   /** The source has spoken after all: it keeps its units. */
   'source-lives': closed({}),
   /**

@@ -12,9 +12,33 @@ export interface AtOnceRow {
   readonly riskUntil: number | null;
   /** When no lease of that one can run any more. */
   readonly opensAt: number;
+  /** When they were set aside, as it was heard of again; and when that was taken back. */
+  readonly suspendedAt: number | null;
+  readonly liftedAt: number | null;
 }
 
-export async function insertAtOnce(tx: WriteTx, row: AtOnceRow): Promise<void> {
+const columns = `move, line_id as "lineId", source, units, came_at as "cameAt", risk_until as "riskUntil",
+  opens_at as "opensAt", suspended_at as "suspendedAt", lifted_at as "liftedAt"`;
+
+/** All that came so, oldest first. */
+export async function listAtOnce(tx: ReadTx): Promise<readonly AtOnceRow[]> {
+  return tx.all<AtOnceRow>(`select ${columns} from recovered_at_once order by came_at, move`);
+}
+
+export async function saveSuspension(
+  tx: WriteTx,
+  { move, suspendedAt, liftedAt }: Pick<AtOnceRow, 'move' | 'suspendedAt' | 'liftedAt'>,
+): Promise<void> {
+  await tx.run(
+    'update recovered_at_once set suspended_at = ?, lifted_at = ? where move = ?',
+    ...[suspendedAt, liftedAt, move],
+  );
+}
+
+export async function insertAtOnce(
+  tx: WriteTx,
+  row: Omit<AtOnceRow, 'suspendedAt' | 'liftedAt'>,
+): Promise<void> {
   await tx.run(
     `insert into recovered_at_once (move, line_id, source, units, came_at, risk_until, opens_at)
      values (?, ?, ?, ?, ?, ?, ?) on conflict (move) do nothing`,

@@ -35,6 +35,10 @@ export interface DeadSourceRow {
   readonly immediate: 0 | 1;
   /** How many of its units do not wait where it is 1; null: all. */
   readonly atOnce: number | null;
+  /** When what of them nobody has was set aside, as the source was heard of again; and who took that back. */
+  readonly suspendedAt: number | null;
+  readonly liftedAt: number | null;
+  readonly liftedBy: string | null;
 }
 
 const columns = `d.move, d.agreement, d.line, d.source, d.pending, d.units, d.statement, d.declared_by as "declaredBy",
@@ -42,7 +46,7 @@ const columns = `d.move, d.agreement, d.line, d.source, d.pending, d.units, d.st
   d.approved_by as "approvedBy", d.approved_at as "approvedAt", d.granted_at as "grantedAt",
   d.risk_units as "riskUnits", d.risk_from as "riskFrom", d.risk_until as "riskUntil", d.seen_at as "seenAt",
   d.seen_count as "seenCount", d.seen_said as "seenSaid", d.recovery, d.immediate,
-  d.at_once as "atOnce"`;
+  d.at_once as "atOnce", d.suspended_at as "suspendedAt", d.lifted_at as "liftedAt", d.lifted_by as "liftedBy"`;
 
 export async function findDeadSource(tx: ReadTx, move: string): Promise<DeadSourceRow | undefined> {
   return tx.get<DeadSourceRow>(`select ${columns} from dead_sources d where d.move = ?`, move);
@@ -177,18 +181,28 @@ export async function hasRecoveredAtRisk(
 export interface RiskRow
   extends Pick<
     DeadSourceRow,
-    'move' | 'line' | 'source' | 'riskUnits' | 'riskFrom' | 'riskUntil' | 'approvedAt' | 'seenAt'
+    | 'move'
+    | 'line'
+    | 'source'
+    | 'riskUnits'
+    | 'riskFrom'
+    | 'riskUntil'
+    | 'approvedAt'
+    | 'seenAt'
+    | 'suspendedAt'
+    | 'liftedAt'
   > {}
 
 /** What is at risk under an agreement now, or will be: of declarations, and of moves of servers fenced off for other lines. */
 export async function risksOf(tx: ReadTx, agreement: string, nowMs: number): Promise<readonly RiskRow[]> {
   return tx.all<RiskRow>(
     `select d.move, d.line, d.source, d.risk_units as "riskUnits", d.risk_from as "riskFrom",
-       d.risk_until as "riskUntil", d.approved_at as "approvedAt", d.seen_at as "seenAt"
+       d.risk_until as "riskUntil", d.approved_at as "approvedAt", d.seen_at as "seenAt",
+       d.suspended_at as "suspendedAt", d.lifted_at as "liftedAt"
      from dead_sources d where d.agreement = ? and d.risk_units > 0 and d.risk_until >= ?
      union all
      select f.move, f.line, f.source, f.units, f.risk_from, f.risk_until, null,
-       (select max(s.seen_at) from dead_sources s where s.source = f.source)
+       (select max(s.seen_at) from dead_sources s where s.source = f.source), null, null
      from fenced_risks f where f.agreement = ? and f.risk_until >= ?
      order by 5, 1`,
     ...[agreement, nowMs, agreement, nowMs],
@@ -216,13 +230,15 @@ export async function saveDeadSource(tx: WriteTx, row: DeadSourceRow): Promise<v
   await tx.run(
     `insert into dead_sources (move, agreement, line, source, pending, units, statement, declared_by, entered_by,
        declared_at, horizon, sunset, opens_at, approved_by, approved_at, granted_at, risk_units, risk_from,
-       risk_until, seen_at, seen_count, seen_said, recovery, immediate, at_once)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       risk_until, seen_at, seen_count, seen_said, recovery, immediate, at_once,
+       suspended_at, lifted_at, lifted_by)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      on conflict (move) do update set pending = excluded.pending, units = excluded.units,
        opens_at = excluded.opens_at,
        approved_by = excluded.approved_by, approved_at = excluded.approved_at, granted_at = excluded.granted_at,
        risk_units = excluded.risk_units, risk_from = excluded.risk_from, risk_until = excluded.risk_until,
-       seen_at = excluded.seen_at, seen_count = excluded.seen_count, seen_said = excluded.seen_said`,
+       seen_at = excluded.seen_at, seen_count = excluded.seen_count, seen_said = excluded.seen_said,
+       suspended_at = excluded.suspended_at, lifted_at = excluded.lifted_at, lifted_by = excluded.lifted_by`,
     row.move,
     row.agreement,
     row.line,
@@ -248,5 +264,8 @@ export async function saveDeadSource(tx: WriteTx, row: DeadSourceRow): Promise<v
     row.recovery,
     row.immediate,
     row.atOnce,
+    row.suspendedAt,
+    row.liftedAt,
+    row.liftedBy,
   );
 }

@@ -26,6 +26,10 @@ async function lineQuarantines(tx: ReadTx, lineId: number): Promise<readonly Qua
   );
 }
 
+export async function findQuarantine(tx: ReadTx, id: string): Promise<QuarantineRow | undefined> {
+  return tx.get<QuarantineRow>(`select ${columns} from quarantines where id = ?`, id);
+}
+
 /** Those that have opened by `nowMs`. */
 export async function openQuarantines(
   tx: ReadTx,

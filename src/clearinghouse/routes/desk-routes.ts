@@ -28,6 +28,7 @@ import { recoverAtDesk } from '../usecases/desk-recover.ts';
 import { newId } from '../usecases/new-id.ts';
 import { rehearseDeskMove } from '../usecases/rehearse-desk-move.ts';
 import { startDeskMove } from '../usecases/start-move.ts';
+import { liftSuspension } from '../usecases/suspend-recovery.ts';
 
 const Quoted = { authorization: Type.Optional(Type.String()), license: Type.Optional(Type.String()) };
 const Caller = { agreement: AgreementNumber, serverId: ServerId };
@@ -201,5 +202,21 @@ function addMove(app: App, context: ClearinghouseContext): void {
     },
     async (request, reply) =>
       sendResult(reply, await approveMove(context, { move: request.params.id, by: request.body.by })),
+  );
+  app.post(
+    '/v1/desk/moves/:id/lift',
+    {
+      config: { admin: true, refusals: ['move-unknown', 'move-state', 'approval-same-person'] },
+      schema: {
+        tags: ['Desk'],
+        summary:
+          'A second person takes back that recovered CALs are set aside, as the old server was heard of',
+        params,
+        body: body({ by: Type.String({ maxLength: 100 }) }),
+        response: { 200: MoveAnswer },
+      },
+    },
+    async (request, reply) =>
+      sendResult(reply, await liftSuspension(context, { move: request.params.id, by: request.body.by })),
   );
 }

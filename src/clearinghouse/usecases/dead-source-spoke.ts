@@ -4,12 +4,14 @@
  */
 import { canonicalJson } from '../../core/canonical.ts';
 import type { JsonObject } from '../../core/json.ts';
+import { msOfIso } from '../../core/time.ts';
 import type { Opened } from '../../protocol/envelope.ts';
 import { declarationsOf, saveDeadSource } from '../../store/dead-source-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { closeAgain } from './fence-source.ts';
 import { newId } from './new-id.ts';
+import { suspendRecovery } from './suspend-recovery.ts';
 
 /** A body longer than this is kept by its digest: a list of ten thousand holders proves no more. */
 const mostKept = 4096;
@@ -20,6 +22,8 @@ export interface Spoken {
   readonly words: string;
   /** For the journal. */
   readonly said: JsonObject;
+  /** When it was signed; null: it has no time. */
+  readonly signedMs: number | null;
 }
 
 /** What a message of the source says, and how far its journal was. */
@@ -29,6 +33,7 @@ export function spokenByMessage({ envelope, requestDigest }: Opened): Spoken {
   const kept = canonicalJson(body).length > mostKept ? {} : { body };
   return {
     server,
+    signedMs: msOfIso(envelope.iat) ?? null,
     words: `${envelope.t}, generation ${gen}, message ${seq}, journal of ${log.size} entries, signed ${envelope.iat}`,
     said: {
       ...{ type: envelope.t, gen, seq, logSize: log.size, logRoot: log.root, signedAt: envelope.iat },
@@ -41,7 +46,7 @@ export function spokenByMessage({ envelope, requestDigest }: Opened): Spoken {
 export async function keepEvidence(
   context: ClearinghouseContext,
   tx: WriteTx,
-  { server, words, said }: Spoken,
+  { server, words, said, signedMs }: Spoken,
 ): Promise<void> {
   const granted = (await declarationsOf(tx, server)).filter((row) => row.grantedAt !== null);
   const [first] = granted;
@@ -57,6 +62,8 @@ export async function keepEvidence(
     outbox: close === null ? [] : [close],
   });
   for (const row of granted) {
-    await saveDeadSource(tx, { ...row, seenAt: nowMs, seenCount: row.seenCount + 1, seenSaid: words });
+    const seen = { ...row, seenAt: nowMs, seenCount: row.seenCount + 1, seenSaid: words };
+    await saveDeadSource(tx, seen);
+    await suspendRecovery(context, tx, { row: seen, words, signedMs });
   }
 }

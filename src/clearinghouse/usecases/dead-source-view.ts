@@ -11,6 +11,8 @@ export type RiskView = {
   readonly until: string;
   /** When the source was heard of after it had been fenced off: then the risk is real. */
   readonly sourceSeenAt: string | null;
+  /** Since when what of them nobody has is set aside on the target for that; null: it is not, or not any more. */
+  readonly suspendedAt: string | null;
 };
 
 export type DeadSourceView = {
@@ -34,6 +36,8 @@ export type DeadSourceView = {
   readonly sourceSeenAt: string | null;
   /** What it said last, in words; the whole of it is in the journal. */
   readonly sourceSaid: string | null;
+  /** Who decided that what was set aside may be given out. */
+  readonly liftedBy: string | null;
 };
 
 const time = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
@@ -42,7 +46,8 @@ export function viewRisk(row: RiskRow): RiskView {
   const { move, line, riskUnits: units } = row;
   const from = isoTime(row.riskFrom ?? 0);
   const until = isoTime(row.riskUntil ?? 0);
-  return { move, line, units, from, until, sourceSeenAt: time(row.seenAt) };
+  const suspendedAt = time(row.liftedAt === null ? row.suspendedAt : null);
+  return { move, line, units, from, until, sourceSeenAt: time(row.seenAt), suspendedAt };
 }
 
 export function viewDeadSource(
@@ -62,5 +67,6 @@ export function viewDeadSource(
     atRisk: row.riskUnits > 0 && (row.riskUntil ?? 0) >= nowMs ? viewRisk(row) : null,
     sourceSeenAt: time(row.seenAt),
     sourceSaid: seenSaid,
+    liftedBy: row.liftedBy,
   };
 }

@@ -104,6 +104,7 @@ export async function declareDead(
     ...{ approvedBy: null, approvedAt: null, grantedAt: null, riskUnits: 0, riskFrom: null, riskUntil: null },
     ...{ seenAt: null, seenCount: 0, seenSaid: null, recovery: recovery?.reason ?? null, immediate },
     atOnce: immediate === 1 && atOnce !== units ? atOnce : null,
+    ...{ suspendedAt: null, liftedAt: null, liftedBy: null },
   };
   const part = declared.atOnce === null ? {} : { atOnce };
   const told =

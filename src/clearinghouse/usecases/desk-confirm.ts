@@ -85,7 +85,8 @@ export async function confirmByTelephone(
     const { licenseServerId: server } = answer.error;
     const said = { type: 'confirmation', code: codeKey(code.value) };
     await context.store.write(async (tx) => {
-      await keepEvidence(context, tx, { server, words: 'a code that was read to the desk', said });
+      const words = 'a code that was read to the desk';
+      await keepEvidence(context, tx, { server, words, said, signedMs: null });
       return ok(null);
     });
   }

@@ -3,17 +3,20 @@ import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import type { Message, MessageOf } from '../../protocol/envelope.ts';
+import { msOf } from '../../protocol/schema.ts';
 import { findGrantedAuthority, findServer, saveServer } from '../../store/committed-server-rows.ts';
 import { waitingAmong } from '../../store/outbox-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { noteAddress } from '../server-address.ts';
 import { activateServer } from './activate-server.ts';
+import { keepEvidence } from './dead-source-spoke.ts';
 import { handleDeactivate } from './handle-deactivate.ts';
 import { handleMoveMessage } from './handle-move-message.ts';
 import { installRequest } from './install-request.ts';
 import { returnUnits } from './return-units.ts';
 import { handleRestored, handleRevalidate } from './server-past.ts';
+import { answerSeen } from './suspend-recovery.ts';
 
 export interface Handling<Of extends Message = Message> {
   readonly message: Of;
@@ -52,6 +55,8 @@ export async function handleMessage(
       return handleMoveMessage(context, tx, { message, nowMs });
     case 'return':
       return handleReturn(tx, { message, nowMs });
+    case 'source-seen':
+      return handleSeen(context, tx, { message, nowMs });
     case 'restored':
       return handleRestored(context, tx, { ...handling, message });
     case 'revalidate':
@@ -73,6 +78,20 @@ async function handleContact(tx: WriteTx, { message, nowMs }: Handling<MessageOf
     await saveServer(tx, { ...server, name, method, lastContactAt: nowMs });
     await noteAddress(tx, message.from.id, address);
   }
+  return ok(null);
+}
+
+/** A license that an old server signed after its end was shown to the one that has its CALs. */
+async function handleSeen(
+  context: ClearinghouseContext,
+  tx: WriteTx,
+  { message }: Handling<MessageOf<'source-seen'>>,
+): Handled {
+  const { source: server, signedAt, token } = message.body;
+  const words = `a license that it signed on ${signedAt}, shown to license server ${message.from.id}`;
+  const said = { type: 'license', seenBy: message.from.id, signedAt, token };
+  await keepEvidence(context, tx, { server, words, said, signedMs: msOf(signedAt) });
+  await answerSeen(context, tx, { ...message.body, target: message.from.id });
   return ok(null);
 }
 

@@ -13,7 +13,7 @@ import { accountsOf } from './license-token.ts';
 /** What came free by a recovery, less what was reserved for holders who are known (`postings`). */
 export async function keepAtOnce(
   tx: WriteTx,
-  of: Omit<AtOnceRow, 'lineId' | 'units'> & {
+  of: Omit<AtOnceRow, 'lineId' | 'units' | 'suspendedAt' | 'liftedAt'> & {
     readonly line: LineRow;
     readonly free: number;
     readonly postings: readonly Posting[];

@@ -3,6 +3,8 @@ import { longestLeaseMs } from '../../core/cal.ts';
 import { chainLength, freeChain } from '../../core/chain.ts';
 import type { CodeKind } from '../../core/code.ts';
 import { normalizeLicenseServerId } from '../../core/code.ts';
+import { horizonMonths } from '../../core/standing.ts';
+import { endOfMonthMs, monthOf } from '../../core/time.ts';
 import { holdingDeclaration, openDeclaration, waitingByTelephone } from '../../store/gap-rows.ts';
 import type { WriteTx } from '../../store/port.ts';
 import { isPredecessor } from '../../store/predecessor-rows.ts';
@@ -10,6 +12,7 @@ import type { LineRow } from '../../store/server-authority-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
 import { findServerMove, updateServerMove } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
+import { keepAtOnce } from './at-once.ts';
 import { divideDead } from './dead-source.ts';
 import { accountsOf, serverLog } from './license-token.ts';
 import { newId } from './new-id.ts';
@@ -112,6 +115,12 @@ export async function takeDead(
   const left = Math.min(free, await tx.balance(accountsOf(line).unissued));
   const came = { free: left, held, opensAt, nowMs };
   const postings = await divideDead(tx, { line, move: id, source, alsoFrom, ...came });
+  if (move.carrier === 'telephone' && free > 0 && (await isPredecessor(tx, source))) {
+    // Nobody tells the old horizon either: it is no later than one that was signed today.
+    const opens = endOfMonthMs(monthOf(nowMs) + horizonMonths.other) + longestLeaseMs;
+    const at = { move: id, source, cameAt: nowMs, riskUntil: null, opensAt: opens };
+    await keepAtOnce(tx, { ...at, line, free: left, postings });
+  }
   if (move.carrier === 'telephone')
     await updateServerMove(tx, {
       ...{ ...move, state: 'closed', updatedAt: nowMs },

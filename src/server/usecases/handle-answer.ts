@@ -30,6 +30,7 @@ import { isNothingMissed } from './recovered.ts';
 import { noteUnanswerable, takeRevalidated } from './revalidate.ts';
 import { checkTime, noteAnswered } from './seen-time.ts';
 import { keepReport } from './state-move.ts';
+import { onResume, onSuspend } from './suspend.ts';
 import { checkAgreementForked } from './witness.ts';
 
 type Handled = Promise<Result<null, Refusal>>;
@@ -50,6 +51,10 @@ export async function handleAnswer(context: ServerContext, tx: WriteTx, message:
       return takeRevalidated(context, tx, message);
     case 'report':
       return keepReport(tx, message);
+    case 'suspend':
+      return onSuspend(context, tx, message);
+    case 'resume':
+      return onResume(context, tx, message);
     case 'refused':
       return handleRefused(context, tx, message);
     case 'freeze':

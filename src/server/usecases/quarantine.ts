@@ -3,6 +3,7 @@
  * them can run any more. Whoever shows a living license of such a unit has it back.
  */
 import type { WriteTx } from '../../store/port.ts';
+import type { QuarantineRow } from '../../store/quarantine-rows.ts';
 import { drawQuarantine, insertQuarantine, openQuarantines } from '../../store/quarantine-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import { listLines } from '../../store/server-authority-rows.ts';
@@ -16,11 +17,17 @@ import { readPast } from './past.ts';
 export async function setAside(
   context: ServerContext,
   tx: WriteTx,
-  of: { readonly line: LineRow; readonly amount: number; readonly opensAt: number },
+  of: {
+    readonly line: LineRow;
+    readonly amount: number;
+    readonly opensAt: number;
+    /** By which it is found again, where somebody looks for it. */
+    readonly id?: string;
+  },
 ): Promise<void> {
   const { line, amount, opensAt } = of;
   if (amount === 0) return;
-  const id = newId(context);
+  const id = of.id ?? newId(context);
   await insertQuarantine(tx, { id, lineId: line.id, amount, opensAt });
   await shiftUnits(tx, { lineId: line.id, from: freePool, to: id, amount });
 }
@@ -59,6 +66,16 @@ export async function openQuarantined(
   if (line.namelessUntil >= nowMs) return 0;
   const open = await openQuarantines(tx, line.id, nowMs);
   if (open.length === 0 || (await readPast(tx))?.state === 'doubted') return 0;
+  return openAll(context, tx, { line, open, nowMs });
+}
+
+/** Lets quarantines out, whatever their day; answers how many units. */
+export async function openAll(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly line: LineRow; readonly open: readonly QuarantineRow[]; readonly nowMs: number },
+): Promise<number> {
+  const { line, open, nowMs } = of;
   let opened = 0;
   for (const { id, amount } of open) {
     await drawQuarantine(tx, id, amount);

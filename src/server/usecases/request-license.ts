@@ -33,7 +33,8 @@ import { referHeld, referRefused, referStranger, referTo } from './refer.ts';
 import { decideInTime } from './seen-time.ts';
 import type { AuthorityFacts } from './server-facts.ts';
 import { isPastHorizon, serverFacts, standingOf } from './server-facts.ts';
-import type { Inherited, ShownToken } from './take-over.ts';
+import { noteShown } from './suspend.ts';
+import type { Inherited } from './take-over.ts';
 import { comesFrom, isShownFor, settleTakeOver, verifyEnded, verifyShown } from './take-over.ts';
 
 export interface LicenseRequest {
@@ -74,21 +75,20 @@ export async function requestLicense(
   request: LicenseRequest,
 ): Promise<Result<LicenseAnswer, Refusal>> {
   const nowMs = context.clock.nowMs();
+  if (request.source !== undefined) await noteShown(context, request.source);
   const fresh = await answerUnchanged(context, request, nowMs);
   if (fresh !== null) return ok(await signed(fresh));
-  const shown = request.source === undefined ? ok(null) : verifyShown(context, request.source, nowMs);
+  const { source } = request;
+  const shown = source === undefined ? ok(null) : verifyShown(context, source, nowMs);
+  // What was shown and does not count any more does for a holder of a source that no longer functions.
+  const ended = shown.ok || source === undefined ? null : verifyEnded(context, source);
   const asked = shown.ok
     ? { request, nowMs, shown: shown.value, ended: null, notShown: null }
-    : { request, nowMs, shown: null, ended: endedToken(context, request), notShown: shown.error };
+    : { request, nowMs, shown: null, ended, notShown: shown.error };
   const answer = await context.store.write((tx) => decideAndDo(context, tx, asked));
   if (answer.ok) return ok(await signed(answer.value));
   await noteDenial(context, request, answer.error);
   return answer;
-}
-
-/** What was shown and does not count any more, but for a holder of a source that no longer functions. */
-function endedToken(context: ServerContext, { source }: LicenseRequest): ShownToken | null {
-  return source === undefined ? null : verifyEnded(context, source);
 }
 
 async function signed(granted: Granted): Promise<LicenseAnswer> {

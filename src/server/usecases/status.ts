@@ -26,6 +26,8 @@ import type { ServerFacts } from './server-facts.ts';
 import { activationOf, readFacts, standingOf } from './server-facts.ts';
 import type { InstallationMethod } from './settings.ts';
 import { readAddress, readMethod } from './settings.ts';
+import type { AtOnceView } from './suspend.ts';
+import { viewAtOnce } from './suspend.ts';
 
 export type PackView = {
   readonly agreement: string;
@@ -80,6 +82,8 @@ export type StatusView = {
   readonly past: PastView | null;
   /** Servers in whose place this one has come (protocol §5.5), oldest first. */
   readonly successions: readonly SuccessionView[];
+  /** What came from them before their horizon had passed, as long as it may have a second holder. */
+  readonly atRisk: readonly AtOnceView[];
 };
 
 export type PastView = {
@@ -138,6 +142,7 @@ export async function readStatus(context: ServerContext): Promise<StatusView> {
       lastBackup: await readLastBackup(tx),
       past: pastView(facts.past),
       successions: await viewSuccessions(context, tx),
+      atRisk: await viewAtOnce(tx, nowMs),
     };
   });
 }
