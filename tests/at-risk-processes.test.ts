@@ -1,0 +1,54 @@
+/** A part of what is recovered comes at once, and is shown as at risk: by the commands of real processes (protocol §5.5). */
+import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, it } from 'node:test';
+import type { Status } from './ten-steps/answers.ts';
+import { arrive, askPermanent } from './ten-steps/devices.ts';
+import type { Machine, Site } from './ten-steps/site.ts';
+import { agreement, cals, openSite } from './ten-steps/site.ts';
+
+type AtRisk = Status & { readonly atRisk: readonly { readonly units: number; readonly suspendedAt: null }[] };
+
+let site: Site;
+let server: Machine;
+
+before(async () => {
+  site = await openSite(100);
+  const { clearinghouse } = site;
+  await clearinghouse.serve();
+  server = await site.addServer('LS-1', '--clearinghouse', clearinghouse.address);
+  await server.done('server', 'activate', '--agreement', agreement);
+  await server.done('server', 'install', '--agreement', agreement, ...cals, '--quantity', '20');
+});
+after(() => site.close());
+
+it('the publisher has a part wait; the rest comes, and status and agreement say what is at risk', async () => {
+  const { clearinghouse } = site;
+  await server.serve();
+  const held = await arrive(server.address, 'pc-1');
+  await server.stop();
+  const words = ['clearinghouse', 'agreement', 'recovery', agreement, '--policy', 'immediate'] as const;
+  const policy = await clearinghouse.done<{ recoveryShare: number }>(...words, '--share', '50');
+  assert.equal(policy.recoveryShare, 50);
+  rmSync(join(site.dir, 'instances', 'ls-1'), { recursive: true });
+  await server.done('server', 'activate', '--agreement', agreement);
+  await server.done('server', 'recover', '--statement', 'Ann Lee: installed anew');
+  await server.serve();
+  const license = await askPermanent(server.address, 'pc-1');
+  assert.equal(license.origin, held.origin);
+  await server.stop();
+  const status = await server.done<AtRisk>('server', 'status');
+  // One for the holder, and half of the other nineteen.
+  assert.equal(status.packs[0]?.installed, 10);
+  assert.deepEqual(
+    status.atRisk.map(({ units, suspendedAt }) => [units, suspendedAt]),
+    [[9, null]],
+  );
+  const page = (await clearinghouse.page('clearinghouse', 'agreement', 'show', agreement)).replaceAll(
+    /\s+/g,
+    ' ',
+  );
+  assert.match(page, /50 % of what is unissued; the rest when the horizon of the old server has passed/);
+  assert.match(page, /At risk, .*: 10, from/);
+});
