@@ -11,6 +11,7 @@ import { contactClearinghouse } from './usecases/contact.ts';
 import { noteAlone } from './usecases/events.ts';
 import { lookAgain } from './usecases/identity.ts';
 import { continueLongMoves } from './usecases/long-move.ts';
+import { keepMilestone } from './usecases/milestone.ts';
 import { sweepLapsed } from './usecases/reclaim.ts';
 import { remindOfMoves } from './usecases/remind-of-moves.ts';
 import { askAgain, settlePast } from './usecases/revalidate.ts';
@@ -64,6 +65,7 @@ export function startService(context: ServerContext, pace: ServicePace = {}): ()
     await sweepLapsed(context, sweepLimit).catch(() => undefined);
     await remindOfMoves(context).catch(() => undefined);
     await settlePast(context).catch(() => undefined);
+    await keepMilestone(context).catch(() => undefined);
     return minuteMs;
   });
   const looks = repeat(async () => {

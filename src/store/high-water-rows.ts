@@ -3,7 +3,9 @@ import { serverAccount } from '../core/account.ts';
 import { hex } from '../core/bytes.ts';
 import type { Branch, CountsMark, FreeRange, HighWater, LineMark } from '../core/high-water.ts';
 import { kindsOfLicenses, kindsThatFree } from '../core/high-water.ts';
-import type { Committed } from './port.ts';
+import type { Frontier } from '../core/merkle.ts';
+import { decodeFrontier } from '../core/merkle.ts';
+import type { Committed, ReadTx } from './port.ts';
 import { freePool } from './unit-rows.ts';
 
 /** The journal of a license server. */
@@ -101,4 +103,10 @@ export function freeRangesOf(committed: Committed): readonly FreeRange[] {
      from unit_ranges r join lines l on l.id = r.line_id where r.pool = ? order by r.position`,
     freePool,
   );
+}
+
+/** The right edge of the journal as last committed. */
+export async function committedFrontier(tx: ReadTx): Promise<Frontier | undefined> {
+  const row = await tx.get<{ frontier: Uint8Array }>('select frontier from logs where log = ?', log);
+  return row && decodeFrontier(row.frontier);
 }

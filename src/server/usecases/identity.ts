@@ -6,6 +6,7 @@
 import { hex, textOfUtf8, utf8 } from '../../core/bytes.ts';
 import type { HighWater, Standing } from '../../core/high-water.ts';
 import { readHighWater, standingOf, writeHighWater } from '../../core/high-water.ts';
+import type { Frontier } from '../../core/merkle.ts';
 import { rootOf } from '../../core/merkle.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
@@ -19,6 +20,8 @@ import { readMeta, writeMeta } from '../../store/meta-rows.ts';
 import type { Committed, ReadTx } from '../../store/port.ts';
 import type { ServerContext } from '../context.ts';
 import { serverLog } from './license-token.ts';
+import type { Milestone } from './milestone.ts';
+import { keepMilestone, readMilestone } from './milestone.ts';
 import { readPast, readPutBack } from './past.ts';
 import { doubtPast, makeGood } from './put-back.ts';
 import { administer } from './server-facts.ts';
@@ -49,8 +52,9 @@ export async function settleIdentity(context: ServerContext, file: HighWaterFile
   const { store, clock } = context;
   const isKept = (await store.read((tx) => readMeta(tx, keptKey))) !== undefined;
   const mark = markOf(file);
+  const milestone = await store.read((tx) => readMilestone(context, tx));
   if (mark !== null || isKept) {
-    const found = await look(context, mark);
+    const found = await look(context, mark, milestone);
     await act(context, found);
   } else {
     await administer(context, async (tx) => {
@@ -60,7 +64,7 @@ export async function settleIdentity(context: ServerContext, file: HighWaterFile
   }
   await acceptMachine(context);
   const note = (committed: Committed): void => {
-    const { mark: before } = context.cache;
+    const before = context.cache.mark ?? milestone?.mark ?? null;
     // Set back or not, the clock has been as far as the mark that was found: licenses run from there.
     const nowMs = Math.max(clock.nowMs(), mark?.seenAtMs ?? 0);
     const last = highWaterOf(committed, { nowMs, before });
@@ -69,6 +73,7 @@ export async function settleIdentity(context: ServerContext, file: HighWaterFile
   };
   note(store.committed());
   store.beforeAnswers({ note, close: file.close });
+  await keepMilestone(context);
 }
 
 /** Why the past of this database is in doubt; null: it is not. */
@@ -78,22 +83,26 @@ async function doubtedFor(tx: ReadTx): Promise<IdentityReason | null> {
 }
 
 /** The root of the database's journal at the size of the mark, in hex; empty where it has not got so far. */
-async function rootAt(context: ServerContext, size: number): Promise<string> {
+async function rootAt(context: ServerContext, size: number, known: Frontier | undefined): Promise<string> {
   const { store, digest } = context;
   const head = store.committed().head(serverLog);
   if (head.size === size) return hex(head.root);
-  const frontier = await store.read((tx) => frontierAt(digest, tx, { log: serverLog, size }));
+  const frontier = await store.read((tx) => frontierAt(digest, tx, { log: serverLog, size, known }));
   return frontier === undefined ? '' : hex(rootOf(digest, frontier));
 }
 
-async function look(context: ServerContext, mark: HighWater | null): Promise<Found> {
+async function look(
+  context: ServerContext,
+  mark: HighWater | null,
+  milestone: Milestone | null,
+): Promise<Found> {
   const { store, clock } = context;
   const committed = store.committed();
-  const database = highWaterOf(committed, { nowMs: clock.nowMs(), before: null });
+  const database = highWaterOf(committed, { nowMs: clock.nowMs(), before: milestone?.mark ?? null });
   const putBack = await store.read(readPutBack);
   // Stopped between putting right what was put back and noting it in the mark: it is put right already.
   const isPutRight = mark !== null && putBack?.size === mark.logSize && putBack.root === mark.logRoot;
-  const root = mark === null || isPutRight ? '' : await rootAt(context, mark.logSize);
+  const root = mark === null || isPutRight ? '' : await rootAt(context, mark.logSize, milestone?.frontier);
   const judged: Standing | null = mark === null ? null : standingOf(mark, database, () => root);
   const standing = isPutRight ? 'ahead' : judged;
   const decision = decideIdentity({
