@@ -91,13 +91,15 @@ export async function readPeers(tx: ReadTx): Promise<readonly PeerRow[]> {
   return tx.all<PeerRow>('select license_server_id as "licenseServerId", name, url from peers');
 }
 
-type Temporary = Omit<TemporaryRow, 'id'> & { readonly upgradedAt: number | null };
+type Temporary = TemporaryRow & { readonly upgradedAt: number | null };
 
-export async function listTemporaries(tx: ReadTx): Promise<readonly Temporary[]> {
+export async function listTemporaries(tx: ReadTx, { after, limit }: Page): Promise<readonly Temporary[]> {
   return tx.all<Temporary>(
-    `select product, holder, sub, jti, generation, log_size as "logSize", log_root as "logRoot",
+    `select id, product, holder, sub, jti, generation, log_size as "logSize", log_root as "logRoot",
        issued_at as "issuedAt", expires_at as "expiresAt", validated_at as "validatedAt", upgraded_at as "upgradedAt"
-     from temporaries order by id`,
+     from temporaries where id > ? order by id limit ?`,
+    after,
+    limit,
   );
 }
 

@@ -61,17 +61,37 @@ export async function takeSettings(context: Needs, old: Store, next: Store): Pro
       if (value !== undefined) settings.push([key, value]);
     }
     const [kits, peers] = [await listKits(tx), await readPeers(tx)];
-    return { settings, kits, peers, temporaries: await listTemporaries(tx) };
+    return { settings, kits, peers };
   });
   await next.write(async (tx) => {
     for (const [key, value] of found.settings) await writeMeta(tx, key, value);
     for (const kit of found.kits) await saveKit(tx, kit, nowMs);
     for (const peer of found.peers) await savePeer(tx, peer);
-    const head = await tx.head(serverLog);
-    const marks = { generation: 1, logSize: head.size, logRoot: hex(firstBytes(head.root, 6)) };
-    await insertTemporaries(tx, found.temporaries, marks);
     return ok(null);
   });
+  await eachPage(old, listTemporaries, async (rows) => {
+    await next.write(async (tx) => {
+      const head = await tx.head(serverLog);
+      const marks = { generation: 1, logSize: head.size, logRoot: hex(firstBytes(head.root, 6)) };
+      await insertTemporaries(tx, rows, marks);
+      return ok(null);
+    });
+  });
+}
+
+/** Hands over all rows of a database, so many at a time. */
+async function eachPage<Row extends { readonly id: number }>(
+  old: Store,
+  page: (tx: ReadTx, of: { readonly after: number; readonly limit: number }) => Promise<readonly Row[]>,
+  work: (rows: readonly Row[]) => Promise<void>,
+): Promise<void> {
+  let after = 0;
+  for (;;) {
+    const rows = await old.read((tx) => page(tx, { after, limit: pageRows }));
+    if (rows.length === 0) return;
+    await work(rows);
+    after = rows.at(-1)?.id ?? after;
+  }
 }
 
 /** The holders, page by page; answers what the old books say of each line. */
@@ -85,10 +105,7 @@ export async function takeHolders(
     untils: await leaseEnds(context, tx),
   }));
   for (const page of holderPages) {
-    let after = 0;
-    for (;;) {
-      const rows = await old.read((tx) => page(tx, { after, limit: pageRows }));
-      if (rows.length === 0) break;
+    await eachPage(old, page, async (rows) => {
       await next.write(async (tx) => {
         await insertRestored(
           tx,
@@ -96,8 +113,7 @@ export async function takeHolders(
         );
         return ok(null);
       });
-      after = rows.at(-1)?.id ?? after;
-    }
+    });
   }
   const restored = await next.read(countRestored);
   return old.read(async (tx) => {
