@@ -9,6 +9,12 @@ import { constants } from 'node:os';
 import { ensureInstalled } from './ensure-installed.mjs';
 
 /**
+ * MiB of each of the three parts of memory in which what is new and soon forgotten lies. Left to itself V8 takes 32 where a
+ * license server is busy, and the process 80 MiB more. `calyx` says the same.
+ */
+const young = '--max-semi-space-size=16';
+
+/**
  * Starts the program with this one's terminal, passes signals on, and ends as it ends.
  * @param {string} node
  * @param {string[]} args
@@ -35,4 +41,4 @@ const everything = args[0] === '--everything';
 if (everything) args.shift();
 const node = ensureInstalled({ everything });
 if (args[0] === '--node-path') process.stdout.write(`${node}\n`);
-else run(node, args);
+else run(node, [young, ...args]);

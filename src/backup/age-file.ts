@@ -12,7 +12,8 @@ export interface Measured {
   readonly sha256: Uint8Array;
 }
 
-const chunkBytes = 1024 * 1024;
+/** As large as age's own pieces. Larger ones are no faster, and lie about in memory until somebody looks for what is forgotten. */
+const chunkBytes = 64 * 1024;
 
 /** A file system may make the next sync of the database wait for all that was written here and is not on disk yet. */
 const syncEveryBytes = 8 * 1024 * 1024;
