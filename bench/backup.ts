@@ -1,81 +1,75 @@
 /**
- * Backups of a license server while it issues:
- *   npm run bench:backup [-- --licenses 100000] [--rounds 5] [--connections 64] [--json]
+ * Backups of a license server that has given out very many CALs:
+ *   npm run bench:backup [-- --licenses 1000000] [--rounds 3] [--connections 64] [--world DIR] [--json]
  *
- * Rounds take turns: licenses are issued alone, then as many and more while a backup is made, until it is
- * there. What is told is each percentile beside and alone, how long a backup takes and how large it is, and
- * how far the log of the database grew and whether it shrank again.
+ * Each round goes through the life of one copy of the world (backup-world.ts): it is started, gives out CALs alone and
+ * while a backup is made, is killed and started again; the backup is verified, rehearsed and restored, and what was put
+ * back is started; at last its operating system is replaced. Told are medians, and the machine's own measure (backup-raw.ts).
+ * With --world the world is kept for later runs.
  */
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { makeBackupKey } from '../src/backup/age-key.ts';
 import type { BackupView } from '../src/backup/backups.ts';
-import { verifyBackup } from '../src/backup/verify-backup.ts';
 import { openDataFolder } from '../src/platform/data-folder.ts';
+import type { Serving } from './backup-program.ts';
+import { run, serve } from './backup-program.ts';
+import type { Raw } from './backup-raw.ts';
+import { measureRaw } from './backup-raw.ts';
+import { copyServer, free, prepareWorld } from './backup-world.ts';
+import type { Child } from './issue-child.ts';
 import { startChild } from './issue-child.ts';
-import type { Asking } from './issue-requests.ts';
-import { issued, newDevices, send, signedIn } from './issue-requests.ts';
-import type { World } from './issue-world.ts';
-import { large, makeWorld } from './issue-world.ts';
+import { issued, newDevices, send } from './issue-requests.ts';
 
 const { values: options } = parseArgs({
   options: {
-    licenses: { type: 'string', default: '100000' },
-    rounds: { type: 'string', default: '5' },
+    licenses: { type: 'string', default: '1000000' },
+    unissued: { type: 'string', default: '600000' },
+    rounds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '64' },
+    world: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
-const connections = Number(options.connections);
 
-/** Devices that sign in at a time, and licenses of one look at how far the backup is. */
-const atOnce = 2000;
-const aloneRequests = 10_000;
-/** Enough for as long as a backup of 100,000 may take. */
-const besideRequests = 40_000;
+/** Licenses of one look at how far the backup is, and of what is measured alone. */
+const atOnce = 1000;
+const aloneRequests = 20_000;
 const mebibyte = 1024 * 1024;
 
-interface Bench extends Asking {
-  readonly world: World;
-  readonly home: string;
+interface Bench {
+  readonly load: Child;
+  readonly dir: string;
+  readonly key: string;
 }
 
-async function prepared(bench: Bench, count: number): Promise<string[][]> {
-  const chunks: string[][] = [];
-  for (let done = 0; done < count; done += atOnce) {
-    chunks.push(await signedIn(bench, large, newDevices(Math.min(atOnce, count - done), 'PC-')));
-  }
-  return chunks;
-}
-
-/** Issues to devices that have signed in, which are taken from `chunks`, while `going`; the latencies in milliseconds. */
-async function issueAll(bench: Bench, chunks: string[][], going: () => boolean): Promise<number[]> {
+/** Gives CALs to new users while `going`; the latencies in milliseconds. */
+async function issueWhile(
+  { load }: Bench,
+  { port }: Serving,
+  going: (done: number) => boolean,
+): Promise<number[]> {
   const latencies: number[] = [];
-  while (going()) {
-    const paths = chunks.shift();
-    if (paths === undefined) break;
-    const report = await send(bench, { paths, connections, ...issued });
+  while (going(latencies.length)) {
+    const paths = newDevices(atOnce, 'U-').map((user) => `/v1/licenses/${free.product}/users/${user}`);
+    const connections = Number(options.connections);
+    const report = await send({ world: { port }, load }, { paths, connections, ...issued });
     for (const micros of report.latencies) latencies.push(micros / 1000);
   }
   return latencies;
 }
 
-const always = (): boolean => true;
-
 async function administer<T>(
-  bench: Bench,
-  [method, path]: readonly [method: string, path: string],
-  body?: object,
+  { dir }: Bench,
+  serving: Serving,
+  [method, path, body]: readonly [method: string, path: string, body?: object],
 ): Promise<T> {
-  const { adminToken } = openDataFolder(bench.home, 'server');
-  const answer = await fetch(`http://127.0.0.1:${bench.world.port}/v1/admin/backups${path}`, {
+  const { adminToken } = openDataFolder(join(dir, 'server'), 'server');
+  const answer = await fetch(`http://127.0.0.1:${serving.port}/v1/admin/${path}`, {
     method,
-    headers: {
-      authorization: `Bearer ${adminToken}`,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    },
+    headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await answer.text();
@@ -83,46 +77,129 @@ async function administer<T>(
   return JSON.parse(text) as T;
 }
 
-async function residentMiB(bench: Bench): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${bench.world.port}/metrics`)).text();
-  return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)?.[1]) / mebibyte;
+function sizeMiB(file: string): number {
+  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) / mebibyte;
 }
 
-const logMiB = (bench: Bench): number =>
-  (statSync(join(bench.home, 'license-server.db-wal'), { throwIfNoEntry: false })?.size ?? 0) / mebibyte;
-
-interface Beside {
-  readonly latencies: readonly number[];
-  readonly seconds: number;
-  readonly residentMiB: { readonly before: number; readonly during: number };
+interface Loaded {
+  readonly alone: readonly number[];
+  readonly beside: readonly number[];
+  readonly backupSeconds: number;
+  readonly backupMiB: number;
   readonly logMiB: number;
-  readonly backup: BackupView;
+  readonly peakAlone: number;
+  readonly peakBeside: number;
 }
 
-async function backUpBeside(bench: Bench, chunks: string[][]): Promise<Beside> {
-  const before = await residentMiB(bench);
+/** Alone, and while a backup is made, which is left at `backup`. */
+async function load(bench: Bench, serving: Serving, backup: string): Promise<Loaded> {
+  const log = join(bench.dir, 'server', 'license-server.db-wal');
+  serving.forgetPeak();
+  const alone = await issueWhile(bench, serving, (done) => done < aloneRequests);
+  const peakAlone = serving.peakMiB();
+  serving.forgetPeak();
   const startedAt = performance.now();
-  let backup = await administer<BackupView>(bench, ['POST', '']);
-  let endedAt = startedAt;
-  let [resident, log] = [0, 0];
+  let made = await administer<BackupView>(bench, serving, ['POST', 'backups', {}]);
+  let [endedAt, logMiB] = [startedAt, 0];
   const looking = (async () => {
-    while (backup.state === 'running') {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      backup = await administer<BackupView>(bench, ['GET', `/${backup.id}`]);
-      resident = Math.max(resident, await residentMiB(bench));
-      log = Math.max(log, logMiB(bench));
+    while (made.state === 'running') {
+      await new Promise((settle) => setTimeout(settle, 100));
+      made = await administer<BackupView>(bench, serving, ['GET', `backups/${made.id}`]);
+      logMiB = Math.max(logMiB, sizeMiB(log));
     }
     endedAt = performance.now();
   })();
-  const latencies = await issueAll(bench, chunks, () => backup.state === 'running');
+  const beside = await issueWhile(bench, serving, () => made.state === 'running');
   await looking;
-  if (backup.state !== 'kept') throw new Error(`the backup failed: ${backup.problem}`);
+  const peakBeside = serving.peakMiB();
+  if (made.state !== 'kept') throw new Error(`the backup failed: ${made.problem}`);
+  renameSync(made.file, backup);
+  const backupSeconds = (endedAt - startedAt) / 1000;
+  return { alone, beside, backupSeconds, backupMiB: sizeMiB(backup), logMiB, peakAlone, peakBeside };
+}
+
+/** Starts it, has `work` done, and stops it; answers how long it took to start, and its peak until then. */
+async function started(
+  dir: string,
+  work: (serving: Serving) => Promise<void>,
+  signal?: NodeJS.Signals,
+): Promise<{ readonly start: number; readonly stop: number; readonly peak: number; readonly id: string }> {
+  const serving = await serve(dir);
+  const peak = serving.peakMiB();
+  try {
+    await work(serving);
+  } catch (error) {
+    await serving.stop('SIGKILL');
+    throw error;
+  }
+  return { start: serving.seconds, stop: await serving.stop(signal), peak, id: serving.licenseServerId };
+}
+
+type Measures = Readonly<Record<string, number>>;
+
+interface Round {
+  readonly loaded: Loaded;
+  readonly seconds: Measures;
+  readonly peakMiB: Measures;
+  readonly raw: Raw;
+}
+
+const nothing = async (): Promise<void> => undefined;
+
+async function measureRound(bench: Bench, world: string, recipient: string): Promise<Round> {
+  const server = join(bench.dir, 'server');
+  const backup = join(bench.dir, 'backup.calyx');
+  rmSync(backup, { force: true });
+  copyServer(world, server);
+  let loaded: Loaded | undefined;
+  const first = await started(server, async (serving) => {
+    await administer(bench, serving, ['PUT', 'method', { method: 'telephone' }]);
+    await administer(bench, serving, ['PUT', 'backups/settings', { recipient }]);
+    loaded = await load(bench, serving, backup);
+  });
+  if (loaded === undefined) throw new Error('nothing was measured');
+  const raw = measureRaw(join(server, 'license-server.db'), join(bench.dir, 'raw-copy'));
+  const again = await started(server, nothing);
+  const few = async (serving: Serving): Promise<void> => {
+    await issueWhile(bench, serving, (done) => done < atOnce);
+  };
+  await started(server, few, 'SIGKILL');
+  const killed = await started(server, nothing);
+  const restore = ['server', 'restore', '--in', backup, '--key', bench.key, '--data', server];
+  const verified = await run('server', 'verify', '--in', backup, '--key', bench.key);
+  const rehearsed = await run(...restore, '--rehearse');
+  const restored = await run(...restore);
+  const putBack = await started(server, async (serving) => {
+    const { past } = await administer<{ past: { state: string } | null }>(bench, serving, ['GET', 'status']);
+    if (past?.state !== 'restored') throw new Error(`put back, it says: ${JSON.stringify(past)}`);
+  });
+  await run('server', 'restore', '--confirm', '--data', server);
+  rmSync(join(`${server}.instance`, 'instance-secret'));
+  const replaced = await started(server, nothing);
+  if (replaced.id === first.id) throw new Error('it is the license server that it was');
+  const ofStart = {
+    'start, closed before': first,
+    'start, grown since': again,
+    'start, killed before': killed,
+  };
+  const rest = { 'start, put back': putBack, 'start, system replaced': replaced };
+  const ran = { verify: verified, rehearse: rehearsed, restore: restored };
+  const starts = Object.entries({ ...ofStart, ...rest });
   return {
-    latencies,
-    seconds: (endedAt - startedAt) / 1000,
-    residentMiB: { before, during: resident },
-    logMiB: log,
-    backup,
+    loaded,
+    seconds: {
+      backup: loaded.backupSeconds,
+      ...Object.fromEntries(Object.entries(ran).map(([name, { seconds }]) => [name, seconds])),
+      ...Object.fromEntries(starts.map(([name, { start }]) => [name, start])),
+      stop: again.stop,
+    },
+    peakMiB: {
+      'issuing alone': loaded.peakAlone,
+      'issuing beside a backup': loaded.peakBeside,
+      ...Object.fromEntries(Object.entries(ran).map(([name, { peakMiB }]) => [name, peakMiB])),
+      ...Object.fromEntries(starts.map(([name, { peak }]) => [name, peak])),
+    },
+    raw,
   };
 }
 
@@ -131,62 +208,71 @@ function percentile(values: readonly number[], part: number): number {
   return sorted[Math.floor((sorted.length - 1) * part)] ?? Number.NaN;
 }
 
-const told = (values: readonly number[]) => ({
-  requests: values.length,
-  p50: Number(percentile(values, 0.5).toFixed(1)),
-  p99: Number(percentile(values, 0.99).toFixed(1)),
-  longest: Number(percentile(values, 1).toFixed(1)),
+const median = (values: readonly number[]): number => Number(percentile(values, 0.5).toFixed(2));
+
+const mediansOf = (measures: readonly Measures[]): Measures =>
+  Object.fromEntries(
+    Object.keys(measures[0] ?? {}).map((name) => [
+      name,
+      median(measures.map((of) => of[name] ?? Number.NaN)),
+    ]),
+  );
+
+/** Medians over the rounds of what each round's latencies say. */
+const latenciesOf = (rounds: readonly (readonly number[])[]) => ({
+  requests: rounds.reduce((sum, { length }) => sum + length, 0),
+  p50: median(rounds.map((each) => percentile(each, 0.5))),
+  p99: median(rounds.map((each) => percentile(each, 0.99))),
+  longest: median(rounds.map((each) => percentile(each, 1))),
 });
 
-async function measure(bench: Bench) {
-  const { recipient, text } = await makeBackupKey('2026-01-01T00:00:00Z');
-  await administer(bench, ['PUT', '/settings'], { recipient });
-  const [alone, beside]: [number[], Beside[]] = [[], []];
-  const waiting: string[][] = [];
-  for (let round = 0; round < Number(options.rounds); round += 1) {
-    await bench.world.refill(large, 100_000);
-    alone.push(...(await issueAll(bench, await prepared(bench, aloneRequests), always)));
-    waiting.push(...(await prepared(bench, besideRequests - waiting.length * atOnce)));
-    beside.push(await backUpBeside(bench, waiting));
-    const last = beside.at(-1)?.backup;
-    if (last === undefined) throw new Error('no backup');
-    if (round + 1 < Number(options.rounds)) await administer(bench, ['DELETE', `/${last.id}`]);
-  }
-  const logDuring = Math.max(...beside.map((each) => each.logMiB));
-  await issueAll(bench, await prepared(bench, aloneRequests), always);
-  const file = beside.at(-1)?.backup.file ?? '';
-  const startedAt = performance.now();
-  const identity = text.split('\n').filter((line) => line.startsWith('AGE-SECRET'));
-  const { verdict, manifest } = await verifyBackup(file, identity);
-  const verifySeconds = (performance.now() - startedAt) / 1000;
-  const seconds = beside.map((each) => each.seconds).sort((one, other) => one - other);
+function summary(rounds: readonly Round[]) {
+  const loaded = rounds.map((round) => round.loaded);
+  const raw = mediansOf(rounds.map((round) => ({ ...round.raw })));
+  const seconds = mediansOf(rounds.map((round) => round.seconds));
+  const ratio = (what: string, to: number | undefined): number =>
+    Number(((seconds[what] ?? Number.NaN) / (to ?? Number.NaN)).toFixed(2));
   return {
-    issuedInBackup: manifest?.lines.reduce((sum, line) => sum + line.issued, 0),
-    connections,
-    alone: told(alone),
-    beside: told(beside.flatMap((each) => [...each.latencies])),
-    seconds: { median: seconds[seconds.length >> 1], longest: seconds.at(-1) },
-    backupMiB: Math.round(statSync(file).size / mebibyte),
-    residentMiB: beside.map(({ residentMiB: { before, during } }) => [before, during].map(Math.round)),
-    logMiB: { during: Math.round(logDuring), after: Math.round(logMiB(bench)) },
-    verify: { verdict, seconds: Number(verifySeconds.toFixed(1)) },
+    licenses: Number(options.licenses),
+    connections: Number(options.connections),
+    rounds: rounds.length,
+    loadOfMachine: loadavg().map((each) => Number(each.toFixed(2))),
+    backupMiB: Math.round(median(loaded.map((each) => each.backupMiB))),
+    logMiB: Math.round(median(loaded.map((each) => each.logMiB))),
+    issues: {
+      alone: latenciesOf(loaded.map((each) => each.alone)),
+      beside: latenciesOf(loaded.map((each) => each.beside)),
+    },
+    seconds,
+    peakMiB: mediansOf(rounds.map((round) => round.peakMiB)),
+    raw,
+    ratios: {
+      'backup to a copy': ratio('backup', raw['copy']),
+      'start to SHA-256': ratio('start, closed before', raw['sha256']),
+      'verify to integrity_check': ratio('verify', raw['integrityCheck']),
+      'restore to integrity_check': ratio('restore', raw['integrityCheck']),
+    },
   };
 }
 
 const dir = mkdtempSync(join(tmpdir(), 'calyx-bench-backup-'));
-const load = startChild('issue-load.ts');
-const world = await makeWorld(dir);
+const world = options.world === undefined ? join(dir, 'world') : resolve(options.world);
+const loader = startChild('issue-load.ts');
 try {
-  const bench: Bench = { world, load, home: join(dir, 'server') };
-  for (let done = 0; done < Number(options.licenses); ) {
-    await world.refill(large, 100_000);
-    const count = Math.min(60_000, Number(options.licenses) - done);
-    for (const paths of await prepared(bench, count)) await send(bench, { paths, ...issued });
-    done += count;
+  await prepareWorld(world, { issued: Number(options.licenses), unissued: Number(options.unissued) });
+  const { recipient, text } = await makeBackupKey('2026-01-01T00:00:00Z');
+  const key = join(dir, 'key');
+  writeFileSync(key, text, { mode: 0o600 });
+  const bench: Bench = { load: loader, dir, key };
+  const rounds: Round[] = [];
+  for (let round = 0; round < Number(options.rounds); round += 1) {
+    rounds.push(await measureRound(bench, world, recipient));
+    if (!options.json) console.error(`round ${round + 1}:`, rounds.at(-1)?.seconds);
   }
-  const result = await measure(bench);
-  console.log(options.json ? JSON.stringify(result) : result);
+  const result = summary(rounds);
+  if (options.json) console.log(JSON.stringify(result));
+  else console.dir(result, { depth: null });
 } finally {
-  await Promise.all([world.close(), load.stop()]);
+  await loader.stop();
   rmSync(dir, { recursive: true, force: true });
 }

@@ -1,20 +1,26 @@
 /**
- * A clearinghouse or license server of the benchmark of moves, as `calyx … serve` runs it, in a process
- * of its own; it also answers its parent, which reads its journal and makes licenses old.
+ * A clearinghouse or license server of the benchmarks of moves and of backups, as `calyx … serve` runs it, in a process
+ * of its own; it also answers its parent, which reads its journal, makes licenses old and has them given out.
  */
+import { randomBytes } from 'node:crypto';
 import { openClearinghouse } from '../src/clearinghouse/app.ts';
 import { ok } from '../src/core/result.ts';
 import { dayMs } from '../src/core/time.ts';
 import { acquireLock } from '../src/platform/data-folder-lock.ts';
 import { listen } from '../src/platform/listen.ts';
 import { openServer } from '../src/server/app.ts';
+import type { ServerContext } from '../src/server/context.ts';
 import { startService } from '../src/server/service.ts';
+import { requestLicense } from '../src/server/usecases/request-license.ts';
+import { validateLicense } from '../src/server/usecases/return-license.ts';
 import { answerParent } from './issue-child.ts';
 
 export type ProgramQuestion =
   | { readonly ask: 'port' }
   /** Lets the licenses of holders whose names begin so end in three days, which is when they are renewed. */
   | { readonly ask: 'age'; readonly prefix: string }
+  /** Gives so many new devices a CAL each, through the use cases that a host's requests reach. */
+  | { readonly ask: 'issue'; readonly product: string; readonly count: number }
   | { readonly ask: 'journal'; readonly log: string; readonly from: number }
   | { readonly ask: 'books' }
   | { readonly ask: 'memory' }
@@ -49,6 +55,36 @@ async function age(prefix: string): Promise<number> {
   return aged.ok ? aged.value : 0;
 }
 
+/** As many at a time as fill two groups of a commit, so that the second is there when the first has ended. */
+const atOnce = 512;
+
+/**
+ * A first contact, the host's word that somebody signed in, and the CAL: as over HTTP, without HTTP, which is what a
+ * million licenses would mostly wait for.
+ */
+async function issue(
+  context: ServerContext,
+  { product, count }: { readonly product: string; readonly count: number },
+): Promise<void> {
+  let left = count;
+  const one = async (): Promise<void> => {
+    const name = { product, type: 'device', holder: `PC-${randomBytes(6).toString('hex')}` } as const;
+    await requestLicense(context, name);
+    await validateLicense(context, name);
+    const license = await requestLicense(context, name);
+    if (!license.ok || license.value.kind !== 'permanent')
+      throw new Error(`refused: ${JSON.stringify(license)}`);
+  };
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      while (left > 0) {
+        left -= 1;
+        await one();
+      }
+    }),
+  );
+}
+
 const mostEntries = 100_000;
 
 /**
@@ -69,6 +105,9 @@ answerParent(async (question: ProgramQuestion) => {
       return listening.port;
     case 'age':
       return age(question.prefix);
+    case 'issue':
+      if (!('licenseServerId' in opened.context)) throw new Error('only a license server issues');
+      return issue(opened.context, question);
     case 'journal': {
       const rows = await opened.store.read((tx) => tx.journal(question.log, question.from, mostEntries));
       return rows.map(({ kind, at }): Happened => ({ kind, at }));

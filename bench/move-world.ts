@@ -34,7 +34,8 @@ export interface World {
   readonly close: () => Promise<void>;
 }
 
-async function start(kind: 'clearinghouse' | 'server', dir: string): Promise<Program> {
+/** Starts the program of a data folder. */
+export async function start(kind: 'clearinghouse' | 'server', dir: string): Promise<Program> {
   const child: Child = startChild('move-program.ts', [kind, dir]);
   const ask: Program['ask'] = (question) => child.ask(question);
   const port = await ask<number>({ ask: 'port' });
