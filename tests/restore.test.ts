@@ -22,6 +22,7 @@ import { Failure } from '../src/platform/failure.ts';
 import { systemRandom } from '../src/platform/random.ts';
 import { openServer } from '../src/server/app.ts';
 import { restorable } from '../src/server/app-restore.ts';
+import { lookAtSeal } from '../src/store/sqlite-seal.ts';
 import type { Scene } from './backup/scene.ts';
 import { makeScene } from './backup/scene.ts';
 import { counts, install, permanent } from './world/acts.ts';
@@ -115,6 +116,20 @@ describe('a restore on the same machine', () => {
     const removed = confirmRestore(dir, restorable);
     assert.deepEqual([removed, leftOver(dir)], [[done?.kept], []]);
     assert.throws(() => confirmRestore(dir, restorable), { code: 'restore-nothing-kept' });
+  });
+
+  it('puts a database there that is known to be as it was closed, so that the next start is a short one', async () => {
+    const dir = killedFolder();
+    const database = join(dir, 'license-server.db');
+    const { done } = await restoreBackup(order(dir));
+    assert.ok(lookAtSeal(database).same);
+    // The seal of what was there goes with it.
+    const server = await openServer(dir);
+    await server.close();
+    const again = await restoreBackup(order(dir));
+    assert.ok(lookAtSeal(database).same);
+    assert.ok(!existsSync(join(done?.kept ?? '', 'license-server.db-sum')));
+    assert.ok(existsSync(join(again.done?.kept ?? '', 'license-server.db-sum')));
   });
 
   it('is undone as long as it has not worked', async () => {

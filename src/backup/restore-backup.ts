@@ -27,6 +27,7 @@ import type { Random } from '../platform/random.ts';
 import type { BackupManifest } from '../protocol/backup-manifest.ts';
 import type { Progress } from '../store/sqlite-copy.ts';
 import { dropParts, partsOf, readProgress, rootWhen } from '../store/sqlite-copy.ts';
+import { sealFile } from '../store/sqlite-seal.ts';
 import { measureFile } from './age-file.ts';
 import type { VerifiedBackup } from './verify-backup.ts';
 import { verifyBackup } from './verify-backup.ts';
@@ -222,8 +223,10 @@ async function stage(order: RestoreOrder, found: Found, staging: string): Promis
   const all: readonly RestoredFile[] = [...files, config];
   for (const { name, bytes, modeOctal } of all) writeFileAtomic(join(staging, name), bytes, modeOctal);
   syncFolder(staging);
-  const names = [of.database, ...all.map(({ name }) => name)];
-  return { restored: { verified, done }, settings: merged, files: names };
+  // With the seal that closing it has left: without, the first start would look through all of it.
+  const names = [of.database, sealFile(of.database), ...all.map(({ name }) => name)];
+  const there = names.filter((name) => existsSync(join(staging, name)));
+  return { restored: { verified, done }, settings: merged, files: there };
 }
 
 const programs = { server: 'a license server', clearinghouse: 'a clearinghouse' } as const;

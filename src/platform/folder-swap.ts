@@ -117,6 +117,8 @@ function replace({ dir, from, kept, step }: Places, name: string, isDatabase: bo
   if (isDatabase) {
     // Its log holds commits of it and of no other. The index of the log is made anew from it.
     keep({ dir, from, kept, step }, `${name}-wal`);
+    // Its seal is of no other either: with one, the next start would look through all of what is new.
+    keep({ dir, from, kept, step }, `${name}-sum`);
     rmSync(join(dir, `${name}-shm`), { force: true });
   }
   keep({ dir, from, kept, step }, name);

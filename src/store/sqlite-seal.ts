@@ -28,7 +28,8 @@ interface Seal {
   readonly crc: number;
 }
 
-const sealFile = (file: string): string => `${file}-sum`;
+/** Where the seal of a database lies. */
+export const sealFile = (file: string): string => `${file}-sum`;
 const chunkBytes = 4 * 1024 * 1024;
 
 /** Of a file that nobody has open: closing it would let go of SQLite's locks. */
