@@ -10,11 +10,26 @@ function start(args: readonly string[]): ChildProcess {
   return spawn(program, [...args, '--json'], { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
-/** The most memory that a process had at a time (VmHWM, proc(5)), MiB; undefined where it is gone. */
-function peakMiB(pid: number | undefined): number | undefined {
+/** What a process has used: processor time, and the most memory at a time (proc(5), `stat` and VmHWM). */
+export interface Usage {
+  readonly cpuSeconds: number;
+  readonly peakMiB: number;
+}
+
+/** Linux counts in hundredths. */
+const ticksPerSecond = 100;
+
+/** Undefined where it is gone. */
+function usageOf(pid: number | undefined): Usage | undefined {
   try {
     const kibibytes = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return kibibytes === undefined ? undefined : Number(kibibytes) / 1024;
+    // After the name in brackets: `utime` and `stime` are fields 14 and 15 of all.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    if (kibibytes === undefined) return undefined;
+    return { cpuSeconds: ticks / ticksPerSecond, peakMiB: Number(kibibytes) / 1024 };
   } catch {
     return undefined;
   }
@@ -23,31 +38,30 @@ function peakMiB(pid: number | undefined): number | undefined {
 const ended = (child: ChildProcess): Promise<void> =>
   new Promise((resolve) => child.once('exit', () => resolve()));
 
-export interface Ran {
+export interface Ran extends Usage {
   readonly seconds: number;
-  readonly peakMiB: number;
-  readonly answer: Readonly<Record<string, unknown>>;
 }
 
-/** How often a command is looked at for its memory; the last look is so long before its end at most. */
+/** How often a command is looked at; the last look is so long before its end at most. */
 const lookEveryMs = 20;
 
 /** Runs one command to its end, which must be a good one. */
 export async function run(...args: readonly string[]): Promise<Ran> {
   const startedAt = performance.now();
   const child = start(args);
-  let [peak, text] = [0, ''];
+  let text = '';
+  let usage: Usage = { cpuSeconds: 0, peakMiB: 0 };
   child.stdout?.on('data', (chunk: Buffer) => {
     text += chunk.toString();
   });
   const looking = setInterval(() => {
-    peak = Math.max(peak, peakMiB(child.pid) ?? 0);
+    usage = usageOf(child.pid) ?? usage;
   }, lookEveryMs);
   await ended(child);
   clearInterval(looking);
   const seconds = (performance.now() - startedAt) / 1000;
   if (child.exitCode !== 0) throw new Error(`calyx ${args.join(' ')}: ${child.exitCode} ${text}`);
-  return { seconds, peakMiB: peak, answer: JSON.parse(text) as Ran['answer'] };
+  return { seconds, ...usage };
 }
 
 export interface Serving {
@@ -55,7 +69,7 @@ export interface Serving {
   readonly licenseServerId: string;
   /** From the start of the process until it answers. */
   readonly seconds: number;
-  readonly peakMiB: () => number;
+  readonly usage: () => Usage;
   /** From here on its peak is counted anew (proc(5), clear_refs). */
   readonly forgetPeak: () => void;
   /** Answers how long it took until the process had ended. */
@@ -78,7 +92,7 @@ export async function serve(dir: string): Promise<Serving> {
   const { port, licenseServerId } = JSON.parse(text) as Pick<Serving, 'port' | 'licenseServerId'>;
   return {
     ...{ port, licenseServerId, seconds },
-    peakMiB: () => peakMiB(child.pid) ?? Number.NaN,
+    usage: () => usageOf(child.pid) ?? { cpuSeconds: Number.NaN, peakMiB: Number.NaN },
     forgetPeak: () => writeFileSync(`/proc/${child.pid}/clear_refs`, '5'),
     stop: async (signal = 'SIGTERM') => {
       const toldAt = performance.now();

@@ -5,12 +5,6 @@ import { DatabaseSync } from 'node:sqlite';
 
 const chunkBytes = 1024 * 1024;
 
-function timed(work: () => void): number {
-  const startedAt = performance.now();
-  work();
-  return (performance.now() - startedAt) / 1000;
-}
-
 function eachChunk(file: string, use: (chunk: Uint8Array) => void): void {
   const from = openSync(file, 'r');
   const chunk = new Uint8Array(chunkBytes);
@@ -31,26 +25,34 @@ function copy(file: string, to: string): void {
   closeSync(into);
 }
 
-/** Seconds of each. */
+/** By name: a copy by reading and writing with one sync at its end; a digest; SQLite's own full look at form and indexes. */
 export interface Raw {
-  /** A copy by reading and writing, and one sync at its end. */
-  readonly copy: number;
-  readonly sha256: number;
-  /** SQLite's own full look at form and indexes. */
-  readonly integrityCheck: number;
+  readonly seconds: Readonly<Record<string, number>>;
+  readonly cpuSeconds: Readonly<Record<string, number>>;
 }
 
 /** Measures them on a database that nobody has open. */
 export function measureRaw(database: string, scratch: string): Raw {
-  const seconds = timed(() => copy(database, scratch));
-  rmSync(scratch);
   const hash = createHash('sha256');
-  const sha256 = timed(() => eachChunk(database, (chunk) => hash.update(chunk)));
   const db = new DatabaseSync(database, { readOnly: true });
-  const integrityCheck = timed(() => {
-    const [row] = db.prepare('pragma integrity_check').all();
-    if (row?.['integrity_check'] !== 'ok') throw new Error('the database is damaged');
+  const works: Readonly<Record<string, () => void>> = {
+    copy: () => copy(database, scratch),
+    sha256: () => eachChunk(database, (chunk) => hash.update(chunk)),
+    integrity_check: () => {
+      const [row] = db.prepare('pragma integrity_check').all();
+      if (row?.['integrity_check'] !== 'ok') throw new Error('the database is damaged');
+    },
+  };
+  const measured = Object.entries(works).map(([name, work]) => {
+    const [startedAt, cpu] = [performance.now(), process.cpuUsage()];
+    work();
+    const { user, system } = process.cpuUsage(cpu);
+    return { name, seconds: (performance.now() - startedAt) / 1000, cpuSeconds: (user + system) / 1e6 };
   });
   db.close();
-  return { copy: seconds, sha256, integrityCheck };
+  rmSync(scratch);
+  return {
+    seconds: Object.fromEntries(measured.map(({ name, seconds }) => [name, seconds])),
+    cpuSeconds: Object.fromEntries(measured.map(({ name, cpuSeconds }) => [name, cpuSeconds])),
+  };
 }

@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util';
 import { makeBackupKey } from '../src/backup/age-key.ts';
 import type { BackupView } from '../src/backup/backups.ts';
 import { openDataFolder } from '../src/platform/data-folder.ts';
-import type { Serving } from './backup-program.ts';
+import type { Serving, Usage } from './backup-program.ts';
 import { run, serve } from './backup-program.ts';
 import type { Raw } from './backup-raw.ts';
 import { measureRaw } from './backup-raw.ts';
@@ -96,7 +96,7 @@ async function load(bench: Bench, serving: Serving, backup: string): Promise<Loa
   const log = join(bench.dir, 'server', 'license-server.db-wal');
   serving.forgetPeak();
   const alone = await issueWhile(bench, serving, (done) => done < aloneRequests);
-  const peakAlone = serving.peakMiB();
+  const peakAlone = serving.usage().peakMiB;
   serving.forgetPeak();
   const startedAt = performance.now();
   let made = await administer<BackupView>(bench, serving, ['POST', 'backups', {}]);
@@ -111,7 +111,7 @@ async function load(bench: Bench, serving: Serving, backup: string): Promise<Loa
   })();
   const beside = await issueWhile(bench, serving, () => made.state === 'running');
   await looking;
-  const peakBeside = serving.peakMiB();
+  const peakBeside = serving.usage().peakMiB;
   if (made.state !== 'kept') throw new Error(`the backup failed: ${made.problem}`);
   renameSync(made.file, backup);
   const backupSeconds = (endedAt - startedAt) / 1000;
@@ -123,16 +123,21 @@ async function started(
   dir: string,
   work: (serving: Serving) => Promise<void>,
   signal?: NodeJS.Signals,
-): Promise<{ readonly start: number; readonly stop: number; readonly peak: number; readonly id: string }> {
+): Promise<Usage & { readonly seconds: number; readonly stop: number; readonly id: string }> {
   const serving = await serve(dir);
-  const peak = serving.peakMiB();
+  const usage = serving.usage();
   try {
     await work(serving);
   } catch (error) {
     await serving.stop('SIGKILL');
     throw error;
   }
-  return { start: serving.seconds, stop: await serving.stop(signal), peak, id: serving.licenseServerId };
+  return {
+    seconds: serving.seconds,
+    stop: await serving.stop(signal),
+    ...usage,
+    id: serving.licenseServerId,
+  };
 }
 
 type Measures = Readonly<Record<string, number>>;
@@ -140,11 +145,18 @@ type Measures = Readonly<Record<string, number>>;
 interface Round {
   readonly loaded: Loaded;
   readonly seconds: Measures;
+  readonly cpuSeconds: Measures;
   readonly peakMiB: Measures;
   readonly raw: Raw;
 }
 
 const nothing = async (): Promise<void> => undefined;
+
+/** A round takes minutes: what is known is told at once. */
+function tell<T extends object>(name: string, of: T): T {
+  if (!options.json) console.error(name, of);
+  return of;
+}
 
 async function measureRound(bench: Bench, world: string, recipient: string): Promise<Round> {
   const server = join(bench.dir, 'server');
@@ -158,46 +170,48 @@ async function measureRound(bench: Bench, world: string, recipient: string): Pro
     loaded = await load(bench, serving, backup);
   });
   if (loaded === undefined) throw new Error('nothing was measured');
-  const raw = measureRaw(join(server, 'license-server.db'), join(bench.dir, 'raw-copy'));
-  const again = await started(server, nothing);
+  tell('start, closed before', first);
+  tell('load', { ...loaded, alone: latenciesOf([loaded.alone]), beside: latenciesOf([loaded.beside]) });
+  const raw = tell('raw', measureRaw(join(server, 'license-server.db'), join(bench.dir, 'raw-copy')));
+  const again = tell('start, grown since', await started(server, nothing));
   const few = async (serving: Serving): Promise<void> => {
     await issueWhile(bench, serving, (done) => done < atOnce);
   };
   await started(server, few, 'SIGKILL');
-  const killed = await started(server, nothing);
+  const killed = tell('start, killed before', await started(server, nothing));
   const restore = ['server', 'restore', '--in', backup, '--key', bench.key, '--data', server];
-  const verified = await run('server', 'verify', '--in', backup, '--key', bench.key);
-  const rehearsed = await run(...restore, '--rehearse');
-  const restored = await run(...restore);
+  const verified = tell('verify', await run('server', 'verify', '--in', backup, '--key', bench.key));
+  const rehearsed = tell('rehearse', await run(...restore, '--rehearse'));
+  const restored = tell('restore', await run(...restore));
   const putBack = await started(server, async (serving) => {
     const { past } = await administer<{ past: { state: string } | null }>(bench, serving, ['GET', 'status']);
     if (past?.state !== 'restored') throw new Error(`put back, it says: ${JSON.stringify(past)}`);
   });
+  tell('start, put back', putBack);
   await run('server', 'restore', '--confirm', '--data', server);
   rmSync(join(`${server}.instance`, 'instance-secret'));
-  const replaced = await started(server, nothing);
+  const replaced = tell('start, system replaced', await started(server, nothing));
   if (replaced.id === first.id) throw new Error('it is the license server that it was');
-  const ofStart = {
+  const ran = {
+    verify: verified,
+    rehearse: rehearsed,
+    restore: restored,
     'start, closed before': first,
     'start, grown since': again,
     'start, killed before': killed,
+    'start, put back': putBack,
+    'start, system replaced': replaced,
   };
-  const rest = { 'start, put back': putBack, 'start, system replaced': replaced };
-  const ran = { verify: verified, rehearse: rehearsed, restore: restored };
-  const starts = Object.entries({ ...ofStart, ...rest });
+  const each = (pick: (of: Usage & { readonly seconds: number }) => number): Measures =>
+    Object.fromEntries(Object.entries(ran).map(([name, of]) => [name, pick(of)]));
   return {
     loaded,
-    seconds: {
-      backup: loaded.backupSeconds,
-      ...Object.fromEntries(Object.entries(ran).map(([name, { seconds }]) => [name, seconds])),
-      ...Object.fromEntries(starts.map(([name, { start }]) => [name, start])),
-      stop: again.stop,
-    },
+    seconds: { backup: loaded.backupSeconds, ...each(({ seconds }) => seconds), stop: again.stop },
+    cpuSeconds: each(({ cpuSeconds }) => cpuSeconds),
     peakMiB: {
       'issuing alone': loaded.peakAlone,
       'issuing beside a backup': loaded.peakBeside,
-      ...Object.fromEntries(Object.entries(ran).map(([name, { peakMiB }]) => [name, peakMiB])),
-      ...Object.fromEntries(starts.map(([name, { peak }]) => [name, peak])),
+      ...each(({ peakMiB }) => peakMiB),
     },
     raw,
   };
@@ -228,10 +242,14 @@ const latenciesOf = (rounds: readonly (readonly number[])[]) => ({
 
 function summary(rounds: readonly Round[]) {
   const loaded = rounds.map((round) => round.loaded);
-  const raw = mediansOf(rounds.map((round) => ({ ...round.raw })));
+  const cpuSeconds = mediansOf(rounds.map((round) => round.cpuSeconds));
+  const raw = {
+    seconds: mediansOf(rounds.map((round) => round.raw.seconds)),
+    cpuSeconds: mediansOf(rounds.map((round) => round.raw.cpuSeconds)),
+  };
   const seconds = mediansOf(rounds.map((round) => round.seconds));
-  const ratio = (what: string, to: number | undefined): number =>
-    Number(((seconds[what] ?? Number.NaN) / (to ?? Number.NaN)).toFixed(2));
+  const ratio = (ours: number | undefined, baseline: number | undefined): number =>
+    Number(((ours ?? Number.NaN) / (baseline ?? Number.NaN)).toFixed(2));
   return {
     licenses: Number(options.licenses),
     connections: Number(options.connections),
@@ -244,13 +262,15 @@ function summary(rounds: readonly Round[]) {
       beside: latenciesOf(loaded.map((each) => each.beside)),
     },
     seconds,
+    cpuSeconds,
     peakMiB: mediansOf(rounds.map((round) => round.peakMiB)),
     raw,
+    // Of processor time where there is one: what else the machine does counts for less.
     ratios: {
-      'backup to a copy': ratio('backup', raw['copy']),
-      'start to SHA-256': ratio('start, closed before', raw['sha256']),
-      'verify to integrity_check': ratio('verify', raw['integrityCheck']),
-      'restore to integrity_check': ratio('restore', raw['integrityCheck']),
+      'backup to a copy, seconds': ratio(seconds['backup'], raw.seconds['copy']),
+      'start to SHA-256': ratio(cpuSeconds['start, closed before'], raw.cpuSeconds['sha256']),
+      'verify to integrity_check': ratio(cpuSeconds['verify'], raw.cpuSeconds['integrity_check']),
+      'restore to integrity_check': ratio(cpuSeconds['restore'], raw.cpuSeconds['integrity_check']),
     },
   };
 }
@@ -267,7 +287,6 @@ try {
   const rounds: Round[] = [];
   for (let round = 0; round < Number(options.rounds); round += 1) {
     rounds.push(await measureRound(bench, world, recipient));
-    if (!options.json) console.error(`round ${round + 1}:`, rounds.at(-1)?.seconds);
   }
   const result = summary(rounds);
   if (options.json) console.log(JSON.stringify(result));
