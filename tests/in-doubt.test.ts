@@ -348,6 +348,23 @@ describe('what was under way when its past came into doubt', () => {
     assert.deepEqual((await counts())[0], 8);
   });
 
+  it('is a move to it that is frozen when it is suspect: the move ends, and the source is not taken for a fork', async () => {
+    const other = await acts.addConnected(world, 'LS-2', 5);
+    await acts.contact(old.server());
+    await old.save('copy');
+    await acts.installByContact(old.server(), { quantity: 3 });
+    const move = await acts.askMove(other, old.server(), { quantity: 2 });
+    await acts.contact(other);
+    await old.putBack('copy');
+    await acts.contact(old.server());
+    assert.equal(await stateThere(), 'suspect');
+    for (let at = 0; at < 3; at += 1) await acts.contact(other);
+    const id = acts.idOf(other);
+    const known = await world.clearinghouse.store.read((tx) => findServer(tx, id));
+    assert.deepEqual([known?.state, await acts.stateOf(world, move)], ['ok', 'aborted']);
+    assert.deepEqual(await acts.counts(other), [5, 0, 5, 0, 0, 0]);
+  });
+
   it('is its own end: put back to before that, it is told that it was closed', async () => {
     const next = await acts.addConnected(world, 'LS-2', 6);
     const ended = restorable(world, { name: 'LS-2', server: next });

@@ -303,7 +303,8 @@ async function answerRefused(
   if (before?.digest === opened.requestDigest) return;
   if (before === undefined) await noteReceived(tx, opened, nowMs);
   const server = await findServer(tx, from.id);
-  if (refusal.code === 'server-suspect' && server !== undefined && server.state !== 'suspect') {
+  const isFork = refusal.code === 'server-suspect' && isRefusedItself(opened.envelope, refusal);
+  if (isFork && server !== undefined && server.state !== 'suspect') {
     await saveServer(tx, { ...server, state: 'suspect' });
     if (opened.envelope.t === 'contact') await keepForkedLog(context, tx, opened.envelope);
   }
@@ -330,10 +331,10 @@ async function answerRefused(
 /** A receipt that contradicts itself or the order is no source's word: nothing is known to be frozen by it. */
 const impossible: ReadonlySet<string> = new Set(['message-invalid', 'quantity-differs']);
 
-/** Whether it is the sender itself that is refused: what it says has no effect at all. */
+/** Whether it is the sender itself that is refused, and not the other end of a move: what it says has no effect at all. */
 function isRefusedItself({ from }: Message, refusal: Refusal): boolean {
-  const { code } = refusal;
-  return code === 'server-suspect' || (code === 'server-closed' && refusal.licenseServerId === from.id);
+  const isOfServer = refusal.code === 'server-suspect' || refusal.code === 'server-closed';
+  return isOfServer && refusal.licenseServerId === from.id;
 }
 
 /**
