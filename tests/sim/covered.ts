@@ -2,7 +2,7 @@
  * Behind each living license stands a unit: one that some server has for this very holder, by name, or one that waits for
  * somebody whom nobody knows. The sums of I5 do not see a holder without one while others have one too many.
  */
-import { atRisk, unheardOf } from './risk.ts';
+import { atRisk, givenTo, unheardOf } from './risk.ts';
 import type { Sim } from './sim.ts';
 import { Violation } from './tokens.ts';
 
@@ -25,17 +25,25 @@ function namedOn({ servers, gone, books }: Sim, line: number): Named {
 
 /** Units of a line that are nobody's: on their way, in quarantine, committed and not typed yet, or in a reserve. */
 function namelessUnits(
-  { servers, gone, books }: Sim,
-  of: { readonly line: number; readonly out: number },
+  sim: Sim,
+  of: { readonly line: number; readonly out: number; readonly alive: ReadonlySet<string> },
 ): number {
+  const { servers, gone, books } = sim;
   const { away } = books.clearinghouse.seen;
   let installed = 0;
   let reserved = 0;
   for (const server of [...servers, ...gone]) {
     const seen = books.servers.get(server.name)?.seen;
-    for (const { line, installed: all, held, quarantined } of seen?.lines ?? []) {
+    for (const { agreement, line, installed: all, held, quarantined } of seen?.lines ?? []) {
       if (line !== of.line) continue;
-      installed += Math.max(0, all - held - unheardOf(away, server, line));
+      const usable = Math.max(0, all - held - unheardOf(away, server, line));
+      const given = givenTo(sim, { key: `${agreement}/${line}`, id: server.id });
+      // In doubt, its books may have what has gone from it since.
+      const isInDoubt = seen?.past?.state === 'doubted';
+      installed += isInDoubt ? Math.min(usable, given) : usable;
+      // And they may have a unit with its holder of before, who has nothing that runs.
+      const before = (seen?.named ?? []).filter((each) => each.line === line && each.counts === 1);
+      if (isInDoubt) reserved += before.filter(({ sub }) => !of.alive.has(sub)).length;
       // After an older database was put back: of holders whom it does not know.
       reserved += quarantined;
     }
@@ -49,9 +57,10 @@ export async function checkCovered(sim: Sim): Promise<void> {
   for (const { line, entitled, inHand, retired } of sim.books.clearinghouse.seen.lines) {
     const type = line === 0 ? 'device' : 'user';
     const named = namedOn(sim, line);
-    const others = [...sim.tokens.holders(type, sim.latestMs)].filter((sub) => !named.subs.has(sub)).length;
+    const alive = sim.tokens.holders(type, sim.latestMs);
+    const others = [...alive].filter((sub) => !named.subs.has(sub)).length;
     if (others === 0) continue;
-    const units = named.second + namelessUnits(sim, { line, out: entitled - inHand - retired });
+    const units = named.second + namelessUnits(sim, { line, out: entitled - inHand - retired, alive });
     if (others > units && others > units + (await atRisk(sim, { line, type }))) {
       throw new Violation(
         'a unit for each',

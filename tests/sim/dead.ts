@@ -38,7 +38,7 @@ const fail: Act = async (sim) => {
 };
 
 /** A new license server in the place of one that is gone for good. */
-async function takePlace(sim: Sim, server: SimServer): Promise<string> {
+export async function takePlace(sim: Sim, server: SimServer): Promise<string> {
   const place = await sim.replace();
   if (place === undefined) return `${server.name} is repaired`;
   server.condition = 'gone';

@@ -9,6 +9,7 @@ import { checkAudit } from './audited.ts';
 import { checkGiven, checkStep } from './books.ts';
 import { cancelIdle, carryOn, openAgain, readEverything, typeAgain } from './carry-on.ts';
 import { awaitLapses, bringAllBack, settleDead, someoneIsThere } from './dead-end.ts';
+import { settleDoubts } from './doubts.ts';
 import { contact } from './post.ts';
 import type { Sim } from './sim.ts';
 import { nameOf } from './sim.ts';
@@ -34,6 +35,7 @@ export async function endQuietly(sim: Sim, say: (words: string) => void): Promis
   sim.faults = false;
   for (const server of sim.servers) server.skewMs = 0;
   await bringAllBack(sim);
+  say(await settleDoubts(sim));
   for (let round = 0; round < rounds; round += 1) {
     sim.step += 1;
     // Longer than a desk listens to nobody after codes that did not match (protocol §3.6).

@@ -65,10 +65,27 @@ export async function ask(sim: Sim, asking: Asking): Promise<string> {
   const why = code === 'source-token-invalid' ? ` (${answer.error.problem})` : '';
   const own = mine.find((each) => each.issuer === server.id && each.endsMs > sim.latestMs && !each.resigned);
   if (own !== undefined && code !== 'license-moved' && code !== 'deactivated') {
+    if (await isLostThere(server, own)) return `${words}: ${code}, for it has no such unit of theirs`;
     throw new Violation('holders keep working', `${words}: ${code}, with unit ${own.unit} of it still alive`);
   }
   if (answer.error.code !== 'license-moved' || asking.hops > 3) return `${words}: ${code}${why}`;
   return `${words}: ${code}; ${await follow(sim, asking, answer.error.licenseServerId)}`;
+}
+
+/**
+ * Whether a server in doubt has nothing to renew a license on: the unit was installed after the copy that it was put back
+ * to, or is another's by these books, so that nobody can tell who has it now. Whoever has the license keeps it as it is.
+ */
+async function isLostThere({ program }: SimServer, { line, unit, holder }: HeldToken): Promise<boolean> {
+  if ((await readStatus(program.context)).past?.state !== 'doubted') return false;
+  const there = await program.store.read((tx) =>
+    tx.get(
+      `select 1 from unit_ranges u join lines l on l.id = u.line_id where l.type = ? and ? between u.first_unit and u.last_unit
+       union all select 1 from licenses where kind = ? and unit = ? and holder = ? and state in ('issued', 'held')`,
+      ...[line, unit, line, unit, holder],
+    ),
+  );
+  return there === undefined;
 }
 
 /** It goes on to where it was sent, with the newest license that it has. */
@@ -94,8 +111,8 @@ async function follow(sim: Sim, asking: Asking, to: string): Promise<string> {
  * given up what came back to it.
  */
 async function mayBeWithout({ server, type }: Asking, target: SimServer): Promise<boolean> {
-  const { horizonWarning } = await readStatus(target.program.context);
-  if (horizonWarning === 'passed') return true;
+  const { horizonWarning, past } = await readStatus(target.program.context);
+  if (horizonWarning === 'passed' || past?.state === 'doubted') return true;
   const gone = await target.program.store.read((tx) =>
     tx.get(
       `select 1 from frozen_reserves f join reserves r on r.id = f.reserve join lines l on l.id = r.line_id

@@ -32,22 +32,32 @@ export interface Profile {
   readonly leftEarly: number;
   /** How often a disk is put back to an earlier copy; holders show what they have then. */
   readonly putBacks: number;
+  /** How often the past of a server comes into doubt: its disk is put back to any earlier copy, or its mark is lost. */
+  readonly doubts: number;
 }
 
-type Kind = 'put back' | 'plain' | 'deaths' | 'lost lines' | 'left early' | 'overlaps' | 'onward';
+type Kind =
+  | 'put back'
+  | 'in doubt'
+  | 'plain'
+  | 'deaths'
+  | 'lost lines'
+  | 'left early'
+  | 'overlaps'
+  | 'onward';
 
 /**
  * Of every five thousand seeds those of the second thousand have servers that fail (of every other second thousand,
  * servers that only seem to), and those of the fifth have long moves (the second half of them also clocks that were
  * ahead; of every other fifth thousand, moves that go on before their source has heard of the end). Of every ten
- * thousand those of the ninth have servers whose holders leave them early, and those of the fourth disks that are put back;
- * the others have none of these.
+ * thousand those of the ninth have servers whose holders leave them early, and those of the fourth disks that are put back
+ * (of every fifth, seventh and ninth ten thousand, such that the past of a server is in doubt); the others have none of these.
  */
 function kindOf(seed: number): Kind {
   const thousand = Math.floor(seed / 1000) % 10;
   if (thousand % 5 === 1) return thousand === 6 ? 'lost lines' : 'deaths';
   if (thousand % 5 === 4) return thousand === 9 ? 'onward' : 'overlaps';
-  if (thousand === 3) return 'put back';
+  if (thousand === 3) return [4, 6, 8].includes(Math.floor(seed / 10_000) % 10) ? 'in doubt' : 'put back';
   return thousand === 8 ? 'left early' : 'plain';
 }
 
@@ -55,6 +65,7 @@ function kindOf(seed: number): Kind {
 export function mostSteps(seed: number): number {
   return {
     'put back': 1000,
+    'in doubt': 400,
     plain: 1000,
     overlaps: 150,
     onward: 100,
@@ -80,7 +91,7 @@ export function profileOf(seed: number, chance: Chance): Profile {
     clocks: chance.happens(0.2),
     pace: chance.pick([0.3, 1, 3]),
     moves: chance.pick([0.5, 1, 3]),
-    ...{ deaths: 0, overlaps: 0, untimely: 0, lostLines: 0, onward: 0, leftEarly: 0, putBacks: 0 },
+    ...{ deaths: 0, overlaps: 0, untimely: 0, lostLines: 0, onward: 0, leftEarly: 0, putBacks: 0, doubts: 0 },
   };
   const kind = kindOf(seed);
   if (kind === 'plain') return plain;
@@ -88,6 +99,7 @@ export function profileOf(seed: number, chance: Chance): Profile {
   const { holders, loss, moves } = plain;
   const dense = { ...plain, holders: Math.min(holders, 8), loss: loss / 2 };
   if (kind === 'put back') return { ...dense, moves: moves / 5, putBacks: 2 };
+  if (kind === 'in doubt') return { ...dense, moves: moves / 2, putBacks: 1, doubts: 1.5 };
   if (kind === 'lost lines') {
     return { ...dense, holders: 6, loss: 0, crashes: 0, moves: moves / 5, deaths: 0.5, lostLines: 12 };
   }

@@ -37,7 +37,7 @@ export class MemoryMark {
   }
 }
 
-const copies = new WeakMap<SimServer, MemoryDatabase>();
+export const copies = new WeakMap<SimServer, MemoryDatabase>();
 
 /** Somebody copies the disk of a server; and what is over of an earlier time is settled. */
 const copyDisk: Act = async (sim) => {

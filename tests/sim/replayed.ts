@@ -39,6 +39,10 @@ export function checkOfServer({ books }: Pick<Sim, 'books'>, name: string): Book
   return check;
 }
 
+/** Whether a server knows that its database is not what it has told, and gives nothing new until it is. */
+export const isInDoubt = (sim: Pick<Sim, 'books'>, name: string): boolean =>
+  sim.books.servers.get(name)?.seen.past?.state === 'doubted';
+
 interface Row {
   readonly log: string;
   readonly position: number;

@@ -31,6 +31,19 @@ export function unheardOf(away: readonly GrantedAway[], server: SimServer, line:
   return away.find((each) => each.source === server.id && each.line === line)?.units ?? 0;
 }
 
+/** What the books have given to a server of a line, or have under way to it (protocol §1.3, I3). */
+export function givenTo({ books }: Sim, to: { key: string; id: string }): number {
+  const { amounts, coming } = books.clearinghouse.seen;
+  const onItsWay = coming.get(to.id) ?? [];
+  let given = 0;
+  for (const { key, kind, owner, amount } of amounts) {
+    if (key !== to.key) continue;
+    if (kind === 'committed' && owner === to.id) given += amount;
+    if (onItsWay.includes(`${kind}/${owner}`)) given += amount;
+  }
+  return given;
+}
+
 const selectBehind = `with recursive behind (source, granted_at) as (
     select source, granted_at from dead_sources where move = ?
     union

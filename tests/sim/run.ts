@@ -9,6 +9,7 @@ import { checkStep } from './books.ts';
 import { carryOn, setUp } from './carry-on.ts';
 import { chanceOf, pickWeighted } from './chances.ts';
 import { deaths } from './dead.ts';
+import { doubts } from './doubts.ts';
 import { endQuietly } from './end.ts';
 import { holders, revokeListed } from './holders.ts';
 import { signIn } from './hosts.ts';
@@ -63,6 +64,7 @@ const acts = {
   goOn,
   ...holders,
   ...putBacks,
+  ...doubts,
   contact,
   writeFile,
   deliver,
@@ -105,6 +107,7 @@ function weightsOf({ profile }: Sim): Readonly<Record<ActName, number>> {
     onward: profile.onward,
     leaveEarly: profile.leftEarly,
     ...{ copyDisk: profile.putBacks, putBack: profile.putBacks },
+    ...{ doubt: profile.doubts, looks: 4 * profile.doubts, startAnew: profile.doubts / 2 },
   };
 }
 

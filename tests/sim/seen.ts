@@ -6,6 +6,8 @@ import type { ClearinghouseLine, ServerLine } from '../../src/core/account.ts';
 import { sumClearinghouse, sumServer } from '../../src/core/account.ts';
 import type { AccountId } from '../../src/core/ledger.ts';
 import { fencedBy } from '../../src/server/usecases/close-dead.ts';
+import type { Past } from '../../src/server/usecases/past.ts';
+import { readPast } from '../../src/server/usecases/past.ts';
 import type { ReadTx } from '../../src/store/port.ts';
 import type { GrantedAway } from './risk.ts';
 import { selectAway } from './risk.ts';
@@ -97,6 +99,7 @@ export interface LineCount {
 }
 
 export interface SeenServer extends Seen {
+  readonly past: Past | null;
   readonly lines: readonly ServerLine[];
   readonly counts: readonly LineCount[];
   /** Its own moves by message that it has frozen CALs for, and been told nothing of since. */
@@ -115,6 +118,7 @@ interface OfHolder {
 }
 
 export const nothingOnServer: SeenServer = {
+  past: null,
   balances: new Map(),
   lines: [],
   counts: [],
@@ -185,6 +189,7 @@ const selectNameless =
 export async function seeServer(tx: ReadTx): Promise<SeenServer> {
   const balances = await tx.balances('');
   return {
+    past: await readPast(tx),
     balances,
     lines: sumServer(balances),
     counts: await countLines(tx),
