@@ -14,7 +14,7 @@ import { listEvents, readStatus } from '../src/server/usecases/status.ts';
 import { findServer } from '../src/store/committed-server-rows.ts';
 import * as acts from './world/acts.ts';
 import type { Restorable } from './world/put-back.ts';
-import { restorableWorld } from './world/put-back.ts';
+import { restorable, restorableWorld } from './world/put-back.ts';
 import type { World } from './world/world.ts';
 import { agreement, product, refusalOf, value } from './world/world.ts';
 
@@ -285,3 +285,22 @@ for (const times of [1, 2]) {
     assert.equal((await readStatus(old.server().context)).past?.state, 'restored');
   });
 }
+
+it('is no fork for what it had told of an earlier time, where it was put back before anybody knew of it', async () => {
+  const server = await world.addServer('LS-2', { connected: true });
+  const young = restorable(world, { name: 'LS-2', server });
+  const ask = async (holder: string) => value(await requestLicense(young.server().context, device(holder)));
+  await young.save('copy');
+  await ask('ws-7');
+  await young.putBack('copy');
+  const drawer = await sealOutbox(young.server().context);
+  await young.putBack('copy');
+  await acts.activateByContact(young.server());
+  value(await exchangeMessages(world.clearinghouse.context, { messages: drawer, waitMs: 0 }));
+  const id = acts.idOf(young.server());
+  const known = await world.clearinghouse.store.read((tx) => findServer(tx, id));
+  assert.equal(known?.state, 'ok');
+  await acts.installByContact(young.server(), { quantity: 2 });
+  assert.deepEqual(await acts.counts(young.server()), [2, 0, 2, 0, 0, 0]);
+  await young.close();
+});

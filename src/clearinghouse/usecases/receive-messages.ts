@@ -25,7 +25,7 @@ import { newId } from './new-id.ts';
 import { suspected } from './open-authority.ts';
 import { publisherLog } from './products.ts';
 import { keepRefusedFreeze } from './refused-freeze.ts';
-import { checkTeller, isLost } from './server-past.ts';
+import { checkTeller, isLost, noteLostNumbers } from './server-past.ts';
 import { settleDue } from './settle-due.ts';
 import { fencedUntil } from './settle-fenced.ts';
 import { countStranger } from './stranger-limit.ts';
@@ -308,6 +308,8 @@ async function answerRefused(
     await saveServer(tx, { ...server, state: 'suspect' });
     if (opened.envelope.t === 'contact') await keepForkedLog(context, tx, opened.envelope);
   }
+  const { envelope } = opened;
+  if (server === undefined && envelope.t === 'restored') await noteLostNumbers(tx, envelope);
   await endRefusedFreeze(context, tx, { message: opened.envelope, refusal });
   if (refusal.code === 'server-closed') await keepEvidence(context, tx, spokenByMessage(opened));
   const message = await outgoing(tx, {

@@ -99,7 +99,6 @@ export async function handleRestored(
   const { message, publicKey, nowMs } = of;
   const { id } = message.from;
   const { marks, database, note } = message.body;
-  const lastSeq = Math.max(...marks.map(({ seq }) => seq));
   const server = await findServer(tx, id);
   if (server === undefined) return err({ code: 'server-unknown', licenseServerId: id });
   const seen = await seenOf(context, tx, server);
@@ -108,16 +107,11 @@ export async function handleRestored(
       size <= database.size ||
       marks.some((mark) => size < mark.size || (size === mark.size && root === mark.root)),
   );
-  if (!fits || server.seq > lastSeq || (await contradicts(tx, id, message.body))) {
+  if (!fits || server.seq > lastSeqOf(message) || (await contradicts(tx, id, message.body))) {
     const reason = `it was put back to ${database.size} entries, which is not what was seen of it`;
     return err({ code: 'server-suspect', licenseServerId: id, reason });
   }
-  await addLost(tx, {
-    licenseServerId: id,
-    generation: message.from.gen,
-    after: message.body.seq,
-    upTo: lastSeq,
-  });
+  await noteLostNumbers(tx, message);
   // What was seen of it is in the older database, too: its journal just goes on.
   if (seen.every(({ size }) => size <= database.size)) return ok(null);
   const begun = await beginAnew(context, tx, { note, publicKey, head: database, id });
@@ -153,9 +147,22 @@ async function lostOf(tx: ReadTx, licenseServerId: string): Promise<readonly Los
   return JSON.parse((await readMeta(tx, lostKey(licenseServerId))) ?? '[]') as readonly Lost[];
 }
 
-async function addLost(tx: WriteTx, lost: Lost): Promise<void> {
-  const all = [...(await lostOf(tx, lost.licenseServerId)), lost];
-  await writeMeta(tx, lostKey(lost.licenseServerId), JSON.stringify(all));
+function lastSeqOf({ body }: MessageOf<'restored'>): number {
+  return Math.max(...body.marks.map(({ seq }) => seq));
+}
+
+/**
+ * Keeps which of its messages the sender knows nothing of any more. What is told by a server that is not known here yet, and
+ * refused for that, counts too: it is activated with the next message, and has passed over these numbers all the same.
+ */
+export async function noteLostNumbers(tx: WriteTx, message: MessageOf<'restored'>): Promise<void> {
+  const { id: licenseServerId, gen: generation } = message.from;
+  const lost: Lost = { licenseServerId, generation, after: message.body.seq, upTo: lastSeqOf(message) };
+  await writeMeta(
+    tx,
+    lostKey(licenseServerId),
+    JSON.stringify([...(await lostOf(tx, licenseServerId)), lost]),
+  );
 }
 
 /**
