@@ -212,7 +212,7 @@ export async function markInherited(tx: WriteTx, id: number, move: string | null
 
 export type EndedLicense = Pick<
   LicenseRow,
-  'lineId' | 'sub' | 'origin' | 'state' | 'move' | 'issuedAt' | 'expiresAt'
+  'lineId' | 'sub' | 'unit' | 'origin' | 'state' | 'move' | 'issuedAt' | 'expiresAt'
 >;
 
 /** The newest license of a holder on some lines that has ended here, and the move that took it, if one did. */
@@ -222,7 +222,7 @@ export async function endedLicense(
 ): Promise<EndedLicense | undefined> {
   if (of.lineIds.length === 0) return undefined;
   return tx.get<EndedLicense>(
-    `select line_id as "lineId", sub, origin, state, move, issued_at as "issuedAt", expires_at as "expiresAt" from licenses
+    `select line_id as "lineId", sub, unit, origin, state, move, issued_at as "issuedAt", expires_at as "expiresAt" from licenses
      where kind = ? and holder = ? and ended > 0
        and line_id in (${of.lineIds.map(() => '?').join(', ')}) order by id desc limit 1`,
     of.kind,

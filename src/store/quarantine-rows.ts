@@ -80,6 +80,21 @@ export async function freezeQuarantined(
   if (left > 0) throw new Error(`${left} quarantined units are in the books, but not to be found.`);
 }
 
+/** The move that has frozen what the quarantine of a unit still had. */
+export async function moveOfFrozen(
+  tx: ReadTx,
+  of: { readonly lineId: number; readonly unit: number },
+): Promise<string | undefined> {
+  const row = await tx.get<{ move: string }>(
+    `select f.move from frozen_quarantines f join quarantines q on q.id = f.quarantine
+     join unit_ranges r on r.line_id = q.line_id and r.pool = q.id
+     where q.line_id = ? and ? between r.first_unit and r.last_unit limit 1`,
+    of.lineId,
+    of.unit,
+  );
+  return row?.move;
+}
+
 interface FrozenQuarantine {
   readonly quarantine: string;
   readonly amount: number;

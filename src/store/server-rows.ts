@@ -98,6 +98,20 @@ export function sharedMove(tx: ReadTx, agreement: string, line: number): Promise
   return moveOnLine(tx, { agreement, line }, `role = 'target' and state = 'final' and held > 0`);
 }
 
+/** The last move that has taken units in quarantine along. */
+export function moveOfQuarantined(
+  tx: ReadTx,
+  agreement: string,
+  line: number,
+): Promise<ServerMoveRow | undefined> {
+  const order = 'order by started_at desc, id desc limit 1';
+  return moveOnLine(
+    tx,
+    { agreement, line },
+    `role = 'source' and state = 'closed' and quarantined > 0 ${order}`,
+  );
+}
+
 /** The last move of a line that has changed something here: out of this server, or to it. */
 export async function newestMove(
   tx: ReadTx,

@@ -222,5 +222,15 @@ export const fixedSeeds: readonly FixedSeed[] = [
     steps: 400,
     why: 'a server was put back twice before it was activated: what it had told of the first time came late',
   },
+  {
+    seed: 90_723_823,
+    steps: 400,
+    why: 'put back, a server froze what was in quarantine, and turned the holder away who had a license of that',
+  },
+  {
+    seed: 91_823_922,
+    steps: 400,
+    why: 'the same, by message',
+  },
   ...[1, 3, 19, 31, 83, 2, 4, 5, 6, 7, 9, 10, 11].map((seed) => ({ seed, steps: 400, why: any })),
 ];

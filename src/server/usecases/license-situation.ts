@@ -16,7 +16,7 @@ import type { GapSituation } from './gap.ts';
 import { bridgeOf, gapFor } from './gap.ts';
 import { accountsOf } from './license-token.ts';
 import type { OwnToken } from './own-token.ts';
-import { findRecoverable, verifyOwn } from './own-token.ts';
+import { findRecoverable, frozenFor, verifyOwn } from './own-token.ts';
 import { reclaimOne } from './reclaim.ts';
 import type { LicenseRequest } from './request-license.ts';
 import type { AuthorityFacts, ServerFacts } from './server-facts.ts';
@@ -42,6 +42,8 @@ export interface Situation {
   readonly takeOver: (Candidate & { readonly from: TakeOver }) | null;
   /** The move that took what this holder had here, where it is sent after it. */
   readonly movedTo: ServerMoveRow | null;
+  /** The license that the holder shows, of a unit that a move has frozen out of quarantine; null: it shows none. */
+  readonly frozen: (Candidate & { readonly own: OwnToken; readonly move: string }) | null;
   /** The line that a new holder would be given a unit of. */
   readonly giver: Candidate | null;
   /**
@@ -89,7 +91,7 @@ export async function situationOf(
       : null;
   // One license of a line for each holder: whose lease has ended here is given that unit again, or none.
   const open = candidates.filter(({ line }) => line.id !== own?.line.id);
-  const { takeOver, gone } = settled
+  const { takeOver, frozen, gone } = settled
     ? nothingExpected
     : await expectedHere(context, tx, {
         ...{ request, candidates, open, facts, shown, subIn, nowMs, ownShown },
@@ -124,7 +126,8 @@ export async function situationOf(
         ? 0
         : await othersAlive(context, tx, { request, activated: authority !== null, stock, nowMs }),
   };
-  return { state, facts, own, temporary, takeOver, movedTo, giver: stock.giver, shown, ownShown, gap, subIn };
+  const { giver } = stock;
+  return { state, facts, own, temporary, takeOver, movedTo, frozen, giver, shown, ownShown, gap, subIn };
 }
 
 /** The gap license that this holder has or, restored, may have without more. */
@@ -188,9 +191,9 @@ function ownLicense(candidates: readonly Candidate[], licenses: readonly License
   return null;
 }
 
-type Expected = Pick<Situation, 'takeOver'> & { readonly gone: Gone | null };
+type Expected = Pick<Situation, 'takeOver' | 'frozen'> & { readonly gone: Gone | null };
 
-const nothingExpected: Expected = { takeOver: null, gone: null };
+const nothingExpected: Expected = { takeOver: null, frozen: null, gone: null };
 
 /**
  * The move that a holder is sent after whose CAL it took. Nobody is, where CALs have come back; nor where none
@@ -215,15 +218,15 @@ async function expectedHere(
     readonly ownShown: OwnToken | null;
   },
 ): Promise<Expected> {
-  const recoverable = await findAnyRecoverable(tx, of);
-  if (recoverable !== null) return { ...nothingExpected, takeOver: recoverable };
+  const inQuarantine = await shownInQuarantine(tx, of);
+  if (inQuarantine !== null) return inQuarantine;
   // What waits here for somebody may have been drawn and have gone on since.
   if (of.facts.past?.state === 'doubted') return nothingExpected;
   const takeOver = await findAnyTakeOver(tx, { ...of, candidates: of.open });
   // Whoever has a license of any of these lines has lost nothing.
   if (takeOver !== null || of.open.length < of.candidates.length) return { ...nothingExpected, takeOver };
   const gone = await whereItWent(context, tx, of);
-  return { takeOver: gone?.takeOver ?? null, gone };
+  return { ...nothingExpected, takeOver: gone?.takeOver ?? null, gone };
 }
 
 /** What of a license of this server was shown, where its past is in question. */
@@ -247,18 +250,20 @@ function shownUntil(own: Situation['own'], shown: OwnToken | null): number | nul
   return isIt ? shown.expiresAt : null;
 }
 
-async function findAnyRecoverable(
+/** A unit in quarantine that its holder shows a license of: to be had back, or frozen for a move. */
+async function shownInQuarantine(
   tx: WriteTx,
-  of: Pick<Situation, 'subIn'> & {
-    readonly open: readonly Candidate[];
-    readonly ownShown: OwnToken | null;
-  },
-): Promise<Situation['takeOver']> {
+  of: Pick<Situation, 'subIn' | 'ownShown'> & { readonly open: readonly Candidate[] },
+): Promise<Expected | null> {
   const own = of.ownShown;
-  for (const candidate of own === null ? [] : of.open) {
+  if (own === null) return null;
+  for (const candidate of of.open) {
     const { line, authority } = candidate;
-    const from = own && (await findRecoverable(tx, { line, sub: of.subIn(authority), own }));
-    if (from !== null) return { ...candidate, from };
+    const shown = { line, sub: of.subIn(authority), own };
+    const from = await findRecoverable(tx, shown);
+    if (from !== null) return { ...nothingExpected, takeOver: { ...candidate, from } };
+    const move = await frozenFor(tx, shown);
+    if (move !== null) return { ...nothingExpected, frozen: { ...candidate, own, move } };
   }
   return null;
 }

@@ -6,7 +6,7 @@ import { msOfIso } from '../../core/time.ts';
 import { readLicenseBundle, verifyLicense } from '../../protocol/license-bundle.ts';
 import { isRevoked } from '../../store/license-rows.ts';
 import type { ReadTx } from '../../store/port.ts';
-import { quarantineOf } from '../../store/quarantine-rows.ts';
+import { moveOfFrozen, quarantineOf } from '../../store/quarantine-rows.ts';
 import type { LineRow } from '../../store/server-authority-rows.ts';
 import type { ServerContext } from '../context.ts';
 import type { ShownToken, TakeOver } from './take-over.ts';
@@ -50,4 +50,17 @@ export async function findRecoverable(
   if (!isShownFor(own, line, sub)) return null;
   const quarantine = await quarantineOf(tx, { lineId: line.id, unit: own.unit });
   return quarantine === undefined ? null : { by: 'quarantine', quarantine, own };
+}
+
+/**
+ * The move that has frozen the unit which a shown license is of, out of quarantine; null: none has. Its holder is a present
+ * one, though the books do not know the name.
+ */
+export async function frozenFor(
+  tx: ReadTx,
+  of: { readonly line: LineRow; readonly sub: string; readonly own: OwnToken },
+): Promise<string | null> {
+  const { line, sub, own } = of;
+  if (!isShownFor(own, line, sub)) return null;
+  return (await moveOfFrozen(tx, { lineId: line.id, unit: own.unit })) ?? null;
 }

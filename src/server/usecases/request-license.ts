@@ -8,7 +8,6 @@ import type { CalType } from '../../core/product.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
-import { isoTime } from '../../core/time.ts';
 import { markBridged } from '../../store/gap-rows.ts';
 import type { LicenseRow } from '../../store/license-rows.ts';
 import {
@@ -23,10 +22,12 @@ import { freePool, takeUnit } from '../../store/unit-rows.ts';
 import type { ServerContext } from '../context.ts';
 import { giveGap, giveTemporary } from './bare-license.ts';
 import { bridgeOf } from './gap.ts';
+import type { Granted } from './license-answer.ts';
+import { permanentAnswer, shownAnswer, temporaryAnswer } from './license-answer.ts';
 import { noteDenial, noteIssued } from './license-events.ts';
 import type { Asked, Candidate, Situation } from './license-situation.ts';
 import { candidatesFor, situationOf } from './license-situation.ts';
-import { accountsOf, marksOf, permanentToken, serverLog, temporaryToken } from './license-token.ts';
+import { accountsOf, marksOf, serverLog } from './license-token.ts';
 import { otherEnd } from './move-row.ts';
 import { newId } from './new-id.ts';
 import { referHeld, referRefused, referStranger, referTo } from './refer.ts';
@@ -49,21 +50,6 @@ export interface LicenseRequest {
 /** The answer of docs/http.md, 2, but for the bundle, which `bundleText` holds as JSON ready to send. */
 export interface LicenseAnswer extends Omit<Granted, 'token'> {
   readonly token: string;
-}
-
-/** An answer whose token is being signed while the transaction goes on. */
-interface Granted {
-  readonly status: 'issued' | 'renewed' | 'unchanged';
-  readonly kind: 'permanent' | 'temporary';
-  readonly product: string;
-  readonly type: CalType;
-  readonly unit: number | null;
-  readonly origin: string | null;
-  readonly token: Promise<string>;
-  readonly expiresAt: string;
-  readonly bundleText: string;
-  /** Where the CAL is going, so that its holder can go there before; null: nowhere. */
-  readonly referral: string | null;
 }
 
 /**
@@ -128,7 +114,8 @@ async function decideAndDo(
 ): Promise<Result<Granted, Refusal>> {
   const facts = await serverFacts(context, tx);
   const situation = await situationOf(context, tx, { ...asked, facts });
-  const { movedTo } = situation;
+  const { movedTo, frozen } = situation;
+  if (frozen !== null) return ok(await keepShown(context, tx, { frozen, asked }));
   if (movedTo !== null) {
     const { product } = asked.request;
     const refusal = { code: 'license-moved', product, licenseServerId: otherEnd(movedTo) } as const;
@@ -147,6 +134,17 @@ async function decideAndDo(
   const timely = await decideInTime(context, tx, { decision: decision.value, temporary, nowMs: asked.nowMs });
   if (!timely.ok) return timely;
   return act(context, tx, { situation, decision: timely.value, asked });
+}
+
+/** What it shows stays its license, and it can go where its CAL goes. */
+async function keepShown(
+  context: ServerContext,
+  tx: WriteTx,
+  of: { readonly frozen: NonNullable<Situation['frozen']>; readonly asked: Asked },
+): Promise<Granted> {
+  const { frozen, asked } = of;
+  const referral = await referHeld(context, tx, { state: 'held', move: frozen.move });
+  return shownAnswer({ ...frozen, request: asked.request, referral });
 }
 
 interface Deed {
@@ -354,47 +352,4 @@ function endOf(
   const { sunsetMs } = standingOf(of.authority, nowMs);
   const bounds = { nowMs, sunsetMs, hasUntilMs: of.hasUntilMs };
   return leaseEnd({ kind: request.type, draw: context.random.between, ...bounds });
-}
-
-function permanentAnswer(
-  context: ServerContext,
-  status: LicenseAnswer['status'],
-  of: Candidate & {
-    readonly license: Parameters<typeof permanentToken>[2];
-    readonly referral: string | null;
-  },
-): Granted {
-  const { license, line, referral } = of;
-  return {
-    status,
-    kind: 'permanent',
-    product: line.product,
-    type: line.type,
-    unit: license.unit,
-    origin: license.origin,
-    token: permanentToken(context, of, license),
-    expiresAt: isoTime(license.expiresAt),
-    bundleText: of.authority.bundleText,
-    referral,
-  };
-}
-
-function temporaryAnswer(
-  context: ServerContext,
-  status: LicenseAnswer['status'],
-  of: Deed & { readonly row: Parameters<typeof temporaryToken>[2]; readonly referral: string | null },
-): Granted {
-  const { row, asked, situation, referral } = of;
-  return {
-    status,
-    kind: 'temporary',
-    product: asked.request.product,
-    type: asked.request.type,
-    unit: null,
-    origin: null,
-    token: temporaryToken(context, situation.facts, row),
-    expiresAt: isoTime(row.expiresAt),
-    bundleText: situation.facts.bare.bundleText,
-    referral,
-  };
 }

@@ -7,12 +7,13 @@ import type { ReadTx } from '../../store/port.ts';
 import { leftReservation } from '../../store/reserve-rows.ts';
 import { onwardFrom, reserveThatCameBack } from '../../store/reserve-source-rows.ts';
 import type { ServerMoveRow } from '../../store/server-rows.ts';
-import { findServerMove } from '../../store/server-rows.ts';
+import { findServerMove, moveOfQuarantined } from '../../store/server-rows.ts';
 import type { ServerContext } from '../context.ts';
 import type { Candidate, Situation } from './license-situation.ts';
+import type { OwnToken } from './own-token.ts';
 import type { LicenseRequest } from './request-license.ts';
 import type { LeftLicense } from './take-over.ts';
-import { findReturned } from './take-over.ts';
+import { findReturned, isShownFor } from './take-over.ts';
 
 /** A CAL that left with its holder. */
 export interface Gone {
@@ -37,7 +38,7 @@ export interface Gone {
 export async function whereItWent(
   context: ServerContext,
   tx: ReadTx,
-  of: Pick<Situation, 'facts' | 'subIn' | 'shown'> & {
+  of: Pick<Situation, 'facts' | 'subIn' | 'shown' | 'ownShown'> & {
     readonly request: LicenseRequest;
     readonly candidates: readonly Candidate[];
     readonly nowMs: number;
@@ -99,6 +100,11 @@ async function newestLeft(
     at: ended.issuedAt,
     move: ended.state === 'released' ? ended.move : null,
   };
+  const { ownShown } = of;
+  // The older books that were put back never had it: the license itself shows what has left (protocol §5.2).
+  if (ownShown !== null && ownShown.unit !== ended?.unit && ownShown.issuedAt > (newest?.at ?? 0)) {
+    newest = (await leftQuarantine(tx, { ...of, own: ownShown })) ?? newest;
+  }
   for (const { line, authority } of facts.reservations ? candidates : []) {
     const left = await leftReservation(tx, line.id, of.subIn(authority));
     if (left === undefined || (newest !== undefined && left.at < newest.at)) continue;
@@ -108,4 +114,18 @@ async function newestLeft(
   }
   if (newest === undefined || newest.move === null) return undefined;
   return { ...newest, move: newest.move };
+}
+
+/** A license of this server on a unit that was in quarantine when a move took it. */
+async function leftQuarantine(
+  tx: ReadTx,
+  of: Pick<Situation, 'subIn'> & { readonly candidates: readonly Candidate[]; readonly own: OwnToken },
+): Promise<(LeftLicense & { readonly lineId: number; readonly at: number; readonly move: string }) | null> {
+  const { sub, origin, expiresAt, issuedAt: at } = of.own;
+  for (const { line, authority } of of.candidates) {
+    if (!isShownFor(of.own, line, of.subIn(authority))) continue;
+    const move = await moveOfQuarantined(tx, line.agreement, line.line);
+    if (move !== undefined) return { sub, origin, expiresAt, at, lineId: line.id, move: move.id };
+  }
+  return null;
 }
