@@ -130,6 +130,9 @@ describe('calyx clearinghouse restore', () => {
         [50, 0],
       ],
     );
+    // A look changes nothing, and could still be undone: this is work.
+    const name = ['--name', 'Terminal Server 2016', '--family', 'ts', '--version', '10'];
+    await clearinghouse.done('clearinghouse', 'product', 'add', '--id', 'ts-2016', ...name);
     const { refused } = await clearinghouse.refused('clearinghouse', 'restore', '--undo');
     assert.equal(refused.code, 'restore-served');
     const { removed } = await clearinghouse.done<{ removed: readonly string[] }>(
