@@ -112,7 +112,7 @@ describe('the rehearsal of a dead source', () => {
     await acts.contact(at.target, at.target, at.target);
     assert.deepEqual(await acts.counts(at.target), row(told.target.granted));
     assert.deepEqual((await dead.moveAt(at, id)).deadSource?.atRisk, {
-      ...{ move: id, line: 0, sourceSeenAt: null },
+      ...{ move: id, line: 0, sourceSeenAt: null, suspendedAt: null },
       ...outlookOf(told).atRisk,
     });
     assert.equal(await dead.stateAt(at, id), 'closed');
