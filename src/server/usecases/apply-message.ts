@@ -62,11 +62,10 @@ export async function applyMessages(
   },
 ): Promise<Result<AppliedMessages, Refusal>> {
   const opened: Opened[] = [];
-  // The list that vouches for a message may come with it. It is signed by the root itself.
-  const { list } = await trustListFor(context, [
-    ...(call.trustLists ?? []),
-    ...call.messages.flatMap(claimedTrustLists),
-  ]);
+  // The list that vouches for a message may come with it, in the file or in the welcome, which is the first message. It is
+  // signed by the root itself.
+  const [welcome = ''] = call.messages;
+  const { list } = await trustListFor(context, [...(call.trustLists ?? []), ...claimedTrustLists(welcome)]);
   // A clock far behind takes keys for not valid yet that are: it is the clock that is wrong, not the key.
   const clock = checkClock(context.clock.nowMs(), msOfIso(list.iat) ?? 0);
   if (!clock.ok) return clock;

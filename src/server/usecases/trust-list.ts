@@ -53,7 +53,8 @@ export async function trustListFor(
   brought: readonly string[],
 ): Promise<SignedTrustList> {
   const present = await readTrustList(context);
-  const newer = brought.filter((token) => token !== present.token);
+  // Each contact brings all of them again: those up to the present one are behind us.
+  const newer = brought.slice(brought.lastIndexOf(present.token) + 1);
   if (newer.length === 0) return present;
   const taken = await context.store.write(async (tx) => ok(await takeTrustLists(context, tx, newer)));
   return taken.ok ? taken.value.list : present;
