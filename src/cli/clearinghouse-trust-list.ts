@@ -8,8 +8,8 @@ import { nodeDigest } from '../platform/digest.ts';
 import { readKeyFile } from '../platform/instance-secret.ts';
 import { signingKeyFromSeed } from '../platform/signing.ts';
 import { when } from '../protocol/problem-words.ts';
-import { keyId, openTrustList, readPublisherBundle, writePublisherBundle } from '../protocol/trust.ts';
-import { nextTrustList } from '../protocol/trust-lists.ts';
+import { keyId, readPublisherBundle } from '../protocol/trust.ts';
+import { nextPublisherBundle } from '../protocol/trust-lists.ts';
 import { commandLine, nextCommand } from './command-words.ts';
 import { readTextFile, writeOutFile } from './local-files.ts';
 import type { Cli } from './main.ts';
@@ -95,12 +95,12 @@ function rootKeyOf(path: string): ReturnType<typeof signingKeyFromSeed> {
 }
 
 function sign(options: SignOptions): Outcome {
-  const { publisher, root, trustList } = must(readPublisherBundle(nodeDigest, readTextFile(options.bundle)));
+  const bundle = readTextFile(options.bundle);
   const by = { root: rootKeyOf(options.rootKey), nowMs: systemClock.nowMs() };
-  const trustListToken = must(nextTrustList(nodeDigest, trustList, by));
-  const next = must(openTrustList(nodeDigest, trustListToken, [root]));
-  const out = writeOutFile(options.out, writePublisherBundle({ publisher, root, trustListToken }), 0o644);
-  const { version, exp: expiresAt } = next;
+  const next = must(nextPublisherBundle(nodeDigest, bundle, by));
+  const { publisher, trustList } = must(readPublisherBundle(nodeDigest, next));
+  const out = writeOutFile(options.out, next, 0o644);
+  const { version, exp: expiresAt } = trustList;
   return done({ publisher, version, expiresAt, out }, (page) =>
     page
       .title(`Trust list ${version} of ${publisher} is signed.`)

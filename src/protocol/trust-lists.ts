@@ -12,7 +12,14 @@ import type { SigningKey } from './paseto.ts';
 import { readPayload } from './paseto.ts';
 import { msOf, parserOf, Token } from './schema.ts';
 import type { RootKey, TrustList } from './trust.ts';
-import { acceptTrustList, makeTrustList, openTrustList, trustedKey } from './trust.ts';
+import {
+  acceptTrustList,
+  makeTrustList,
+  openTrustList,
+  readPublisherBundle,
+  trustedKey,
+  writePublisherBundle,
+} from './trust.ts';
 
 /** The term of a list: a year of issuing, and a month in which to make the next one. */
 export const trustListDays = 400;
@@ -53,7 +60,7 @@ export interface SignedTrustList {
  * itself for `trustListDays` from now. A term is never cut short by it. Refused: message-untrusted (`root` is no
  * root of the list).
  */
-export function nextTrustList(
+function nextTrustList(
   digest: Digest,
   current: TrustList,
   by: { readonly root: SigningKey; readonly nowMs: number },
@@ -72,6 +79,22 @@ export function nextTrustList(
     ...{ iat: isoTime(nowMs), exp: longer(current.exp) },
   };
   return ok(makeTrustList(digest, next, root));
+}
+
+/**
+ * The publisher bundle after the one of this text, with the next list in it: what whoever has the root key makes once a
+ * year. Refused: what `readPublisherBundle` refuses; message-untrusted (`by.root` is no root of the list).
+ */
+export function nextPublisherBundle(
+  digest: Digest,
+  text: string,
+  by: { readonly root: SigningKey; readonly nowMs: number },
+): Result<string, Refusal> {
+  const bundle = readPublisherBundle(digest, text);
+  if (!bundle.ok) return bundle;
+  const { publisher, root, trustList } = bundle.value;
+  const next = nextTrustList(digest, trustList, by);
+  return next.ok ? ok(writePublisherBundle({ publisher, root, trustListToken: next.value })) : next;
 }
 
 /**

@@ -5,8 +5,8 @@ import { importTrustList } from '../../src/clearinghouse/usecases/trust-lists.ts
 import { nodeDigest } from '../../src/platform/digest.ts';
 import { readKeyFile } from '../../src/platform/instance-secret.ts';
 import { signingKeyFromSeed } from '../../src/platform/signing.ts';
-import { keyId, readPublisherBundle, writePublisherBundle } from '../../src/protocol/trust.ts';
-import { nextTrustList } from '../../src/protocol/trust-lists.ts';
+import { keyId } from '../../src/protocol/trust.ts';
+import { nextPublisherBundle } from '../../src/protocol/trust-lists.ts';
 import type { World } from './world.ts';
 import { value } from './world.ts';
 
@@ -17,12 +17,10 @@ export function bundleOf(world: World): string {
 
 /** A publisher bundle with the list after the one of `bundle`; not yet in force. */
 export function signNext(world: World, bundle = bundleOf(world)): string {
-  const { publisher, root, trustList } = value(readPublisherBundle(nodeDigest, bundle));
   const seed = readKeyFile(join(world.dir, 'ch', 'root.key'));
   const key = signingKeyFromSeed(seed, (publicKey) => keyId(nodeDigest, publicKey));
   const by = { root: key, nowMs: world.clock.nowMs() };
-  const trustListToken = value(nextTrustList(nodeDigest, trustList, by));
-  return writePublisherBundle({ publisher, root, trustListToken });
+  return value(nextPublisherBundle(nodeDigest, bundle, by));
 }
 
 /** The publisher puts its next trust list in force, as it does once a year. */
