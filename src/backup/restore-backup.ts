@@ -224,9 +224,9 @@ async function stage(order: RestoreOrder, found: Found, staging: string): Promis
   for (const { name, bytes, modeOctal } of all) writeFileAtomic(join(staging, name), bytes, modeOctal);
   syncFolder(staging);
   // With the seal that closing it has left: without, the first start would look through all of it.
-  const names = [of.database, sealFile(of.database), ...all.map(({ name }) => name)];
-  const there = names.filter((name) => existsSync(join(staging, name)));
-  return { restored: { verified, done }, settings: merged, files: there };
+  const seal = [sealFile(of.database)].filter((name) => existsSync(join(staging, name)));
+  const names = [of.database, ...seal, ...all.map(({ name }) => name)];
+  return { restored: { verified, done }, settings: merged, files: names };
 }
 
 const programs = { server: 'a license server', clearinghouse: 'a clearinghouse' } as const;

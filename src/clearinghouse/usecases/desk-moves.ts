@@ -31,6 +31,7 @@ import type { ReadTx } from '../../store/port.ts';
 import { findUncovered } from '../../store/uncovered-rows.ts';
 import type { ClearinghouseContext } from '../context.ts';
 import { moveCode } from './advance-move.ts';
+import { mostAtOnce } from './at-once.ts';
 import { isReleasedEarly, unreleasedTo } from './dead-source.ts';
 import type { DeadSourceView } from './dead-source-view.ts';
 import { viewDeadSource } from './dead-source-view.ts';
@@ -134,8 +135,8 @@ async function awaitedOfDue(
   const { move, declared, nowMs } = of;
   const { opensAt: opensAtMs } = declared;
   const early = isReleasedEarly(declared);
-  const atOnce = early && declared.approvedAt === null ? declared.atOnce : null;
-  const units = Math.min(declared.units, atOnce ?? declared.units, mostByOneGrant(move.line));
+  const most = early ? mostAtOnce(declared) : declared.units;
+  const units = Math.min(declared.units, most, mostByOneGrant(move.line));
   const found = await findRoom(tx, {
     move: { ...move, ...splitGrant({ units, opensAtMs, nowMs, early }) },
     ...{ event: early ? 'early-release' : 'horizon-passed', kinds: ['free', 'held'] },
